@@ -1,0 +1,316 @@
+// The numeric core: what a back end can do, at the level of the operation, so that the network exists once (src/nn).
+//
+// Public functions check shapes once and throw Error; each then calls one noexcept private virtual that returns a Status.
+// Implementations: reference/ (double precision, obvious loops: the meaning of every operation), cpu/ (fp32, vectorised,
+// threaded), cuda/ (plug-in, and the same kernels' source under the CPU emulator).
+//
+// Conventions for every operation:
+//  - Weights have PyTorch's names, shapes and order: conv [out][in][width], up-convolution [in][out][width], dense
+//    [out][in], row-major; they and their gradients are Slices of flat arrays.
+//  - Convolution is cross-correlation: y[o][p] = b[o] + sum_i sum_t w[o][i][t] * x[i][p*stride + t*dilation - pad_left],
+//    x read as 0 outside its row. A conv's input must have a halo that covers its padding.
+//  - Parameter gradients are added to what the Slice holds (shared weights). Gradients with respect to an input are
+//    added when `accumulate` is true (forks), else written.
+//  - One output element is one sum in an order fixed by the layer alone, so that no result depends on the number of
+//    workers, the batch or the row length.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "kernels/dropout.hpp"
+#include "kernels/tensor.hpp"
+
+namespace regkit {
+
+// Window codes in host memory: [batch][length] of 0 N, 1 A, 2 C, 3 G, 4 T.
+struct Codes {
+    const std::uint8_t* data = nullptr;
+    std::int64_t batch = 0;
+    std::int64_t length = 0;
+};
+inline constexpr int kSymbols = 5;
+
+struct ConvGeometry {
+    int width = 1;
+    int stride = 1;
+    int dilation = 1;
+    int pad_left = 0;
+    int pad_right = 0;
+
+    std::int64_t output_length(std::int64_t length) const {
+        const std::int64_t covered = std::int64_t{width - 1} * dilation + 1;
+        const std::int64_t padded = length + pad_left + pad_right;
+        return padded < covered ? 0 : (padded - covered) / stride + 1;
+    }
+};
+
+// Per-channel normalisation y = (x - mean) / sqrt(var + eps) * gamma + beta; all Slices of `channels` values.
+struct Norm {
+    Slice mean, var, gamma, beta;
+    float eps = 1e-5f;
+};
+
+struct PoolGeometry {
+    int width = 1;
+    int stride = 1;
+    int dilation = 1;
+    int pad_left = 0;  // padding counts as minus infinity
+    int pad_right = 0;
+
+    std::int64_t output_length(std::int64_t length) const {
+        return ConvGeometry{width, stride, dilation, pad_left, pad_right}.output_length(length);
+    }
+};
+
+// ---- the fused tail ---------------------------------------------------------------------------------------------
+// An optional up-convolution (width = stride), then pointwise dense layers; ReLU (and in training dropout) after each
+// but the last, whose outputs are the markers' logits. Every coarse position is independent, so a back end runs it in
+// cache-sized blocks and logits of the whole window never exist. Batch norm behind the up-convolution is folded into its
+// weights beforehand, in training too: see fold_up_norm.
+inline constexpr int kMaxDense = 4;
+
+struct TailLayer {
+    Slice weight;  // dense [out][in]; up-convolution [in][out][stride]
+    Slice bias;    // [out]; may be none
+    int in = 0;
+    int out = 0;
+    Dropout dropout;  // training only; ignored for the last dense layer
+};
+
+struct Tail {
+    int stride = 1;  // nucleotides per coarse position; 1 and up.out = 0: there is no up-convolution
+    TailLayer up;
+    int depth = 0;  // dense layers, 1..kMaxDense
+    TailLayer dense[kMaxDense];
+
+    bool has_up() const { return up.out > 0; }
+    int inputs() const { return has_up() ? up.in : dense[0].in; }
+    int markers() const { return dense[depth - 1].out; }
+};
+
+struct TailGradient {
+    Slice up_weight, up_bias;
+    Slice dense_weight[kMaxDense], dense_bias[kMaxDense];
+};
+
+// Positions [begin, end) of one sample at which `marker` is present; nucleotides of the window.
+struct LabelRun {
+    std::int32_t marker = 0;
+    std::int32_t begin = 0;
+    std::int32_t end = 0;
+};
+
+// Host memory. Runs of sample s: runs[offsets[s]] .. runs[offsets[s + 1]), sorted by (marker, begin), disjoint within a
+// marker, inside [0, window length).
+struct Labels {
+    const LabelRun* runs = nullptr;
+    const std::int64_t* offsets = nullptr;  // batch + 1
+};
+
+// loss += scale * sum over samples, positions, markers of the sigmoid cross-entropy
+//   pos_weight * y * softplus(-z) + (1 - y) * softplus(z)
+struct TailLoss {
+    float scale = 1;       // the caller's 1 / (batch * length * markers), times the head's weight
+    float pos_weight = 1;
+};
+
+enum class TailOutput : int { logits, probabilities };
+
+// Batch norm behind the up-convolution, expressed through its weights. With h the tail's input, u = up(h):
+// statistics of u per output channel follow from the mean m and covariance S of h over batch and coarse positions:
+//   mean_j = U_j^T m + b,  var = avg_j(u_j^T S u_j + (mean_j - mean)^2),  j = phase in 0..stride-1,
+// and the folded layer is U * s, (b - mean) * s + beta with s = gamma / sqrt(var + eps).
+struct UpNorm {
+    Slice weight, bias;  // [in][out][stride], [out]
+    Slice gamma, beta;   // [out]
+    int in = 0, out = 0, stride = 1;
+    float eps = 1e-5f;
+};
+
+// What fold_up_norm leaves for its gradient and for the running statistics.
+struct UpNormState {
+    Slice input_mean;        // [in]
+    Slice input_covariance;  // [in][in], biased
+    Slice mean, var;         // [out], of the up-convolution's output, biased
+};
+
+// ---- the optimiser ----------------------------------------------------------------------------------------------
+struct AdamStep {
+    float learning_rate = 1e-3f;
+    float beta1 = 0.9f;
+    float beta2 = 0.999f;
+    float eps = 1e-8f;
+    std::int64_t step = 1;   // from 1
+    float clip_norm = 0;     // gradients are scaled by min(1, clip_norm / norm); 0 = no clipping
+};
+
+// ---- status across the plug-in boundary -------------------------------------------------------------------------
+struct Status {
+    enum class Code : int { ok, unsupported, out_of_memory, device_error };
+    Code code = Code::ok;
+    char message[240] = {};
+
+    static Status error(Code code, const char* text);
+};
+
+class Backend {
+  public:
+    Backend() = default;
+    virtual ~Backend() = default;
+    Backend(const Backend&) = delete;
+    Backend& operator=(const Backend&) = delete;
+
+    // "reference", "cpu", "cuda", "emulator".
+    virtual const char* name() const noexcept = 0;
+    // What determines its bytes, for headers: "cpu avx512 f32", "cuda NVIDIA H100 80GB HBM3 sm_90 f32".
+    virtual const char* description() const noexcept = 0;
+
+    // ---- memory. Throws Error(resource) when there is not enough.
+    Buffer alloc(Shape shape, Halo halo = {});
+    Buffer alloc_flat(std::int64_t count);
+    void write(const View& to, std::span<const float> values);    // canonical order; also zeroes halo and padding
+    void write(const View& to, std::span<const double> values);
+    void read(const View& from, std::span<float> values);
+    void read(const View& from, std::span<double> values);
+    void write(const Slice& to, std::span<const float> values);
+    void write(const Slice& to, std::span<const double> values);
+    void read(const Slice& from, std::span<float> values);
+    void read(const Slice& from, std::span<double> values);
+    void fill(const Slice& to, float value);
+
+    // ---- first layer: symbols -> embedding (rows of `embedding` [5][dim]) -> convolution `weight` [out][dim][width].
+    // Positions outside the window are zero vectors, not the embedding of N. bias may be none.
+    void sequence_conv(const Codes& codes, const Slice& embedding, const Slice& weight, const Slice& bias,
+                       const ConvGeometry& geometry, bool relu, const View& y);
+    void sequence_conv_grad(const Codes& codes, const View& dy, const Slice& embedding, const Slice& weight,
+                            const ConvGeometry& geometry, const Slice& d_embedding, const Slice& d_weight,
+                            const Slice& d_bias);
+
+    // ---- convolution; a dense layer over channels is width 1.
+    void conv(const View& x, const Slice& weight, const Slice& bias, const ConvGeometry& geometry, bool relu,
+              const View& y);
+    void conv_grad_input(const View& dy, const Slice& weight, const ConvGeometry& geometry, bool accumulate,
+                         const View& dx);
+    void conv_grad_weight(const View& x, const View& dy, const ConvGeometry& geometry, const Slice& d_weight,
+                          const Slice& d_bias);
+
+    // ---- up-convolution, width = stride: y[o][p*stride + j] = b[o] + sum_i w[i][o][j] * x[i][p].
+    void up_conv(const View& x, const Slice& weight, const Slice& bias, int stride, bool relu, const View& y);
+    void up_conv_grad_input(const View& dy, const Slice& weight, int stride, bool accumulate, const View& dx);
+    void up_conv_grad_weight(const View& x, const View& dy, int stride, const Slice& d_weight, const Slice& d_bias);
+
+    // ---- normalisation, activation, dropout.
+    // Per channel over batch and length: mean and biased variance.
+    void moments(const View& x, const Slice& mean, const Slice& var);
+    // running = (1 - momentum) * running + momentum * batch statistic; var unbiased by count / (count - 1), as PyTorch.
+    void update_running(const Slice& mean, const Slice& var, std::int64_t count, float momentum,
+                        const Slice& running_mean, const Slice& running_var);
+    // y = dropout(relu(norm(x))); each part optional (norm == nullptr, relu false, dropout.rate 0).
+    void norm_act(const View& x, const Norm* norm, bool relu, const Dropout& dropout, const View& y);
+    // Gradient of norm_act in training mode, where norm->mean/var are the batch's own moments of x (so dx has the
+    // terms through them); d_gamma and d_beta are added to. dx may be the same tensor as dy.
+    void norm_act_grad(const View& x, const View& dy, const Norm* norm, bool relu, const Dropout& dropout,
+                       const View& dx, const Slice& d_gamma, const Slice& d_beta);
+
+    // ---- max-pool; of equal values the first takes the gradient.
+    void pool(const View& x, const PoolGeometry& geometry, const View& y);
+    void pool_grad(const View& x, const View& dy, const PoolGeometry& geometry, bool accumulate, const View& dx);
+
+    // y += x
+    void add(const View& x, const View& y);
+
+    // ---- the fused tail.
+    // Coarse positions [begin, end) of every sample, to host memory [batch][markers][(end - begin) * stride].
+    void tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end, TailOutput kind,
+                    std::span<float> out);
+    // Adds the loss to loss[0], parameter gradients to `gradient`, and writes (or adds) the gradient of h.
+    void tail_train(const View& h, const Tail& tail, const Labels& labels, const TailLoss& how, const Slice& loss,
+                    const TailGradient& gradient, bool accumulate, const View& dh);
+    void fold_up_norm(const View& h, const UpNorm& norm, const UpNormState& state, const Slice& folded_weight,
+                      const Slice& folded_bias);
+    // From the gradients of the folded layer to those of weight, bias, gamma, beta (added) and of h (added to dh).
+    void fold_up_norm_grad(const View& h, const UpNorm& norm, const UpNormState& state, const Slice& d_folded_weight,
+                           const Slice& d_folded_bias, const Slice& d_weight, const Slice& d_bias,
+                           const Slice& d_gamma, const Slice& d_beta, const View& dh);
+
+    // ---- optimiser. norm[0] = Euclidean norm of the gradient, one fixed-order sum.
+    void grad_norm(const Slice& gradient, const Slice& norm);
+    // PyTorch's Adam (bias-corrected; eps outside the square root), clipping by norm[0] when step.clip_norm > 0.
+    void adam(const Slice& parameters, const Slice& gradient, const Slice& m, const Slice& v, const AdamStep& step,
+              const Slice& norm);
+
+  private:
+    friend class Buffer;
+    virtual Status do_alloc(const Shape&, const Halo&, void** data) noexcept = 0;
+    virtual Status do_alloc_flat(std::int64_t count, void** data) noexcept = 0;
+    virtual void do_free(void* data) noexcept = 0;
+    virtual Status do_write(const View&, const float*) noexcept = 0;
+    virtual Status do_write(const View&, const double*) noexcept = 0;
+    virtual Status do_read(const View&, float*) noexcept = 0;
+    virtual Status do_read(const View&, double*) noexcept = 0;
+    virtual Status do_write(const Slice&, const float*) noexcept = 0;
+    virtual Status do_write(const Slice&, const double*) noexcept = 0;
+    virtual Status do_read(const Slice&, float*) noexcept = 0;
+    virtual Status do_read(const Slice&, double*) noexcept = 0;
+    virtual Status do_fill(const Slice&, float) noexcept = 0;
+    // A back end overrides what it has; the rest reports `unsupported`, which the public function throws.
+    virtual Status do_sequence_conv(const Codes&, const Slice& embedding, const Slice& weight, const Slice& bias,
+                                    const ConvGeometry&, bool relu, const View& y) noexcept;
+    virtual Status do_sequence_conv_grad(const Codes&, const View& dy, const Slice& embedding, const Slice& weight,
+                                         const ConvGeometry&, const Slice& d_embedding, const Slice& d_weight,
+                                         const Slice& d_bias) noexcept;
+    virtual Status do_conv(const View& x, const Slice& weight, const Slice& bias, const ConvGeometry&, bool relu,
+                           const View& y) noexcept;
+    virtual Status do_conv_grad_input(const View& dy, const Slice& weight, const ConvGeometry&, bool accumulate,
+                                      const View& dx) noexcept;
+    virtual Status do_conv_grad_weight(const View& x, const View& dy, const ConvGeometry&, const Slice& d_weight,
+                                       const Slice& d_bias) noexcept;
+    virtual Status do_up_conv(const View& x, const Slice& weight, const Slice& bias, int stride, bool relu,
+                              const View& y) noexcept;
+    virtual Status do_up_conv_grad_input(const View& dy, const Slice& weight, int stride, bool accumulate,
+                                         const View& dx) noexcept;
+    virtual Status do_up_conv_grad_weight(const View& x, const View& dy, int stride, const Slice& d_weight,
+                                          const Slice& d_bias) noexcept;
+    virtual Status do_moments(const View& x, const Slice& mean, const Slice& var) noexcept;
+    virtual Status do_update_running(const Slice& mean, const Slice& var, std::int64_t count, float momentum,
+                                     const Slice& running_mean, const Slice& running_var) noexcept;
+    virtual Status do_norm_act(const View& x, const Norm*, bool relu, const Dropout&, const View& y) noexcept;
+    virtual Status do_norm_act_grad(const View& x, const View& dy, const Norm*, bool relu, const Dropout&,
+                                    const View& dx, const Slice& d_gamma, const Slice& d_beta) noexcept;
+    virtual Status do_pool(const View& x, const PoolGeometry&, const View& y) noexcept;
+    virtual Status do_pool_grad(const View& x, const View& dy, const PoolGeometry&, bool accumulate,
+                                const View& dx) noexcept;
+    virtual Status do_add(const View& x, const View& y) noexcept;
+    virtual Status do_tail_infer(const View& h, const Tail&, std::int64_t begin, std::int64_t end, TailOutput,
+                                 float* out) noexcept;
+    virtual Status do_tail_train(const View& h, const Tail&, const Labels&, const TailLoss&, const Slice& loss,
+                                 const TailGradient&, bool accumulate, const View& dh) noexcept;
+    virtual Status do_fold_up_norm(const View& h, const UpNorm&, const UpNormState&, const Slice& folded_weight,
+                                   const Slice& folded_bias) noexcept;
+    virtual Status do_fold_up_norm_grad(const View& h, const UpNorm&, const UpNormState&,
+                                        const Slice& d_folded_weight, const Slice& d_folded_bias,
+                                        const Slice& d_weight, const Slice& d_bias, const Slice& d_gamma,
+                                        const Slice& d_beta, const View& dh) noexcept;
+    virtual Status do_grad_norm(const Slice& gradient, const Slice& norm) noexcept;
+    virtual Status do_adam(const Slice& parameters, const Slice& gradient, const Slice& m, const Slice& v,
+                           const AdamStep&, const Slice& norm) noexcept;
+};
+
+struct BackendOptions {
+    std::string device = "auto";  // auto | cpu | cuda[:N] | reference
+    int workers = 0;              // threads of the CPU back ends; 0 = all processors
+    std::string isa;              // cpu: pins the instruction set (avx2, avx512, ...); empty = the best one here
+};
+
+struct BackendChoice {
+    std::unique_ptr<Backend> backend;
+    std::string notice;  // not empty when `auto` looked for a GPU, found a driver, and still fell back
+};
+
+// Throws Error(resource) naming the cause when the device asked for cannot be used, Error(usage) on an unknown one.
+BackendChoice make_backend(const BackendOptions& options);
+
+}  // namespace regkit

@@ -1,0 +1,24 @@
+#include "base/log.hpp"
+
+namespace regkit {
+
+void Log::warn(const std::string& kind, const std::string& text) {
+    const std::lock_guard lock(mutex_);
+    if (++counts_[kind] <= kShown) write(LogLevel::warning, text);
+}
+
+void Log::summarise() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [kind, count] : counts_)
+        if (count > kShown)
+            write(LogLevel::warning, std::to_string(count - kShown) + " more warnings of the kind " + kind);
+    counts_.clear();
+}
+
+std::int64_t Log::count(const std::string& kind) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = counts_.find(kind);
+    return found == counts_.end() ? 0 : found->second;
+}
+
+}  // namespace regkit

@@ -1,0 +1,98 @@
+#include "base/thread_pool.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace regkit {
+
+struct ThreadPool::State {
+    std::mutex mutex;
+    std::condition_variable wake, done;
+    std::vector<std::thread> threads;
+    const std::function<void(std::int64_t, int)>* body = nullptr;
+    std::int64_t tasks = 0;
+    std::atomic<std::int64_t> next{0};
+    std::uint64_t round = 0;
+    int busy = 0;
+    bool stop = false;
+    std::exception_ptr failure;
+
+    void work(int worker) {
+        try {
+            for (std::int64_t task; (task = next.fetch_add(1)) < tasks;) (*body)(task, worker);
+        } catch (...) {
+            const std::lock_guard lock(mutex);
+            if (!failure) failure = std::current_exception();
+            next = tasks;  // the others finish what they hold and take nothing new
+        }
+    }
+
+    void loop(int worker) {
+        for (std::uint64_t seen = 0;;) {
+            {
+                std::unique_lock lock(mutex);
+                wake.wait(lock, [&] { return stop || round != seen; });
+                if (stop) return;
+                seen = round;
+            }
+            work(worker);
+            const std::lock_guard lock(mutex);
+            if (--busy == 0) done.notify_one();
+        }
+    }
+};
+
+ThreadPool::ThreadPool(int workers) : state_(std::make_unique<State>()) {
+    for (int worker = 1; worker < workers; ++worker)
+        state_->threads.emplace_back([state = state_.get(), worker] { state->loop(worker); });
+}
+
+ThreadPool::~ThreadPool() {
+    {
+        const std::lock_guard lock(state_->mutex);
+        state_->stop = true;
+    }
+    state_->wake.notify_all();
+    for (auto& thread : state_->threads) thread.join();
+}
+
+int ThreadPool::workers() const {
+    return static_cast<int>(state_->threads.size()) + 1;
+}
+
+void ThreadPool::run(std::int64_t tasks, const std::function<void(std::int64_t, int)>& body) {
+    State& s = *state_;
+    {
+        const std::lock_guard lock(s.mutex);
+        s.body = &body;
+        s.tasks = tasks;
+        s.next = 0;
+        s.failure = nullptr;
+        if (tasks > 1) {
+            s.busy = static_cast<int>(s.threads.size());
+            ++s.round;
+        }
+    }
+    if (tasks > 1) s.wake.notify_all();
+    s.work(0);
+    std::unique_lock lock(s.mutex);
+    s.done.wait(lock, [&] { return s.busy == 0; });
+    if (s.failure) std::rethrow_exception(s.failure);
+}
+
+int resolve_workers(int requested) {
+    if (requested > 0) return requested;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+    return std::max(1u, std::thread::hardware_concurrency());
+}
+
+}  // namespace regkit

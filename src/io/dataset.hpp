@@ -1,0 +1,69 @@
+// The data set directory NAME.regds/ that regds-build writes and every other tool reads (regds(5)):
+//   windows.bed.gz+tbi  chrom start end split          peaks.bed.gz+tbi  chrom start end marker, merged within a marker
+//   markers.tsv  reference.dict (@SQ with LN and M5)   dataset.json (task, window, filters, counts, seed, command)
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/marker.hpp"
+#include "base/region.hpp"
+#include "io/fasta.hpp"
+
+namespace regkit {
+
+enum class Split : std::uint8_t { train, valid, test };
+const char* to_string(Split split);
+Split parse_split(const std::string& text);  // Error(usage)
+
+struct DatasetWindow {
+    std::int32_t contig = 0;
+    std::int64_t begin = 0;
+    Split split = Split::train;
+};
+
+struct ReferenceContig {
+    std::string name;
+    std::int64_t length = 0;
+    std::string md5;
+};
+
+// Positions [begin, end) of a contig at which a marker is present. 12 bytes: 23 M of them are 276 MB.
+struct PeakRun {
+    std::int32_t begin = 0;
+    std::int32_t end = 0;
+    std::int32_t marker = 0;
+};
+
+// A data set in memory. Immutable after loading; safe to read from several threads.
+class Dataset {
+  public:
+    // Throws Error(input) naming the file and line when a part is missing, malformed or inconsistent with another.
+    static Dataset load(const std::string& directory);
+
+    const std::string& path() const;
+    const std::string& task() const;         // "nucleotide"
+    std::int64_t window() const;             // bases
+    const std::string& fasta_path() const;   // as stored when it was built
+    const std::vector<Marker>& markers() const;
+    const std::vector<ReferenceContig>& reference() const;
+    std::string reference_digest() const;    // of names, lengths and M5s
+    const std::vector<DatasetWindow>& windows() const;  // sorted by contig, begin
+    std::vector<std::int64_t> select(Split split) const;  // indexes into windows()
+
+    // Runs that overlap [begin, end) of a contig, clipped and relative to `begin`, sorted by (marker, begin). Appended.
+    void labels(std::int32_t contig, std::int64_t begin, std::int64_t end, std::vector<PeakRun>& out) const;
+
+    // Error(mismatch) naming the first difference when the FASTA's names and lengths (and, when `whole`, M5s) are not
+    // those the data set was built with.
+    void check_reference(FastaFile& fasta, bool whole) const;
+
+  private:
+    struct Impl;
+    std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace regkit

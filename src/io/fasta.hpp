@@ -1,0 +1,72 @@
+// Reference sequence: indexed random access with our own strict index readers, and streaming from a pipe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/region.hpp"
+
+namespace regkit {
+
+// Symbol codes: 0 N, 1 A, 2 C, 3 G, 4 T. Lower case is accepted, every other IUPAC code is N, anything else is bad input.
+inline constexpr std::uint8_t kCodeN = 0;
+// 0..4, or 255 for a byte that is no IUPAC nucleotide code.
+std::uint8_t encode_base(char base);
+char decode_base(std::uint8_t code);
+// In place: reverse complement of codes.
+void reverse_complement(std::span<std::uint8_t> codes);
+
+struct Contig {
+    std::string name;
+    std::int64_t length = 0;
+};
+
+// A FASTA file (plain or bgzip) with .fai (and .gzi). Missing indexes are built beside it (Error(resource) when that
+// directory cannot be written: says how to build them). Both indexes pass a strict reader: an index that is older in
+// content than its data, points past the end or is malformed is Error(mismatch). Not thread-safe; copy per thread by
+// opening again.
+class FastaFile {
+  public:
+    explicit FastaFile(const std::string& path);
+    ~FastaFile();
+    FastaFile(FastaFile&&) noexcept;
+
+    const std::string& path() const;
+    const std::vector<Contig>& contigs() const;  // file order
+    // -1 when there is none.
+    int find(const std::string& contig) const;
+    // As find, but throws Error(mismatch) with a hint when chr1/1 or chrM/MT differ only by convention.
+    int require_contig(const std::string& contig) const;
+    // Codes of [begin, end); positions outside the contig are N. Throws Error(input) at a byte that is no base, naming
+    // file, contig and position.
+    void read(int contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes);
+    // MD5 of the upper-case sequence, as SAM's M5 (reads the whole contig).
+    std::string md5(int contig);
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+// FASTA records from a stream of unknown length, in bounded memory: plain or (b)gzip, "-" is standard input.
+class FastaStream {
+  public:
+    explicit FastaStream(const std::string& path);
+    ~FastaStream();
+
+    // Moves to the next record; false at the end. Unread rest of the current one is skipped (and still checked).
+    bool next();
+    const std::string& name() const;  // first word of the header
+    // Up to codes.size() further bases of the record; 0 at its end.
+    std::int64_t read(std::span<std::uint8_t> codes);
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace regkit

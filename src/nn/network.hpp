@@ -1,0 +1,88 @@
+// A Spec bound to a Backend: parameters, buffers, forward and backward. Written once over the operations of
+// kernels/backend.hpp. Not thread-safe: one caller at a time (the back end has the threads).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/named_tensor.hpp"
+#include "kernels/backend.hpp"
+#include "nn/spec.hpp"
+
+namespace regkit {
+
+// One parameter (or statistic): a range of the flat array.
+struct ParameterInfo {
+    std::string name;
+    std::vector<std::int64_t> shape;
+    std::int64_t offset = 0;
+    std::int64_t count = 0;
+};
+
+struct TrainStep {
+    std::uint64_t seed = 0;        // of dropout
+    std::uint64_t step = 0;        // optimiser step, from 0: dropout's counter
+    float pos_weight = 1;
+    float dropout_scale = 1;       // multiplies the spec's rate; 0 turns dropout off (gradient checks)
+};
+
+struct StepResult {
+    double loss = 0;       // mean sigmoid cross-entropy, heads weighted
+    double grad_norm = 0;  // Euclidean, before clipping
+    bool finite() const;   // false: training diverged; parameters were not touched
+};
+
+class Network {
+  public:
+    // Throws Error(input) when the spec does not fit. `backend` must outlive the network.
+    Network(const Spec& spec, int markers, Backend& backend);
+    ~Network();
+    Network(Network&&) noexcept;
+
+    const Spec& spec() const;
+    int markers() const;
+    const SpecSummary& summary() const;
+
+    // Trained parameters, in arena order; and running statistics of batch norm.
+    const std::vector<ParameterInfo>& parameters() const;
+    const std::vector<ParameterInfo>& statistics() const;
+
+    // Fresh weights from a counter-based generator: uniform +-1/sqrt(fan_in) as PyTorch's layers, embedding uniform
+    // [0,1), norm 1/0; last bias = logit of each marker's prevalence (clamped to [1e-6, 1 - 1e-6]).
+    void initialise(std::uint64_t seed, std::span<const double> prevalence);
+
+    // All parameters and statistics under PyTorch's names, canonical fp32. load checks names and shapes exactly
+    // (Error(input)) and makes inference use the new weights.
+    std::vector<NamedTensor> state() const;
+    void load(const std::vector<NamedTensor>& tensors);
+    // Adam's moments as "adam.m.<name>" and "adam.v.<name>"; load_optimiser(empty) zeroes them.
+    std::vector<NamedTensor> optimiser_state() const;
+    void load_optimiser(const std::vector<NamedTensor>& tensors);
+
+    // Inference (running statistics, folded into the weights). codes.length must be a multiple of summary().stride.
+    // Nucleotides [begin, end) of every sample, multiples of the stride, into out [batch][markers][end - begin].
+    // The trunk runs over the whole length (zero padding at both ends), the tail only where asked for.
+    void infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind, std::span<float> out);
+
+    // Forward and backward: gradients replace those of the step before; parameters stay. Running statistics are updated.
+    StepResult forward_backward(const Codes& codes, const Labels& labels, const TrainStep& how);
+    // The gradients of the last forward_backward, under their parameters' names (tests, saliency).
+    std::vector<NamedTensor> gradients() const;
+    // Applies Adam with the gradients of the last forward_backward.
+    void apply_adam(const AdamStep& how);
+    // forward_backward and apply_adam; with a loss or norm that is not finite the parameters stay as they were.
+    StepResult train(const Codes& codes, const Labels& labels, const TrainStep& how, const AdamStep& adam);
+
+    // Tests: run the plain composition of the tail's layers (up_conv, norm_act, conv of width 1) instead of the fused
+    // operation in infer.
+    void use_fused_tail(bool fused);
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace regkit

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Every header compiles alone: it includes what it uses. Usage: headers.sh COMPILER [FLAGS...]
+# Left out: kernels/cuda (needs nvcc's or the emulator's prelude) and *-inl.hpp (Highway's per-target text, which is
+# included once per instruction set by its .cpp).
+set -euo pipefail
+source_dir=${REGKIT_SOURCE:-$(cd "$(dirname "$0")/.." && pwd)}
+cd "$source_dir"
+compiler=("$@")
+((${#compiler[@]})) || compiler=(c++)
+
+mapfile -t headers < <(find src kernels tools -name '*.hpp' ! -path 'kernels/cuda/*' ! -name '*-inl.hpp' 2> /dev/null | sort)
+((${#headers[@]} > 10)) || { echo "only ${#headers[@]} headers found: the search is broken"; exit 1; }
+check() {
+    local header=$1
+    shift
+    # An #include from standard input, not the header itself: "#pragma once in main file" would be a warning.
+    printf '#include "%s"\n#include "%s"\n' "$header" "$header" |
+        "$@" -std=c++20 -fsyntax-only -Wall -Wextra -Wconversion -Werror -I. -Isrc -x c++ - ||
+        { echo "$header does not compile alone"; return 1; }
+}
+export -f check
+printf '%s\0' "${headers[@]}" | xargs -0 -P 2 -I{} bash -c 'check "$@"' _ {} "${compiler[@]}"
+echo "headers: ${#headers[@]} compile alone"

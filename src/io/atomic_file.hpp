@@ -1,4 +1,5 @@
 // Outputs are all or nothing: a temporary file beside the target, checked writes, fsync, rename, fsync of the directory.
+// Temporaries are remembered in base/temporaries.hpp, whose remove_temporaries() a signal handler calls.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,9 @@
 namespace regkit {
 
 // A file being written. Until commit() nothing exists under the final name (an old file there stays intact); the
-// destructor of an uncommitted one removes the temporary. "-" or "" is standard output, where commit() flushes and checks.
-// All errors throw Error(resource) naming the final path. EPIPE on standard output throws BrokenPipe.
+// destructor of an uncommitted one removes the temporary. "-", "" or "/dev/stdout" is standard output, where commit()
+// flushes and checks. A device or FIFO ("/dev/null") is written directly, as standard output is.
+// All errors throw Error(resource) naming the final path. EPIPE throws BrokenPipe (SIGPIPE must be ignored: cli does).
 class AtomicFile {
   public:
     explicit AtomicFile(const std::string& path);
@@ -19,13 +21,33 @@ class AtomicFile {
 
     const std::string& path() const;       // the final name, symbolic links resolved
     const std::string& temp_path() const;  // for libraries that must open by name; empty on standard output
-    bool is_stdout() const;
+    bool is_stdout() const;                // or a device or FIFO: cannot seek
     int descriptor() const;
 
     void write(std::string_view bytes);                           // buffered
-    void write_at(std::uint64_t offset, std::string_view bytes);  // not on standard output
-    std::uint64_t position() const;                               // bytes written so far
+    void write_at(std::uint64_t offset, std::string_view bytes);  // not on standard output; leaves position() alone
+    std::uint64_t position() const;                               // bytes written so far by write()
     void flush();
+    void commit();
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+// A directory being written: a temporary one beside the target, renamed by commit(); the destructor of an uncommitted one
+// removes it with all it holds.
+class AtomicDirectory {
+  public:
+    // An existing target is refused with Error(resource) unless `force`, and then only replaced when it is a directory
+    // that holds a file named `mark` (or nothing at all): --force must not delete somebody's home. It stays complete
+    // under its name until the new one takes its place.
+    AtomicDirectory(const std::string& path, const std::string& mark, bool force);
+    ~AtomicDirectory();
+    AtomicDirectory(AtomicDirectory&&) noexcept;
+
+    // Where to write the file `name` of the directory, remembered for removal by a signal handler.
+    std::string file(const std::string& name);
     void commit();
 
   private:
@@ -36,7 +58,7 @@ class AtomicFile {
 // The reader of standard output is gone: cli ends quietly with 141.
 struct BrokenPipe {};
 
-// Error(usage) when `output` (a path that exists) is the same file as `input`, by device and inode.
+// Error(usage) when `output` (a path that exists, or "-") is the same regular file as `input`, by device and inode.
 void refuse_same_file(const std::string& output, const std::string& input);
 
 }  // namespace regkit

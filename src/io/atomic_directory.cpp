@@ -1,0 +1,119 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/temporaries.hpp"
+#include "io/atomic_file.hpp"
+
+namespace regkit {
+namespace fs = std::filesystem;
+namespace {
+
+void sync_path(const std::string& path) {
+    const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) throw_errno(path + ": cannot open");
+    const int status = fsync(fd);
+    const int saved = errno;
+    close(fd);
+    errno = saved;
+    if (status != 0 && errno != EINVAL && errno != ENOTSUP) throw_errno(path + ": cannot sync");
+}
+
+std::string without_slashes(std::string path) {
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    return path;
+}
+
+// Puts `fresh` under the name of `old`, and `old` under the name of `fresh`.
+void exchange(const std::string& fresh, const std::string& old) {
+    if (renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, old.c_str(), RENAME_EXCHANGE) == 0) return;
+    if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP) throw_errno(old + ": cannot replace");
+    // Without an atomic exchange the old one is moved aside, and back should the second rename fail.
+    const std::string aside = fresh + ".old";
+    if (rename(old.c_str(), aside.c_str()) != 0) throw_errno(old + ": cannot move aside");
+    if (rename(fresh.c_str(), old.c_str()) != 0) {
+        const int saved = errno;
+        if (rename(aside.c_str(), old.c_str()) != 0)
+            throw_errno(old + ": cannot replace; the previous one is now " + aside);
+        errno = saved;
+        throw_errno(old + ": cannot replace");
+    }
+    if (rename(aside.c_str(), fresh.c_str()) != 0) throw_errno(old + ": replaced, but " + aside + " remains");
+}
+
+}  // namespace
+
+struct AtomicDirectory::Impl {
+    std::string path, temp;
+    std::unique_ptr<Temporary> remembered;
+    std::vector<Temporary> files;
+    bool replace = false, committed = false;
+
+    ~Impl() {
+        std::error_code ignored;
+        if (!committed && remembered) fs::remove_all(temp, ignored);
+    }
+};
+
+AtomicDirectory::AtomicDirectory(const std::string& path, const std::string& mark, bool force)
+    : impl_(std::make_unique<Impl>()) {
+    Impl& s = *impl_;
+    s.path = without_slashes(path);
+    std::error_code error;
+    // A link to a directory is replaced where it leads.
+    if (fs::is_symlink(s.path, error) && fs::exists(s.path, error)) s.path = fs::canonical(s.path).string();
+    if (fs::exists(fs::symlink_status(s.path, error))) {
+        require(force, ErrorKind::resource, s.path + ": exists already; use --force to replace it");
+        const bool ours = fs::is_directory(s.path, error) &&
+                          (fs::is_empty(s.path, error) || fs::exists(s.path + "/" + mark, error));
+        require(ours && !error, ErrorKind::resource,
+                s.path + ": exists and holds no " + mark + ", so --force does not replace it; choose another name");
+        s.replace = true;
+    }
+    const fs::path full(s.path);
+    const std::string parent = full.has_parent_path() ? full.parent_path().string() + "/" : "";
+    s.temp = parent + "." + full.filename().string() + "." + std::to_string(getpid()) + ".tmp";
+    s.remembered = std::make_unique<Temporary>(s.temp);
+    if (mkdir(s.temp.c_str(), 0777) != 0) {
+        const int saved = errno;
+        s.remembered.reset();
+        errno = saved;
+        throw_errno(s.path + ": cannot create");
+    }
+}
+
+AtomicDirectory::~AtomicDirectory() = default;
+AtomicDirectory::AtomicDirectory(AtomicDirectory&&) noexcept = default;
+
+std::string AtomicDirectory::file(const std::string& name) {
+    std::string path = impl_->temp + "/" + name;
+    impl_->files.emplace_back(path);
+    return path;
+}
+
+void AtomicDirectory::commit() {
+    Impl& s = *impl_;
+    sync_path(s.temp);
+    if (s.replace)
+        exchange(s.temp, s.path);
+    else if (renameat2(AT_FDCWD, s.temp.c_str(), AT_FDCWD, s.path.c_str(), RENAME_NOREPLACE) != 0 &&
+             (errno == EEXIST || rename(s.temp.c_str(), s.path.c_str()) != 0))
+        throw_errno(s.path + ": cannot rename the temporary directory to");
+    s.committed = true;
+    s.files.clear();
+    s.remembered.reset();
+    std::error_code error;
+    if (s.replace) fs::remove_all(s.temp, error);  // the old one
+    const fs::path full(s.path);
+    sync_path(full.has_parent_path() ? full.parent_path().string() : ".");
+    require(!error, ErrorKind::resource, s.path + ": replaced, but the previous one remains as " + s.temp);
+}
+
+}  // namespace regkit

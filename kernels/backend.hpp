@@ -45,6 +45,12 @@ struct ConvGeometry {
         const std::int64_t padded = length + pad_left + pad_right;
         return padded < covered ? 0 : (padded - covered) / stride + 1;
     }
+    // What conv_grad_input reads beyond the row of dy when the stride is 1: the padding, mirrored. (With other strides it
+    // reads inside the row only.)
+    Halo gradient_halo() const {
+        const std::int64_t reach = std::int64_t{width - 1} * dilation;
+        return {reach > pad_left ? reach - pad_left : 0, reach > pad_right ? reach - pad_right : 0};
+    }
 };
 
 // Per-channel normalisation y = (x - mean) / sqrt(var + eps) * gamma + beta; all Slices of `channels` values.
@@ -167,6 +173,8 @@ class Backend {
     virtual const char* name() const noexcept = 0;
     // What determines its bytes, for headers: "cpu avx512 f32", "cuda NVIDIA H100 80GB HBM3 sm_90 f32".
     virtual const char* description() const noexcept = 0;
+    // Whether it has every operation of the models; `auto` takes no other.
+    virtual bool is_complete() const noexcept { return true; }
 
     // ---- memory. Throws Error(resource) when there is not enough.
     Buffer alloc(Shape shape, Halo halo = {});
@@ -192,6 +200,7 @@ class Backend {
     // ---- convolution; a dense layer over channels is width 1.
     void conv(const View& x, const Slice& weight, const Slice& bias, const ConvGeometry& geometry, bool relu,
               const View& y);
+    // With stride 1, dy's halo must cover geometry.gradient_halo().
     void conv_grad_input(const View& dy, const Slice& weight, const ConvGeometry& geometry, bool accumulate,
                          const View& dx);
     void conv_grad_weight(const View& x, const View& dy, const ConvGeometry& geometry, const Slice& d_weight,
@@ -215,7 +224,8 @@ class Backend {
     void norm_act_grad(const View& x, const View& dy, const Norm* norm, bool relu, const Dropout& dropout,
                        const View& dx, const Slice& d_gamma, const Slice& d_beta);
 
-    // ---- max-pool; of equal values the first takes the gradient.
+    // ---- max-pool; of equal values the first takes the gradient. x needs no halo. A window that holds no position of
+    // the row at all gives 0 and takes no gradient.
     void pool(const View& x, const PoolGeometry& geometry, const View& y);
     void pool_grad(const View& x, const View& dy, const PoolGeometry& geometry, bool accumulate, const View& dx);
 

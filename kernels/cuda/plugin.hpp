@@ -1,0 +1,34 @@
+// The host's side of the CUDA plug-in libregkit_cuda.so: finding and loading it. No CUDA header here: a
+// program that links this needs no CUDA library to start.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/backend.hpp"
+
+namespace regkit {
+
+// Identifies the sources and the compiler of the numeric core. Only objects of one build understand each
+// other's Backend, so host and plug-in must agree.
+const char* build_hash();
+
+// The plug-in's one entry. Returns null and writes the cause to `why` (at most `size` bytes, terminated) when
+// the hash differs or device number `device` cannot be used. The caller deletes the Backend.
+using OpenCudaBackend = Backend*(const char* hash, int device, char* why, std::size_t size);
+inline constexpr const char* kCudaEntry = "regkit_open_cuda_backend";
+
+// Whether the NVIDIA driver's library is installed: quick, loads nothing else.
+bool has_cuda_driver();
+
+// Where the plug-in is looked for: ../lib/regkit relative to the running program, as installed, then, as in
+// the build tree, beside the program.
+std::vector<std::string> cuda_plugin_paths();
+
+// Loads the first plug-in found, never to be unloaded, and opens the device. Throws Error(resource) naming
+// the cause: no plug-in, another build's plug-in, no driver, driver too old, no such device.
+std::unique_ptr<Backend> load_cuda_backend(int device, const std::vector<std::string>& paths);
+
+}  // namespace regkit

@@ -1,0 +1,143 @@
+#include <cmath>
+
+#include "kernels/reference/access.hpp"
+#include "kernels/reference/reference_backend.hpp"
+
+namespace regkit {
+
+using reference::Flat;
+using reference::Tensor;
+
+Status ReferenceBackend::do_moments(const View& x_view, const Slice& mean_slice,
+                                    const Slice& var_slice) noexcept {
+    const Tensor x(x_view);
+    const Flat mean(mean_slice), var(var_slice);
+    const double count = static_cast<double>(x.batch * x.length);
+    for (std::int64_t c = 0; c < x.channels; ++c) {
+        mean[c] = 0;
+        var[c] = 0;
+        for (std::int64_t s = 0; s < x.batch; ++s)
+            for (std::int64_t p = 0; p < x.length; ++p) mean[c] += x(s, c, p) / count;
+        for (std::int64_t s = 0; s < x.batch; ++s)
+            for (std::int64_t p = 0; p < x.length; ++p) var[c] += std::pow(x(s, c, p) - mean[c], 2) / count;
+    }
+    return {};
+}
+
+Status ReferenceBackend::do_update_running(const Slice& mean, const Slice& var, std::int64_t count,
+                                           float momentum, const Slice& running_mean,
+                                           const Slice& running_var) noexcept {
+    const Flat batch_mean(mean), batch_var(var), to_mean(running_mean), to_var(running_var);
+    const double unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
+    const double keep = 1.0 - momentum;
+    for (std::int64_t c = 0; c < batch_mean.count; ++c) {
+        to_mean[c] = keep * to_mean[c] + momentum * batch_mean[c];
+        to_var[c] = keep * to_var[c] + momentum * batch_var[c] * unbiased;
+    }
+    return {};
+}
+
+namespace {
+
+// One channel of a Norm: y = normal(x) * gamma + beta; the identity where there is none.
+struct ChannelNorm {
+    double mean = 0, scale = 1, gamma = 1, beta = 0;
+
+    ChannelNorm(const Norm* norm, std::int64_t channel) {
+        if (!norm) return;
+        mean = Flat(norm->mean)[channel];
+        scale = 1 / std::sqrt(Flat(norm->var)[channel] + norm->eps);
+        gamma = Flat(norm->gamma)[channel];
+        beta = Flat(norm->beta)[channel];
+    }
+    double normal(double x) const { return (x - mean) * scale; }
+    double operator()(double x) const { return normal(x) * gamma + beta; }
+};
+
+}  // namespace
+
+Status ReferenceBackend::do_norm_act(const View& x_view, const Norm* norm, bool relu, const Dropout& dropout,
+                                     const View& y_view) noexcept {
+    const Tensor x(x_view), y(y_view);
+    y.each([&](std::int64_t s, std::int64_t c, std::int64_t p) {
+        const double value = ChannelNorm(norm, c)(x(s, c, p));
+        y(s, c, p) = (relu ? reference::relu(value) : value) * reference::dropout_at(dropout, s, c, p);
+    });
+    return {};
+}
+
+Status ReferenceBackend::do_norm_act_grad(const View& x_view, const View& dy_view, const Norm* norm,
+                                          bool relu, const Dropout& dropout, const View& dx_view,
+                                          const Slice& d_gamma, const Slice& d_beta) noexcept {
+    const Tensor x(x_view), dy(dy_view), dx(dx_view);
+    const double count = static_cast<double>(x.batch * x.length);
+    // First the gradient of the normalised value's affine image, in place of dx (which may be dy itself).
+    x.each([&](std::int64_t s, std::int64_t c, std::int64_t p) {
+        const bool passes = !relu || ChannelNorm(norm, c)(x(s, c, p)) > 0;
+        dx(s, c, p) = passes ? dy(s, c, p) * reference::dropout_at(dropout, s, c, p) : 0.0;
+    });
+    if (!norm) return {};
+    for (std::int64_t c = 0; c < x.channels; ++c) {
+        const ChannelNorm channel(norm, c);
+        double sum = 0, sum_normal = 0;
+        for (std::int64_t s = 0; s < x.batch; ++s)
+            for (std::int64_t p = 0; p < x.length; ++p) {
+                sum += dx(s, c, p);
+                sum_normal += dx(s, c, p) * channel.normal(x(s, c, p));
+            }
+        Flat(d_gamma)[c] += sum_normal;
+        Flat(d_beta)[c] += sum;
+        for (std::int64_t s = 0; s < x.batch; ++s)
+            for (std::int64_t p = 0; p < x.length; ++p)
+                dx(s, c, p) = channel.gamma * channel.scale *
+                              (dx(s, c, p) - sum / count - channel.normal(x(s, c, p)) * sum_normal / count);
+    }
+    return {};
+}
+
+// ---- pool, add
+// --------------------------------------------------------------------------------------------------
+namespace {
+
+// Position of the first maximum of the window of output `p`; -1 where the window holds no position of the
+// row.
+std::int64_t first_maximum(const Tensor& x, std::int64_t s, std::int64_t c, std::int64_t p,
+                           const PoolGeometry& g) {
+    std::int64_t best = -1;
+    for (std::int64_t t = 0; t < g.width; ++t) {
+        const std::int64_t q = p * g.stride + t * g.dilation - g.pad_left;
+        if (x.holds(q) && (best < 0 || x(s, c, q) > x(s, c, best))) best = q;
+    }
+    return best;
+}
+
+}  // namespace
+
+Status ReferenceBackend::do_pool(const View& x_view, const PoolGeometry& geometry,
+                                 const View& y_view) noexcept {
+    const Tensor x(x_view), y(y_view);
+    y.each([&](std::int64_t s, std::int64_t c, std::int64_t p) {
+        const std::int64_t best = first_maximum(x, s, c, p, geometry);
+        y(s, c, p) = best >= 0 ? x(s, c, best) : 0.0;
+    });
+    return {};
+}
+
+Status ReferenceBackend::do_pool_grad(const View& x_view, const View& dy_view, const PoolGeometry& geometry,
+                                      bool accumulate, const View& dx_view) noexcept {
+    const Tensor x(x_view), dy(dy_view), dx(dx_view);
+    if (!accumulate) dx.clear();
+    dy.each([&](std::int64_t s, std::int64_t c, std::int64_t p) {
+        const std::int64_t best = first_maximum(x, s, c, p, geometry);
+        if (best >= 0) dx(s, c, best) += dy(s, c, p);
+    });
+    return {};
+}
+
+Status ReferenceBackend::do_add(const View& x_view, const View& y_view) noexcept {
+    const Tensor x(x_view), y(y_view);
+    y.each([&](std::int64_t s, std::int64_t c, std::int64_t p) { y(s, c, p) += x(s, c, p); });
+    return {};
+}
+
+}  // namespace regkit

@@ -1,0 +1,86 @@
+// The reference back end: every operation in double precision, by the loops that define it. Slow and obvious
+// on purpose: it is what the other back ends are tested against, and is itself tested by finite differences.
+// Single-threaded.
+//
+// Memory: a tensor is [batch][channels][length] doubles without halo; positions outside the row are tested
+// for, never read.
+#pragma once
+
+#include <memory>
+
+#include "kernels/backend.hpp"
+
+namespace regkit {
+
+std::unique_ptr<Backend> make_reference_backend();
+
+class ReferenceBackend final : public Backend {
+  public:
+    const char* name() const noexcept override { return "reference"; }
+    const char* description() const noexcept override { return "reference f64"; }
+
+  private:
+    Status do_alloc(const Shape& shape, const Halo&, void** data) noexcept override;
+    Status do_alloc_flat(std::int64_t count, void** data) noexcept override;
+    void do_free(void* data) noexcept override;
+    Status do_write(const View& to, const float* values) noexcept override;
+    Status do_write(const View& to, const double* values) noexcept override;
+    Status do_read(const View& from, float* values) noexcept override;
+    Status do_read(const View& from, double* values) noexcept override;
+    Status do_write(const Slice& to, const float* values) noexcept override;
+    Status do_write(const Slice& to, const double* values) noexcept override;
+    Status do_read(const Slice& from, float* values) noexcept override;
+    Status do_read(const Slice& from, double* values) noexcept override;
+    Status do_fill(const Slice& to, float value) noexcept override;
+
+    Status do_sequence_conv(const Codes& codes, const Slice& embedding, const Slice& weight,
+                            const Slice& bias, const ConvGeometry& geometry, bool relu,
+                            const View& y) noexcept override;
+    Status do_sequence_conv_grad(const Codes& codes, const View& dy, const Slice& embedding,
+                                 const Slice& weight, const ConvGeometry& geometry, const Slice& d_embedding,
+                                 const Slice& d_weight, const Slice& d_bias) noexcept override;
+
+    Status do_conv(const View& x, const Slice& weight, const Slice& bias, const ConvGeometry& geometry,
+                   bool relu, const View& y) noexcept override;
+    Status do_conv_grad_input(const View& dy, const Slice& weight, const ConvGeometry& geometry,
+                              bool accumulate, const View& dx) noexcept override;
+    Status do_conv_grad_weight(const View& x, const View& dy, const ConvGeometry& geometry,
+                               const Slice& d_weight, const Slice& d_bias) noexcept override;
+    Status do_up_conv(const View& x, const Slice& weight, const Slice& bias, int stride, bool relu,
+                      const View& y) noexcept override;
+    Status do_up_conv_grad_input(const View& dy, const Slice& weight, int stride, bool accumulate,
+                                 const View& dx) noexcept override;
+    Status do_up_conv_grad_weight(const View& x, const View& dy, int stride, const Slice& d_weight,
+                                  const Slice& d_bias) noexcept override;
+
+    Status do_moments(const View& x, const Slice& mean, const Slice& var) noexcept override;
+    Status do_update_running(const Slice& mean, const Slice& var, std::int64_t count, float momentum,
+                             const Slice& running_mean, const Slice& running_var) noexcept override;
+    Status do_norm_act(const View& x, const Norm* norm, bool relu, const Dropout& dropout,
+                       const View& y) noexcept override;
+    Status do_norm_act_grad(const View& x, const View& dy, const Norm* norm, bool relu,
+                            const Dropout& dropout, const View& dx, const Slice& d_gamma,
+                            const Slice& d_beta) noexcept override;
+    Status do_pool(const View& x, const PoolGeometry& geometry, const View& y) noexcept override;
+    Status do_pool_grad(const View& x, const View& dy, const PoolGeometry& geometry, bool accumulate,
+                        const View& dx) noexcept override;
+    Status do_add(const View& x, const View& y) noexcept override;
+
+    Status do_tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                         TailOutput kind, float* out) noexcept override;
+    Status do_tail_train(const View& h, const Tail& tail, const Labels& labels, const TailLoss& how,
+                         const Slice& loss, const TailGradient& gradient, bool accumulate,
+                         const View& dh) noexcept override;
+    Status do_fold_up_norm(const View& h, const UpNorm& norm, const UpNormState& state,
+                           const Slice& folded_weight, const Slice& folded_bias) noexcept override;
+    Status do_fold_up_norm_grad(const View& h, const UpNorm& norm, const UpNormState& state,
+                                const Slice& d_folded_weight, const Slice& d_folded_bias,
+                                const Slice& d_weight, const Slice& d_bias, const Slice& d_gamma,
+                                const Slice& d_beta, const View& dh) noexcept override;
+
+    Status do_grad_norm(const Slice& gradient, const Slice& norm) noexcept override;
+    Status do_adam(const Slice& parameters, const Slice& gradient, const Slice& m, const Slice& v,
+                   const AdamStep& step, const Slice& norm) noexcept override;
+};
+
+}  // namespace regkit

@@ -1,0 +1,163 @@
+// The fused tail, one nucleotide at a time.
+#include <cmath>
+#include <vector>
+
+#include "kernels/reference/access.hpp"
+#include "kernels/reference/reference_backend.hpp"
+
+namespace regkit {
+
+using reference::Flat;
+using reference::Tensor;
+
+namespace {
+
+using Values = std::vector<double>;
+
+// The layers as one list: the up-convolution, if any, seen at one phase (nucleotide modulo stride) is a dense
+// layer too.
+struct Layer {
+    const TailLayer* spec;
+    Slice d_weight, d_bias;
+    bool up;
+    bool last;
+};
+
+struct Place {
+    std::int64_t sample, position;  // nucleotide
+};
+
+std::vector<Layer> layers_of(const Tail& tail, const TailGradient& gradient) {
+    std::vector<Layer> layers;
+    if (tail.has_up()) layers.push_back({&tail.up, gradient.up_weight, gradient.up_bias, true, false});
+    for (int i = 0; i < tail.depth; ++i)
+        layers.push_back(
+            {&tail.dense[i], gradient.dense_weight[i], gradient.dense_bias[i], false, i + 1 == tail.depth});
+    return layers;
+}
+
+class ReferenceTail {
+  public:
+    ReferenceTail(const Tail& tail, const TailGradient& gradient, bool training)
+        : layers_(layers_of(tail, gradient)), stride_(tail.stride), training_(training) {}
+
+    // Inputs of every layer, then the logits.
+    std::vector<Values> forward(const Tensor& h, Place at) const {
+        std::vector<Values> values(1);
+        for (std::int64_t c = 0; c < h.channels; ++c)
+            values[0].push_back(h(at.sample, c, at.position / stride_));
+        for (const Layer& layer : layers_) {
+            const Flat weight(layer.spec->weight), bias(layer.spec->bias);
+            Values outputs(static_cast<std::size_t>(layer.spec->out));
+            for (int o = 0; o < layer.spec->out; ++o) {
+                double sum = bias ? bias[o] : 0.0;
+                for (int i = 0; i < layer.spec->in; ++i)
+                    sum += weight[weight_index(layer, i, o, at)] * values.back()[static_cast<std::size_t>(i)];
+                outputs[static_cast<std::size_t>(o)] =
+                    layer.last ? sum : reference::relu(sum) * dropped(layer, o, at);
+            }
+            values.push_back(outputs);
+        }
+        return values;
+    }
+
+    // From d(loss)/d(logits) to the parameters' gradients (added) and that of the tail's input (returned).
+    Values backward(const std::vector<Values>& values, Values d_outputs, Place at) const {
+        for (std::size_t k = layers_.size(); k-- > 0;) {
+            const Layer& layer = layers_[k];
+            const Flat weight(layer.spec->weight), d_weight(layer.d_weight), d_bias(layer.d_bias);
+            Values d_inputs(static_cast<std::size_t>(layer.spec->in), 0.0);
+            for (int o = 0; o < layer.spec->out; ++o) {
+                double d = d_outputs[static_cast<std::size_t>(o)];
+                // A positive output passed the ReLU and survived dropout.
+                if (!layer.last)
+                    d *= values[k + 1][static_cast<std::size_t>(o)] > 0 ? dropped(layer, o, at) : 0.0;
+                if (d_bias) d_bias[o] += d;
+                for (int i = 0; i < layer.spec->in; ++i) {
+                    const std::int64_t w = weight_index(layer, i, o, at);
+                    d_weight[w] += d * values[k][static_cast<std::size_t>(i)];
+                    d_inputs[static_cast<std::size_t>(i)] += d * weight[w];
+                }
+            }
+            d_outputs = d_inputs;
+        }
+        return d_outputs;
+    }
+
+  private:
+    std::int64_t weight_index(const Layer& layer, std::int64_t i, std::int64_t o, Place at) const {
+        if (layer.up) return (i * layer.spec->out + o) * stride_ + at.position % stride_;
+        return o * layer.spec->in + i;
+    }
+    double dropped(const Layer& layer, std::int64_t channel, Place at) const {
+        return training_ ? reference::dropout_at(layer.spec->dropout, at.sample, channel, at.position) : 1.0;
+    }
+
+    std::vector<Layer> layers_;
+    std::int64_t stride_;
+    bool training_;
+};
+
+double softplus(double z) {
+    return z > 0 ? z + std::log1p(std::exp(-z)) : std::log1p(std::exp(z));
+}
+
+double sigmoid(double z) {
+    return z > 0 ? 1 / (1 + std::exp(-z)) : std::exp(z) / (1 + std::exp(z));
+}
+
+bool is_present(const Labels& labels, Place at, int marker) {
+    for (std::int64_t r = labels.offsets[at.sample]; r < labels.offsets[at.sample + 1]; ++r) {
+        const LabelRun& run = labels.runs[r];
+        if (run.marker == marker && run.begin <= at.position && at.position < run.end) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+Status ReferenceBackend::do_tail_infer(const View& h_view, const Tail& tail, std::int64_t begin,
+                                       std::int64_t end, TailOutput kind, float* out) noexcept {
+    return reference::guarded([&] {
+        const Tensor h(h_view);
+        const ReferenceTail layers(tail, {}, false);
+        const std::int64_t length = (end - begin) * tail.stride;
+        for (std::int64_t s = 0; s < h.batch; ++s)
+            for (std::int64_t p = 0; p < length; ++p) {
+                const Values logits = layers.forward(h, {s, begin * tail.stride + p}).back();
+                for (int marker = 0; marker < tail.markers(); ++marker) {
+                    const double z = logits[static_cast<std::size_t>(marker)];
+                    out[(s * tail.markers() + marker) * length + p] =
+                        static_cast<float>(kind == TailOutput::logits ? z : sigmoid(z));
+                }
+            }
+    });
+}
+
+Status ReferenceBackend::do_tail_train(const View& h_view, const Tail& tail, const Labels& labels,
+                                       const TailLoss& how, const Slice& loss, const TailGradient& gradient,
+                                       bool accumulate, const View& dh_view) noexcept {
+    return reference::guarded([&] {
+        const Tensor h(h_view), dh(dh_view);
+        const Flat total(loss);
+        const ReferenceTail layers(tail, gradient, true);
+        const double pos_weight = how.pos_weight, scale = how.scale;
+        if (!accumulate) dh.clear();
+        for (std::int64_t s = 0; s < h.batch; ++s)
+            for (std::int64_t p = 0; p < h.length * tail.stride; ++p) {
+                const auto values = layers.forward(h, {s, p});
+                Values d_logits;
+                for (int marker = 0; marker < tail.markers(); ++marker) {
+                    const double z = values.back()[static_cast<std::size_t>(marker)];
+                    const bool y = is_present(labels, {s, p}, marker);
+                    total[0] += scale * (y ? pos_weight * softplus(-z) : softplus(z));
+                    d_logits.push_back(scale * (y ? -pos_weight * sigmoid(-z) : sigmoid(z)));
+                }
+                const Values d_inputs = layers.backward(values, d_logits, {s, p});
+                for (std::int64_t c = 0; c < h.channels; ++c)
+                    dh(s, c, p / tail.stride) += d_inputs[static_cast<std::size_t>(c)];
+            }
+    });
+}
+
+}  // namespace regkit

@@ -1,0 +1,85 @@
+#include "io/bgzf_writer.hpp"
+
+#include <htslib/bgzf.h>
+#include <htslib/hts.h>
+#include <htslib/tbx.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/error.hpp"
+#include "io/atomic_file.hpp"
+
+namespace regkit {
+namespace {
+
+constexpr std::int64_t kTbiLimit = std::int64_t{1} << 29;
+constexpr int kCsiShift = 14;
+
+[[noreturn]] void failed(const std::string& path, const char* verb) {
+    if (errno == EPIPE) throw BrokenPipe{};
+    if (errno == 0) errno = EIO;
+    throw_errno(path + ": cannot " + verb);
+}
+
+struct CloseBgzf {
+    void operator()(BGZF* file) const { bgzf_close(file); }
+};
+
+}  // namespace
+
+struct BgzfWriter::Impl {
+    AtomicFile data;
+    std::unique_ptr<BGZF, CloseBgzf> file;
+
+    Impl(const std::string& path, int level) : data(path) {
+        hts_set_log_level(HTS_LOG_OFF);  // failures are reported here, not on standard error
+        // A descriptor of htslib's own on the temporary, so that its close is checked apart from ours.
+        const int copy = dup(data.descriptor());
+        if (copy < 0) failed(data.path(), "open");
+        const std::string mode = level < 0 ? "w" : "w" + std::to_string(level);
+        file.reset(bgzf_dopen(copy, mode.c_str()));
+        if (!file) {
+            ::close(copy);
+            failed(data.path(), "open");
+        }
+    }
+
+    void finish() {
+        errno = 0;
+        if (bgzf_close(file.release()) != 0) failed(data.path(), "write");
+    }
+};
+
+BgzfWriter::BgzfWriter(const std::string& path, int level) : impl_(std::make_unique<Impl>(path, level)) {}
+BgzfWriter::~BgzfWriter() = default;
+BgzfWriter::BgzfWriter(BgzfWriter&&) noexcept = default;
+
+void BgzfWriter::write(std::string_view text) {
+    errno = 0;
+    if (bgzf_write(impl_->file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+        failed(impl_->data.path(), "write");
+}
+
+void BgzfWriter::commit() {
+    impl_->finish();
+    impl_->data.commit();
+}
+
+void BgzfWriter::commit_indexed(const TabixColumns& columns, std::int64_t longest) {
+    Impl& s = *impl_;
+    require(!s.data.is_stdout(), ErrorKind::usage, "an index needs an output file");
+    s.finish();
+    const bool tbi = longest < kTbiLimit;
+    AtomicFile index(s.data.path() + (tbi ? ".tbi" : ".csi"));
+    const tbx_conf_t layout = {columns.zero_based ? TBX_UCSC : TBX_GENERIC, columns.contig, columns.begin, columns.end, '#', 0};
+    errno = 0;
+    const int status = tbx_index_build3(s.data.temp_path().c_str(), index.temp_path().c_str(), tbi ? 0 : kCsiShift, 0, &layout);
+    if (status != 0 && errno == 0)
+        throw Error(ErrorKind::input, s.data.path() + ": its lines are not sorted, so it cannot be indexed");
+    if (status != 0) failed(index.path(), "write");
+    s.data.commit();
+    index.commit();
+}
+
+}  // namespace regkit

@@ -1,0 +1,38 @@
+// Text into a bgzip file, all or nothing, with a tabix index where asked for.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace regkit {
+
+// Which columns hold the coordinates, for tabix; 1-based column numbers.
+struct TabixColumns {
+    int contig = 1;
+    int begin = 2;
+    int end = 2;             // equal to `begin` where there is none
+    bool zero_based = false; // begin is 0-based, as in BED
+};
+
+// Lines starting with '#' are headers. Errors as AtomicFile's.
+class BgzfWriter {
+  public:
+    // "-" or "" is standard output.
+    explicit BgzfWriter(const std::string& path, int level = -1);
+    ~BgzfWriter();
+    BgzfWriter(BgzfWriter&&) noexcept;
+
+    void write(std::string_view text);
+    void commit();
+    // Commits the data, then PATH.tbi (or PATH.csi where a position needs it: `longest` is the longest contig). The
+    // lines must be grouped by contig and sorted by begin within it; else Error(input).
+    void commit_indexed(const TabixColumns& columns, std::int64_t longest);
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace regkit

@@ -1,0 +1,228 @@
+#include "io/vcf.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+#include "base/error.hpp"
+#include "test/support/scratch.hpp"
+
+using namespace regkit;
+using regkit::test::Scratch;
+
+namespace {
+
+const std::string kHeader =
+    "##fileformat=VCFv4.2\n##FILTER=<ID=q10,Description=\"low\">\n##contig=<ID=chr1,length=1000>\n##contig=<ID=chr2>\n"
+    "##INFO=<ID=AC,Number=A,Type=Integer,Description=\"count\">\n"
+    "##INFO=<ID=REG_MAX,Number=1,Type=String,Description=\"another tool's\">\n"
+    "##INFO=<ID=REG_OLD,Number=1,Type=Integer,Description=\"old\">\n"
+    "##FORMAT=<ID=GT,Number=1,Type=String,Description=\"genotype\">\n"
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts1\ts2\n";
+const std::string kRecords =
+    "chr1\t10\trs1\ta\tC,*\t3.5\tPASS\tAC=1,2\tGT\t0|1\t./.\n"
+    "chr2\t0\t.\tN\t<DEL>\t.\tq10\t.\tGT\t0\t1\n"
+    "chr1\t5\tx;y\tACGT\t.\t.\t.\tAC=0\tGT\t0/0\t0/0\n";
+
+std::string message(const std::string& path) {
+    try {
+        VcfReader reader(path);
+        VcfRecord record;
+        while (reader.next(record)) {
+        }
+    } catch (const Error& error) {
+        CHECK(error.kind() == ErrorKind::input);
+        return error.what();
+    }
+    return "accepted";
+}
+
+void run(const std::string& command) { REQUIRE_MESSAGE(std::system(command.c_str()) == 0, command); }
+
+}  // namespace
+
+TEST_CASE("records pass from reader to writer unchanged, in every format") {
+    const Scratch dir;
+    const std::string in = dir.write("in.vcf", kHeader + kRecords);
+    for (const char* name : {"out.vcf", "out.vcf.gz", "out.bcf"}) {
+        VcfReader reader(in);
+        VcfWriter writer(dir.path(name), reader.header(), {variant_format_of(name), false});
+        VcfRecord record;
+        while (reader.next(record)) writer.write(record);
+        writer.commit();
+        VcfReader again(dir.path(name));
+        CHECK(again.header().contigs().size() == 2);
+        VcfWriter text(dir.path("text.vcf"), again.header(), {});
+        while (again.next(record)) text.write(record);
+        text.commit();
+        const std::string content = dir.read("text.vcf");
+        CHECK_MESSAGE(content.ends_with("s2\n" + kRecords), name);
+    }
+}
+
+TEST_CASE("what a record tells") {
+    const Scratch dir;
+    VcfReader reader(dir.write("in.vcf", kHeader + kRecords));
+    CHECK(reader.header().contigs()[0].length == 1000);
+    CHECK(reader.header().contigs()[1].length == 0);
+    CHECK(reader.header().has_line("fileformat"));
+    CHECK(!reader.header().has_line("reference"));
+    VcfRecord r;
+    REQUIRE(reader.next(r));
+    CHECK(r.where() == dir.path("in.vcf") + ":10 (chr1:10)");
+    CHECK(r.contig() == "chr1");
+    CHECK(r.position() == 9);
+    CHECK(r.id() == "rs1");
+    CHECK(r.ref() == "a");
+    REQUIRE(r.alts() == 2);
+    CHECK(r.alt(0) == "C");
+    CHECK(r.alt(1) == "*");
+    REQUIRE(reader.next(r));
+    CHECK(r.position() == -1);
+    REQUIRE(reader.next(r));
+    CHECK(r.alts() == 0);
+    CHECK(!reader.next(r));
+    CHECK(!reader.next(r));
+    CHECK(!reader.unterminated());
+}
+
+TEST_CASE("INFO fields are replaced, dropped and set per ALT") {
+    const Scratch dir;
+    const std::string line = "chr1\t10\t.\tA\tC,G\t.\t.\tREG_OLD=3;AC=1,2;REG_MAX=text\tGT\t0|1\t./.\n";
+    for (const char* middle : {"in.vcf", "in.bcf"}) {
+        dir.write("in.vcf", kHeader + line);
+        run("bcftools view -o " + dir.path("in.bcf") + " -O b " + dir.path("in.vcf"));
+        VcfReader reader(dir.path(middle));
+        CHECK(reader.header().drop_info("REG_") == std::vector<std::string>{"REG_MAX", "REG_OLD"});
+        reader.header().define_info("REG_MAX", "A", "Float", "ours");
+        reader.header().define_info("REG_MARKER", "A", "String", "ours");
+        for (const char* name : {"out.vcf", "out.bcf"}) {
+            VcfReader source(dir.path(middle));
+            source.header().drop_info("REG_");
+            source.header().define_info("REG_MAX", "A", "Float", "ours");
+            source.header().define_info("REG_MARKER", "A", "String", "ours");
+            VcfWriter writer(dir.path(name), source.header(), {variant_format_of(name), false});
+            VcfRecord record;
+            REQUIRE(source.next(record));
+            CHECK(source.header().strip_info(record) == 2);
+            const float values[] = {0.25f, std::numeric_limits<float>::quiet_NaN()};
+            source.header().set_info(record, "REG_MAX", values);
+            const std::string names[] = {"a;b=c, d", "."};
+            source.header().set_info(record, "REG_MARKER", names);
+            writer.write(record);
+            writer.commit();
+            run("bcftools view -H " + dir.path(name) + " | cut -f8 > " + dir.path("info"));
+            CHECK(dir.read("info") == "AC=1,2;REG_MAX=0.25,.;REG_MARKER=a%3Bb%3Dc%2C%20d,.\n");
+            run("bcftools view -h " + dir.path(name) + " | grep -c 'INFO=<ID=REG_' > " + dir.path("count"));
+            CHECK(dir.read("count") == "2\n");
+        }
+    }
+}
+
+TEST_CASE("text that htslib passes over in silence is refused, naming line and locus") {
+    const Scratch dir;
+    const auto with = [&](const std::string& line) { return message(dir.write("bad.vcf", kHeader + line + "\n")); };
+    const std::string tail = "\t.\tA\tC\t.\t.\t.\tGT\t0\t0";
+    CHECK(with("chr1\t20" + tail) == "accepted");
+    for (const char* pos : {"-20", "abc", "20.7", "", "99999999999", " 20", "2147483647", "0x10"})
+        CHECK_MESSAGE(with(std::string("chr1\t") + pos + tail).find("bad.vcf:10") != std::string::npos, pos);
+    CHECK(with("chr1\t20\t.\tA").find("4 columns, the header has 11") != std::string::npos);
+    CHECK(with("chr1\t20" + tail + "\t0").find("12 columns") != std::string::npos);
+    CHECK(with("").find("bad.vcf:10: 1 columns") != std::string::npos);
+    CHECK(with("chr1\t20\t.\tA\tC\t.\t.\tAC=1" + std::string(1, '\0') + "2\tGT\t0\t0").find("NUL") != std::string::npos);
+    CHECK(with("chr1\t20\t.\t\tC\t.\t.\t.\tGT\t0\t0").find("empty REF") != std::string::npos);
+    CHECK(with("chr1\t20\t.\tAX\tC\t.\t.\t.\tGT\t0\t0").find("(chr1:20): REF 'AX'") != std::string::npos);
+    CHECK(with("chr1\t20\t.\t.\tC\t.\t.\t.\tGT\t0\t0").find("REF '.'") != std::string::npos);
+    CHECK(with("chr1\t20\t.\tA\tC\thigh\t.\t.\tGT\t0\t0").find("QUAL 'high'") != std::string::npos);
+    CHECK(with("ch r1\t20" + tail).find("CHROM") != std::string::npos);
+    CHECK(with("\t20" + tail).find("empty CHROM") != std::string::npos);
+}
+
+TEST_CASE("files that are no VCF, or not whole") {
+    const Scratch dir;
+    CHECK_THROWS_AS(VcfReader(dir.path("absent.vcf")), Error);
+    CHECK(message(dir.write("empty.vcf", "")).find("not a VCF") != std::string::npos);
+    CHECK(message(dir.write("text.vcf", "hello\n")).find("not a VCF") != std::string::npos);
+    CHECK(message(dir.write("fasta.vcf", ">chr1\nACGT\n")).find("not a VCF") != std::string::npos);
+    CHECK(message(dir.write("head.vcf", "##fileformat=VCFv4.2\n")).find("no #CHROM line") != std::string::npos);
+    CHECK(message(dir.write("record.vcf", "##fileformat=VCFv4.2\nchr1\t1\n")).find(":2: a record before") != std::string::npos);
+    CHECK(message(dir.write("columns.vcf", "##fileformat=VCFv4.2\n#CHROM POS\n")).find(":2: the column header") !=
+          std::string::npos);
+    CHECK(message(dir.write("twice.vcf", "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts\ts\n"))
+              .find("does not parse") != std::string::npos);
+    VcfReader crlf(dir.write("crlf.vcf", "##fileformat=VCFv4.2\r\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\r\nchr1\t1\t.\tA\tC\t.\t.\t.\r\n"));
+    VcfRecord record;
+    CHECK(crlf.next(record));
+    VcfReader torn(dir.write("torn.vcf", kHeader + "chr1\t10\t.\tA\tC\t.\t.\tAC=1\tGT\t0\t0"));
+    CHECK(torn.next(record));
+    CHECK(!torn.next(record));
+    CHECK(torn.unterminated());
+}
+
+TEST_CASE("a truncated or damaged compressed file is an error, wherever it was cut") {
+    const Scratch dir;
+    std::string text = kHeader;
+    for (int i = 1; i <= 9000; ++i)
+        text += "chr1\t" + std::to_string(1 + i * 7919 % 100000) + "\trs" + std::to_string(i * 104729) + "\tA\tC\t.\t.\tAC=" +
+                std::to_string(i) + "\tGT\t0\t0\n";
+    dir.write("whole.vcf", text);
+    run("cd " + dir.path("") + " && bgzip -c whole.vcf > b.vcf.gz && gzip -c whole.vcf > g.vcf.gz && bcftools view -Ob -o w.bcf whole.vcf 2> /dev/null");
+    for (const char* name : {"b.vcf.gz", "g.vcf.gz", "w.bcf"}) {
+        CHECK(message(dir.path(name)) == "accepted");
+        const std::string bytes = dir.read(name);
+        for (const std::size_t keep : {bytes.size() - 1, bytes.size() - 28, bytes.size() / 2, std::size_t{5000}, std::size_t{40}}) {
+            const std::string text_of_error = message(dir.write("cut", bytes.substr(0, keep)));
+            CHECK_MESSAGE(text_of_error != "accepted", name << " cut at " << keep);
+        }
+        std::string flipped = bytes;
+        flipped[bytes.size() / 2] = static_cast<char>(flipped[bytes.size() / 2] ^ 0x10);
+        CHECK_MESSAGE(message(dir.write("flip", flipped)) != "accepted", name);
+    }
+}
+
+TEST_CASE("an index comes with sorted output only") {
+    const Scratch dir;
+    const std::string sorted = "chr1\t10\t.\tA\tC\t.\t.\t.\tGT\t0\t0\nchr1\t900\t.\tA\tC\t.\t.\t.\tGT\t0\t0\nchr2\t4\t.\tA\tC\t.\t.\t.\tGT\t0\t0\n";
+    for (const char* name : {"o.vcf.gz", "o.bcf"}) {
+        VcfReader reader(dir.write("in.vcf", kHeader + sorted));
+        VcfWriter writer(dir.path(name), reader.header(), {variant_format_of(name), true});
+        VcfRecord record;
+        while (reader.next(record)) writer.write(record);
+        writer.commit();
+        run("bcftools view -H -r chr1:800-1000 " + dir.path(name) + " | cut -f2 > " + dir.path("hit"));
+        CHECK(dir.read("hit") == "900\n");
+    }
+    VcfReader reader(dir.write("in.vcf", kHeader + kRecords));
+    {
+        VcfWriter writer(dir.path("u.vcf.gz"), reader.header(), {VariantFormat::vcf_gz, true});
+        VcfRecord record;
+        REQUIRE(reader.next(record));
+        writer.write(record);
+        REQUIRE(reader.next(record));
+        writer.write(record);
+        REQUIRE(reader.next(record));
+        CHECK_THROWS_AS(writer.write(record), Error);
+    }
+    for (const std::string& name : dir.names()) CHECK(!name.starts_with("u.vcf.gz"));
+    CHECK_THROWS_AS(VcfWriter(dir.path("p.vcf"), reader.header(), {VariantFormat::vcf, true}), Error);
+}
+
+TEST_CASE("BCF refuses what its header does not define; VCF keeps it") {
+    const Scratch dir;
+    const std::string in = dir.write("in.vcf", "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr9\t10\t.\tA\tC\t.\tweird\tNEW=1\n");
+    VcfRecord record;
+    {
+        VcfReader reader(in);
+        VcfWriter writer(dir.path("o.vcf"), reader.header(), {});
+        REQUIRE(reader.next(record));
+        writer.write(record);
+        writer.commit();
+        CHECK(dir.read("o.vcf").ends_with("chr9\t10\t.\tA\tC\t.\tweird\tNEW=1\n"));
+    }
+    VcfReader reader(in);
+    VcfWriter writer(dir.path("o.bcf"), reader.header(), {VariantFormat::bcf, false});
+    REQUIRE(reader.next(record));
+    CHECK_THROWS_AS(writer.write(record), Error);
+}

@@ -39,7 +39,7 @@ is_allowed() {  # layer, header as written in the #include
     for rule in $(allowed "$layer"); do
         case $rule in
             std) [[ $header =~ ^[a-z_0-9]+$ ]] && return 0 ;;
-            posix) [[ $header =~ ^(sys/[a-z]+|unistd|fcntl|dlfcn|sched|signal|pthread|poll|limits|errno|execinfo)\.h$ ]] && return 0 ;;
+            posix) [[ $header =~ ^(sys/[a-z]+|unistd|fcntl|fnmatch|dlfcn|sched|signal|pthread|poll|limits|errno|execinfo)\.h$ ]] && return 0 ;;
             *) [[ $header == "$rule"* ]] && return 0 ;;
         esac
     done

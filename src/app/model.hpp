@@ -7,6 +7,7 @@
 #include "base/marker.hpp"
 #include "base/named_tensor.hpp"
 #include "io/dataset.hpp"
+#include "io/safetensors.hpp"
 #include "nn/spec.hpp"
 
 namespace regkit {
@@ -20,8 +21,17 @@ struct Model {
     std::string digest;                      // SHA-256 of the file it was loaded from; empty before
 };
 
+// A checkpoint of regtrain is a model too: the optimiser's part of it is left out.
 Model load_model(const std::string& path);  // Error(input) / Error(resource)
 void save_model(const std::string& path, const Model& model);
+
+// The same to and from the file's parts (checkpoints add theirs). model_of checks the content's checksum where the file
+// has one, and the JSON of every entry; whether the tensors fit the spec is Network::load's to say. Both move tensors.
+inline constexpr const char* kChecksumKey = "regkit.sha256";
+TensorFile tensor_file_of(Model model);
+Model model_of(TensorFile file, const std::string& path);
+// Tensors that belong to the optimiser, not to the model.
+bool is_optimiser_tensor(const std::string& name);
 
 // The markers that -k chose, in model order: names, globs ("CTCF*"), or "class:DNase". Error(usage) for a pattern that
 // matches none. An empty list chooses all.

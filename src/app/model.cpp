@@ -1,0 +1,205 @@
+#include "app/model.hpp"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/error.hpp"
+
+namespace regkit {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kFormatKey = "regkit.model";
+constexpr const char* kFormatVersion = "1";
+constexpr const char* kSpecKey = "regkit.spec";
+constexpr const char* kMarkersKey = "regkit.markers";
+constexpr const char* kReferenceKey = "regkit.reference";
+constexpr const char* kSummaryKey = "regkit.summary";
+
+std::string dump(const nlohmann::ordered_json& value) {
+    return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string markers_text(const std::vector<Marker>& markers) {
+    auto list = nlohmann::ordered_json::array();
+    for (const Marker& marker : markers)
+        list.push_back({{"name", marker.name},
+                        {"class", marker.class_name},
+                        {"cell", marker.cell},
+                        {"target", marker.target},
+                        {"prevalence", marker.prevalence}});
+    return dump(list);
+}
+
+std::string reference_text(const std::vector<ReferenceContig>& reference) {
+    auto list = nlohmann::ordered_json::array();
+    for (const ReferenceContig& contig : reference)
+        list.push_back({{"name", contig.name}, {"length", contig.length}, {"md5", contig.md5}});
+    return dump(list);
+}
+
+const std::string& entry(const TensorFile& file, const std::string& key, const std::string& path) {
+    const auto found = file.metadata.find(key);
+    require(found != file.metadata.end(), ErrorKind::input,
+            path + ": no '" + key + "' in its metadata: not a model of regkit; train one with regtrain");
+    return found->second;
+}
+
+json list_of(const TensorFile& file, const std::string& key, const std::string& path) {
+    json list = json::parse(entry(file, key, path), nullptr, false);
+    require(list.is_array(), ErrorKind::input, path + ": metadata '" + key + "' is not a JSON list");
+    return list;
+}
+
+std::vector<Marker> markers_of(const TensorFile& file, const std::string& path) {
+    std::vector<Marker> markers;
+    std::set<std::string> names;
+    for (const json& item : list_of(file, kMarkersKey, path)) {
+        Marker marker;
+        try {
+            marker.name = item.at("name").get<std::string>();
+            marker.class_name = item.at("class").get<std::string>();
+            marker.cell = item.at("cell").get<std::string>();
+            marker.target = item.at("target").get<std::string>();
+            marker.prevalence = item.at("prevalence").get<double>();
+        } catch (const json::exception&) {
+            throw Error(ErrorKind::input, path + ": marker " + std::to_string(markers.size() + 1) +
+                                              " lacks name, class, cell, target or prevalence");
+        }
+        require(marker.prevalence >= 0 && marker.prevalence <= 1, ErrorKind::input,
+                path + ": marker '" + marker.name + "': prevalence is not in 0..1");
+        require(!marker.name.empty() && names.insert(marker.name).second, ErrorKind::input,
+                path + ": marker '" + marker.name + "' twice or without a name");
+        markers.push_back(std::move(marker));
+    }
+    require(!markers.empty(), ErrorKind::input, path + ": a model without markers");
+    return markers;
+}
+
+std::vector<ReferenceContig> reference_of(const TensorFile& file, const std::string& path) {
+    std::vector<ReferenceContig> reference;
+    for (const json& item : list_of(file, kReferenceKey, path)) {
+        try {
+            reference.push_back({item.at("name").get<std::string>(), item.at("length").get<std::int64_t>(),
+                                 item.at("md5").get<std::string>()});
+        } catch (const json::exception&) {
+            throw Error(ErrorKind::input, path + ": contig " + std::to_string(reference.size() + 1) +
+                                              " of its reference lacks name, length or md5");
+        }
+    }
+    return reference;
+}
+
+bool matches(const Marker& marker, const std::string& pattern) {
+    constexpr std::string_view kClass = "class:";
+    if (pattern.starts_with(kClass))
+        return fnmatch(pattern.c_str() + kClass.size(), marker.class_name.c_str(), 0) == 0;
+    return marker.name == pattern || fnmatch(pattern.c_str(), marker.name.c_str(), 0) == 0;
+}
+
+}  // namespace
+
+bool is_optimiser_tensor(const std::string& name) {
+    return name.starts_with("adam.");
+}
+
+TensorFile tensor_file_of(Model model) {
+    TensorFile file;
+    file.metadata = {{"format", "pt"},  // what the format's own Python readers look for
+                     {kFormatKey, kFormatVersion},
+                     {kSpecKey, to_json(model.spec)},
+                     {kMarkersKey, markers_text(model.markers)},
+                     {kReferenceKey, reference_text(model.reference)},
+                     {kSummaryKey, model.summary.empty() ? "{}" : model.summary}};
+    file.tensors = std::move(model.tensors);
+    return file;
+}
+
+Model model_of(TensorFile file, const std::string& path) {
+    require(entry(file, kFormatKey, path) == kFormatVersion, ErrorKind::input,
+            path + ": written by a newer regkit (model format " + entry(file, kFormatKey, path) + ")");
+    const auto checksum = file.metadata.find(kChecksumKey);
+    if (checksum != file.metadata.end())
+        require(checksum->second == content_sha256(file, kChecksumKey), ErrorKind::input,
+                path + ": damaged: its checksum does not match (if it was edited on purpose, drop '" +
+                    std::string(kChecksumKey) + "' from its metadata)");
+    Model model;
+    model.spec = parse_spec(entry(file, kSpecKey, path), path);
+    model.markers = markers_of(file, path);
+    model.reference = reference_of(file, path);
+    model.summary = entry(file, kSummaryKey, path);
+    require(json::parse(model.summary, nullptr, false).is_object(), ErrorKind::input,
+            path + ": metadata '" + std::string(kSummaryKey) + "' is not a JSON object");
+    std::erase_if(file.tensors, [](const NamedTensor& tensor) { return is_optimiser_tensor(tensor.name); });
+    model.tensors = std::move(file.tensors);
+    return model;
+}
+
+Model load_model(const std::string& path) {
+    Model model = model_of(read_safetensors(path), path);
+    model.digest = sha256_file(path);
+    return model;
+}
+
+void save_model(const std::string& path, const Model& model) {
+    TensorFile file = tensor_file_of(model);
+    file.metadata[kChecksumKey] = content_sha256(file, kChecksumKey);
+    write_safetensors(path, file);
+}
+
+std::vector<int> select_markers(const std::vector<Marker>& markers, const std::vector<std::string>& patterns) {
+    std::vector<bool> chosen(markers.size(), patterns.empty());
+    for (const std::string& pattern : patterns) {
+        bool any = false;
+        for (std::size_t i = 0; i < markers.size(); ++i) {
+            if (!matches(markers[i], pattern)) continue;
+            chosen[i] = true;
+            any = true;
+        }
+        require(any, ErrorKind::usage,
+                "-k " + pattern + ": matches none of the " + std::to_string(markers.size()) +
+                    " markers (a name, a glob such as 'CTCF*', or class:NAME)");
+    }
+    std::vector<int> indexes;
+    for (std::size_t i = 0; i < chosen.size(); ++i)
+        if (chosen[i]) indexes.push_back(static_cast<int>(i));
+    return indexes;
+}
+
+Model restrict_markers(Model model, const std::vector<int>& chosen) {
+    const std::size_t all = model.markers.size();
+    for (const int index : chosen)
+        require(index >= 0 && static_cast<std::size_t>(index) < all, ErrorKind::usage, "no such marker");
+    require(!chosen.empty(), ErrorKind::usage, "no marker chosen");
+    std::set<std::string> rows_of;  // tensors with one row a marker
+    for (const LayerSpec& layer : model.spec.layers)
+        if (layer.filters == 0 && layer.type == LayerType::dense && layer.weights_of.empty()) {
+            rows_of.insert(layer.name + ".weight");
+            rows_of.insert(layer.name + ".bias");
+        }
+    for (NamedTensor& tensor : model.tensors) {
+        if (!rows_of.count(tensor.name)) continue;
+        require(!tensor.shape.empty() && tensor.shape[0] == static_cast<std::int64_t>(all), ErrorKind::input,
+                "tensor '" + tensor.name + "' does not have one row a marker");
+        const std::size_t row = tensor.values.size() / all;
+        std::vector<float> kept;
+        kept.reserve(row * chosen.size());
+        for (const int index : chosen) {
+            const auto begin = tensor.values.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(index) * row);
+            kept.insert(kept.end(), begin, begin + static_cast<std::ptrdiff_t>(row));
+        }
+        tensor.values = std::move(kept);
+        tensor.shape[0] = static_cast<std::int64_t>(chosen.size());
+    }
+    std::vector<Marker> markers;
+    for (const int index : chosen) markers.push_back(model.markers[static_cast<std::size_t>(index)]);
+    model.markers = std::move(markers);
+    return model;
+}
+
+}  // namespace regkit

@@ -1,0 +1,162 @@
+#include "io/safetensors.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/error.hpp"
+#include "io/atomic_file.hpp"
+#include "io/safetensors_header.hpp"
+
+namespace regkit {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "safetensors is little-endian");
+
+constexpr std::size_t kLengthBytes = 8;
+
+class InputFile {
+  public:
+    explicit InputFile(const std::string& path) : path_(path), fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+        if (fd_ < 0) throw_errno("cannot open " + path);
+        struct stat status {};
+        if (fstat(fd_, &status) != 0) {
+            close(fd_);
+            throw_errno("cannot read " + path);
+        }
+        if (!S_ISREG(status.st_mode)) {
+            close(fd_);
+            throw Error(ErrorKind::input, path + ": a model must be a regular file");
+        }
+        size_ = static_cast<std::uint64_t>(status.st_size);
+    }
+    ~InputFile() { close(fd_); }
+    InputFile(const InputFile&) = delete;
+    InputFile& operator=(const InputFile&) = delete;
+
+    std::uint64_t size() const { return size_; }
+
+    // All of it, or Error: a file that shrinks while it is read is as bad as one that fails.
+    void read(void* to, std::uint64_t bytes) {
+        auto* out = static_cast<char*>(to);
+        while (bytes > 0) {
+            const ssize_t got = ::read(fd_, out, static_cast<std::size_t>(std::min<std::uint64_t>(bytes, 1 << 30)));
+            if (got < 0 && errno == EINTR) continue;
+            if (got < 0) throw_errno("cannot read " + path_);
+            require(got > 0, ErrorKind::input, path_ + ": the file ends early");
+            out += got;
+            bytes -= static_cast<std::uint64_t>(got);
+        }
+    }
+
+  private:
+    std::string path_;
+    int fd_ = -1;
+    std::uint64_t size_ = 0;
+};
+
+// Index of the first value that is not finite, or values.size(). Exponent bits all set means infinity or NaN.
+std::size_t first_not_finite(const std::vector<float>& values) {
+    constexpr std::size_t kBlock = 4096;
+    for (std::size_t begin = 0; begin < values.size(); begin += kBlock) {
+        const std::size_t end = std::min(values.size(), begin + kBlock);
+        std::uint32_t bad = 0;  // branch-free inside a block, so that it vectorises
+        for (std::size_t i = begin; i < end; ++i)
+            bad |= static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(values[i]) & 0x7F800000u) == 0x7F800000u);
+        if (bad)
+            for (std::size_t i = begin; i < end; ++i)
+                if (!std::isfinite(values[i])) return i;
+    }
+    return values.size();
+}
+
+void require_finite(const NamedTensor& tensor, const std::string& path) {
+    const std::size_t at = first_not_finite(tensor.values);
+    if (at == tensor.values.size()) return;
+    throw Error(ErrorKind::input, path + ": tensor '" + tensor.name + "' holds " +
+                                      std::to_string(tensor.values[at]) + " at element " + std::to_string(at));
+}
+
+// Name given twice, or values that do not fill the shape.
+void require_writable(const TensorFile& file, const std::string& path) {
+    std::set<std::string> names;
+    for (const NamedTensor& tensor : file.tensors) {
+        std::uint64_t count = 1;
+        for (const std::int64_t dimension : tensor.shape)
+            count = dimension < 1 ? 0 : count * static_cast<std::uint64_t>(dimension);
+        const bool fits = count == tensor.values.size() && tensor.shape.size() <= kMaxTensorRank && count > 0;
+        require(fits, ErrorKind::input, path + ": tensor '" + tensor.name + "' does not fill its shape");
+        require(names.insert(tensor.name).second, ErrorKind::input,
+                path + ": tensor '" + tensor.name + "' given twice");
+        require_finite(tensor, path);
+    }
+    require(names.size() <= kMaxTensors, ErrorKind::input, path + ": more than 4,096 tensors");
+}
+
+std::string header_text(const TensorFile& file) {
+    nlohmann::ordered_json header = nlohmann::ordered_json::object();
+    if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
+    std::uint64_t offset = 0;
+    for (const NamedTensor& tensor : file.tensors) {
+        const std::uint64_t bytes = tensor.values.size() * sizeof(float);
+        header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
+        offset += bytes;
+    }
+    // A command line may hold bytes that are no UTF-8: they become U+FFFD rather than an invalid file.
+    std::string text = header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    text.resize((text.size() + 7) / 8 * 8, ' ');  // data starts aligned, as the format's own writers do
+    return text;
+}
+
+}  // namespace
+
+TensorFile read_safetensors(const std::string& path) {
+    InputFile input(path);
+    std::uint64_t length = 0;
+    require(input.size() >= kLengthBytes, ErrorKind::input, path + ": too short for a safetensors file");
+    input.read(&length, kLengthBytes);
+    require(length <= kMaxTensorHeader && length <= input.size() - kLengthBytes, ErrorKind::input,
+            path + ": the header's length is impossible; this is not an undamaged safetensors file");
+    std::string text(static_cast<std::size_t>(length), '\0');
+    input.read(text.data(), length);
+    require(!text.empty() && text[0] == '{', ErrorKind::input, path + ": not a safetensors file");
+    TensorHeader header = parse_tensor_header(text, input.size() - kLengthBytes - length, path);
+
+    TensorFile file;
+    file.metadata = std::move(header.metadata);
+    file.tensors.reserve(header.entries.size());
+    for (TensorEntry& entry : header.entries) {
+        const std::uint64_t bytes = entry.end - entry.begin;
+        NamedTensor tensor{std::move(entry.name), std::move(entry.shape), {}};
+        tensor.values.resize(static_cast<std::size_t>(bytes / sizeof(float)));
+        input.read(tensor.values.data(), bytes);
+        require_finite(tensor, path);
+        file.tensors.push_back(std::move(tensor));
+    }
+    return file;
+}
+
+void write_safetensors(const std::string& path, const TensorFile& file) {
+    require_writable(file, path);
+    const std::string text = header_text(file);
+    require(text.size() <= kMaxTensorHeader, ErrorKind::input, path + ": the header would exceed 16 MiB");
+    const std::uint64_t length = text.size();
+    char prefix[kLengthBytes];
+    std::memcpy(prefix, &length, kLengthBytes);
+    AtomicFile output(path);
+    output.write({prefix, kLengthBytes});
+    output.write(text);
+    for (const NamedTensor& tensor : file.tensors)
+        output.write({reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * sizeof(float)});
+    output.commit();
+}
+
+}  // namespace regkit

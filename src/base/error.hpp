@@ -30,6 +30,9 @@ class Error : public std::runtime_error {
     ErrorKind kind_;
 };
 
+// The reader of standard output is gone: not worth a word, cli ends quietly with 141.
+struct BrokenPipe {};
+
 // Throws Error(kind, what) unless `ok`. `what` is evaluated by the caller in any case: keep it cheap in inner loops.
 inline void require(bool ok, ErrorKind kind, std::string_view what) {
     if (!ok) throw Error(kind, std::string(what));

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.hpp"
+
 namespace regkit {
 
 // A file being written. Until commit() nothing exists under the final name (an old file there stays intact); the
@@ -55,8 +57,6 @@ class AtomicDirectory {
     std::unique_ptr<Impl> impl_;
 };
 
-// The reader of standard output is gone: cli ends quietly with 141.
-struct BrokenPipe {};
 
 // Error(usage) when `output` (a path that exists, or "-") is the same regular file as `input`, by device and inode.
 void refuse_same_file(const std::string& output, const std::string& input);

@@ -1,0 +1,9 @@
+#include "base/version.hpp"
+
+namespace regkit {
+
+std::string_view version() {
+    return REGKIT_VERSION;
+}
+
+}  // namespace regkit

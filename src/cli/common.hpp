@@ -1,0 +1,46 @@
+// The options that several tools share, defined once: the same name, letter and meaning everywhere.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/options.hpp"
+
+namespace regkit::cli {
+
+enum class Need : bool { optional, needed };
+inline constexpr Need kNeeded = Need::needed;
+
+namespace common {
+
+Option fasta(Need need = Need::optional);                                   // -f, --fasta REF
+Option regions();                                                           // -r, --region REGION, repeatable
+Option regions_file();                                                      // -R, --regions-file BED
+Option model(Need need = Need::optional);                                   // -m, --model MODEL
+Option dataset(Need need = Need::optional);                                 // -d, --dataset X.regds
+Option markers();                                                           // -k, --markers LIST, repeatable
+Option cutoff(const std::string& fallback);                                 // -c, --cutoff P
+Option output(const std::string& help, const std::string& value = "FILE");  // -o, --output FILE
+Option format(const std::vector<std::string>& choices,
+              const std::string& help);           // -O, --output-format FORMAT
+Option force();                                   // --force
+Option rc_average();                              // --rc-average
+Option window_mode(const std::string& fallback);  // --window-mode paper|tiled
+Option threads();                                 // -@, --threads N
+Option device();                                  // --device auto|cpu|cuda[:N]
+Option precision();                               // --precision f32
+Option isa();                                     // --isa NAME
+Option seed(const std::string& fallback);         // --seed N
+Option progress();                                // --progress auto|none|json
+Option no_version();                              // --no-version
+Option verbosity();                               // --verbosity N (every tool has it)
+
+}  // namespace common
+
+// -@ as a number of workers: 0 is every processor that this process may use. Error(usage) above 256.
+int threads(const Arguments& args);
+// -m and the like: the file's name, after a check that it can be read, so that a slip is told before hours of
+// work.
+std::string readable_file(const Arguments& args, const std::string& name);
+
+}  // namespace regkit::cli

@@ -1,0 +1,125 @@
+#include "cli/run.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <stdexcept>
+
+#include "base/error.hpp"
+#include "base/temporaries.hpp"
+#include "cli/help.hpp"
+#include "cli/signals.hpp"
+#include "cli/stderr_log.hpp"
+#include "cli/versions.hpp"
+
+namespace regkit::cli {
+namespace {
+
+constexpr int kBrokenPipe = 141;  // what a shell reports of a process that SIGPIPE killed
+
+// A standard stream that the caller closed must not be taken by the next file opened: the slot is filled with
+// a descriptor that cannot be used in its direction.
+void hold_standard_descriptors() {
+    constexpr std::array<int, 3> kModes = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = 0; fd < 3; ++fd)
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
+            if (open("/dev/null", kModes[static_cast<std::size_t>(fd)]) != fd) return;
+}
+
+void print(const std::string& text) {
+    std::fputs(text.c_str(), stdout);
+}
+
+// Data may still be in stdio's buffer or, on network file systems, be refused only at close.
+void close_stdout() {
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || close(STDOUT_FILENO) != 0) {
+        if (errno == EPIPE) throw BrokenPipe();
+        throw_errno("cannot write to standard output");
+    }
+}
+
+void complain(const std::string& name, const std::string& what) {
+    std::fflush(stdout);
+    const std::string line = name + ": " + what + "\n";
+    std::fputs(line.c_str(), stderr);
+}
+
+// Calls `work` and gives the exit code.
+int guarded(const std::string& name, const std::function<void()>& work) {
+    try {
+        work();
+        close_stdout();
+        return 0;
+    } catch (const Error& error) {
+        complain(name, error.what());
+        return static_cast<int>(error.kind());
+    } catch (const BrokenPipe&) {
+        return kBrokenPipe;
+    } catch (const std::bad_alloc&) {
+        complain(name, "out of memory");
+    } catch (const std::exception& error) {
+        complain(name, std::string("internal error: ") + error.what());
+    }
+    return static_cast<int>(ErrorKind::resource);
+}
+
+// --help and its like; true when there was one.
+bool answered(const Arguments& args, const std::vector<Command>& commands) {
+    std::vector<Tool> tools;
+    for (const Command& command : commands) tools.push_back(with_common(command.tool));
+    if (args.flag("help"))
+        print(help_text(args.tool()));
+    else if (args.flag("version"))
+        print(version_text(args.tool().name));
+    else if (args.flag("help-man"))
+        print(man_options(args.tool()));
+    else if (args.given("completion"))
+        print(args.text("completion") == "bash" ? bash_completion(tools) : zsh_completion(tools));
+    else
+        return false;
+    return true;
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv, const Tool& tool, const Body& body) {
+    return run(argc, argv, std::vector<Command>{{tool, body}});
+}
+
+int run(int argc, const char* const* argv, const std::vector<Command>& commands) {
+    hold_standard_descriptors();
+    install_signal_handlers();
+    std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+    const Command* chosen = &commands.front();
+    for (const Command& command : commands)
+        if (!words.empty() && !command.tool.command.empty() && words.front() == command.tool.command) {
+            chosen = &command;
+            words.erase(words.begin());
+            break;
+        }
+    const std::string& name = chosen->tool.name;
+    if (words.empty() && (!chosen->tool.reads_stdin || isatty(STDIN_FILENO) != 0)) {
+        std::fputs(usage_text(chosen->tool).c_str(), stderr);
+        return static_cast<int>(ErrorKind::usage);
+    }
+    return guarded(name, [&] {
+        const Arguments args(chosen->tool, words);
+        if (answered(args, commands)) return;
+        StderrLog log(name, static_cast<int>(args.integer("verbosity", 0, 9)));
+        try {
+            chosen->body(args, log);
+        } catch (...) {
+            log.summarise();
+            throw;
+        }
+        log.summarise();
+    });
+}
+
+}  // namespace regkit::cli

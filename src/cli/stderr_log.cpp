@@ -1,0 +1,14 @@
+#include "cli/stderr_log.hpp"
+
+#include <cstdio>
+
+namespace regkit::cli {
+
+void StderrLog::write(LogLevel level, const std::string& text) {
+    if (static_cast<int>(level) > verbosity_) return;
+    const char* kind = level == LogLevel::warning ? "warning: " : level == LogLevel::error ? "error: " : "";
+    const std::string line = tool_ + ": " + kind + text + "\n";
+    std::fputs(line.c_str(), stderr);  // one call, so that lines of several threads do not mix
+}
+
+}  // namespace regkit::cli

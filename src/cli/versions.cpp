@@ -1,0 +1,16 @@
+#include "cli/versions.hpp"
+
+#include <boost/version.hpp>
+
+#include "base/version.hpp"
+
+namespace regkit::cli {
+
+std::string version_text(const std::string& tool) {
+    std::string text = tool + " " + std::string(version()) + "\n";
+    text += "Using Boost " + std::to_string(BOOST_VERSION / 100000) + "." +
+            std::to_string(BOOST_VERSION / 100 % 1000) + "." + std::to_string(BOOST_VERSION % 100) + "\n";
+    return text;
+}
+
+}  // namespace regkit::cli

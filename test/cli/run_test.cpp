@@ -1,0 +1,151 @@
+// cli::run in a child process each: exit codes, what is printed where, signals.
+#include "cli/run.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <new>
+#include <stdexcept>
+
+#include "base/error.hpp"
+#include "cli/common.hpp"
+#include "cli/signals.hpp"
+
+using namespace regkit;
+using namespace regkit::cli;
+
+namespace {
+
+struct Outcome {
+    int code = -1;  // exit code, or 128 + signal
+    std::string out;
+    std::string err;
+};
+
+std::string drain(int fd) {
+    std::string text;
+    char buffer[4096];
+    for (ssize_t n; (n = read(fd, buffer, sizeof buffer)) > 0;)
+        text.append(buffer, static_cast<std::size_t>(n));
+    close(fd);
+    return text;
+}
+
+// Runs in a child with pipes (or `out_path`) as its standard streams.
+Outcome run_child(std::vector<const char*> words, const Body& body, const char* out_path = nullptr) {
+    int out[2], err[2];
+    REQUIRE(pipe(out) == 0);
+    REQUIRE(pipe(err) == 0);
+    std::fflush(nullptr);
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        for (const int number : {SIGINT, SIGTERM})
+            signal(number, SIG_DFL);  // doctest has handlers of its own
+        dup2(out_path != nullptr ? open(out_path, O_WRONLY) : out[1], 1);
+        dup2(err[1], 2);
+        for (const int fd : {out[0], out[1], err[0], err[1]}) close(fd);
+        words.insert(words.begin(), "regfoo");
+        Tool tool{.name = "regfoo", .title = "count foos", .usage = {"[options]"}};
+        tool.max_arguments = 1;
+        tool.options = {common::output("foos go here")};
+        const int code = run(static_cast<int>(words.size()), words.data(), tool, body);
+        std::fflush(stderr);
+        _exit(code);
+    }
+    close(out[1]);
+    close(err[1]);
+    Outcome outcome;
+    outcome.out = drain(out[0]);
+    outcome.err = drain(err[0]);
+    int status = 0;
+    waitpid(child, &status, 0);
+    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return outcome;
+}
+
+void nothing(const Arguments&, Log&) {}
+
+}  // namespace
+
+TEST_CASE("no arguments: usage on standard error, 2") {
+    const Outcome outcome = run_child({}, nothing);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.out.empty());
+    CHECK(outcome.err.find("Usage: regfoo [options]") == 0);
+}
+
+TEST_CASE("--help and --version: standard output, 0") {
+    const Outcome help = run_child({"--help"}, nothing);
+    CHECK(help.code == 0);
+    CHECK(help.out.find("regfoo - count foos") == 0);
+    CHECK(help.err.empty());
+    const Outcome versions = run_child({"--version"}, nothing);
+    CHECK(versions.code == 0);
+    CHECK(versions.out.find("regfoo 0.") == 0);
+    CHECK(versions.out.find("\nUsing ") != std::string::npos);
+}
+
+TEST_CASE("what is thrown becomes one line and an exit code") {
+    for (const ErrorKind kind : {ErrorKind::resource, ErrorKind::usage, ErrorKind::input, ErrorKind::mismatch,
+                                 ErrorKind::diverged, ErrorKind::interrupted}) {
+        const Outcome outcome =
+            run_child({"x"}, [&](const Arguments&, Log&) { throw Error(kind, "a.bed:3: bad"); });
+        CHECK(outcome.code == static_cast<int>(kind));
+        CHECK(outcome.err == "regfoo: a.bed:3: bad\n");
+    }
+    CHECK(run_child({"x"}, [](const Arguments&, Log&) { throw std::bad_alloc(); }).err ==
+          "regfoo: out of memory\n");
+    const Outcome odd = run_child({"x"}, [](const Arguments&, Log&) { throw std::runtime_error("odd"); });
+    CHECK(odd.code == 1);
+    CHECK(odd.err == "regfoo: internal error: odd\n");
+    const Outcome closed = run_child({"x"}, [](const Arguments&, Log&) { throw BrokenPipe(); });
+    CHECK(closed.code == 141);
+    CHECK(closed.err.empty());
+}
+
+TEST_CASE("a standard output that takes nothing is an error") {
+    const auto speak = [](const Arguments&, Log&) { std::puts("data"); };
+    CHECK(run_child({"x"}, speak).out == "data\n");
+    for (const Outcome& outcome :
+         {run_child({"x"}, speak, "/dev/full"), run_child({"--help"}, speak, "/dev/full")}) {
+        CHECK(outcome.code == 1);
+        CHECK(outcome.err == "regfoo: cannot write to standard output: No space left on device\n");
+    }
+}
+
+TEST_CASE("the log: verbosity, and the count of what was held back") {
+    const auto speak = [](const Arguments&, Log& log) {
+        log.info("done");
+        for (int i = 0; i < 12; ++i) log.warn("odd", "line " + std::to_string(i));
+    };
+    const std::string all = run_child({"x"}, speak).err;
+    CHECK(all.find("regfoo: done\nregfoo: warning: line 0\n") == 0);
+    CHECK(all.find("line 10") == std::string::npos);
+    CHECK(all.find("regfoo: warning: 2 more warnings of the kind odd\n") != std::string::npos);
+    CHECK(run_child({"x", "--verbosity", "3"}, speak).err.find("done") == std::string::npos);
+    CHECK(run_child({"x", "--verbosity", "1"}, speak).err.empty());
+    CHECK(run_child({"x", "--verbosity", "loud"}, speak).code == 2);
+}
+
+TEST_CASE("signals kill, unless the tool asked to stop by itself") {
+    for (const int number : {SIGINT, SIGTERM, SIGHUP})
+        CHECK(run_child({"x"}, [&](const Arguments&, Log&) { raise(number); }).code == 128 + number);
+    CHECK(run_child({"x"}, [](const Arguments&, Log&) { raise(SIGPIPE); }).code == 0);
+    const Outcome stopped = run_child({"x"}, [](const Arguments&, Log&) {
+        const StopRequest request;
+        raise(SIGTERM);
+        if (StopRequest::raised() && StopRequest::signal() == SIGTERM)
+            throw Error(ErrorKind::interrupted, "stopped at step 7; resume with --resume");
+    });
+    CHECK(stopped.code == 75);
+    CHECK(run_child({"x"}, [](const Arguments&, Log&) {
+              const StopRequest request;
+              raise(SIGTERM);
+              raise(SIGTERM);
+          }).code == 128 + SIGTERM);
+}

@@ -1,0 +1,226 @@
+#include "test/kernels/harness.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "base/error.hpp"
+#include "kernels/reference/reference_backend.hpp"
+
+namespace regkit::test {
+
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
+
+// A new back end is one more line here.
+const std::vector<BackendUnderTest>& backends_under_test() {
+    static const std::vector<BackendUnderTest> table = {};
+    return table;
+}
+
+Values random_values(std::int64_t count, std::uint32_t seed, double low, double high) {
+    Values values;
+    for (std::int64_t i = 0; i < count; ++i) {
+        const std::uint32_t bits = philox4x32(static_cast<std::uint32_t>(i), seed, 0, 0, 17, 42).word[0];
+        values.push_back(static_cast<float>(low + (high - low) * (bits >> 8) / 16777216.0));
+    }
+    return values;
+}
+
+// ---- Run
+// --------------------------------------------------------------------------------------------------------
+Buffer& Run::buffer(const Shape& shape, Halo halo) {
+    const Shape larger{shape.batch + 1, shape.channels, shape.length + 37};
+    buffers_.push_back(backend_.alloc(larger, halo));
+    backend_.write(buffers_.back().view(), Values(static_cast<std::size_t>(larger.size()), kNaN));
+    return buffers_.back();
+}
+
+View Run::input(const Shape& shape, const Values& values, Halo halo) {
+    const View view = buffer(shape, halo).view(shape.batch, shape.length);
+    backend_.write(view, values);
+    return view;
+}
+
+View Run::random(const Shape& shape, std::uint32_t seed, Halo halo) {
+    return input(shape, random_values(shape.size(), seed), halo);
+}
+
+View Run::output(const Shape& shape, Halo halo) {
+    return buffer(shape, halo).view(shape.batch, shape.length);
+}
+
+Slice Run::flat(const Values& values) {
+    constexpr std::int64_t kMargin = 5;  // NaN on both sides, and an offset that is no multiple of a vector
+    const auto count = static_cast<std::int64_t>(values.size());
+    buffers_.push_back(backend_.alloc_flat(count + 2 * kMargin));
+    backend_.fill(buffers_.back().slice(), std::numeric_limits<float>::quiet_NaN());
+    const Slice slice = buffers_.back().slice(kMargin, count);
+    backend_.write(slice, values);
+    return slice;
+}
+
+Slice Run::random_flat(std::int64_t count, std::uint32_t seed, double low, double high) {
+    return flat(random_values(count, seed, low, high));
+}
+
+Slice Run::output_flat(std::int64_t count) {
+    return flat(Values(static_cast<std::size_t>(count), kNaN));
+}
+
+Slice Run::zeros(std::int64_t count) {
+    return flat(Values(static_cast<std::size_t>(count), 0.0));
+}
+
+Values Run::read(const View& view) {
+    Values values(static_cast<std::size_t>(view.shape.size()));
+    backend_.read(view, values);
+    return values;
+}
+
+Values Run::read(const Slice& slice) {
+    Values values(static_cast<std::size_t>(slice.count));
+    backend_.read(slice, values);
+    return values;
+}
+
+void Run::keep(const std::string& name, const View& view) {
+    keep(name, read(view));
+    // A convolution of width 1 whose padding is the whole halo writes the halo's sum over channels beside the
+    // row.
+    const auto left = static_cast<int>(view.halo.left), right = static_cast<int>(view.halo.right);
+    const Shape& s = view.shape;
+    const View probe = output({s.batch, 1, s.length + left + right}, {});
+    backend_.conv(view, flat(Values(static_cast<std::size_t>(s.channels), 1.0)), {}, {1, 1, 1, left, right},
+                  false, probe);
+    const Values row = read(probe);
+    std::int64_t wrong = 0;
+    for (std::int64_t n = 0; n < s.batch; ++n)
+        for (std::int64_t p = 0; p < probe.shape.length; ++p)
+            if ((p < left || p >= left + s.length) &&
+                !(row[static_cast<std::size_t>(n * probe.shape.length + p)] == 0))
+                ++wrong;
+    INFO(name << ": values in the halo that are not zero");
+    CHECK(wrong == 0);
+}
+
+void Run::keep(const std::string& name, const Slice& slice) {
+    keep(name, read(slice));
+}
+
+void Run::keep(const std::string& name, const Values& values) {
+    results_.push_back({name, values});
+}
+
+// ---- comparisons
+// ------------------------------------------------------------------------------------------------
+void check_close(const std::string& what, const Values& got, const Values& expected, double tolerance) {
+    INFO(what);
+    REQUIRE(got.size() == expected.size());
+    double largest = 0;
+    for (const double value : expected) largest = std::fmax(largest, std::fabs(value));
+    std::size_t worst = 0;
+    double worst_difference = -1;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+        REQUIRE(std::isfinite(expected[i]));
+        const double difference = std::fabs(got[i] - expected[i]);
+        if (!(difference <= worst_difference)) {  // so that NaN is the worst
+            worst = i;
+            worst_difference = difference;
+            if (std::isnan(difference)) break;
+        }
+    }
+    if (got.empty()) return;
+    INFO("element " << worst << " of " << got.size() << ": " << got[worst] << ", expected "
+                    << expected[worst]);
+    CHECK(worst_difference <= tolerance * largest);
+}
+
+namespace {
+
+// False when the back end lacks an operation and is allowed to.
+bool run_body(Run& run, const Body& body) {
+    try {
+        body(run);
+        return true;
+    } catch (const Error& error) {
+        const bool lacking =
+            std::string(error.what()).find("does not have the operation") != std::string::npos;
+        if (!lacking || run.backend().is_complete()) throw;
+        return false;
+    }
+}
+
+}  // namespace
+
+void run_everywhere(const std::string& what, const Body& body, bool exact) {
+    CAPTURE(what);
+    const auto reference = make_reference_backend();
+    Run expected(*reference);
+    body(expected);
+    REQUIRE(!expected.results().empty());
+    std::map<std::string, std::vector<Result>> earlier;
+    for (const BackendUnderTest& row : backends_under_test()) {
+        CAPTURE(row.label);
+        const auto backend = row.make();
+        Run got(*backend);
+        if (!run_body(got, body)) continue;
+        REQUIRE(got.results().size() == expected.results().size());
+        for (std::size_t i = 0; i < got.results().size(); ++i) {
+            const Result& result = got.results()[i];
+            check_close(result.name, result.values, expected.results()[i].values, exact ? 0 : row.tolerance);
+            if (row.same_bits.empty()) continue;
+            INFO(result.name << " differs from " << row.same_bits);
+            CHECK(result.values == earlier[row.same_bits][i].values);
+        }
+        earlier[row.label] = got.results();
+    }
+}
+
+void for_each_backend(const std::function<void(Backend&, double)>& body) {
+    for (const BackendUnderTest& row : backends_under_test()) {
+        CAPTURE(row.label);
+        const auto backend = row.make();
+        Run run(*backend);
+        run_body(run, [&](Run& r) { body(r.backend(), row.tolerance); });
+    }
+}
+
+void check_gradient(const std::string& what, const std::vector<Values>& inputs, const Forward& forward,
+                    const Gradient& gradient) {
+    CAPTURE(what);
+    const auto reference = make_reference_backend();
+    const auto evaluate = [&](const std::vector<Values>& at) {
+        Run run(*reference);
+        return forward(run, at);
+    };
+    const Values d_outputs = random_values(static_cast<std::int64_t>(evaluate(inputs).size()), 99);
+    const auto objective = [&](const std::vector<Values>& at) {
+        const Values outputs = evaluate(at);
+        double sum = 0;
+        for (std::size_t i = 0; i < outputs.size(); ++i) sum += outputs[i] * d_outputs[i];
+        return sum;
+    };
+    Run run(*reference);
+    const std::vector<Values> analytic = gradient(run, inputs, d_outputs);
+    REQUIRE(analytic.size() == inputs.size());
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+        constexpr double kStep = 1e-5;
+        Values numeric;
+        for (std::size_t i = 0; i < inputs[k].size(); ++i) {
+            auto moved = inputs;
+            moved[k][i] = inputs[k][i] + kStep;
+            const double above = objective(moved);
+            moved[k][i] = inputs[k][i] - kStep;
+            numeric.push_back((above - objective(moved)) / (2 * kStep));
+        }
+        check_close("gradient of input " + std::to_string(k), analytic[k], numeric, 1e-6);
+    }
+}
+
+}  // namespace regkit::test

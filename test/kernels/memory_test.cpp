@@ -1,0 +1,154 @@
+// Buffers, transfers, and what the public functions refuse.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "base/error.hpp"
+#include "kernels/reference/reference_backend.hpp"
+#include "test/kernels/harness.hpp"
+
+using namespace regkit;
+using namespace regkit::test;
+
+TEST_CASE("tensors and flat arrays hold what was written, in canonical order") {
+    for (const Shape& shape : {Shape{1, 1, 1}, Shape{3, 5, 17}, Shape{2, 33, 130}})
+        run_everywhere(
+            "write and read",
+            [&](Run& run) {
+                const View view = run.random(shape, 1, {7, 9});
+                run.keep("tensor", view);
+                std::vector<float> floats(static_cast<std::size_t>(shape.size()));
+                run.backend().read(view, std::span<float>(floats));
+                run.keep("as float", Values(floats.begin(), floats.end()));
+                run.backend().write(view, std::span<const float>(floats));
+                run.keep("written as float", view);
+                const Slice slice = run.random_flat(shape.size(), 2);
+                run.keep("slice", slice);
+                if (shape.size() > 3) run.backend().fill(slice.at(1, shape.size() - 3), 0.5f);
+                run.keep("partly filled", slice);
+            },
+            true);
+}
+
+TEST_CASE("new memory is zero") {
+    run_everywhere(
+        "alloc",
+        [](Run& run) {
+            const Buffer tensor = run.backend().alloc({2, 3, 50}, {1, 4});
+            const Buffer flat = run.backend().alloc_flat(99);
+            run.keep("tensor", tensor.view());
+            run.keep("flat", flat.slice());
+        },
+        true);
+    const auto reference = make_reference_backend();
+    const Buffer flat = reference->alloc_flat(99);
+    Run run(*reference);
+    CHECK(run.read(flat.slice()) == Values(99, 0.0));
+}
+
+TEST_CASE("a buffer can be moved and emptied") {
+    for_each_backend([](Backend& backend, double) {
+        Buffer a = backend.alloc_flat(4);
+        Buffer b = std::move(a);
+        CHECK(!a);
+        CHECK(b);
+        a = std::move(b);
+        CHECK(a.shape().length == 4);
+        a = Buffer();
+        CHECK(!a);
+    });
+}
+
+namespace {
+
+// The message of the Error that `body` throws on the reference; its kind must be `usage`.
+template <typename Body>
+std::string refusal(Body body) {
+    const auto backend = make_reference_backend();
+    Run run(*backend);
+    try {
+        body(run, *backend);
+    } catch (const Error& error) {
+        CHECK(error.kind() == ErrorKind::usage);
+        return error.what();
+    }
+    return "nothing was refused";
+}
+
+}  // namespace
+
+TEST_CASE("wrong sizes are refused, naming the operation and what is wrong") {
+    CHECK(refusal([](Run& run, Backend& backend) {
+              backend.conv(run.random({1, 2, 10}, 1), run.random_flat(6, 1), {}, {3, 1, 1, 0, 0}, false,
+                           run.output({1, 1, 9}));
+          }) == "conv: y has length 9, expected 8");
+    CHECK(refusal([](Run& run, Backend& backend) {
+              backend.conv(run.random({1, 2, 10}, 1), run.random_flat(6, 1), {}, {3, 1, 1, 1, 1}, false,
+                           run.output({1, 1, 10}));
+          }) == "conv: x has halo 0 and 0, needs 1 and 1");
+    CHECK(refusal([](Run& run, Backend& backend) {
+              backend.conv(run.random({1, 2, 10}, 1), run.random_flat(7, 1), {}, {3, 1, 1, 0, 0}, false,
+                           run.output({1, 1, 8}));
+          }) == "conv: weight has 7 values, expected 6");
+    CHECK(refusal([](Run& run, Backend& backend) {
+              backend.conv_grad_input(run.random({1, 1, 8}, 1, {2, 1}), run.random_flat(6, 1),
+                                      {3, 1, 1, 0, 0}, false, run.output({1, 2, 10}));
+          }) == "conv_grad_input: dy has halo 2 and 1, needs 2 and 2");
+    CHECK(refusal([](Run& run, Backend& backend) {
+              backend.up_conv(run.random({2, 2, 10}, 1), run.random_flat(6, 1), {}, 3, false,
+                              run.output({1, 1, 30}));
+          }) == "up_conv: y has batch 1, expected 2");
+    CHECK(refusal([](Run& run, Backend& backend) {
+              backend.add(run.random({1, 2, 10}, 1), run.output({1, 3, 10}));
+          }) == "add: y has channels 3, expected 2");
+    CHECK(refusal([](Run& run, Backend& backend) {
+              Dropout dropout;
+              dropout.rate = 1;
+              backend.norm_act(run.random({1, 2, 3}, 1), nullptr, true, dropout, run.output({1, 2, 3}));
+          }) == "norm_act: dropout rate is outside [0, 1)");
+    CHECK(refusal([](Run& run, Backend& backend) {
+              const std::uint8_t window[] = {0, 5};
+              backend.sequence_conv({window, 1, 2}, run.random_flat(10, 1), run.random_flat(2, 1), {}, {},
+                                    false, run.output({1, 1, 2}));
+          }) == "sequence_conv: a code outside 0..4");
+    CHECK(refusal([](Run&, Backend& backend) { backend.alloc({1, 0, 3}); }) == "alloc: an empty shape");
+    CHECK(refusal([](Run&, Backend& backend) {
+              backend.alloc({std::int64_t{1} << 40, std::int64_t{1} << 40, 4});
+          }) == "alloc: a shape too large");
+    CHECK(refusal([](Run& run, Backend& backend) {
+              backend.write(run.output({1, 2, 3}), Values(5));
+          }) == "write: number of host values is 5, expected 6");
+}
+
+TEST_CASE("labels that are not sorted, disjoint and inside their window are refused") {
+    const auto train = [](std::vector<LabelRun> runs) {
+        return refusal([&](Run& run, Backend& backend) {
+            const std::int64_t offsets[] = {0, static_cast<std::int64_t>(runs.size())};
+            Tail tail;
+            tail.depth = 1;
+            tail.dense[0] = {run.random_flat(6, 1), {}, 2, 3, {}};
+            TailGradient gradient;
+            gradient.dense_weight[0] = run.zeros(6);
+            backend.tail_train(run.random({1, 2, 10}, 1), tail, {runs.data(), offsets}, {}, run.zeros(1),
+                               gradient, false, run.output({1, 2, 10}));
+        });
+    };
+    CHECK(train({{0, 0, 10}, {2, 0, 1}}) == "nothing was refused");
+    CHECK(train({{3, 0, 1}}) == "tail_train: a label's marker is unknown");
+    CHECK(train({{0, 0, 11}}) == "tail_train: a label is outside its window");
+    CHECK(train({{0, -1, 3}}) == "tail_train: a label is outside its window");
+    CHECK(train({{0, 4, 4}}) == "tail_train: a label is outside its window");
+    CHECK(train({{1, 0, 1}, {0, 0, 1}}) == "tail_train: labels are not sorted and disjoint");
+    CHECK(train({{1, 0, 5}, {1, 4, 6}}) == "tail_train: labels are not sorted and disjoint");
+}
+
+TEST_CASE("memory that cannot be had is an error of its own, not a crash") {
+    for_each_backend([](Backend& backend, double) {
+        try {
+            backend.alloc_flat((std::int64_t{1} << 45));
+            FAIL("got 2^45 values");
+        } catch (const Error& error) {
+            CHECK(error.kind() == ErrorKind::resource);
+        }
+    });
+}

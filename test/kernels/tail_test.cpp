@@ -1,0 +1,540 @@
+// The fused tail, and batch norm folded into its up-convolution.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <sstream>
+
+#include "test/kernels/harness.hpp"
+
+using namespace regkit;
+using namespace regkit::test;
+
+namespace {
+
+struct TailCase {
+    std::int64_t batch, inputs, length;  // of h: coarse positions
+    int stride;                          // 1 with up = 0: no up-convolution
+    int up;
+    std::vector<int> dense;  // outputs of each layer; the last are the markers
+    float dropout;
+    float pos_weight;
+
+    Shape h() const { return {batch, inputs, length}; }
+    int markers() const { return dense.back(); }
+    std::int64_t nucleotides() const { return length * stride; }
+    std::string text() const {
+        std::ostringstream text;
+        text << "tail: batch " << batch << ", " << inputs << " channels, length " << length << ", up " << up
+             << " x " << stride << ", dense";
+        for (const int out : dense) text << ' ' << out;
+        text << ", dropout " << dropout << ", pos_weight " << pos_weight;
+        return text.str();
+    }
+};
+
+const std::vector<TailCase> kTailCases = {
+    {1, 1, 1, 1, 0, {1}, 0, 1},
+    {1, 1, 1, 4, 1, {1}, 0, 1},
+    {1, 50, 33, 10, 50, {125, 37}, 0.1f, 1},  // the presets' shape
+    {3, 7, 17, 10, 5, {9, 3}, 0.5f, 3},
+    {2, 5, 64, 1, 0, {8, 6}, 0.25f, 1},
+    {3, 13, 129, 1, 0, {11}, 0.5f, 2},
+    {2, 6, 20, 3, 17, {4, 5, 33}, 0.1f, 1},
+    {1, 3, 150, 20, 4, {6}, 0.1f, 0.5f},
+    {1, 4, 31, 2, 3, {5, 4, 6, 2}, 0, 1},
+};
+
+// The tail's weights, in a Run; the order of `values` is that of parameters().
+struct Weights {
+    std::vector<std::int64_t> counts;
+
+    explicit Weights(const TailCase& c) {
+        std::int64_t in = c.inputs;
+        if (c.up) {
+            counts.push_back(in * c.up * c.stride);
+            counts.push_back(c.up);
+            in = c.up;
+        }
+        for (const int out : c.dense) {
+            counts.push_back(in * out);
+            counts.push_back(out);
+            in = out;
+        }
+    }
+    std::vector<Values> random() const {
+        std::vector<Values> values;
+        for (std::size_t i = 0; i < counts.size(); ++i)
+            values.push_back(random_values(counts[i], 10 + static_cast<std::uint32_t>(i), -0.5, 0.5));
+        return values;
+    }
+    std::vector<Slice> zeros(Run& run) const {
+        std::vector<Slice> slices;
+        for (const std::int64_t count : counts) slices.push_back(run.zeros(count));
+        return slices;
+    }
+};
+
+Dropout tail_dropout(const TailCase& c, std::uint32_t layer) {
+    Dropout d;
+    d.rate = c.dropout;
+    d.seed = 4711;
+    d.step = 3;
+    d.layer = layer;
+    d.sample = 6;
+    d.interleave = static_cast<std::uint32_t>(c.stride);
+    return d;
+}
+
+Tail make_tail(const TailCase& c, const std::vector<Slice>& weights) {
+    Tail tail;
+    tail.stride = c.stride;
+    std::size_t next = 0;
+    int in = static_cast<int>(c.inputs);
+    const auto layer = [&](int out, std::uint32_t index) {
+        const TailLayer layer{weights[next], weights[next + 1], in, out, tail_dropout(c, index)};
+        next += 2;
+        in = out;
+        return layer;
+    };
+    if (c.up) tail.up = layer(c.up, 7);
+    for (const int out : c.dense) {
+        tail.dense[tail.depth] = layer(out, 8 + static_cast<std::uint32_t>(tail.depth));
+        ++tail.depth;
+    }
+    return tail;
+}
+
+Tail make_tail(const TailCase& c, Run& run, const std::vector<Values>& values) {
+    std::vector<Slice> slices;
+    for (const Values& v : values) slices.push_back(run.flat(v));
+    return make_tail(c, slices);
+}
+
+TailGradient make_gradient(const TailCase& c, const std::vector<Slice>& slices) {
+    TailGradient gradient;
+    std::size_t next = 0;
+    if (c.up) {
+        gradient.up_weight = slices[next++];
+        gradient.up_bias = slices[next++];
+    }
+    for (std::size_t i = 0; i < c.dense.size(); ++i) {
+        gradient.dense_weight[i] = slices[next++];
+        gradient.dense_bias[i] = slices[next++];
+    }
+    return gradient;
+}
+
+// Runs of every kind: none, the whole window, one nucleotide at each edge, neighbours that touch, ends inside
+// a coarse position.
+struct OwnedLabels {
+    std::vector<LabelRun> runs;
+    std::vector<std::int64_t> offsets = {0};
+
+    explicit OwnedLabels(const TailCase& c) {
+        const auto length = static_cast<std::int32_t>(c.nucleotides());
+        for (std::int64_t sample = 0; sample < c.batch; ++sample) {
+            if (sample != 1)  // the second sample has no label at all
+                for (std::int32_t marker = 0; marker < c.markers(); ++marker) add(marker, length);
+            offsets.push_back(static_cast<std::int64_t>(runs.size()));
+        }
+    }
+    Labels labels() const { return {runs.data(), offsets.data()}; }
+
+  private:
+    void add(std::int32_t marker, std::int32_t length) {
+        switch (marker % 5) {
+            case 0:
+                runs.push_back({marker, 0, length});
+                break;
+            case 1:
+                runs.push_back({marker, 0, 1});
+                if (length > 2) runs.push_back({marker, length - 1, length});
+                break;
+            case 3:
+                for (std::int32_t begin = 3; begin + 7 <= length; begin += 19) {
+                    runs.push_back({marker, begin, begin + 4});
+                    runs.push_back({marker, begin + 4, begin + 7});
+                }
+                break;
+            default:
+                if (marker % 2 == 0 && length > 40) runs.push_back({marker, length / 3, length / 2 + 1});
+        }
+    }
+};
+
+TailLoss loss_of(const TailCase& c) {
+    return {1.0f / static_cast<float>(c.batch * c.nucleotides() * c.markers()), c.pos_weight};
+}
+
+}  // namespace
+
+TEST_CASE("tail_infer") {
+    for (const TailCase& c : kTailCases)
+        for (const TailOutput kind : {TailOutput::logits, TailOutput::probabilities})
+            run_everywhere(c.text(), [&](Run& run) {
+                const View h = run.random(c.h(), 1, {2, 3});
+                const Tail tail = make_tail(c, run, Weights(c).random());
+                // All, the middle, one, none.
+                const std::int64_t n = c.length;
+                for (const auto& [begin, end] :
+                     {std::pair{std::int64_t{0}, n}, {n / 3, n - n / 4}, {n - 1, n}, {n, n}}) {
+                    std::vector<float> out(
+                        static_cast<std::size_t>(c.batch * c.markers() * (end - begin) * c.stride), NAN);
+                    run.backend().tail_infer(h, tail, begin, end, kind, out);
+                    run.keep("output", Values(out.begin(), out.end()));
+                }
+            });
+}
+
+TEST_CASE("tail_infer: probabilities of extreme logits") {
+    TailCase c{1, 1, 6, 1, 0, {1}, 0, 1};
+    run_everywhere("extreme logits", [&](Run& run) {
+        const View h = run.input(c.h(), {-1000, -80, -20, 20, 80, 1000});
+        std::vector<float> out(6, NAN);
+        run.backend().tail_infer(h, make_tail(c, run, {{1}, {0}}), 0, 6, TailOutput::probabilities, out);
+        for (const float p : out) CHECK((p >= 0 && p <= 1));
+        run.keep("output", Values(out.begin(), out.end()));
+    });
+}
+
+TEST_CASE("tail_train") {
+    for (const TailCase& c : kTailCases) {
+        const OwnedLabels labels(c);
+        for (const bool accumulate : {false, true})
+            run_everywhere(c.text(), [&](Run& run) {
+                const View h = run.random(c.h(), 1, {1, 0});
+                const View dh = accumulate ? run.random(c.h(), 2, {2, 2}) : run.output(c.h());
+                const Slice loss = run.flat({accumulate ? 0.25 : 0.0});
+                const std::vector<Slice> gradient = Weights(c).zeros(run);
+                const Tail tail = make_tail(c, run, Weights(c).random());
+                run.backend().tail_train(h, tail, labels.labels(), loss_of(c), loss,
+                                         make_gradient(c, gradient), accumulate, dh);
+                run.keep("loss", loss);
+                run.keep("dh", dh);
+                for (const Slice& slice : gradient) run.keep("gradient", slice);
+            });
+    }
+}
+
+TEST_CASE("tail_train adds to the gradients it is given") {
+    const TailCase& c = kTailCases[3];
+    const OwnedLabels labels(c);
+    run_everywhere(c.text(), [&](Run& run) {
+        const View h = run.random(c.h(), 1), dh = run.output(c.h());
+        const Slice loss = run.zeros(1);
+        const std::vector<Slice> gradient = Weights(c).zeros(run);
+        const Tail tail = make_tail(c, run, Weights(c).random());
+        for (int i = 0; i < 2; ++i)
+            run.backend().tail_train(h, tail, labels.labels(), loss_of(c), loss, make_gradient(c, gradient),
+                                     i > 0, dh);
+        run.keep("loss", loss);
+        run.keep("dh", dh);
+        for (const Slice& slice : gradient) run.keep("gradient", slice);
+    });
+}
+
+TEST_CASE("tail_train: extreme logits keep loss and gradient finite") {
+    TailCase c{1, 1, 6, 1, 0, {1}, 0, 1};
+    const LabelRun run_of_label{0, 0, 3};
+    const std::int64_t offsets[] = {0, 1};
+    run_everywhere("extreme logits", [&](Run& run) {
+        const View h = run.input(c.h(), {-1000, -80, 20, 20, 80, 1000}), dh = run.output(c.h());
+        const Slice loss = run.zeros(1);
+        const std::vector<Slice> gradient = Weights(c).zeros(run);
+        run.backend().tail_train(h, make_tail(c, run, {{1}, {0}}), {&run_of_label, offsets}, {1, 1}, loss,
+                                 make_gradient(c, gradient), false, dh);
+        run.keep("loss", loss);
+        run.keep("dh", dh);
+    });
+}
+
+TEST_CASE("tail_train: gradients by finite differences") {
+    for (const TailCase& c : kTailCases) {
+        if (c.h().size() * c.stride > 4000 || c.inputs > 20) continue;
+        const OwnedLabels labels(c);
+        const auto train = [&](Run& run, const std::vector<Values>& in, const std::vector<Slice>& gradient,
+                               float scale, const View& dh) {
+            const Slice loss = run.zeros(1);
+            const Tail tail = make_tail(c, run, {in.begin() + 1, in.end()});
+            run.backend().tail_train(run.input(c.h(), in[0]), tail, labels.labels(), {scale, c.pos_weight},
+                                     loss, make_gradient(c, gradient), false, dh);
+            return run.read(loss);
+        };
+        std::vector<Values> inputs = {random_values(c.h().size(), 1)};
+        for (const Values& values : Weights(c).random()) inputs.push_back(values);
+        check_gradient(
+            c.text(), inputs,
+            [&](Run& run, const std::vector<Values>& in) {
+                return train(run, in, Weights(c).zeros(run), 0.01f, run.output(c.h()));
+            },
+            [&](Run& run, const std::vector<Values>& in, const Values& d_outputs) {
+                const std::vector<Slice> gradient = Weights(c).zeros(run);
+                const View dh = run.output(c.h());
+                train(run, in, gradient, 0.01f, dh);
+                std::vector<Values> gradients = {run.read(dh)};
+                for (const Slice& slice : gradient) gradients.push_back(run.read(slice));
+                for (Values& values : gradients)
+                    for (double& value : values) value *= d_outputs[0];
+                return gradients;
+            });
+    }
+}
+
+// ---- the plain composition
+// --------------------------------------------------------------------------------------
+namespace {
+
+constexpr ConvGeometry kPointwise{1, 1, 1, 0, 0};
+// Both sides in fp32 (on the reference, what is left of the host's float outputs).
+constexpr double kFusedTolerance = 4e-5;
+
+// Activations of the tail by the layers' own operations: [0] = h, then per layer its raw output and its
+// activation, the logits last. Buffers belong to the Run.
+struct Composition {
+    Run& run;
+    const TailCase& c;
+    const Tail& tail;
+    bool training;
+    std::vector<View> raw, active;
+
+    Composition(Run& r, const TailCase& tail_case, const Tail& t, const View& h, bool train)
+        : run(r), c(tail_case), tail(t), training(train), active{h} {
+        if (tail.has_up()) {
+            raw.push_back(run.output({c.batch, tail.up.out, c.nucleotides()}));
+            run.backend().up_conv(h, tail.up.weight, tail.up.bias, tail.stride, false, raw.back());
+            activate(tail.up);
+        }
+        for (int i = 0; i < tail.depth; ++i) {
+            raw.push_back(run.output({c.batch, tail.dense[i].out, c.nucleotides()}));
+            run.backend().conv(active.back(), tail.dense[i].weight, tail.dense[i].bias, kPointwise, false,
+                               raw.back());
+            if (i + 1 < tail.depth) activate(tail.dense[i]);
+        }
+    }
+    const View& logits() const { return raw.back(); }
+
+    // From the gradient of the logits to the parameters' gradients and that of h.
+    void backward(View d_raw, const TailGradient& gradient, const View& dh) {
+        for (int i = tail.depth; i-- > 0;) {
+            const std::size_t k =
+                static_cast<std::size_t>(i) + (tail.has_up() ? 1 : 0);  // this layer's raw output
+            const bool is_first = k == 0;
+            const View d_active = is_first ? dh : run.output(active[k].shape);
+            run.backend().conv_grad_weight(active[k], d_raw, kPointwise, gradient.dense_weight[i],
+                                           gradient.dense_bias[i]);
+            run.backend().conv_grad_input(d_raw, tail.dense[i].weight, kPointwise, false, d_active);
+            if (is_first) return;
+            const TailLayer& before = i > 0 ? tail.dense[i - 1] : tail.up;
+            run.backend().norm_act_grad(raw[k - 1], d_active, nullptr, true, before.dropout, d_active, {},
+                                        {});
+            d_raw = d_active;
+        }
+        run.backend().up_conv_grad_weight(active[0], d_raw, tail.stride, gradient.up_weight,
+                                          gradient.up_bias);
+        run.backend().up_conv_grad_input(d_raw, tail.up.weight, tail.stride, false, dh);
+    }
+
+  private:
+    void activate(const TailLayer& layer) {
+        active.push_back(run.output(raw.back().shape));
+        run.backend().norm_act(raw.back(), nullptr, true, training ? layer.dropout : Dropout{},
+                               active.back());
+    }
+};
+
+// d(loss)/d(logits) and the loss itself, on the host in double.
+struct HostLoss {
+    double loss = 0;
+    Values d_logits;
+
+    HostLoss(const TailCase& c, const Values& logits, const OwnedLabels& labels) {
+        const TailLoss how = loss_of(c);
+        std::vector<char> present(logits.size(), 0);
+        for (std::int64_t s = 0; s < c.batch; ++s)
+            for (std::int64_t r = labels.offsets[static_cast<std::size_t>(s)];
+                 r < labels.offsets[static_cast<std::size_t>(s) + 1]; ++r) {
+                const LabelRun& run = labels.runs[static_cast<std::size_t>(r)];
+                for (std::int64_t p = run.begin; p < run.end; ++p)
+                    present[static_cast<std::size_t>((s * c.markers() + run.marker) * c.nucleotides() + p)] =
+                        1;
+            }
+        for (std::size_t i = 0; i < logits.size(); ++i) {
+            const double p = 1 / (1 + std::exp(-logits[i]));
+            loss -= how.scale * (present[i] ? how.pos_weight * std::log(p) : std::log(1 - p));
+            d_logits.push_back(how.scale * (present[i] ? how.pos_weight * (p - 1) : p));
+        }
+    }
+};
+
+}  // namespace
+
+TEST_CASE("the fused tail equals the plain composition of its layers: inference") {
+    for (const TailCase& c : kTailCases)
+        run_everywhere(c.text(), [&](Run& run) {
+            const View h = run.random(c.h(), 1);
+            const Tail tail = make_tail(c, run, Weights(c).random());
+            std::vector<float> out(static_cast<std::size_t>(c.batch * c.markers() * c.nucleotides()), NAN);
+            run.backend().tail_infer(h, tail, 0, c.length, TailOutput::logits, out);
+            const Composition plain(run, c, tail, h, false);
+            const Values logits = run.read(plain.logits());
+            check_close("logits", Values(out.begin(), out.end()), logits, kFusedTolerance);
+            run.keep("logits", logits);
+        });
+}
+
+TEST_CASE("the fused tail equals the plain composition of its layers: training, with dropout") {
+    for (const TailCase& c : kTailCases) {
+        const OwnedLabels labels(c);
+        run_everywhere(c.text(), [&](Run& run) {
+            const View h = run.random(c.h(), 1), dh = run.output(c.h()), plain_dh = run.output(c.h());
+            const Tail tail = make_tail(c, run, Weights(c).random());
+            const Slice loss = run.zeros(1);
+            const std::vector<Slice> fused = Weights(c).zeros(run), plain = Weights(c).zeros(run);
+            run.backend().tail_train(h, tail, labels.labels(), loss_of(c), loss, make_gradient(c, fused),
+                                     false, dh);
+
+            Composition composition(run, c, tail, h, true);
+            const HostLoss expected(c, run.read(composition.logits()), labels);
+            const View d_logits = run.input(composition.logits().shape, expected.d_logits);
+            composition.backward(d_logits, make_gradient(c, plain), plain_dh);
+
+            check_close("loss", run.read(loss), {expected.loss}, kFusedTolerance);
+            check_close("dh", run.read(dh), run.read(plain_dh), kFusedTolerance);
+            for (std::size_t i = 0; i < fused.size(); ++i)
+                check_close("gradient", run.read(fused[i]), run.read(plain[i]), kFusedTolerance);
+            run.keep("dh", dh);
+        });
+    }
+}
+
+// ---- batch norm folded into the up-convolution
+// ------------------------------------------------------------------
+namespace {
+
+struct FoldCase {
+    std::int64_t batch, length;
+    int in, out, stride;
+    bool bias;
+
+    Shape h() const { return {batch, in, length}; }
+    Shape u() const { return {batch, out, length * stride}; }
+    std::int64_t weights() const { return std::int64_t{in} * out * stride; }
+};
+
+const std::vector<FoldCase> kFoldCases = {{1, 2, 1, 1, 1, true},
+                                          {3, 17, 6, 5, 4, true},
+                                          {2, 41, 13, 7, 10, false},
+                                          {1, 250, 50, 50, 10, true},
+                                          {3, 16, 3, 17, 20, true}};
+
+struct Fold {
+    UpNorm norm;
+    UpNormState state;
+    Slice weight, bias;
+
+    Fold(Run& run, const FoldCase& c, const std::vector<Values>& in, const View& h) {
+        norm = {run.flat(in[1]),
+                c.bias ? run.flat(in[2]) : Slice{},
+                run.flat(in[3]),
+                run.flat(in[4]),
+                c.in,
+                c.out,
+                c.stride,
+                1e-3f};
+        state = {run.output_flat(c.in), run.output_flat(std::int64_t{c.in} * c.in), run.output_flat(c.out),
+                 run.output_flat(c.out)};
+        weight = run.output_flat(c.weights());
+        bias = run.output_flat(c.out);
+        run.backend().fold_up_norm(h, norm, state, weight, bias);
+    }
+};
+
+// h, weight, bias, gamma, beta
+std::vector<Values> fold_inputs(const FoldCase& c) {
+    return {random_values(c.h().size(), 1, 0, 2), random_values(c.weights(), 2), random_values(c.out, 3),
+            random_values(c.out, 4, 0.5, 1.5), random_values(c.out, 5)};
+}
+
+}  // namespace
+
+TEST_CASE("fold_up_norm") {
+    for (const FoldCase& c : kFoldCases)
+        run_everywhere("fold_up_norm", [&](Run& run) {
+            const auto in = fold_inputs(c);
+            const Fold fold(run, c, in, run.input(c.h(), in[0]));
+            run.keep("folded weight", fold.weight);
+            run.keep("folded bias", fold.bias);
+            run.keep("input mean", fold.state.input_mean);
+            run.keep("input covariance", fold.state.input_covariance);
+            run.keep("mean", fold.state.mean);
+            run.keep("var", fold.state.var);
+        });
+}
+
+TEST_CASE("fold_up_norm_grad") {
+    for (const FoldCase& c : kFoldCases)
+        run_everywhere("fold_up_norm_grad", [&](Run& run) {
+            const auto in = fold_inputs(c);
+            const View h = run.input(c.h(), in[0]), dh = run.random(c.h(), 6, {2, 3});
+            const Fold fold(run, c, in, h);
+            const Slice d_weight = run.random_flat(c.weights(), 7);
+            const Slice d_bias = c.bias ? run.random_flat(c.out, 8) : Slice{};
+            const Slice d_gamma = run.random_flat(c.out, 9), d_beta = run.random_flat(c.out, 10);
+            run.backend().fold_up_norm_grad(h, fold.norm, fold.state, run.random_flat(c.weights(), 11),
+                                            run.random_flat(c.out, 12), d_weight, d_bias, d_gamma, d_beta,
+                                            dh);
+            run.keep("dh", dh);
+            run.keep("d_weight", d_weight);
+            if (c.bias) run.keep("d_bias", d_bias);
+            run.keep("d_gamma", d_gamma);
+            run.keep("d_beta", d_beta);
+        });
+}
+
+// Up-convolution, then batch norm with the batch's own moments: the same outputs, statistics and gradients.
+TEST_CASE("fold_up_norm equals plain batch norm behind the up-convolution in training") {
+    for (const FoldCase& c : kFoldCases) {
+        const auto in = fold_inputs(c);
+        run_everywhere("fold against batch norm", [&](Run& run) {
+            Backend& backend = run.backend();
+            const View h = run.input(c.h(), in[0]), dy = run.random(c.u(), 20);
+            const Fold fold(run, c, in, h);
+            const View folded = run.output(c.u()), u = run.output(c.u()), y = run.output(c.u());
+            backend.up_conv(h, fold.weight, fold.bias, c.stride, false, folded);
+            backend.up_conv(h, fold.norm.weight, fold.norm.bias, c.stride, false, u);
+            const Norm norm{run.output_flat(c.out), run.output_flat(c.out), fold.norm.gamma, fold.norm.beta,
+                            1e-3f};
+            backend.moments(u, norm.mean, norm.var);
+            backend.norm_act(u, &norm, false, {}, y);
+
+            const auto gradient = [&] {
+                return std::vector{run.zeros(c.weights()), c.bias ? run.zeros(c.out) : Slice{},
+                                   run.zeros(c.out), run.zeros(c.out)};
+            };
+            const auto by_fold = gradient(), by_norm = gradient();
+            const View dh_fold = run.output(c.h()), dh_norm = run.output(c.h()), du = run.output(c.u());
+            const Slice d_weight = run.zeros(c.weights()), d_bias = run.zeros(c.out);
+            backend.up_conv_grad_weight(h, dy, c.stride, d_weight, d_bias);
+            backend.up_conv_grad_input(dy, fold.weight, c.stride, false, dh_fold);
+            backend.fold_up_norm_grad(h, fold.norm, fold.state, d_weight, d_bias, by_fold[0], by_fold[1],
+                                      by_fold[2], by_fold[3], dh_fold);
+            backend.norm_act_grad(u, dy, &norm, false, {}, du, by_norm[2], by_norm[3]);
+            backend.up_conv_grad_weight(h, du, c.stride, by_norm[0], by_norm[1]);
+            backend.up_conv_grad_input(du, fold.norm.weight, c.stride, false, dh_norm);
+
+            const bool is_double = std::string(backend.name()) == "reference";
+            const double tolerance = is_double ? 1e-11 : 1e-4;
+            check_close("mean", run.read(fold.state.mean), run.read(norm.mean), tolerance);
+            check_close("var", run.read(fold.state.var), run.read(norm.var), tolerance);
+            check_close("y", run.read(folded), run.read(y), tolerance);
+            check_close("dh", run.read(dh_fold), run.read(dh_norm), tolerance);
+            for (const std::size_t i : {0u, 2u, 3u})
+                check_close("gradient", run.read(by_fold[i]), run.read(by_norm[i]), tolerance);
+            run.keep("y", folded);
+            // The bias's gradient is zero in exact arithmetic; what is left of it must be small beside its
+            // terms.
+            if (c.bias)
+                for (const double value : run.read(by_fold[1])) CHECK(std::fabs(value) <= tolerance * 100);
+        });
+    }
+}

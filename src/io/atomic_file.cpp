@@ -16,7 +16,7 @@
 namespace regkit {
 namespace {
 
-constexpr std::size_t kBuffer = 1 << 18;
+constexpr std::size_t kBuffer = 1 << 16;  // small: a tool may write a thousand tracks at once
 constexpr int kMaxLinks = 40;  // as the kernel's own limit
 
 [[noreturn]] void fail(const std::string& path, const char* verb) {

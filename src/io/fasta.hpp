@@ -2,13 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
-
-#include "base/log.hpp"
-#include "base/region.hpp"
 
 namespace regkit {
 
@@ -17,6 +16,10 @@ inline constexpr std::uint8_t kCodeN = 0;
 // 0..4, or 255 for a byte that is no IUPAC nucleotide code.
 std::uint8_t encode_base(char base);
 char decode_base(std::uint8_t code);
+// Codes of all of `bases` into codes[0..size); false when a byte is no nucleotide code (255 stands there).
+bool encode_bases(std::string_view bases, std::uint8_t* codes);
+// How an error names a byte: 'x' or byte 0x00.
+std::string describe_byte(char byte);
 // In place: reverse complement of codes.
 void reverse_complement(std::span<std::uint8_t> codes);
 
@@ -44,7 +47,11 @@ class FastaFile {
     // Codes of [begin, end); positions outside the contig are N. Throws Error(input) at a byte that is no base, naming
     // file, contig and position.
     void read(int contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes);
-    // MD5 of the upper-case sequence, as SAM's M5 (reads the whole contig).
+    // Reads a whole contig in pieces, in order, passing each to `sink`; returns the MD5 of the upper-case sequence (M5
+    // of SAM), hexadecimal.
+    std::string scan(int contig,
+                     const std::function<void(std::int64_t begin, std::span<const std::uint8_t> codes)>& sink);
+    // That MD5 alone.
     std::string md5(int contig);
 
   private:

@@ -19,6 +19,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "kernels/dropout.hpp"
 #include "kernels/tensor.hpp"
@@ -322,5 +323,8 @@ struct BackendChoice {
 
 // Throws Error(resource) naming the cause when the device asked for cannot be used, Error(usage) on an unknown one.
 BackendChoice make_backend(const BackendOptions& options);
+
+// What the back ends are made with, for --version: "Highway 1.0.3", "no CUDA plug-in".
+std::vector<std::string> backend_libraries();
 
 }  // namespace regkit

@@ -118,12 +118,13 @@ Option precision() {
             .choices = {"f32"}};
 }
 Option isa() {
-    return {
-        .name = "isa",
-        .value = "NAME",
-        .fallback = "auto",
-        .help = "instruction set of the CPU code; pin it where bytes must be the same on different machines",
-        .group = group::device};
+    return {.name = "isa",
+            .value = "NAME",
+            .fallback = "auto",
+            .help =
+                "instruction set of the CPU code (the best one here, if not given); pin it where bytes must "
+                "be the same on different machines",
+            .group = group::device};
 }
 Option seed(const std::string& fallback) {
     return {.name = "seed",

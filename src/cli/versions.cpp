@@ -2,12 +2,14 @@
 
 #include <boost/version.hpp>
 
+#include "app/libraries.hpp"
 #include "base/version.hpp"
 
 namespace regkit::cli {
 
 std::string version_text(const std::string& tool) {
     std::string text = tool + " " + std::string(version()) + "\n";
+    for (const std::string& library : libraries_in_use()) text += "Using " + library + "\n";
     text += "Using Boost " + std::to_string(BOOST_VERSION / 100000) + "." +
             std::to_string(BOOST_VERSION / 100 % 1000) + "." + std::to_string(BOOST_VERSION % 100) + "\n";
     return text;

@@ -1,0 +1,71 @@
+#include "io/spool.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+
+namespace regkit {
+namespace {
+
+int open_unlinked() {
+    const char* directory = std::getenv("TMPDIR");
+    std::string name = directory != nullptr && *directory != '\0' ? directory : "/tmp";
+    name += "/regkit-spool.XXXXXX";
+    const int descriptor = ::mkostemp(name.data(), O_CLOEXEC);
+    if (descriptor < 0) throw_errno("cannot create the temporary file " + name + " (TMPDIR says where)");
+    ::unlink(name.c_str());
+    return descriptor;
+}
+
+}  // namespace
+
+Spool::~Spool() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+std::uint64_t Spool::append(std::span<const char> bytes) {
+    const std::uint64_t offset = size();
+    buffer_.append(bytes.data(), bytes.size());
+    if (buffer_.size() >= kMemory) flush();
+    return offset;
+}
+
+void Spool::flush() {
+    if (descriptor_ < 0) descriptor_ = open_unlinked();
+    const char* at = buffer_.data();
+    std::size_t left = buffer_.size();
+    while (left > 0) {
+        const ssize_t n = ::write(descriptor_, at, left);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) throw_errno("cannot write a temporary file (TMPDIR says where)");
+        at += n;
+        left -= static_cast<std::size_t>(n);
+    }
+    flushed_ += buffer_.size();
+    buffer_.clear();
+}
+
+void Spool::read(std::uint64_t offset, std::span<char> bytes) const {
+    require(offset <= size() && bytes.size() <= size() - offset, ErrorKind::resource,
+            "a temporary file is shorter than what was written to it");
+    char* to = bytes.data();
+    std::size_t left = bytes.size();
+    while (left > 0 && offset < flushed_) {
+        const std::size_t want = std::min<std::uint64_t>(left, flushed_ - offset);
+        const ssize_t n = ::pread(descriptor_, to, want, static_cast<off_t>(offset));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) throw_errno("cannot read a temporary file back");
+        require(n > 0, ErrorKind::resource, "a temporary file is shorter than what was written to it");
+        to += n;
+        left -= static_cast<std::size_t>(n);
+        offset += static_cast<std::uint64_t>(n);
+    }
+    if (left > 0) std::copy_n(buffer_.data() + (offset - flushed_), left, to);
+}
+
+}  // namespace regkit

@@ -14,7 +14,9 @@ namespace regkit {
 
 struct PredictorOptions {
     std::int64_t tile = 50000;   // nucleotides of output computed at a time; rounded to a multiple of the stride
-    bool rc_average = false;     // mean of the probability of the sequence and of its reverse complement
+    // The mean of the output for the sequence and for its reverse complement, which is cut into the same stride cells
+    // (multiples of the stride on the contig), so that the bytes depend on no tile here either.
+    bool rc_average = false;
     TailOutput output = TailOutput::probabilities;
 };
 
@@ -37,7 +39,10 @@ class Predictor {
     std::int64_t halo_left() const;   // bases of context, rounded up to the stride
     std::int64_t halo_right() const;
 
-    // Positions [begin, end) of a contig of `length` bases. Tiles are anchored to contig coordinates.
+    // Positions [begin, end) of a contig of `length` bases. Tiles are anchored to contig coordinates. The end of the
+    // contig is padded with N up to the stride; beyond both ends the trunk sees zeros. The codes and values that the sink
+    // gets are good until it returns. For a contig whose end is not known yet, `length` may be any number of bases known
+    // that is a multiple of the stride and at least end + stride + halo_right().
     void predict(std::int64_t length, std::int64_t begin, std::int64_t end, const FetchCodes& fetch,
                  const TileSink& sink);
     // The paper's windows: independent, zero-padded at both ends. codes.batch windows of codes.length bases, values

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "support/scratch.hpp"
+#include "test/support/scratch.hpp"
 
 using namespace regkit;
 

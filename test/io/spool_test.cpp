@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/error.hpp"
-#include "support/scratch.hpp"
+#include "test/support/scratch.hpp"
 
 using namespace regkit;
 

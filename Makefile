@@ -1,15 +1,35 @@
-# Forwards to CMake and CTest, which hold the facts. CMAKE_FLAGS is passed through, e.g. make CMAKE_FLAGS=-DREGKIT_CUDA=OFF
+# Forwards to CMake and CTest, which hold the facts. CMAKE_FLAGS is passed through: make CMAKE_FLAGS=-DREGKIT_CUDA=OFF
 BUILD ?= build
 JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
 CMAKE_FLAGS ?=
+CTEST = ctest --output-on-failure -j $(JOBS)
 
-all: configure
+all: deps
+	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(CMAKE_FLAGS)
 	cmake --build $(BUILD) -j $(JOBS)
-configure:
-	cmake -S . -B $(BUILD) $(CMAKE_FLAGS)
-check: all
-	cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
-clean:
-	rm -rf $(BUILD) build-asan
 
-.PHONY: all configure check clean
+deps:  # packages to build with; what is there already is left alone
+	tools/deps.sh build
+deps-dev:  # also the programs that tests compare with
+	tools/deps.sh build oracles
+
+demo: all
+	tools/deps.sh demo
+	REGKIT_BIN=$(abspath $(BUILD))/bin examples/demo/demo.sh demo
+check: all
+	cd $(BUILD) && $(CTEST)
+asan: deps  # the tests under the address and undefined-behaviour sanitizers
+	cmake -S . -B $(BUILD)-asan -DREGKIT_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo $(CMAKE_FLAGS)
+	cmake --build $(BUILD)-asan -j $(JOBS)
+	cd $(BUILD)-asan && $(CTEST) --label-exclude slow
+bench: all
+	cmake --build $(BUILD) --target bench
+install:  # honours DESTDIR
+	cmake --install $(BUILD) --prefix $(PREFIX)
+man: all  # the OPTIONS sections of the man pages, from the tools' option tables
+	cmake --build $(BUILD) --target man
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan
+
+.PHONY: all deps deps-dev demo check asan bench install man clean

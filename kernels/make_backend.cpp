@@ -1,6 +1,7 @@
 #include "base/error.hpp"
 #include "base/number.hpp"
 #include "kernels/backend.hpp"
+#include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/cuda/plugin.hpp"
 #include "kernels/reference/reference_backend.hpp"
 
@@ -38,6 +39,7 @@ BackendChoice choose_automatically(const BackendOptions& options) {
 
 BackendChoice make_backend(const BackendOptions& options) {
     const std::string& device = options.device;
+    if (device == "cpu") return {make_cpu_backend(options), ""};
     if (device == "reference") return {make_reference_backend(), ""};
     if (device == "cuda" || device.starts_with("cuda:"))
         return {load_cuda_backend(cuda_device(device), cuda_plugin_paths()), ""};

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/error.hpp"
+#include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/reference/reference_backend.hpp"
 
 namespace regkit::test {
@@ -18,8 +19,33 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 }  // namespace
 
 // A new back end is one more line here.
+namespace {
+
+// Every instruction set of the CPU back end, alone and with workers, which must not change a bit.
+void add_cpu(std::vector<BackendUnderTest>& table) {
+    for (const std::string& isa : cpu_isas())
+        for (const int workers : {1, 3}) {
+            const std::string label = "cpu " + isa + ", workers ";
+            table.push_back({label + std::to_string(workers),
+                             [isa, workers] {
+                                 BackendOptions options;
+                                 options.device = "cpu";
+                                 options.isa = isa;
+                                 options.workers = workers;
+                                 return make_backend(options).backend;
+                             },
+                             1e-5, workers == 1 ? "" : label + "1"});
+        }
+}
+
+}  // namespace
+
 const std::vector<BackendUnderTest>& backends_under_test() {
-    static const std::vector<BackendUnderTest> table = {};
+    static const std::vector<BackendUnderTest> table = [] {
+        std::vector<BackendUnderTest> rows;
+        add_cpu(rows);
+        return rows;
+    }();
     return table;
 }
 

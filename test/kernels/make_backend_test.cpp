@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "base/error.hpp"
+#include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/cuda/plugin.hpp"
 
 using namespace regkit;
@@ -37,6 +38,20 @@ BackendOptions device(const std::string& name) {
 
 TEST_CASE("make_backend: reference") {
     CHECK(make_backend(device("reference")).backend->name() == std::string("reference"));
+}
+
+TEST_CASE("make_backend: cpu, with an instruction set or the best one") {
+    for (const std::string& isa : cpu_isas()) {
+        BackendOptions options = device("cpu");
+        options.isa = isa;
+        CHECK(make_backend(options).backend->description() == "cpu " + isa + " f32");
+    }
+    CHECK(make_backend(device("cpu")).backend->description() == "cpu " + cpu_isas().front() + " f32");
+    BackendOptions unknown = device("cpu");
+    unknown.isa = "avx3000";
+    const Refusal r = refusal([&] { make_backend(unknown); });
+    CHECK(r.kind == ErrorKind::usage);
+    CHECK(r.text.find("it has " + cpu_isas().front()) != std::string::npos);
 }
 
 TEST_CASE("make_backend: unknown devices are errors of usage") {

@@ -1,0 +1,160 @@
+// The class behind make_cpu_backend; its operations are defined by topic in the .cpp files beside.
+#pragma once
+
+#include <functional>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "base/thread_pool.hpp"
+#include "kernels/backend.hpp"
+#include "kernels/cpu/kernels.hpp"
+#include "kernels/cpu/layout.hpp"
+#include "kernels/cpu/scratch.hpp"
+
+namespace regkit {
+
+namespace cpu {
+
+// A correlation at stride 1 over rows that are readable wherever the offsets lead:
+// y[s][o][p] (+)= bias[o] + sum over taps t and inputs k of w[o][t][k] * x[s][k][offset[t] + p].
+struct Correlation {
+    int batch = 0, in = 0, out = 0, taps = 0;
+    const float* x = nullptr;
+    std::int64_t x_sample = 0, x_row = 0;
+    const std::int64_t* offset = nullptr;  // [taps]
+    const float* w = nullptr;              // element (o, t, k) at w[o*w_out + t*w_tap + k*w_in]
+    std::int64_t w_out = 0, w_tap = 0, w_in = 0;
+    const float* bias = nullptr;
+    bool relu = false, accumulate = false;
+    Rows y;  // its edges are zeroed, unless it accumulates
+};
+
+// dw[o*dw_out + k*dw_in + t*dw_tap] += sum over samples and positions of dy[s][o][p] * x[s][k][offset[t] +
+// p].
+struct Contraction {
+    int batch = 0, out = 0, in = 0, taps = 0;
+    std::int64_t length = 0;
+    const float* dy = nullptr;  // zero beyond its length
+    std::int64_t dy_sample = 0, dy_row = 0;
+    const float* x = nullptr;
+    std::int64_t x_sample = 0, x_row = 0;
+    const std::int64_t* offset = nullptr;
+    float* dw = nullptr;
+    std::int64_t dw_out = 0, dw_in = 0, dw_tap = 0;
+};
+
+// Rows of x split by position modulo `stride`, so that a tap of a strided convolution is one run of
+// neighbours: element (s, c, p*stride + u) is x[s*sample + c*row + offset(u) + p].
+struct PhaseRows {
+    const float* x = nullptr;
+    std::int64_t sample = 0, row = 0;
+    const std::int64_t* offset = nullptr;  // one a tap
+};
+
+}  // namespace cpu
+
+class CpuBackend final : public Backend {
+  public:
+    explicit CpuBackend(const BackendOptions& options);
+    const char* name() const noexcept override { return "cpu"; }
+    const char* description() const noexcept override { return description_.c_str(); }
+
+  private:
+    Status do_alloc(const Shape& shape, const Halo& halo, void** data) noexcept override;
+    Status do_alloc_flat(std::int64_t count, void** data) noexcept override;
+    void do_free(void* data) noexcept override;
+    Status do_write(const View& to, const float* values) noexcept override;
+    Status do_write(const View& to, const double* values) noexcept override;
+    Status do_read(const View& from, float* values) noexcept override;
+    Status do_read(const View& from, double* values) noexcept override;
+    Status do_write(const Slice& to, const float* values) noexcept override;
+    Status do_write(const Slice& to, const double* values) noexcept override;
+    Status do_read(const Slice& from, float* values) noexcept override;
+    Status do_read(const Slice& from, double* values) noexcept override;
+    Status do_fill(const Slice& to, float value) noexcept override;
+    Status do_sequence_conv(const Codes& codes, const Slice& embedding, const Slice& weight,
+                            const Slice& bias, const ConvGeometry& geometry, bool relu,
+                            const View& y) noexcept override;
+    Status do_sequence_conv_grad(const Codes& codes, const View& dy, const Slice& embedding,
+                                 const Slice& weight, const ConvGeometry& geometry, const Slice& d_embedding,
+                                 const Slice& d_weight, const Slice& d_bias) noexcept override;
+    Status do_conv(const View& x, const Slice& weight, const Slice& bias, const ConvGeometry& geometry,
+                   bool relu, const View& y) noexcept override;
+    Status do_conv_grad_input(const View& dy, const Slice& weight, const ConvGeometry& geometry,
+                              bool accumulate, const View& dx) noexcept override;
+    Status do_conv_grad_weight(const View& x, const View& dy, const ConvGeometry& geometry,
+                               const Slice& d_weight, const Slice& d_bias) noexcept override;
+    Status do_up_conv(const View& x, const Slice& weight, const Slice& bias, int stride, bool relu,
+                      const View& y) noexcept override;
+    Status do_up_conv_grad_input(const View& dy, const Slice& weight, int stride, bool accumulate,
+                                 const View& dx) noexcept override;
+    Status do_up_conv_grad_weight(const View& x, const View& dy, int stride, const Slice& d_weight,
+                                  const Slice& d_bias) noexcept override;
+    Status do_moments(const View& x, const Slice& mean, const Slice& var) noexcept override;
+    Status do_update_running(const Slice& mean, const Slice& var, std::int64_t count, float momentum,
+                             const Slice& running_mean, const Slice& running_var) noexcept override;
+    Status do_norm_act(const View& x, const Norm* norm, bool relu, const Dropout& dropout,
+                       const View& y) noexcept override;
+    Status do_norm_act_grad(const View& x, const View& dy, const Norm* norm, bool relu,
+                            const Dropout& dropout, const View& dx, const Slice& d_gamma,
+                            const Slice& d_beta) noexcept override;
+    Status do_pool(const View& x, const PoolGeometry& geometry, const View& y) noexcept override;
+    Status do_pool_grad(const View& x, const View& dy, const PoolGeometry& geometry, bool accumulate,
+                        const View& dx) noexcept override;
+    Status do_add(const View& x, const View& y) noexcept override;
+    Status do_tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                         TailOutput kind, float* out) noexcept override;
+    Status do_tail_train(const View& h, const Tail& tail, const Labels& labels, const TailLoss& how,
+                         const Slice& loss, const TailGradient& gradient, bool accumulate,
+                         const View& dh) noexcept override;
+    Status do_fold_up_norm(const View& h, const UpNorm& norm, const UpNormState& state,
+                           const Slice& folded_weight, const Slice& folded_bias) noexcept override;
+    Status do_fold_up_norm_grad(const View& h, const UpNorm& norm, const UpNormState& state,
+                                const Slice& d_folded_weight, const Slice& d_folded_bias,
+                                const Slice& d_weight, const Slice& d_bias, const Slice& d_gamma,
+                                const Slice& d_beta, const View& dh) noexcept override;
+    Status do_grad_norm(const Slice& gradient, const Slice& norm) noexcept override;
+    Status do_adam(const Slice& parameters, const Slice& gradient, const Slice& m, const Slice& v,
+                   const AdamStep& step, const Slice& norm) noexcept override;
+
+    // body(task, worker) for every task; nothing is allocated for it.
+    template <typename Body>
+    void parallel(std::int64_t tasks, const Body& body) {
+        pool_.run(tasks, std::cref(body));
+    }
+
+    // conv.cpp
+    void correlate(const cpu::Correlation& job);
+    cpu::PhaseRows split_phases(const cpu::Rows& x, const ConvGeometry& geometry, std::int64_t outputs);
+    void strided(const cpu::Rows& x, const ConvGeometry& geometry, cpu::Correlation job);
+    void strided_grad_input(const cpu::Rows& dy, const float* weight, const ConvGeometry& geometry,
+                            bool accumulate, const cpu::Rows& dx);
+    // grad_weight.cpp
+    void contract(const cpu::Contraction& job);
+    void add_row_sums(const cpu::Rows& dy, const Slice& d_bias);
+    // up_norm.cpp
+    void input_statistics(const View& h, const UpNormState& state);
+    void covariance_times_weight(const UpNorm& norm, const UpNormState& state, double* product);
+
+    cpu::Kernels kernels_;
+    ThreadPool pool_;
+    std::string description_;
+    cpu::Scratch scratch_;
+};
+
+namespace cpu {
+
+// Runs an operation that may need more scratch memory, and turns its failure into a Status.
+template <typename Body>
+Status guarded(const Body& body) noexcept {
+    try {
+        body();
+        return {};
+    } catch (const std::bad_alloc&) {
+        return Status::error(Status::Code::out_of_memory, "out of memory");
+    }
+}
+
+}  // namespace cpu
+}  // namespace regkit

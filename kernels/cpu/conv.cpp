@@ -1,0 +1,289 @@
+// Convolution, its input gradient, and the up-convolution, all as correlations at stride 1 for the register
+// tile (simd/tile.cpp).
+//
+// A strided convolution reads its input split into rows by position modulo stride; the gradient of one, and
+// an up-convolution, write such rows, which are interleaved afterwards. Work is cut into (sample, range of
+// positions, group of output channels); a range keeps the slice of x it reads in the second cache. The cut
+// does not touch any sum.
+#include <algorithm>
+
+#include "kernels/cpu/backend_impl.hpp"
+
+namespace regkit {
+
+using cpu::ceil_div;
+using cpu::Correlation;
+using cpu::floats;
+using cpu::guarded;
+using cpu::PhaseRows;
+using cpu::round_up;
+using cpu::Rows;
+using cpu::rows_of;
+using cpu::Slot;
+
+namespace {
+
+constexpr std::int64_t kSliceFloats = 48 * 1024;  // of x, for one range of positions
+
+std::int64_t modulo(std::int64_t a, std::int64_t n) {
+    return (a % n + n) % n;
+}
+std::int64_t floor_div(std::int64_t a, std::int64_t n) {
+    return (a - modulo(a, n)) / n;
+}
+
+}  // namespace
+
+void CpuBackend::correlate(const Correlation& job) {
+    const cpu::TileKernels& kernel = *kernels_.tile;
+    const cpu::Blocks blocks(job.out, kernel.block);
+    float* const packed = scratch_.get<float>(Slot::packed, std::int64_t{job.out} * job.taps * job.in + 16);
+    parallel(blocks.count, [&](std::int64_t b, int) {
+        kernel.pack(job.w, job.w_out, job.w_tap, job.w_in, job.out, job.taps, job.in, static_cast<int>(b),
+                    static_cast<int>(b) + 1, packed);
+    });
+    const std::int64_t range =
+        std::clamp(kSliceFloats / job.in / 32 * 32, std::int64_t{128}, std::int64_t{1024});
+    const std::int64_t ranges = ceil_div(job.y.length, range);
+    const std::int64_t wanted = 4 * pool_.workers();
+    const std::int64_t groups = std::clamp(ceil_div(wanted, job.batch * ranges), std::int64_t{1},
+                                           static_cast<std::int64_t>(blocks.count));
+    parallel(job.batch * ranges * groups, [&](std::int64_t task, int) {
+        const std::int64_t group = task % groups, part = task / groups % ranges,
+                           sample = task / groups / ranges;
+        cpu::TileArgs args;
+        args.x = job.x + sample * job.x_sample;
+        args.x_stride = job.x_row;
+        args.offset = job.offset;
+        args.taps = job.taps;
+        args.in = job.in;
+        args.w = packed;
+        args.bias = job.bias;
+        args.y = job.y.row(sample, 0);
+        args.y_stride = job.y.stride;
+        args.out = job.out;
+        args.begin = part * range;
+        args.end = std::min(args.begin + range, job.y.length);
+        args.valid = job.y.length;
+        args.relu = job.relu;
+        args.accumulate = job.accumulate;
+        const int first = static_cast<int>(blocks.count * group / groups);
+        const int last = static_cast<int>(blocks.count * (group + 1) / groups);
+        kernel.run(args, first, last);
+        if (job.accumulate || part + 1 < ranges) return;
+        for (int o = blocks.begin(first); o < blocks.begin(last); ++o) job.y.zero_edges(job.y.row(sample, o));
+    });
+}
+
+PhaseRows CpuBackend::split_phases(const Rows& x, const ConvGeometry& geometry, std::int64_t outputs) {
+    const std::int64_t stride = geometry.stride;
+    const auto shift_of = [&](int t) {
+        return floor_div(std::int64_t{t} * geometry.dilation - geometry.pad_left, stride);
+    };
+    const std::int64_t before = round_up(std::max<std::int64_t>(-shift_of(0), 0), cpu::kAlign);
+    const std::int64_t after = std::max<std::int64_t>(shift_of(geometry.width - 1), 0) + cpu::kOverrun;
+    const std::int64_t row = round_up(before + outputs + after, cpu::kAlign);
+    float* const data = scratch_.get<float>(Slot::phases, x.batch * x.channels * stride * row);
+    parallel(x.batch * x.channels, [&](std::int64_t task, int) {
+        const float* const from = x.row(task / x.channels, task % x.channels);
+        for (std::int64_t phase = 0; phase < stride; ++phase) {
+            float* const to = data + (task * stride + phase) * row;
+            for (std::int64_t i = 0; i < row; ++i) {
+                const std::int64_t position = (i - before) * stride + phase;
+                to[i] = position >= 0 && position < x.length ? from[position] : 0.0f;
+            }
+        }
+    });
+    std::int64_t* const offset = scratch_.get<std::int64_t>(Slot::offsets, geometry.width);
+    for (int t = 0; t < geometry.width; ++t) {
+        const std::int64_t at = std::int64_t{t} * geometry.dilation - geometry.pad_left;
+        offset[t] = modulo(at, stride) * row + shift_of(t);
+    }
+    return {data + before, x.channels * stride * row, stride * row, offset};
+}
+
+// job without x and offsets, which come from the phases of x.
+void CpuBackend::strided(const Rows& x, const ConvGeometry& geometry, Correlation job) {
+    const PhaseRows phases = split_phases(x, geometry, job.y.length);
+    job.x = phases.x;
+    job.x_sample = phases.sample;
+    job.x_row = phases.row;
+    job.offset = phases.offset;
+    correlate(job);
+}
+
+Status CpuBackend::do_conv(const View& x_view, const Slice& weight, const Slice& bias,
+                           const ConvGeometry& geometry, bool relu, const View& y_view) noexcept {
+    return guarded([&] {
+        const Rows x = rows_of(x_view);
+        Correlation job;
+        job.batch = static_cast<int>(x.batch);
+        job.in = static_cast<int>(x.channels);
+        job.y = rows_of(y_view);
+        job.out = static_cast<int>(job.y.channels);
+        job.taps = geometry.width;
+        job.w = floats(weight);
+        job.w_out = x.channels * geometry.width;
+        job.w_tap = 1;
+        job.w_in = geometry.width;
+        job.bias = floats(bias);
+        job.relu = relu;
+        if (geometry.stride > 1) return strided(x, geometry, job);
+        std::int64_t* const offset = scratch_.get<std::int64_t>(Slot::offsets, geometry.width);
+        for (int t = 0; t < geometry.width; ++t)
+            offset[t] = std::int64_t{t} * geometry.dilation - geometry.pad_left;
+        job.x = x.origin;
+        job.x_sample = x.channels * x.stride;
+        job.x_row = x.stride;
+        job.offset = offset;
+        correlate(job);
+    });
+}
+
+Status CpuBackend::do_conv_grad_input(const View& dy_view, const Slice& weight, const ConvGeometry& geometry,
+                                      bool accumulate, const View& dx_view) noexcept {
+    return guarded([&] {
+        const Rows dy = rows_of(dy_view), dx = rows_of(dx_view);
+        if (geometry.stride > 1) return strided_grad_input(dy, floats(weight), geometry, accumulate, dx);
+        // dx[i][q] = sum over o, t of w[o][i][t] * dy[o][q + pad_left - t*dilation]
+        std::int64_t* const offset = scratch_.get<std::int64_t>(Slot::offsets, geometry.width);
+        for (int t = 0; t < geometry.width; ++t)
+            offset[t] = geometry.pad_left - std::int64_t{t} * geometry.dilation;
+        Correlation job;
+        job.batch = static_cast<int>(dy.batch);
+        job.in = static_cast<int>(dy.channels);
+        job.out = static_cast<int>(dx.channels);
+        job.taps = geometry.width;
+        job.x = dy.origin;
+        job.x_sample = dy.channels * dy.stride;
+        job.x_row = dy.stride;
+        job.offset = offset;
+        job.w = floats(weight);
+        job.w_out = geometry.width;
+        job.w_tap = 1;
+        job.w_in = dx.channels * geometry.width;
+        job.accumulate = accumulate;
+        job.y = dx;
+        correlate(job);
+    });
+}
+
+// Positions q = m*stride + r of dx see the taps with (r + pad_left - t*dilation) divisible by the stride, at
+// p = m + (r + pad_left - t*dilation) / stride: one correlation for every r.
+void CpuBackend::strided_grad_input(const Rows& dy, const float* weight, const ConvGeometry& geometry,
+                                    bool accumulate, const Rows& dx) {
+    const std::int64_t stride = geometry.stride, count = ceil_div(dx.length, stride);
+    // dy is read up to this far outside its row.
+    const std::int64_t reach =
+        ceil_div(std::int64_t{geometry.width} * geometry.dilation + geometry.pad_left, stride) + 1;
+    const std::int64_t tail = std::max<std::int64_t>(count - dy.length, 0) + reach;
+    const Shape padded_shape{dy.batch, dy.channels, dy.length};
+    const Halo padded_halo{reach, tail};
+    Rows padded = cpu::rows_of(nullptr, padded_shape, padded_halo);
+    padded = cpu::rows_of(scratch_.get<float>(Slot::padded, cpu::floats_of(padded_shape, padded_halo)),
+                          padded_shape, padded_halo);
+    parallel(dy.batch * dy.channels, [&](std::int64_t task, int) {
+        float* const to = padded.row(task / dy.channels, task % dy.channels);
+        std::copy_n(dy.row(task / dy.channels, task % dy.channels), dy.length, to);
+        padded.zero_edges(to);
+    });
+    const Shape part_shape{dx.batch, dx.channels, count};
+    const Rows part =
+        cpu::rows_of(scratch_.get<float>(Slot::output, cpu::floats_of(part_shape, {})), part_shape, {});
+    std::int64_t* const offset = scratch_.get<std::int64_t>(Slot::offsets, geometry.width);
+    for (std::int64_t r = 0; r < stride; ++r) {
+        // The taps of this phase lie a fixed number apart: the first that fits, then every stride /
+        // gcd(stride, dilation).
+        int first = 0, step = 0, taps = 0;
+        for (int t = 0; t < geometry.width; ++t) {
+            const std::int64_t at = r + geometry.pad_left - std::int64_t{t} * geometry.dilation;
+            if (modulo(at, stride) != 0) continue;
+            if (taps == 0) first = t;
+            if (taps == 1) step = t - first;
+            offset[taps++] = floor_div(at, stride);
+        }
+        if (taps > 0) {
+            Correlation job;
+            job.batch = static_cast<int>(dy.batch);
+            job.in = static_cast<int>(dy.channels);
+            job.out = static_cast<int>(dx.channels);
+            job.taps = taps;
+            job.x = padded.origin;
+            job.x_sample = padded.channels * padded.stride;
+            job.x_row = padded.stride;
+            job.offset = offset;
+            job.w = weight + first;
+            job.w_out = geometry.width;
+            job.w_tap = step;
+            job.w_in = dx.channels * geometry.width;
+            job.y = part;
+            correlate(job);
+        }
+        parallel(dx.batch * dx.channels, [&](std::int64_t task, int) {
+            float* const to = dx.row(task / dx.channels, task % dx.channels);
+            const float* const from = part.row(task / dx.channels, task % dx.channels);
+            for (std::int64_t m = 0, q = r; q < dx.length; ++m, q += stride) {
+                const float value = taps > 0 ? from[m] : 0.0f;
+                to[q] = accumulate ? to[q] + value : value;
+            }
+            if (!accumulate && r + 1 == stride) dx.zero_edges(to);
+        });
+    }
+}
+
+Status CpuBackend::do_up_conv(const View& x_view, const Slice& weight, const Slice& bias, int stride,
+                              bool relu, const View& y_view) noexcept {
+    return guarded([&] {
+        const Rows x = rows_of(x_view), y = rows_of(y_view);
+        const std::int64_t zero = 0;
+        const Shape part_shape{y.batch, y.channels, x.length};
+        Correlation job;
+        job.batch = static_cast<int>(x.batch);
+        job.in = static_cast<int>(x.channels);
+        job.out = static_cast<int>(y.channels);
+        job.taps = 1;
+        job.x = x.origin;
+        job.x_sample = x.channels * x.stride;
+        job.x_row = x.stride;
+        job.offset = &zero;
+        job.w_out = stride;
+        job.w_in = y.channels * stride;
+        job.bias = floats(bias);
+        job.relu = relu;
+        job.y =
+            cpu::rows_of(scratch_.get<float>(Slot::output, cpu::floats_of(part_shape, {})), part_shape, {});
+        for (int j = 0; j < stride; ++j) {
+            job.w = floats(weight) + j;
+            correlate(job);
+            parallel(y.batch * y.channels, [&](std::int64_t task, int) {
+                const float* const from = job.y.row(task / y.channels, task % y.channels);
+                float* const to = y.row(task / y.channels, task % y.channels);
+                for (std::int64_t p = 0; p < x.length; ++p) to[p * stride + j] = from[p];
+                if (j == 0) y.zero_edges(to);
+            });
+        }
+    });
+}
+
+Status CpuBackend::do_up_conv_grad_input(const View& dy_view, const Slice& weight, int stride,
+                                         bool accumulate, const View& dx_view) noexcept {
+    return guarded([&] {
+        const Rows dy = rows_of(dy_view);
+        ConvGeometry geometry;
+        geometry.width = geometry.stride = stride;
+        Correlation job;
+        job.batch = static_cast<int>(dy.batch);
+        job.in = static_cast<int>(dy.channels);
+        job.y = rows_of(dx_view);
+        job.out = static_cast<int>(job.y.channels);
+        job.taps = stride;
+        job.w = floats(weight);
+        job.w_out = dy.channels * stride;
+        job.w_tap = 1;
+        job.w_in = stride;
+        job.accumulate = accumulate;
+        strided(dy, geometry, job);
+    });
+}
+
+}  // namespace regkit

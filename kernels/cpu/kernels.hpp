@@ -1,0 +1,188 @@
+// The vector kernels, compiled once per instruction set (kernels/cpu/simd/*.cpp, Highway) and reached through
+// tables of plain functions: the drivers beside this file know shapes and threads, the kernels know lanes.
+// Every kernel is a function of its arguments alone; none allocates; pointers never overlap unless said.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/dropout.hpp"
+
+namespace regkit::cpu {
+
+// ---- tile: y[o][p] (+)= bias[o] + sum over taps t and inputs k of w[o][t][k] * x[k*x_stride + offset[t] +
+// p]
+struct TileArgs {
+    const float* x = nullptr;
+    std::int64_t x_stride = 0;
+    const std::int64_t* offset = nullptr;  // [taps]
+    int taps = 1;
+    int in = 0;
+    const float* w =
+        nullptr;  // packed (see pack_size), or rows w[o*w_stride + k] when w_stride > 0 and taps = 1
+    std::int64_t w_stride = 0;
+    const float* bias = nullptr;  // [out] or none
+    float* y = nullptr;
+    std::int64_t y_stride = 0;
+    int out = 0;
+    std::int64_t begin = 0, end = 0;  // positions; whole vectors are written: up to 15 positions beyond end
+    std::int64_t valid = 0;           // sums of positions from here on count as zero
+    bool relu = false;
+    bool accumulate = false;
+};
+
+struct TileKernels {
+    int block;  // output channels of one tile
+    // Packs source(o, t, k) = w[o*so + t*st + k*sk] for blocks [first, last) of the balanced partition of
+    // `out`.
+    void (*pack)(const float* w, std::int64_t so, std::int64_t st, std::int64_t sk, int out, int taps, int in,
+                 int first, int last, float* packed);
+    // Output blocks [first, last).
+    void (*run)(const TileArgs& args, int first, int last);
+};
+
+// Output channels are cut into count = ceil(out / block) nearly equal blocks.
+struct Blocks {
+    int out, count;
+    Blocks(int outputs, int block) : out(outputs), count((outputs + block - 1) / block) {}
+    int begin(int b) const { return static_cast<int>(static_cast<std::int64_t>(out) * b / count); }
+};
+
+// ---- outer: dw[o*dw_out + k*dw_in + t*dw_tap] += sum over p of dy[o][p] * x[k*x_stride + offset[t] + p]
+struct OuterArgs {
+    const float* dy = nullptr;
+    std::int64_t dy_stride = 0;
+    const float* x = nullptr;
+    std::int64_t x_stride = 0;
+    const std::int64_t* offset = nullptr;
+    int taps = 1;
+    int out = 0, in = 0;
+    std::int64_t begin = 0,
+                 end = 0;  // begin a multiple of 16; dy is zero (and x finite) up to the next multiple of 16
+    float* dw = nullptr;
+    std::int64_t dw_out = 0, dw_in = 0, dw_tap = 0;
+};
+struct OuterKernels {
+    void (*run)(const OuterArgs& args);
+};
+
+// ---- elementwise rows: normalisation, activation, dropout
+struct RowMoments {
+    double mean, m2;  // m2: sum of squared deviations from this mean
+};
+struct ActArgs {
+    std::int64_t length = 0;
+    float scale = 1, shift = 0;  // z = x * scale + shift
+    bool affine = false, relu = false;
+    bool drop = false;
+    DropoutKey key{};
+    std::uint32_t sample = 0;
+    std::uint32_t interleave = 1;
+    std::int64_t channel = 0;
+};
+struct CentredArgs {
+    float g_factor, g_mean, x_factor, x_mean;
+};
+struct NormKernels {
+    RowMoments (*moments)(const float* x, std::int64_t n);
+    void (*act)(const ActArgs& args, const float* x, float* y);
+    // g = dy through dropout and ReLU (may overwrite dy); sums[0] += sum g, sums[1] += sum g * (x - centre).
+    void (*act_grad)(const ActArgs& args, const float* x, const float* dy, float centre, float* g,
+                     double sums[2]);
+    // dx = g_factor * (g - g_mean) + x_factor * (x - x_mean) over n positions; in place allowed.
+    void (*centred2)(const CentredArgs& args, std::int64_t n, const float* g, const float* x, float* dx);
+    // Bits of the elements that survive, positions [group*128, group*128 + 128) of one (already interleaved)
+    // channel.
+    void (*dropout_bits)(const DropoutKey& key, std::uint32_t sample, std::int64_t channel,
+                         std::int64_t group, std::uint8_t bits[16]);
+};
+
+// ---- sequence: y[p] = start + sum over taps t of table[t][index[p + offset[t]]], 8 entries a tap and 8
+// spare at the end
+struct SequenceKernels {
+    void (*lookup)(const float* table, int taps, const std::int32_t* index, const std::int64_t* offset,
+                   float start, bool relu, std::int64_t length, float* y);
+};
+
+// ---- pool: tap of the maximum at stride 1; `padded` has minus infinity outside the row
+struct PoolKernels {
+    void (*max)(const float* padded, const std::int64_t* offset, int taps, std::int64_t n, float* y);
+    // The first tap that holds the maximum.
+    void (*argmax)(const float* padded, const std::int64_t* offset, int taps, std::int64_t n,
+                   std::int32_t* tap);
+};
+
+// ---- tail: what lies between the tail's matrix products. Columns come in `phases` groups of `lanes`.
+struct HiddenArgs {
+    float* z = nullptr;  // rows of columns
+    std::int64_t stride = 0;
+    int rows = 0, phases = 0, lanes = 0;
+    const std::uint8_t* bits =
+        nullptr;  // survivors: row r, phase j at bits[(r*phase_count + first_phase + j)*16], or none
+    int phase_count = 0, first_phase = 0;
+    int first_lane = 0;  // of the 128 that bits cover
+    float scale = 1;     // of survivors
+};
+struct LossArgs {
+    float* z = nullptr;              // in: logits of one marker; out: their gradient
+    const float* present = nullptr;  // 1 where the marker is present; none = nowhere
+    const float* valid = nullptr;    // 1 or 0 a column
+    std::int64_t columns = 0;
+    float scale = 1, pos_weight = 1;
+};
+struct LossSums {
+    double loss;     // not scaled
+    float gradient;  // sum of the gradients
+};
+struct TailKernels {
+    void (*hidden)(const HiddenArgs& args);  // z = relu(z), dropped
+    // dz = h > 0 ? dh * scale : 0, in place in dh; sums[r] += row sums.
+    void (*hidden_grad)(const float* h, float* dh, std::int64_t stride, int rows, std::int64_t columns,
+                        float scale, float* sums);
+    LossSums (*loss)(const LossArgs& args);
+    void (*sigmoid)(float* z, std::int64_t n);
+    // to[c*to_stride + r] = from[r*from_stride + c]; reads and writes whole groups of 4 rows and 4 columns.
+    void (*transpose)(const float* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
+                      float* to, std::int64_t to_stride);
+};
+
+// ---- optimiser
+struct AdamArgs {
+    float step_size, beta1, beta2, eps, root_correction, gradient_scale;
+};
+struct OptimiserKernels {
+    double (*sum)(const float* x, std::int64_t n);
+    double (*sum_of_squares)(const float* x, std::int64_t n);
+    void (*adam)(const AdamArgs& args, const float* g, std::int64_t n, float* w, float* m, float* v);
+    void (*add)(const float* x, std::int64_t n, float* y);
+};
+
+struct Kernels {
+    const TileKernels* tile;
+    const OuterKernels* outer;
+    const NormKernels* norm;
+    const SequenceKernels* sequence;
+    const PoolKernels* pool;
+    const TailKernels* tail;
+    const OptimiserKernels* optimiser;
+    std::string isa;  // "avx512", "avx2", "sse4", ...
+};
+
+// The kernels of `isa`, or of the best instruction set of this machine when it is empty. Throws Error(usage)
+// listing what there is when `isa` is not.
+Kernels select_kernels(const std::string& isa);
+
+// Names that select_kernels takes here, best first.
+std::vector<std::string> isa_names();
+
+// Defined one per file of kernels/cpu/simd; each answers for the target Highway has chosen at the call.
+const TileKernels* tile_kernels();
+const OuterKernels* outer_kernels();
+const NormKernels* norm_kernels();
+const SequenceKernels* sequence_kernels();
+const PoolKernels* pool_kernels();
+const TailKernels* tail_kernels();
+const OptimiserKernels* optimiser_kernels();
+
+}  // namespace regkit::cpu

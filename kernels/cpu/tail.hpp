@@ -1,0 +1,64 @@
+// What inference and training of the fused tail share: how columns are laid out and where packed weights lie.
+//
+// Columns of a block are nucleotides, phase by phase: column j * lanes + i is nucleotide (first + i) * stride
+// + j of the coarse position first + i, so that the up-convolution, dropout and all gradients see vectors of
+// coarse positions.
+#pragma once
+
+#include <algorithm>
+
+#include "kernels/backend.hpp"
+#include "kernels/cpu/kernels.hpp"
+#include "kernels/cpu/layout.hpp"
+
+namespace regkit::cpu {
+
+inline constexpr std::int64_t kNoOffset[1] = {0};
+
+// y rows (columns [0, columns)) = w x + bias, for one dense layer or one phase of the up-convolution.
+inline TileArgs product(const float* packed, int in, int out, const float* x, std::int64_t x_stride, float* y,
+                        std::int64_t y_stride, std::int64_t columns) {
+    TileArgs args;
+    args.x = x;
+    args.x_stride = x_stride;
+    args.offset = kNoOffset;
+    args.in = in;
+    args.w = packed;
+    args.y = y;
+    args.y_stride = y_stride;
+    args.out = out;
+    args.end = args.valid = columns;
+    return args;
+}
+
+inline void run_all(const TileKernels& kernel, const TileArgs& args) {
+    kernel.run(args, 0, Blocks(args.out, kernel.block).count);
+}
+
+// One packing of a weight matrix, and its place in the plan's memory.
+struct Packing {
+    const float* w = nullptr;
+    std::int64_t w_out = 0, w_tap = 0, w_in = 0;
+    int out = 0, taps = 1, in = 0;
+    float* packed = nullptr;
+
+    std::int64_t size() const { return static_cast<std::int64_t>(out) * taps * in; }
+};
+
+// Hands out pieces of one borrowed array; with no array it only adds up what they need.
+class Carve {
+  public:
+    explicit Carve(float* memory) : memory_(memory) {}
+    float* take(std::int64_t count) {
+        float* const piece = memory_ ? memory_ + used_ : nullptr;
+        used_ += round_up(count, kAlign);
+        return piece;
+    }
+    std::int64_t used() const { return used_; }
+
+  private:
+    float* memory_;
+    std::int64_t used_ = 0;
+};
+
+}  // namespace regkit::cpu

@@ -1,0 +1,200 @@
+// One block of the tail in training.
+#include <algorithm>
+
+#include "kernels/cpu/tail_train.hpp"
+
+namespace regkit::cpu {
+
+namespace {
+
+constexpr std::int64_t kDrawn = 128;
+
+}  // namespace
+
+TrainBlock::TrainBlock(const TrainPlan& plan, const Tail& tail, const Kernels& kernels, const Labels& labels,
+                       const TailLoss& how, float* sums, const BlockMemory& memory)
+    : plan_(plan),
+      tail_(tail),
+      kernels_(kernels),
+      labels_(labels),
+      how_(how),
+      sums_(sums),
+      at_(memory),
+      columns_(plan.columns()) {}
+
+double TrainBlock::run(const Rows& h, std::int64_t sample, std::int64_t begin, std::int64_t end,
+                       bool accumulate, const Rows& dh) {
+    double loss = 0;
+    for (first_ = begin; first_ < end; first_ += plan_.lanes) {
+        if (first_ % kDrawn == 0) draw(sample, first_ / kDrawn);
+        const std::int64_t present = std::min(plan_.lanes, end - first_);
+        for (std::int64_t c = 0; c < h.channels; ++c)
+            std::fill_n(std::copy_n(h.row(sample, c) + first_, present, at_.input + c * plan_.lanes),
+                        plan_.lanes - present, 0.0f);
+        const std::int64_t padded = round_up(h.channels, kAlign);
+        kernels_.tail->transpose(at_.input, plan_.lanes, h.channels, plan_.lanes, at_.input_transposed,
+                                 padded);
+        for (std::int64_t c = 0; c < columns_; ++c) at_.valid[c] = c % plan_.lanes < present ? 1.0f : 0.0f;
+        for (int j = 0; j < plan_.stride; j += plan_.phases) {
+            const int phases = std::min(plan_.phases, plan_.stride - j);
+            forward(j, phases);
+            loss += output_layer(sample, j, phases);
+            backward(j, phases, j == 0);
+        }
+        for (std::int64_t c = 0; c < dh.channels; ++c) {
+            float* const to = dh.row(sample, c) + first_;
+            const float* const from = at_.d_input + c * plan_.lanes;
+            for (std::int64_t i = 0; i < present; ++i) to[i] = accumulate ? to[i] + from[i] : from[i];
+        }
+    }
+    return loss;
+}
+
+void TrainBlock::draw(std::int64_t sample, std::int64_t group) {
+    const auto fill = [&](const LayerPlan& layer, std::uint8_t* bits) {
+        if (!layer.drop) return;
+        for (std::int64_t channel = 0; channel < std::int64_t{layer.out} * plan_.stride; ++channel)
+            kernels_.norm->dropout_bits(layer.key, layer.sample + static_cast<std::uint32_t>(sample), channel,
+                                        group, bits + channel * 16);
+    };
+    if (plan_.up.out > 0) fill(plan_.up, at_.up_bits);
+    for (int i = 0; i + 1 < plan_.depth; ++i) fill(plan_.dense[i], at_.bits[i]);
+}
+
+void TrainBlock::hidden(float* z, const LayerPlan& layer, const std::uint8_t* bits, int first_phase,
+                        int phases) {
+    HiddenArgs args;
+    args.z = z;
+    args.stride = columns_;
+    args.rows = layer.out;
+    args.phases = phases;
+    args.lanes = static_cast<int>(plan_.lanes);
+    args.bits = layer.drop ? bits : nullptr;
+    args.phase_count = plan_.stride;
+    args.first_phase = first_phase;
+    args.first_lane = static_cast<int>(first_ % kDrawn);
+    args.scale = layer.scale();
+    kernels_.tail->hidden(args);
+}
+
+void TrainBlock::forward(int first_phase, int phases) {
+    const std::int64_t columns = phases * plan_.lanes;
+    if (plan_.up.out > 0) {
+        for (int j = 0; j < phases; ++j) {
+            TileArgs args =
+                product(plan_.packing[plan_.first_up + first_phase + j].packed, plan_.up.in, plan_.up.out,
+                        at_.input, plan_.lanes, at_.layer[0] + j * plan_.lanes, columns_, plan_.lanes);
+            args.bias = floats(tail_.up.bias);
+            run_all(*kernels_.tile, args);
+        }
+        hidden(at_.layer[0], plan_.up, at_.up_bits, first_phase, phases);
+    }
+    for (int i = 0; i + 1 < plan_.depth; ++i) {
+        TileArgs args =
+            product(plan_.packing[plan_.first_dense[i]].packed, plan_.dense[i].in, plan_.dense[i].out,
+                    at_.layer[i], columns_, at_.layer[i + 1], columns_, columns);
+        args.bias = floats(tail_.dense[i].bias);
+        run_all(*kernels_.tile, args);
+        hidden(at_.layer[i + 1], plan_.dense[i], at_.bits[i], first_phase, phases);
+    }
+}
+
+// sums[d_weight + o*padded_in + k] += sum over columns of dz[o][c] * transposed[c][k].
+void TrainBlock::add_outer(const LayerPlan& layer, std::int64_t d_weight, const float* dz,
+                           std::int64_t dz_stride, int rows, const float* transposed, std::int64_t columns) {
+    TileArgs args = product(dz, static_cast<int>(columns), rows, transposed, layer.padded_in,
+                            sums_ + d_weight, layer.padded_in, layer.in);
+    args.w_stride = dz_stride;
+    args.accumulate = true;
+    run_all(*kernels_.tile, args);
+}
+
+// Logits, loss and their gradients, group by group of markers.
+double TrainBlock::output_layer(std::int64_t sample, int first_phase, int phases) {
+    const int last = plan_.depth - 1;
+    const LayerPlan& layer = plan_.dense[last];
+    const std::int64_t columns = phases * plan_.lanes;
+    kernels_.tail->transpose(at_.layer[last], columns_, layer.in, columns, at_.transposed, layer.padded_in);
+    double loss = 0;
+    next_run_ = labels_.offsets[sample];
+    for (int g = 0; g < plan_.marker_groups(); ++g) {
+        const int m = g * plan_.marker_group, count = std::min(plan_.marker_group, plan_.markers - m);
+        TileArgs args = product(plan_.packing[plan_.first_dense[last] + g].packed, layer.in, count,
+                                at_.layer[last], columns_, at_.logits, columns_, columns);
+        if (tail_.dense[last].bias) args.bias = floats(tail_.dense[last].bias) + m;
+        run_all(*kernels_.tile, args);
+        for (int q = 0; q < count; ++q) {
+            LossArgs row;
+            row.z = at_.logits + q * columns_;
+            row.present = mark_labels(sample, m + q, first_phase, phases) ? at_.present : nullptr;
+            row.valid = at_.valid;
+            row.columns = columns;
+            row.scale = how_.scale;
+            row.pos_weight = how_.pos_weight;
+            const LossSums result = kernels_.tail->loss(row);
+            loss += result.loss;
+            sums_[layer.d_bias + m + q] += result.gradient;
+        }
+        add_outer(layer, layer.d_weight + m * layer.padded_in, at_.logits, columns_, count, at_.transposed,
+                  columns);
+        TileArgs back = product(plan_.packing[plan_.first_back[last] + g].packed, count, layer.in, at_.logits,
+                                columns_, at_.d_layer[last], columns_, columns);
+        back.accumulate = g > 0;
+        run_all(*kernels_.tile, back);
+    }
+    return loss;
+}
+
+// Sets at_.present for one marker; false when it is absent from the whole block. Markers come in order within
+// a call of output_layer, so the sample's runs are walked once.
+bool TrainBlock::mark_labels(std::int64_t sample, int marker, int first_phase, int phases) {
+    const std::int64_t end_run = labels_.offsets[sample + 1];
+    const std::int64_t begin = first_ * plan_.stride, end = begin + plan_.lanes * plan_.stride;
+    while (next_run_ < end_run && labels_.runs[next_run_].marker < marker) ++next_run_;
+    bool any = false;
+    for (; next_run_ < end_run && labels_.runs[next_run_].marker == marker; ++next_run_) {
+        const LabelRun& run = labels_.runs[next_run_];
+        if (run.end <= begin || run.begin >= end) continue;
+        if (!any) std::fill_n(at_.present, columns_, 0.0f);
+        any = true;
+        const std::int64_t first = std::max<std::int64_t>(run.begin, begin) - begin;
+        const std::int64_t last = std::min<std::int64_t>(run.end, end) - begin;
+        for (std::int64_t n = first; n < last; ++n) {
+            const std::int64_t phase = n % plan_.stride - first_phase;
+            if (phase >= 0 && phase < phases) at_.present[phase * plan_.lanes + n / plan_.stride] = 1.0f;
+        }
+    }
+    return any;
+}
+
+void TrainBlock::backward(int first_phase, int phases, bool first_group) {
+    const std::int64_t columns = phases * plan_.lanes;
+    for (int i = plan_.depth - 2; i >= 0; --i) {
+        const LayerPlan& layer = plan_.dense[i];
+        kernels_.tail->hidden_grad(at_.layer[i + 1], at_.d_layer[i + 1], columns_, layer.out, columns,
+                                   layer.scale(), sums_ + layer.d_bias);
+        kernels_.tail->transpose(at_.layer[i], columns_, layer.in, columns, at_.transposed, layer.padded_in);
+        add_outer(layer, layer.d_weight, at_.d_layer[i + 1], columns_, layer.out, at_.transposed, columns);
+        run_all(*kernels_.tile, product(plan_.packing[plan_.first_back[i]].packed, layer.out, layer.in,
+                                        at_.d_layer[i + 1], columns_, at_.d_layer[i], columns_, columns));
+    }
+    if (plan_.up.out == 0) return;  // the gradient of the first dense layer's input is the block's
+    kernels_.tail->hidden_grad(at_.layer[0], at_.d_layer[0], columns_, plan_.up.out, columns,
+                               plan_.up.scale(), sums_ + plan_.up.d_bias);
+    std::int64_t offset[16];
+    for (int j = 0; j < phases; ++j) {
+        offset[j] = j * plan_.lanes;
+        add_outer(plan_.up, plan_.up.d_weight + (first_phase + j) * plan_.up.out * plan_.up.padded_in,
+                  at_.d_layer[0] + j * plan_.lanes, columns_, plan_.up.out, at_.input_transposed,
+                  plan_.lanes);
+    }
+    const Packing& packing = plan_.packing[plan_.first_up_back + first_phase / plan_.phases];
+    TileArgs args = product(packing.packed, plan_.up.out, plan_.up.in, at_.d_layer[0], columns_, at_.d_input,
+                            plan_.lanes, plan_.lanes);
+    args.offset = offset;
+    args.taps = phases;
+    args.accumulate = !first_group;
+    run_all(*kernels_.tile, args);
+}
+
+}  // namespace regkit::cpu

@@ -1,0 +1,102 @@
+// The fused tail in training: forward, loss, and all gradients, block by block.
+//
+// A block of coarse positions (about 160 nucleotides) stays in the second cache from its input to the
+// gradient of that input; logits exist for one group of markers at a time. Hidden layers keep their output
+// only: where it is positive the unit was active and not dropped, which is all the gradient needs. Dropout's
+// survivors are drawn for 128 coarse positions at a time, which is one round of its generator
+// (kernels/dropout.hpp).
+//
+// Parameter gradients are added up in one array a chunk of positions; chunks follow from the shapes, not from
+// the workers, and are added in their order afterwards. Weight gradients are products of (gradient rows) x
+// (transposed activations): lanes = inputs, so they use the same register tile as everything else.
+#include "kernels/cpu/tail_train.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels/cpu/backend_impl.hpp"
+
+namespace regkit {
+
+using cpu::ceil_div;
+using cpu::floats;
+using cpu::guarded;
+using cpu::Rows;
+using cpu::rows_of;
+using cpu::Slot;
+using cpu::TrainBlock;
+using cpu::TrainPlan;
+
+namespace {
+
+// Adds the chunks' partial sums in order and calls add(row, sums) for every row of one gradient array.
+template <typename Add>
+void reduce_rows(const TrainPlan& plan, const cpu::OptimiserKernels& kernel, std::int64_t offset,
+                 std::int64_t size, float* sum, const Add& add) {
+    std::fill_n(sum, size, 0.0f);
+    for (std::int64_t chunk = 0; chunk < plan.chunks; ++chunk)
+        kernel.add(plan.chunk_memory + chunk * plan.chunk_size + offset, size, sum);
+    add(sum);
+}
+
+}  // namespace
+
+Status CpuBackend::do_tail_train(const View& h_view, const Tail& tail, const Labels& labels,
+                                 const TailLoss& how, const Slice& loss, const TailGradient& gradient,
+                                 bool accumulate, const View& dh_view) noexcept {
+    return guarded([&] {
+        const Rows h = rows_of(h_view), dh = rows_of(dh_view);
+        const TrainPlan plan(tail, h, kernels_, scratch_, pool_.workers());
+        parallel(static_cast<std::int64_t>(plan.packing_count),
+                 [&](std::int64_t i, int) { plan.pack(static_cast<int>(i)); });
+        parallel(plan.chunks, [&](std::int64_t chunk, int worker) {
+            float* const sums = plan.chunk_memory + chunk * plan.chunk_size;
+            std::fill_n(sums, plan.chunk_size, 0.0f);
+            cpu::Carve carve(plan.worker_memory + worker * plan.worker_size);
+            TrainBlock block(plan, tail, kernels_, labels, how, sums, cpu::BlockMemory(plan, carve));
+            const std::int64_t sample = chunk / plan.chunks_a_sample;
+            const std::int64_t begin = chunk % plan.chunks_a_sample * plan.chunk_positions;
+            const std::int64_t end = std::min(begin + plan.chunk_positions, h.length);
+            plan.loss[chunk] = block.run(h, sample, begin, end, accumulate, dh);
+        });
+        double total = 0;
+        for (std::int64_t chunk = 0; chunk < plan.chunks; ++chunk) total += plan.loss[chunk];
+        floats(loss)[0] += static_cast<float>(total * static_cast<double>(how.scale));
+        if (!accumulate)
+            for (std::int64_t s = 0; s < dh.batch; ++s)
+                for (std::int64_t c = 0; c < dh.channels; ++c) dh.zero_edges(dh.row(s, c));
+
+        const cpu::OptimiserKernels& add = *kernels_.optimiser;
+        for (int l = 0; l < tail.depth; ++l) {
+            const TailLayer& layer = tail.dense[l];
+            parallel(layer.out, [&](std::int64_t o, int worker) {
+                float* const sum = plan.worker_memory + worker * plan.worker_size;
+                reduce_rows(plan, add, plan.dense[l].d_weight + o * plan.dense[l].padded_in, layer.in, sum,
+                            [&](const float* row) {
+                                add.add(row, layer.in, floats(gradient.dense_weight[l]) + o * layer.in);
+                            });
+            });
+            if (gradient.dense_bias[l])
+                reduce_rows(
+                    plan, add, plan.dense[l].d_bias, layer.out, plan.worker_memory,
+                    [&](const float* row) { add.add(row, layer.out, floats(gradient.dense_bias[l])); });
+        }
+        if (!tail.has_up()) return;
+        const int stride = tail.stride, out = tail.up.out;
+        parallel(out, [&](std::int64_t o, int worker) {
+            float* const sum = plan.worker_memory + worker * plan.worker_size;
+            for (int j = 0; j < stride; ++j)
+                reduce_rows(plan, add, plan.up.d_weight + (j * out + o) * plan.up.padded_in, tail.up.in, sum,
+                            [&](const float* row) {
+                                float* const to = floats(gradient.up_weight) + o * stride + j;
+                                for (int i = 0; i < tail.up.in; ++i)
+                                    to[std::int64_t{i} * out * stride] += row[i];
+                            });
+        });
+        if (gradient.up_bias)
+            reduce_rows(plan, add, plan.up.d_bias, out, plan.worker_memory,
+                        [&](const float* row) { add.add(row, out, floats(gradient.up_bias)); });
+    });
+}
+
+}  // namespace regkit

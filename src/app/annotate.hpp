@@ -1,0 +1,58 @@
+// regsnp annotate: VCF in, the same VCF with predicted effects out.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "io/vcf.hpp"
+#include "kernels/backend.hpp"
+
+namespace regkit {
+
+// What to do with a record whose REF is not what the reference has there.
+enum class RefMismatch { error, skip, use_vcf };
+
+struct AnnotateParameters {
+    std::string input = "-";
+    std::string output = "-";
+    std::optional<VariantFormat> format;  // by default what the output's extension says
+    std::string model;
+    std::string fasta;
+    std::string alias;                    // rule of ContigAlias; empty = names must agree
+    std::vector<std::string> markers;     // -k; empty = all
+    std::int64_t span = 100;
+    bool all_phases = false;
+    RefMismatch ref_mismatch = RefMismatch::error;
+    std::string matrix;                   // path of the bgzip TSV; empty = none
+    bool write_index = false;
+    bool provenance = true;               // version, command and digests in the headers
+    std::string command_line;
+    BackendOptions backend;
+};
+
+// Why an allele has no score, or which caveat its score has: the values of REG_NOTE.
+enum class AlleleNote { none, star, symbolic, breakend, ambiguous, telomere, uncompared, ref_mismatch, vcf_ref };
+inline constexpr int kAlleleNotes = 9;
+const char* to_string(AlleleNote note);
+
+struct AnnotateSummary {
+    std::int64_t records = 0;
+    std::int64_t alleles = 0;
+    std::int64_t scored = 0;
+    std::int64_t ref_mismatches = 0;    // records
+    std::int64_t replaced_fields = 0;   // INFO/REG_* fields that the input had
+    std::array<std::int64_t, kAlleleNotes> notes{};
+    double seconds = 0;                 // of reading, scoring and writing
+};
+
+// Throws Error; on any the outputs do not come to be. Memory does not grow with the number of records.
+AnnotateSummary annotate(const AnnotateParameters& parameters, Log& log);
+
+// log2((alt + e) / (ref + e)): e = 1e-6 only keeps a probability of 0 from giving infinity.
+float log2_fold_change(float ref, float alt);
+
+}  // namespace regkit

@@ -1,0 +1,56 @@
+#include "app/effect_matrix.hpp"
+
+#include <charconv>
+
+namespace regkit {
+namespace {
+
+constexpr int kDigits = 6;  // as VCF text has them
+
+void append_number(std::string& line, float value) {
+    char text[32];
+    const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::general, kDigits).ptr;
+    line.append(text, end);
+}
+
+}  // namespace
+
+EffectMatrix::EffectMatrix(const std::string& path, const std::vector<Marker>& markers,
+                           const std::vector<std::string>& comments)
+    : file_(path), markers_(markers.size()) {
+    std::string head;
+    for (const std::string& comment : comments) head += comment + "\n";
+    head += "#chrom\tpos\tid\tref\talt";
+    for (const Marker& marker : markers) head += "\t" + marker.name;
+    file_.write(head + "\n");
+}
+
+void EffectMatrix::add(const VcfRecord& record, const std::vector<AlleleEffect>& effects) {
+    for (std::size_t a = 0; a < effects.size(); ++a) {
+        line_ = record.contig() + "\t" + std::to_string(record.position() + 1) + "\t";
+        line_ += record.id();
+        line_ += '\t';
+        line_ += record.ref();
+        line_ += '\t';
+        line_ += record.alt(static_cast<int>(a));
+        for (std::size_t m = 0; m < markers_; ++m) {
+            line_ += '\t';
+            if (effects[a].compared > 0)
+                append_number(line_, effects[a].markers[m].delta);
+            else
+                line_ += '.';
+        }
+        line_ += '\n';
+        file_.write(line_);
+        ++rows_;
+    }
+}
+
+void EffectMatrix::commit(std::int64_t longest) {
+    if (longest > 0)
+        file_.commit_indexed({.contig = 1, .begin = 2, .end = 2, .zero_based = false}, longest);
+    else
+        file_.commit();
+}
+
+}  // namespace regkit

@@ -1,0 +1,102 @@
+// regsnp: what variants do to predicted markers. Options to parameters; the work is in src/app.
+#include "app/annotate.hpp"
+#include "cli/common.hpp"
+#include "cli/run.hpp"
+
+using namespace regkit;
+
+namespace {
+
+constexpr std::int64_t kMaxSpan = 1'000'000;
+
+cli::Tool annotate_tool() {
+    const AnnotateParameters defaults;
+    cli::Tool tool{.name = "regsnp",
+                   .command = "annotate",
+                   .title = "annotate variants with their effect on predicted markers",
+                   .usage = {"-m MODEL -f REF [options] [in.vcf|in.vcf.gz|in.bcf|-]"}};
+    tool.max_arguments = 1;
+    tool.reads_stdin = true;
+    tool.options = {
+        cli::common::fasta(cli::kNeeded),
+        {.name = "ref-mismatch",
+         .value = "ACTION",
+         .fallback = "error",
+         .help = "where a record's REF is not the reference's: stop, leave it without scores, or score against its own REF",
+         .group = cli::group::input,
+         .choices = {"error", "skip", "use-vcf"}},
+        {.name = "alias",
+         .value = "RULE",
+         .help = "contig names of the VCF that stand for others in the reference: 'ucsc' (chr1 is 1) or a file of two columns",
+         .group = cli::group::input},
+        cli::common::model(cli::kNeeded),
+        cli::common::markers(),
+        {.name = "span",
+         .value = "BASES",
+         .fallback = std::to_string(defaults.span),
+         .help = "compare predictions this far to either side of the variant",
+         .group = cli::group::model},
+        {.name = "phases",
+         .value = "WHICH",
+         .fallback = "own",
+         .help = "own: compare each side of an indel in its own phase of the model's stride; all: average over all phases (slow)",
+         .group = cli::group::model,
+         .choices = {"own", "all"}},
+        cli::common::output("annotated variants [standard output]"),
+        cli::common::format({"v", "z", "u", "b"},
+                            "VCF, bgzip VCF, uncompressed BCF or BCF; by default what the output's extension says"),
+        {.name = "matrix",
+         .value = "FILE",
+         .help = "also write a bgzip TSV with a row for each allele and a column for each marker",
+         .group = cli::group::output},
+        {.name = "write-index",
+         .help = "index the output and the matrix; needs -O z or b and sorted input",
+         .group = cli::group::output},
+        cli::common::no_version(),
+        cli::common::threads(),
+        cli::common::device(),
+        cli::common::precision(),
+        cli::common::isa(),
+    };
+    tool.examples = {
+        {"regsnp -m model.safetensors -f hg19.fa -o out.vcf.gz --write-index in.vcf.gz", "every variant, all markers"},
+        {"regsnp annotate -m model.safetensors -f hg19.fa in.bcf | bcftools view -i 'REG_MAX>0.1'",
+         "only variants that change a prediction by more than 0.1"},
+        {"regsnp -m model.safetensors -f hg19.fa -k class:DNase --matrix effects.tsv.gz -o out.bcf in.vcf",
+         "DNase markers, with one column each"},
+    };
+    return tool;
+}
+
+RefMismatch ref_mismatch(const std::string& text) {
+    if (text == "skip") return RefMismatch::skip;
+    return text == "use-vcf" ? RefMismatch::use_vcf : RefMismatch::error;
+}
+
+void run_annotate(const cli::Arguments& args, Log& log) {
+    AnnotateParameters p;
+    if (!args.positional().empty()) p.input = args.positional().front();
+    if (args.given("output")) p.output = args.text("output");
+    if (args.given("output-format")) p.format = parse_variant_format(args.text("output-format"));
+    p.model = cli::readable_file(args, "model");
+    p.fasta = cli::readable_file(args, "fasta");
+    p.alias = args.text("alias");
+    p.markers = args.list("markers");
+    p.span = args.integer("span", 0, kMaxSpan);
+    p.all_phases = args.text("phases") == "all";
+    p.ref_mismatch = ref_mismatch(args.text("ref-mismatch"));
+    p.matrix = args.text("matrix");
+    p.write_index = args.flag("write-index");
+    p.provenance = !args.flag("no-version");
+    p.command_line = args.command_line();
+    p.backend.device = args.text("device");
+    p.backend.workers = cli::threads(args);
+    if (args.text("isa") != "auto") p.backend.isa = args.text("isa");
+    annotate(p, log);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    return cli::run(argc, argv, {{annotate_tool(), run_annotate}});
+}

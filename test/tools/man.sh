@@ -59,7 +59,9 @@ for tool in "$@"; do check "$tool"; done
 if command -v mandoc > /dev/null; then
     for page in "$source_dir"/man/*.[1-9]; do
         [[ -e $page ]] || continue
-        mandoc -T lint -W style "$page" || fail "mandoc -T lint $page"
+        # Which other pages this machine has (bcftools(1), a tool that is not installed yet) is not the page's fault.
+        faults=$(mandoc -T lint -W style "$page" 2> /dev/null | grep -v 'referenced manual not found' || true)
+        [[ -z $faults ]] || fail "mandoc -T lint: $faults"
     done
 else
     echo "SKIPPED: mandoc is not installed, the man pages were not linted"

@@ -10,17 +10,10 @@
 
 #include "base/named_tensor.hpp"
 #include "kernels/backend.hpp"
+#include "nn/parameter_info.hpp"
 #include "nn/spec.hpp"
 
 namespace regkit {
-
-// One parameter (or statistic): a range of the flat array.
-struct ParameterInfo {
-    std::string name;
-    std::vector<std::int64_t> shape;
-    std::int64_t offset = 0;
-    std::int64_t count = 0;
-};
 
 struct TrainStep {
     std::uint64_t seed = 0;        // of dropout
@@ -67,7 +60,8 @@ class Network {
     // The trunk runs over the whole length (zero padding at both ends), the tail only where asked for.
     void infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind, std::span<float> out);
 
-    // Forward and backward: gradients replace those of the step before; parameters stay. Running statistics are updated.
+    // Forward and backward: gradients replace those of the step before; parameters stay. Running statistics are updated
+    // unless the result is not finite. Labels end inside codes.length.
     StepResult forward_backward(const Codes& codes, const Labels& labels, const TrainStep& how);
     // The gradients of the last forward_backward, under their parameters' names (tests, saliency).
     std::vector<NamedTensor> gradients() const;
@@ -76,8 +70,8 @@ class Network {
     // forward_backward and apply_adam; with a loss or norm that is not finite the parameters stay as they were.
     StepResult train(const Codes& codes, const Labels& labels, const TrainStep& how, const AdamStep& adam);
 
-    // Tests: run the plain composition of the tail's layers (up_conv, norm_act, conv of width 1) instead of the fused
-    // operation in infer.
+    // Tests: run the plain composition of the tail's layers (up_conv, moments, norm_act, conv of width 1), in inference and
+    // in training; only the last dense layer with the loss remains of the fused operation.
     void use_fused_tail(bool fused);
 
   private:

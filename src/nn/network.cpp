@@ -1,0 +1,203 @@
+#include "nn/network.hpp"
+
+#include <cmath>
+#include <map>
+
+#include "base/error.hpp"
+#include "nn/network_impl.hpp"
+
+namespace regkit {
+namespace {
+
+// Appends the ranges of a flat array under `prefix` + their names.
+void append(std::vector<NamedTensor>& to, const std::vector<ParameterInfo>& list, const std::string& prefix,
+            std::span<const double> arena) {
+    for (const ParameterInfo& info : list) {
+        const auto part = arena.subspan(static_cast<std::size_t>(info.offset), static_cast<std::size_t>(info.count));
+        NamedTensor tensor{prefix + info.name, info.shape, {}};
+        tensor.values.reserve(part.size());
+        for (const double value : part) tensor.values.push_back(static_cast<float>(value));
+        to.push_back(std::move(tensor));
+    }
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+    std::string text;
+    for (const std::int64_t n : shape) text += (text.empty() ? "" : ", ") + std::to_string(n);
+    return "[" + text + "]";
+}
+
+// Tensors by name, each to be taken exactly once.
+class TensorSet {
+  public:
+    explicit TensorSet(const std::vector<NamedTensor>& tensors) {
+        for (const NamedTensor& tensor : tensors)
+            require(left_.emplace(tensor.name, &tensor).second, ErrorKind::input,
+                    "tensor '" + tensor.name + "' stands twice");
+    }
+    // Values of the whole list, in arena order.
+    std::vector<float> take(const std::vector<ParameterInfo>& list, const std::string& prefix) {
+        std::vector<float> arena;
+        for (const ParameterInfo& info : list) {
+            const auto found = left_.find(prefix + info.name);
+            require(found != left_.end(), ErrorKind::input,
+                    "tensor '" + prefix + info.name + "' is missing; the weights belong to another architecture");
+            const NamedTensor& tensor = *found->second;
+            require(tensor.shape == info.shape && static_cast<std::int64_t>(tensor.values.size()) == info.count,
+                    ErrorKind::input, "tensor '" + tensor.name + "' has shape " + shape_text(tensor.shape) +
+                                          ", the architecture needs " + shape_text(info.shape));
+            arena.insert(arena.end(), tensor.values.begin(), tensor.values.end());
+            left_.erase(found);
+        }
+        return arena;
+    }
+    void finish() const {
+        require(left_.empty(), ErrorKind::input,
+                left_.empty() ? "" : "tensor '" + left_.begin()->first + "' belongs to no layer of the architecture");
+    }
+
+  private:
+    std::map<std::string, const NamedTensor*> left_;
+};
+
+}  // namespace
+
+bool StepResult::finite() const { return std::isfinite(loss) && std::isfinite(grad_norm); }
+
+Network::Impl::Impl(const Spec& s, int marker_count, Backend& b)
+    : spec(s),
+      markers(marker_count),
+      backend(b),
+      graph(resolve(spec, markers, spec.name)),
+      layout(spec, graph),
+      summary(summarise(spec, markers)),
+      plan(make_plan(spec, graph, true)) {
+    parameters = backend.alloc_flat(layout.parameter_count());
+    if (layout.statistic_count() > 0) statistics = backend.alloc_flat(layout.statistic_count());
+}
+
+Tail Network::Impl::tail(const Buffer& arena) const {
+    const auto fill = [&](TailLayer& to, int index) {
+        const LayerParameters& at = layout.layer(index);
+        to.weight = slice(arena, at.weight);
+        to.bias = slice(arena, at.bias);
+        to.in = node(index).channels_in;
+        to.out = node(index).channels;
+    };
+    Tail tail;
+    tail.stride = plan.tail.stride;
+    if (plan.tail.up >= 0) fill(tail.up, plan.tail.up);
+    for (const int index : plan.tail.dense) fill(tail.dense[tail.depth++], index);
+    return tail;
+}
+
+void Network::Impl::check_window(const Codes& codes) const {
+    require(codes.data && codes.batch >= 1 && codes.length >= 1, ErrorKind::usage, "network: no window");
+    require(codes.length % graph.stride == 0, ErrorKind::usage,
+            "network: a window of " + std::to_string(codes.length) + " bases is not a multiple of the stride " +
+                std::to_string(graph.stride));
+}
+
+std::vector<double> Network::Impl::read(const Buffer& arena, std::int64_t count) const {
+    std::vector<double> values(static_cast<std::size_t>(count));
+    if (arena) backend.read(arena.slice(), std::span<double>(values));
+    return values;
+}
+
+Network::Network(const Spec& spec, int markers, Backend& backend) {
+    require(markers >= 1, ErrorKind::usage, "network: no markers");
+    impl_ = std::make_unique<Impl>(spec, markers, backend);
+    if (impl_->statistics) backend.write(impl_->statistics.slice(), std::span<const float>(impl_->layout.initial_statistics()));
+}
+Network::~Network() = default;
+Network::Network(Network&&) noexcept = default;
+
+const Spec& Network::spec() const { return impl_->spec; }
+int Network::markers() const { return impl_->markers; }
+const SpecSummary& Network::summary() const { return impl_->summary; }
+const std::vector<ParameterInfo>& Network::parameters() const { return impl_->layout.parameters(); }
+const std::vector<ParameterInfo>& Network::statistics() const { return impl_->layout.statistics(); }
+
+void Network::initialise(std::uint64_t seed, std::span<const double> prevalence) {
+    Impl& n = *impl_;
+    require(static_cast<int>(prevalence.size()) == n.markers, ErrorKind::usage,
+            "initialise: as many prevalences as markers are needed");
+    n.backend.write(n.parameters.slice(), std::span<const float>(n.layout.initial_parameters(seed, prevalence)));
+    if (n.statistics) n.backend.write(n.statistics.slice(), std::span<const float>(n.layout.initial_statistics()));
+    n.inference.current = false;
+}
+
+std::vector<NamedTensor> Network::state() const {
+    const Impl& n = *impl_;
+    std::vector<NamedTensor> tensors;
+    append(tensors, n.layout.parameters(), "", n.read(n.parameters, n.layout.parameter_count()));
+    append(tensors, n.layout.statistics(), "", n.read(n.statistics, n.layout.statistic_count()));
+    return tensors;
+}
+
+void Network::load(const std::vector<NamedTensor>& tensors) {
+    Impl& n = *impl_;
+    TensorSet set(tensors);
+    const std::vector<float> parameters = set.take(n.layout.parameters(), "");
+    const std::vector<float> statistics = set.take(n.layout.statistics(), "");
+    set.finish();
+    n.backend.write(n.parameters.slice(), std::span<const float>(parameters));
+    if (n.statistics) n.backend.write(n.statistics.slice(), std::span<const float>(statistics));
+    n.inference.current = false;
+}
+
+std::vector<NamedTensor> Network::optimiser_state() const {
+    const Impl& n = *impl_;
+    std::vector<NamedTensor> tensors;
+    append(tensors, n.layout.parameters(), "adam.m.", n.read(n.adam_m, n.layout.parameter_count()));
+    append(tensors, n.layout.parameters(), "adam.v.", n.read(n.adam_v, n.layout.parameter_count()));
+    return tensors;
+}
+
+void Network::load_optimiser(const std::vector<NamedTensor>& tensors) {
+    Impl& n = *impl_;
+    n.need_optimiser();
+    if (tensors.empty()) {
+        n.backend.fill(n.adam_m.slice(), 0);
+        n.backend.fill(n.adam_v.slice(), 0);
+        return;
+    }
+    TensorSet set(tensors);
+    const std::vector<float> m = set.take(n.layout.parameters(), "adam.m.");
+    const std::vector<float> v = set.take(n.layout.parameters(), "adam.v.");
+    set.finish();
+    n.backend.write(n.adam_m.slice(), std::span<const float>(m));
+    n.backend.write(n.adam_v.slice(), std::span<const float>(v));
+}
+
+void Network::infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind, std::span<float> out) {
+    impl_->infer(codes, begin, end, kind, out);
+}
+
+StepResult Network::forward_backward(const Codes& codes, const Labels& labels, const TrainStep& how) {
+    return impl_->forward_backward(codes, labels, how);
+}
+
+std::vector<NamedTensor> Network::gradients() const {
+    const Impl& n = *impl_;
+    std::vector<NamedTensor> tensors;
+    append(tensors, n.layout.parameters(), "", n.read(n.gradients, n.layout.parameter_count()));
+    return tensors;
+}
+
+void Network::apply_adam(const AdamStep& how) { impl_->apply_adam(how); }
+
+StepResult Network::train(const Codes& codes, const Labels& labels, const TrainStep& how, const AdamStep& adam) {
+    const StepResult result = impl_->forward_backward(codes, labels, how);
+    if (result.finite()) impl_->apply_adam(adam);
+    return result;
+}
+
+void Network::use_fused_tail(bool fused) {
+    Impl& n = *impl_;
+    n.plan = make_plan(n.spec, n.graph, fused);
+    n.inference = {};
+    n.training = {};
+}
+
+}  // namespace regkit

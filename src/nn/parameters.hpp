@@ -1,0 +1,57 @@
+// Where each layer's parameters and statistics lie in the two flat arrays, and what they start from. Internal to src/nn.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "nn/graph.hpp"
+#include "nn/parameter_info.hpp"
+
+namespace regkit {
+
+struct Range {
+    std::int64_t offset = 0;
+    std::int64_t count = 0;  // 0: the layer has none
+};
+
+struct LayerParameters {
+    Range weight, bias, gamma, beta;         // of the parameters
+    Range running_mean, running_var;         // of the statistics
+};
+
+class ParameterLayout {
+  public:
+    ParameterLayout(const Spec& spec, const Graph& graph);
+
+    const std::vector<ParameterInfo>& parameters() const { return parameters_; }
+    const std::vector<ParameterInfo>& statistics() const { return statistics_; }
+    const LayerParameters& layer(int index) const { return layers_[static_cast<std::size_t>(index)]; }
+    std::int64_t parameter_count() const;
+    std::int64_t statistic_count() const;
+
+    // Fresh values, in arena order; see Network::initialise.
+    std::vector<float> initial_parameters(std::uint64_t seed, std::span<const double> prevalence) const;
+    std::vector<float> initial_statistics() const;
+
+  private:
+    struct Initial {
+        double low, high;  // uniform in [low, high)
+    };
+    void add_layer(const LayerSpec& layer, const Node& node);
+    Range add_parameter(const std::string& name, std::vector<std::int64_t> shape, Initial initial);
+    Range add_statistic(const std::string& name, std::int64_t channels);
+
+    std::vector<ParameterInfo> parameters_, statistics_;
+    std::vector<LayerParameters> layers_;
+    std::vector<Initial> initial_;  // of each parameter
+    int head_;
+};
+
+// The parameters that inference uses: batch norm folded into the weights and bias of its layer, in double precision.
+// `parameters` and `statistics` in arena order; the result too (gamma and beta are left as they were).
+std::vector<float> fold_norms(const Spec& spec, const Graph& graph, const ParameterLayout& layout,
+                              std::span<const double> parameters, std::span<const double> statistics);
+
+}  // namespace regkit

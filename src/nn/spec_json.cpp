@@ -1,0 +1,274 @@
+// regkit-spec(5): reading and writing.
+#include <cmath>
+#include <limits>
+#include <set>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "nn/graph.hpp"
+
+namespace regkit {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kMaxFilters = 1 << 20;
+constexpr int kMaxExtent = 1 << 20;  // width, stride, dilation
+constexpr std::int64_t kMaxWindow = 1 << 30;
+
+// The members of one JSON object, each asked for once; finish() refuses those that nobody asked for.
+class Members {
+  public:
+    // `where` begins every message: "SOURCE" or "SOURCE: layer 'conv2'".
+    Members(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
+        if (!object.is_object()) fail("expected an object, {...}");
+    }
+
+    std::string text(const char* key, const std::string& otherwise) {
+        const Json* value = find(key);
+        if (!value) return otherwise;
+        if (!value->is_string()) fail(std::string(key) + ": expected text");
+        return value->get<std::string>();
+    }
+    std::string text(const char* key) {
+        if (!object_.contains(key)) fail(std::string("'") + key + "' is missing");
+        return text(key, "");
+    }
+    std::int64_t integer(const char* key, std::int64_t otherwise, std::int64_t low, std::int64_t high) {
+        const Json* value = find(key);
+        if (!value) return otherwise;
+        const bool small = value->is_number_integer() &&
+                           (!value->is_number_unsigned() ||
+                            value->get<std::uint64_t>() <= std::uint64_t{std::numeric_limits<std::int64_t>::max()});
+        if (!small || value->get<std::int64_t>() < low || value->get<std::int64_t>() > high)
+            fail(std::string(key) + ": expected a whole number from " + std::to_string(low) + " to " +
+                 std::to_string(high) + ", not " + shown(*value));
+        return value->get<std::int64_t>();
+    }
+    int integer(const char* key, int low, int high) {  // required
+        if (!object_.contains(key)) fail(std::string("'") + key + "' is missing");
+        return static_cast<int>(integer(key, 0, low, high));
+    }
+    int integer_or(const char* key, int otherwise, int high) {
+        return static_cast<int>(integer(key, otherwise, 1, high));
+    }
+    // In [low, high), or (low, high] when `open_low`.
+    double real(const char* key, double otherwise, double low, double high, bool open_low) {
+        const Json* value = find(key);
+        if (!value) return otherwise;
+        const double number = value->is_number() ? value->get<double>() : std::nan("");
+        const bool inside = open_low ? number > low && number <= high : number >= low && number < high;
+        if (!inside)
+            fail(std::string(key) + ": expected a number in " + (open_low ? "(" : "[") + shown(low) + ", " +
+                 shown(high) + (open_low ? "]" : ")") + ", not " + shown(*value));
+        return number;
+    }
+    bool flag(const char* key) {
+        const Json* value = find(key);
+        if (!value) return false;
+        if (!value->is_boolean()) fail(std::string(key) + ": expected true or false, not " + shown(*value));
+        return value->get<bool>();
+    }
+    // One text or a list of them.
+    std::vector<std::string> texts(const char* key, std::vector<std::string> otherwise) {
+        const Json* value = find(key);
+        if (!value) return otherwise;
+        if (value->is_string()) return {value->get<std::string>()};
+        if (!value->is_array()) fail(std::string(key) + ": expected a name or a list of names");
+        std::vector<std::string> names;
+        for (const Json& item : *value) {
+            if (!item.is_string()) fail(std::string(key) + ": expected names, not " + shown(item));
+            names.push_back(item.get<std::string>());
+        }
+        return names;
+    }
+    const Json* list(const char* key) {
+        const Json* value = find(key);
+        if (value && !value->is_array()) fail(std::string(key) + ": expected a list, [...]");
+        return value;
+    }
+
+    void finish() const {
+        for (const auto& [key, value] : object_.items()) {
+            if (known_.count(key)) continue;
+            std::string keys;
+            for (const std::string& name : known_) keys += (keys.empty() ? "" : ", ") + name;
+            fail("unknown key '" + key + "'; known here: " + keys);
+        }
+    }
+    [[noreturn]] void fail(const std::string& what) const {
+        throw Error(ErrorKind::input, where_ + ": " + what);
+    }
+
+  private:
+    const Json* find(const char* key) {
+        known_.insert(key);
+        const auto found = object_.find(key);
+        return found == object_.end() ? nullptr : &*found;
+    }
+    static std::string shown(const Json& value) {
+        std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+        return text.size() <= 40 ? text : text.substr(0, 37) + "...";
+    }
+
+    const Json& object_;
+    std::string where_;
+    std::set<std::string> known_;
+};
+
+// nlohmann's parser keeps the last of two equal keys; here they are an error.
+Json parse_strict(std::string_view text, const std::string& source) {
+    std::vector<std::set<std::string>> open;
+    std::string repeated;
+    const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
+        if (event == Json::parse_event_t::object_start) open.emplace_back();
+        if (event == Json::parse_event_t::object_end) open.pop_back();
+        if (event == Json::parse_event_t::key && !open.back().insert(parsed.get<std::string>()).second)
+            repeated = parsed.get<std::string>();
+        return true;
+    };
+    Json json;
+    try {
+        json = Json::parse(text, watch);
+    } catch (const Json::exception& e) {
+        std::string why = e.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
+        if (const auto end = why.find("] "); why.starts_with('[') && end != why.npos) why = why.substr(end + 2);
+        throw Error(ErrorKind::input, source + ": not JSON: " + why);
+    }
+    require(repeated.empty(), ErrorKind::input, source + ": key '" + repeated + "' stands twice in one object");
+    return json;
+}
+
+LayerType parse_type(Members& members) {
+    const std::string name = members.text("type");
+    for (const LayerType type : {LayerType::embedding, LayerType::conv, LayerType::up_conv, LayerType::dense,
+                                 LayerType::pool, LayerType::add})
+        if (name == to_string(type)) return type;
+    members.fail("unknown type '" + name + "'; there are embedding, conv, up_conv, dense, pool, add");
+}
+
+void parse_sliding(Members& members, LayerSpec& layer) {
+    layer.width = members.integer("width", 1, kMaxExtent);
+    layer.stride = members.integer_or("stride", 1, kMaxExtent);
+    layer.dilation = members.integer_or("dilation", 1, kMaxExtent);
+    const std::string padding = members.text("padding", "same");
+    if (padding != "same" && padding != "valid") members.fail("padding: expected 'same' or 'valid', not '" + padding + "'");
+    layer.padding = padding == "same" ? Padding::same : Padding::valid;
+}
+
+LayerSpec parse_layer(const Json& json, const std::string& source, int number, const std::string& before) {
+    const std::string position = source + ": layer " + std::to_string(number);
+    const std::string name = Members(json, position).text("name");
+    Members members(json, source + ": layer '" + name + "'");
+    LayerSpec layer;
+    layer.name = members.text("name");
+    const bool plain = !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                               "0123456789_") == name.npos;
+    if (!plain) members.fail("a name is made of letters, digits and underscores");
+    layer.type = parse_type(members);
+    layer.from = members.texts("from", {before});
+    switch (layer.type) {
+        case LayerType::embedding:
+            layer.filters = members.integer("filters", 1, kMaxFilters);
+            break;
+        case LayerType::conv:
+            layer.filters = members.integer("filters", 1, kMaxFilters);
+            parse_sliding(members, layer);
+            layer.norm = members.flag("norm");
+            break;
+        case LayerType::up_conv:
+            layer.filters = members.integer("filters", 1, kMaxFilters);
+            layer.stride = members.integer("stride", 1, kMaxExtent);
+            layer.norm = members.flag("norm");
+            break;
+        case LayerType::dense:
+            layer.filters = static_cast<int>(members.integer("filters", 0, 1, kMaxFilters));
+            break;
+        case LayerType::pool:
+            parse_sliding(members, layer);
+            break;
+        case LayerType::add:
+            break;
+    }
+    if (layer.type != LayerType::embedding && layer.type != LayerType::pool) {
+        layer.relu = members.flag("relu");
+        layer.dropout = members.flag("dropout");
+    }
+    members.finish();
+    return layer;
+}
+
+}  // namespace
+
+Spec parse_spec(std::string_view text, const std::string& source) {
+    const Json json = parse_strict(text, source);
+    Members members(json, source);
+    Spec spec;
+    spec.name = members.text("name");
+    spec.description = members.text("description", "");
+    spec.task = members.text("task", spec.task);
+    spec.window = members.integer("window", spec.window, 1, kMaxWindow);
+    spec.dropout = members.real("dropout", spec.dropout, 0, 1, false);
+    spec.norm_momentum = members.real("norm_momentum", spec.norm_momentum, 0, 1, true);
+    spec.norm_eps = members.real("norm_eps", spec.norm_eps, 0, 1, true);
+    const Json* layers = members.list("layers");
+    if (!layers || layers->empty()) members.fail("'layers' is missing or empty");
+    for (const Json& layer : *layers)
+        spec.layers.push_back(parse_layer(layer, source, static_cast<int>(spec.layers.size()) + 1,
+                                          spec.layers.empty() ? "sequence" : spec.layers.back().name));
+    if (const Json* heads = members.list("heads")) {
+        for (const Json& item : *heads) {
+            Members head(item, source + ": head " + std::to_string(spec.heads.size() + 1));
+            spec.heads.push_back({head.text("from"), head.real("weight", 1, 0, 1e6, true)});
+            head.finish();
+        }
+    } else {
+        spec.heads.push_back({spec.layers.back().name, 1});
+    }
+    members.finish();
+    resolve(spec, 1, source);
+    return spec;
+}
+
+std::string to_json(const Spec& spec) {
+    Json json;
+    json["name"] = spec.name;
+    if (!spec.description.empty()) json["description"] = spec.description;
+    json["task"] = spec.task;
+    json["window"] = spec.window;
+    json["dropout"] = spec.dropout;
+    json["norm_momentum"] = spec.norm_momentum;
+    json["norm_eps"] = spec.norm_eps;
+    for (const LayerSpec& layer : spec.layers) {
+        Json item;
+        item["name"] = layer.name;
+        item["type"] = to_string(layer.type);
+        item["from"] = layer.from;
+        if (layer.filters > 0) item["filters"] = layer.filters;
+        const bool slides = layer.type == LayerType::conv || layer.type == LayerType::pool;
+        if (slides) item["width"] = layer.width;
+        if (slides || layer.type == LayerType::up_conv) item["stride"] = layer.stride;
+        if (slides) item["dilation"] = layer.dilation;
+        if (slides) item["padding"] = layer.padding == Padding::same ? "same" : "valid";
+        if (layer.norm) item["norm"] = true;
+        if (layer.relu) item["relu"] = true;
+        if (layer.dropout) item["dropout"] = true;
+        json["layers"].push_back(item);
+    }
+    for (const HeadSpec& head : spec.heads) {
+        Json item;
+        item["from"] = head.from;
+        item["weight"] = head.weight;
+        json["heads"].push_back(item);
+    }
+    return json.dump(-1, ' ', true);
+}
+
+Spec without_norm(Spec spec) {
+    for (LayerSpec& layer : spec.layers) layer.norm = false;
+    return spec;
+}
+
+}  // namespace regkit

@@ -1,0 +1,216 @@
+#include "nn/spec.hpp"
+
+#include <doctest/doctest.h>
+
+#include "base/error.hpp"
+#include "support.hpp"
+
+using namespace regkit;
+using namespace regkit::test;
+
+TEST_CASE("presets have the published parameter counts at 919 markers") {
+    struct Expected {
+        const char* name;
+        std::int64_t plain, normed;
+    };
+    // Without batch norm: the published count less gamma and beta of each normalised channel.
+    const Expected expected[] = {
+        {"cnn1", 137187, 137187},          {"cnn3", 341803 - 2 * 298, 341803},
+        {"cnn7", 656363 - 2 * 618, 656363}, {"dilated", 630077, 631213},
+        {"dilated-pool", 630077, 631213},  {"dilated-dilpool", 630077, 631213},
+    };
+    REQUIRE(preset_names().size() == std::size(expected));
+    for (std::size_t i = 0; i < std::size(expected); ++i) {
+        CAPTURE(expected[i].name);
+        CHECK(preset_names()[i] == expected[i].name);
+        const Spec spec = preset(expected[i].name);
+        CHECK(spec.name == expected[i].name);
+        CHECK(spec.window == 25000);
+        CHECK_FALSE(spec.description.empty());
+        CHECK(summarise(spec, 919).parameters == expected[i].normed);
+        CHECK(summarise(without_norm(spec), 919).parameters == expected[i].plain);
+        CHECK(parse_spec(to_json(spec), "again") == spec);
+        CHECK(to_json(parse_spec(to_json(spec), "again")) == to_json(spec));
+    }
+    CHECK_THROWS_WITH_AS(preset("dilatd"), doctest::Contains("dilated-pool"), Error);
+}
+
+TEST_CASE("the thesis' unstrided cnn3 can be said: 554,927 parameters") {
+    const Spec spec = parse_spec(R"({"name": "cnn3-unstrided", "layers": [
+        {"name": "embed", "type": "embedding", "filters": 4},
+        {"name": "conv1", "type": "conv", "filters": 128, "width": 10, "relu": true, "dropout": true},
+        {"name": "conv2", "type": "conv", "filters": 240, "width": 10, "relu": true, "dropout": true},
+        {"name": "conv3", "type": "conv", "filters": 50, "width": 10, "relu": true, "dropout": true},
+        {"name": "dense1", "type": "dense", "filters": 125, "relu": true, "dropout": true},
+        {"name": "dense2", "type": "dense"}]})", "test");
+    const SpecSummary s = summarise(spec, 919);
+    CHECK(s.parameters == 554927);
+    CHECK(s.stride == 1);
+    CHECK(s.receptive_field() == 28);
+    CHECK(s.context_left + s.context_right + 1 == 28);
+}
+
+TEST_CASE("receptive fields") {
+    struct Expected {
+        const char* name;
+        std::int64_t field, left, right;
+    };
+    // dilated: 1 + 9 * (3 + 9 + 27 + 81) = 1081 coarse positions of 10 bases, of which 13 + 40 + 121 + 364 = 538 left.
+    for (const Expected& e : {Expected{"cnn1", 10, 4, 5}, Expected{"dilated", 10810, 5389, 5429},
+                              Expected{"cnn7", 460, 5 * 40 + 9, 5 * 50 + 9}, Expected{"cnn3", 100, 49, 59},
+                              Expected{"dilated-pool", 10810 + 3 * 40, 5389 + 60, 5429 + 60},
+                              Expected{"dilated-dilpool", 10810 + 4 * 1080, 5389 + 2 * 1080, 5429 + 2 * 1080}}) {
+        CAPTURE(e.name);
+        const SpecSummary s = summarise(preset(e.name), 919);
+        CHECK(s.receptive_field() == e.field);
+        CHECK(s.context_left == e.left);
+        CHECK(s.context_right == e.right);
+        CHECK(s.stride == (std::string(e.name) == "cnn1" ? 1 : 10));
+    }
+}
+
+TEST_CASE("what is not said has its default") {
+    const Spec spec = parse_spec(R"({"name": "x", "layers": [{"name": "e", "type": "embedding", "filters": 4},
+        {"name": "c", "type": "conv", "filters": 8, "width": 3}, {"name": "d", "type": "dense"}]})", "test");
+    CHECK(spec.task == "nucleotide");
+    CHECK(spec.window == 25000);
+    CHECK(spec.dropout == 0.1);
+    CHECK(spec.norm_momentum == 0.1);
+    CHECK(spec.norm_eps == 1e-5);
+    CHECK(spec.layers[0].from == std::vector<std::string>{"sequence"});
+    CHECK(spec.layers[1].from == std::vector<std::string>{"e"});
+    CHECK(spec.layers[1].stride == 1);
+    CHECK_FALSE(spec.layers[1].relu);
+    CHECK(spec.heads == std::vector<HeadSpec>{{"d", 1}});
+    const Spec small = small_spec();
+    CHECK(parse_spec(to_json(small), "again") == small);
+}
+
+namespace {
+
+struct Bad {
+    const char* json;
+    const char* says;  // part of the message
+};
+
+// LAYERS stands for an embedding "e" and a convolution "c" of 8 filters.
+std::string expand(std::string text) {
+    const std::string mark = "LAYERS";
+    const auto at = text.find(mark);
+    if (at != text.npos)
+        text.replace(at, mark.size(), R"({"name": "e", "type": "embedding", "filters": 4},
+                                         {"name": "c", "type": "conv", "filters": 8, "width": 3})");
+    return text;
+}
+
+const Bad kBad[] = {
+    {"", "not JSON"},
+    {"{", "not JSON"},
+    {"[1]", "expected an object"},
+    {"\"text\"", "expected an object"},
+    {"{\"name\": \"x\", \"layers\": [{]}", "line 1"},
+    {"{\"name\": \"\xff\", \"layers\": []}", "not JSON"},
+    {R"({"layers": []})", "'name' is missing"},
+    {R"({"name": 3, "layers": []})", "name: expected text"},
+    {R"({"name": "x"})", "'layers' is missing"},
+    {R"({"name": "x", "layers": {}})", "layers: expected a list"},
+    {R"({"name": "x", "layers": [3]})", "layer 1: expected an object"},
+    {R"({"name": "x", "layers": [{"type": "conv"}]})", "layer 1: 'name' is missing"},
+    {R"({"name": "x", "name": "y", "layers": []})", "key 'name' stands twice"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "relu": true, "relu": false}]})",
+     "key 'relu' stands twice"},
+    {R"({"name": "x", "depth": 3, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "unknown key 'depth'"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "widht": 3}]})",
+     "layer 'd': unknown key 'widht'"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "norm": true}]})",
+     "layer 'd': unknown key 'norm'"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "lstm"}]})", "unknown type 'lstm'"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "c", "type": "dense"}]})", "layer 'c': another layer has this name"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "sequence", "type": "dense"}]})", "cannot have this name"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d.e", "type": "dense"}]})", "letters, digits"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": "later"}, {"name": "later", "type": "dense"}]})",
+     "layer 'd': reads 'later', which is not an earlier layer"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": "d"}]})", "not an earlier layer"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": 7}]})", "from: expected a name"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": []}]})", "reads nothing"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": ["c", "c"]}]})", "reads 'c' twice"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": "sequence"}]})", "an embedding, and"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": "e"}]})", "only a convolution can read"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "c2", "type": "conv", "filters": 8, "width": 3}, {"name": "d", "type": "dense", "from": ["c", "c2"]}]})",
+     "only add does"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "a", "type": "add"}, {"name": "d", "type": "dense"}]})",
+     "layer 'a': add needs"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "c2", "type": "conv", "filters": 9, "width": 3}, {"name": "a", "type": "add", "from": ["c", "c2"]}, {"name": "d", "type": "dense"}]})",
+     "layer 'a': adds 'c' of 8 channels"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "c2", "type": "conv", "filters": 8, "width": 3, "stride": 10}, {"name": "a", "type": "add", "from": ["c", "c2"]}, {"name": "d", "type": "dense"}]})",
+     "layer 'a': adds 'c'"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "u", "type": "up_conv", "filters": 8, "stride": 10}, {"name": "d", "type": "dense"}]})",
+     "layer 'u': up-samples by 10 where a position stands for 1"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "c2", "type": "conv", "filters": 8, "width": 3, "stride": 10}, {"name": "d", "type": "dense"}]})",
+     "layer 'd': the head does not have one position a base"},
+    {R"({"name": "x", "window": 25001, "layers": [LAYERS, {"name": "c2", "type": "conv", "filters": 8, "width": 3, "stride": 10}, {"name": "u", "type": "up_conv", "filters": 8, "stride": 10}, {"name": "d", "type": "dense"}]})",
+     "layer 'c2': gives 2501 positions"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "c2", "type": "conv", "filters": 8, "width": 3, "padding": "valid"}, {"name": "d", "type": "dense"}]})",
+     "layer 'c2': gives 24998 positions"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "c2", "type": "conv", "filters": 8, "width": 3, "padding": "full"}, {"name": "d", "type": "dense"}]})",
+     "padding: expected 'same' or 'valid'"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "c2", "type": "conv", "width": 3}, {"name": "d", "type": "dense"}]})",
+     "layer 'c2': 'filters' is missing"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "c2", "type": "conv", "filters": 8}, {"name": "d", "type": "dense"}]})",
+     "layer 'c2': 'width' is missing"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "c2", "type": "conv", "filters": 0, "width": 3}, {"name": "d", "type": "dense"}]})",
+     "filters: expected a whole number from 1"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "c2", "type": "conv", "filters": 8.0, "width": 3}, {"name": "d", "type": "dense"}]})",
+     "filters: expected a whole number"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "c2", "type": "conv", "filters": 18446744073709551615, "width": 3}, {"name": "d", "type": "dense"}]})",
+     "filters: expected a whole number"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "c2", "type": "conv", "filters": "8", "width": 3}, {"name": "d", "type": "dense"}]})",
+     "filters: expected a whole number"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "c2", "type": "conv", "filters": 8, "width": 1000000, "dilation": 1000000}, {"name": "d", "type": "dense"}]})",
+     "width times dilation is too large"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "c2", "type": "conv", "filters": 8, "width": 3, "relu": 1}, {"name": "d", "type": "dense"}]})",
+     "relu: expected true or false"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "filters": 7}]})", "a head reads a dense layer"},
+    {R"({"name": "x", "layers": [LAYERS]})", "layer 'c': a head reads a dense layer"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "relu": true}]})", "gives logits"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d0", "type": "dense"}, {"name": "d", "type": "dense"}]})",
+     "layer 'd0': no filters"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "side", "type": "conv", "filters": 8, "width": 3}, {"name": "d", "type": "dense", "from": "c"}]})",
+     "layer 'side': nothing reads this layer"},
+    {R"({"name": "x", "dropout": 1, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "dropout: expected a number in [0"},
+    {R"({"name": "x", "dropout": -0.1, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "dropout: expected"},
+    {R"({"name": "x", "dropout": 1e999, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "not JSON"},
+    {R"({"name": "x", "norm_eps": 0, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "norm_eps: expected"},
+    {R"({"name": "x", "norm_momentum": 0, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "norm_momentum: expected"},
+    {R"({"name": "x", "window": 0, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "window: expected"},
+    {R"({"name": "x", "window": 1e4, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "window: expected"},
+    {R"({"name": "x", "task": "bin", "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "unknown task 'bin'"},
+    {R"({"name": "x", "heads": [{"from": "q"}], "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "no layer 'q'"},
+    {R"({"name": "x", "heads": [], "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "exactly one"},
+    {R"({"name": "x", "heads": [{"from": "d", "weight": 0}], "layers": [LAYERS, {"name": "d", "type": "dense"}]})",
+     "head 1: weight: expected"},
+    {R"({"name": "x", "heads": [{"from": "d", "w": 0}], "layers": [LAYERS, {"name": "d", "type": "dense"}]})",
+     "head 1: unknown key 'w'"},
+};
+
+}  // namespace
+
+TEST_CASE("a spec that is wrong is refused with its source, the layer and the reason") {
+    for (const Bad& bad : kBad) {
+        CAPTURE(bad.json);
+        std::string message;
+        try {
+            parse_spec(expand(bad.json), "file.json");
+        } catch (const Error& e) {
+            CHECK(e.kind() == ErrorKind::input);
+            message = e.what();
+        }
+        CAPTURE(message);
+        CHECK(message.starts_with("file.json: "));
+        CHECK(message.find(bad.says) != std::string::npos);
+    }
+}
+
+TEST_CASE("a text of brackets does not exhaust the stack") {
+    CHECK_THROWS_AS(parse_spec(std::string(200000, '['), "deep"), Error);
+}

@@ -1,4 +1,6 @@
+#include <dlfcn.h>
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
@@ -77,4 +79,54 @@ TEST_CASE("cuda: a file that is no plug-in") {
     std::remove(path.c_str());
     CHECK(r.kind == ErrorKind::resource);
     CHECK(r.text.find("cannot load the plug-in") != std::string::npos);
+}
+
+namespace {
+
+// Empty where no plug-in was built.
+std::string built_plugin() {
+    for (const std::string& path : cuda_plugin_paths())
+        if (access(path.c_str(), F_OK) == 0) return path;
+    return "";
+}
+
+}  // namespace
+
+TEST_CASE("cuda: a usable GPU, or an error that names the cause") {
+    try {
+        const BackendChoice choice = make_backend(device("cuda"));
+        CHECK(choice.backend->name() == std::string("cuda"));
+        CHECK(choice.notice.empty());
+    } catch (const Error& error) {
+        const std::string text = error.what();
+        CAPTURE(text);
+        CHECK(error.kind() == ErrorKind::resource);
+        CHECK(text.starts_with("--device cuda: "));
+        CHECK(text.ends_with("; use --device cpu"));
+        if (built_plugin().empty())
+            CHECK(text.find("has no CUDA plug-in") != std::string::npos);
+        else if (!has_cuda_driver())
+            CHECK(text.find("no NVIDIA driver is installed") != std::string::npos);
+        else
+            CHECK(text.size() > std::string("--device cuda: ; use --device cpu").size());
+    }
+}
+
+TEST_CASE("cuda: a device number beyond the machine's") {
+    const Refusal r = refusal([] { make_backend(device("cuda:1023")); });
+    CHECK(r.kind == ErrorKind::resource);
+}
+
+// Only where the plug-in was built: the entry itself, as a host of another build would call it.
+TEST_CASE("cuda: a plug-in of another build is refused") {
+    const std::string path = built_plugin();
+    if (path.empty()) return;
+    void* const plugin = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    REQUIRE(plugin);
+    const auto entry = reinterpret_cast<OpenCudaBackend*>(dlsym(plugin, kCudaEntry));
+    const bool has_entry = entry != nullptr;
+    REQUIRE(has_entry);
+    char why[240] = "";
+    CHECK(entry("0123", 0, why, sizeof why) == nullptr);
+    CHECK(std::string(why).find("another build") != std::string::npos);
 }

@@ -1,0 +1,39 @@
+// The part of CUDA's runtime that the back end uses, as Status: cudaMalloc, cudaFree, cudaMemcpy, cudaMemset,
+// cudaLaunchKernel, cudaDeviceSynchronize, cudaSetDevice, cudaGetDeviceCount, cudaGetDeviceProperties,
+// cudaGetErrorString. It has two implementations, chosen by the include path: CUDA's own, and the emulator's
+// (test/emulator/cuda_runtime.h), which runs the kernels' same source on the CPU.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <type_traits>
+
+#include "kernels/backend.hpp"
+
+namespace regkit::cuda {
+
+inline Status status_of(cudaError_t error) {
+    if (error == cudaSuccess) return {};
+    const bool memory = error == cudaErrorMemoryAllocation;
+    return Status::error(memory ? Status::Code::out_of_memory : Status::Code::device_error,
+                         cudaGetErrorString(error));
+}
+
+// Starts kernel(params...) on the device. Arguments are converted to the kernel's own parameter types.
+template <typename... Params>
+Status launch(void (*kernel)(Params...), dim3 grid, dim3 block, std::type_identity_t<Params>... params) {
+    void* arguments[] = {&params...};
+    return status_of(cudaLaunchKernel(kernel, grid, block, arguments, 0, nullptr));
+}
+
+inline unsigned blocks_for(std::int64_t items, std::int64_t per_block) {
+    return static_cast<unsigned>((items + per_block - 1) / per_block);
+}
+
+// The y and z dimensions of a grid end at 65,535: kernels take larger counts in several rounds.
+inline unsigned at_most_rounds(std::int64_t count) {
+    return static_cast<unsigned>(count < 65535 ? count : 65535);
+}
+
+}  // namespace regkit::cuda

@@ -1,0 +1,104 @@
+// An emulator of CUDA, for tests: the kernels' own source, compiled as C++, runs on the CPU. This header
+// stands in for CUDA's of the same name; kernels/cuda is compiled against one or the other by the include
+// path.
+//
+// Each CUDA thread is a fiber (a stack of its own on one operating-system thread). Blocks run one after the
+// other;
+// __syncthreads yields until every live thread of the block waits at the same barrier; the collectives of a
+// warp meet in slots. What makes faults show:
+//  - shared memory and fresh device memory hold NaN,
+//  - threads run in forward, reverse or shuffled order: code that lacks a barrier gives another result in one
+//  of them,
+//  - threads that wait at different barriers, or for a thread that never comes, are an error,
+//  - a chosen barrier can be left out on purpose, to see that the tests notice,
+//  - device memory is ordinary memory, so AddressSanitizer sees every access outside it.
+// Not emulated: timing, streams (everything is done when a call returns), float rounding of the device's own
+// functions.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+// ---- the language
+// -----------------------------------------------------------------------------------------------
+#define __global__
+#define __device__
+#define __host__
+#define __launch_bounds__(...)
+// In a section of its own, so that the emulator finds and poisons it. (Not in templates: their statics may
+// not share it.)
+#define __shared__ static __attribute__((section("emulated_shared")))
+
+struct dim3 {
+    unsigned x, y, z;
+    constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+};
+
+// Of the thread that runs now.
+extern dim3 threadIdx, blockIdx, blockDim, gridDim;
+
+void __syncthreads(std::source_location where = std::source_location::current());
+void __syncwarp(unsigned mask = 0xFFFFFFFFu);
+
+// ---- the runtime
+// ------------------------------------------------------------------------------------------------
+enum cudaError_t {
+    cudaSuccess = 0,
+    cudaErrorInvalidValue = 1,
+    cudaErrorMemoryAllocation = 2,
+    cudaErrorLaunchFailure = 719
+};
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
+using cudaStream_t = void*;
+
+cudaError_t cudaMalloc(void** memory, std::size_t bytes);
+cudaError_t cudaFree(void* memory);
+cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind);
+cudaError_t cudaMemset(void* memory, int value, std::size_t bytes);
+cudaError_t cudaSetDevice(int device);
+const char* cudaGetErrorString(cudaError_t error);
+
+namespace regkit::emulator {
+
+enum class Order { forward, reverse, shuffled };
+
+// In which order the threads of a block are resumed, from now on.
+void set_order(Order order);
+// Leaves out the n-th barrier (from 0) that each thread of each block meets, from now on; -1 = none.
+void leave_out_barrier(int n);
+// What the last launch that failed did wrong, for the tests' messages.
+const char* last_failure();
+
+// Runs `thread` once for every thread of every block.
+cudaError_t run_grid(dim3 grid, dim3 block, const std::function<void()>& thread);
+
+// Deposits `bytes` of every live lane of the calling thread's warp, waits for them all, and returns what lane
+// `from` left; the own value where that lane does not exist or has ended.
+void exchange(const void* own, void* result, std::size_t bytes, unsigned from);
+unsigned lane();
+
+}  // namespace regkit::emulator
+
+template <typename... Params>
+cudaError_t cudaLaunchKernel(void (*kernel)(Params...), dim3 grid, dim3 block, void** arguments, std::size_t,
+                             cudaStream_t) {
+    return regkit::emulator::run_grid(grid, block, [&] {
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            kernel(*static_cast<std::remove_reference_t<Params>*>(arguments[I])...);
+        }
+        (std::index_sequence_for<Params...>());
+    });
+}
+
+template <typename T>
+T __shfl_down_sync(unsigned, T value, unsigned distance) {
+    T result;
+    regkit::emulator::exchange(&value, &result, sizeof value, regkit::emulator::lane() + distance);
+    return result;
+}

@@ -1,0 +1,14 @@
+// The CUDA back end over the emulator: a Backend like any other, for tests only.
+#pragma once
+
+#include <memory>
+
+#include "kernels/backend.hpp"
+#include "test/emulator/cuda_runtime.h"
+
+namespace regkit {
+
+// `order` holds until the next call.
+std::unique_ptr<Backend> make_emulator_backend(emulator::Order order);
+
+}  // namespace regkit

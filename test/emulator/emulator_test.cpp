@@ -1,0 +1,189 @@
+// The emulator itself: it must notice the faults that it exists for.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "base/error.hpp"
+#include "test/emulator/emulator_backend.hpp"
+#include "test/kernels/harness.hpp"
+
+using namespace regkit;
+using namespace regkit::test;
+using emulator::Order;
+
+namespace {
+
+constexpr Order kOrders[] = {Order::forward, Order::reverse, Order::shuffled};
+
+template <typename... Params>
+cudaError_t run_kernel(void (*kernel)(Params...), dim3 grid, dim3 block,
+                       std::type_identity_t<Params>... params) {
+    void* arguments[] = {&params...};
+    return cudaLaunchKernel(kernel, grid, block, arguments, 0, nullptr);
+}
+
+__global__ void reverse_block(const float* from, float* to) {
+    __shared__ float values[96];
+    values[threadIdx.x] = from[blockIdx.x * 96 + threadIdx.x];
+    __syncthreads();
+    to[blockIdx.x * 96 + threadIdx.x] = values[95 - threadIdx.x];
+}
+
+__global__ void read_unwritten(float* to) {
+    __shared__ float values[32];
+    to[threadIdx.x] = values[threadIdx.x];
+}
+
+__global__ void diverge() {
+    if (threadIdx.x % 2 == 0)
+        __syncthreads();
+    else
+        __syncthreads();
+}
+
+__global__ void half_at_the_barrier_half_at_the_warp() {
+    if (threadIdx.x < 16)
+        __syncthreads();
+    else
+        __syncwarp();
+}
+
+__global__ void neighbours(float* to) {
+    const float own = static_cast<float>(threadIdx.x);
+    to[threadIdx.x] = __shfl_down_sync(0xFFFFFFFFu, own, 1) + 1000 * __shfl_down_sync(0xFFFFFFFFu, own, 16);
+}
+
+__global__ void early_exit(float* to) {
+    if (threadIdx.x >= 40) return;
+    __syncthreads();
+    to[threadIdx.x] = 1;
+}
+
+struct LeftOut {
+    explicit LeftOut(int n) { emulator::leave_out_barrier(n); }
+    ~LeftOut() { emulator::leave_out_barrier(-1); }
+};
+
+}  // namespace
+
+TEST_CASE("blocks, threads and barriers, in every order") {
+    for (const Order order : kOrders) {
+        emulator::set_order(order);
+        std::vector<float> from(96 * 3), to(96 * 3);
+        for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<float>(i);
+        CHECK(run_kernel(reverse_block, dim3(3), dim3(96), from.data(), to.data()) == cudaSuccess);
+        for (std::size_t block = 0; block < 3; ++block)
+            std::reverse(from.begin() + static_cast<long>(block) * 96,
+                         from.begin() + static_cast<long>(block + 1) * 96);
+        CHECK(to == from);
+    }
+}
+
+TEST_CASE("shared memory is NaN until it is written") {
+    std::vector<float> to(32, 0);
+    CHECK(run_kernel(read_unwritten, dim3(1), dim3(32), to.data()) == cudaSuccess);
+    CHECK(std::all_of(to.begin(), to.end(), [](float value) { return std::isnan(value); }));
+}
+
+TEST_CASE("barriers that threads do not share are errors") {
+    for (const Order order : kOrders) {
+        emulator::set_order(order);
+        CHECK(run_kernel(diverge, dim3(1), dim3(32)) == cudaErrorLaunchFailure);
+        CHECK(std::string(emulator::last_failure()).find("different barriers") != std::string::npos);
+        CHECK(run_kernel(half_at_the_barrier_half_at_the_warp, dim3(1), dim3(32)) == cudaErrorLaunchFailure);
+        CHECK(std::string(emulator::last_failure()).find("deadlock") != std::string::npos);
+    }
+}
+
+TEST_CASE("a warp's lanes exchange values, in every order") {
+    for (const Order order : kOrders) {
+        emulator::set_order(order);
+        std::vector<float> to(64, -1);
+        CHECK(run_kernel(neighbours, dim3(1), dim3(64), to.data()) == cudaSuccess);
+        for (int i = 0; i < 64; ++i) {
+            const int next = i % 32 < 31 ? i + 1 : i, far = i % 32 < 16 ? i + 16 : i;
+            CHECK(to[static_cast<std::size_t>(i)] == static_cast<float>(next + 1000 * far));
+        }
+    }
+}
+
+TEST_CASE("threads that have ended are not waited for") {
+    for (const Order order : kOrders) {
+        emulator::set_order(order);
+        std::vector<float> to(64, 0);
+        CHECK(run_kernel(early_exit, dim3(1), dim3(64), to.data()) == cudaSuccess);
+        CHECK(std::count(to.begin(), to.end(), 1.0f) == 40);
+    }
+}
+
+TEST_CASE("a grid that CUDA would refuse is refused") {
+    std::vector<float> to(1);
+    CHECK(run_kernel(read_unwritten, dim3(1), dim3(1025), to.data()) == cudaErrorInvalidValue);
+    CHECK(run_kernel(read_unwritten, dim3(0), dim3(32), to.data()) == cudaErrorInvalidValue);
+    CHECK(run_kernel(read_unwritten, dim3(1, 65536), dim3(32), to.data()) == cudaErrorInvalidValue);
+}
+
+namespace {
+
+// A convolution and its gradients, with every barrier in place or one left out.
+struct ConvResults {
+    Values y, dx, d_weight, d_bias;
+    bool operator==(const ConvResults&) const = default;
+};
+
+ConvResults convolve(Order order) {
+    const auto backend = make_emulator_backend(order);
+    Run run(*backend);
+    const ConvGeometry geometry{5, 1, 3, 6, 6};
+    const View x = run.random({2, 9, 100}, 1, {6, 6}), dy = run.random({2, 10, 100}, 2, {6, 6});
+    const View y = run.output({2, 10, 100}), dx = run.output({2, 9, 100});
+    const Slice weight = run.random_flat(450, 3), d_weight = run.zeros(450), d_bias = run.zeros(10);
+    backend->conv(x, weight, {}, geometry, false, y);
+    backend->conv_grad_input(dy, weight, geometry, false, dx);
+    backend->conv_grad_weight(x, dy, geometry, d_weight, d_bias);
+    return {run.read(y), run.read(dx), run.read(d_weight), run.read(d_bias)};
+}
+
+// Whether every kernel's result differs from the right one; NaN differs from everything.
+void check_all_differ(const ConvResults& got, const ConvResults& right) {
+    CHECK(got.y != right.y);
+    CHECK(got.dx != right.dx);
+    CHECK(got.d_weight != right.d_weight);
+}
+
+}  // namespace
+
+// Barrier 0 stands between staging weights and using them, barrier 1 between using them and staging the next.
+TEST_CASE("a barrier missing from the convolution kernels is noticed") {
+    const ConvResults right = convolve(Order::forward);
+    CHECK(right == convolve(Order::reverse));
+    CHECK(right == convolve(Order::shuffled));
+    for (const int n : {0, 1})
+        for (const Order order : kOrders) {
+            CAPTURE(n);
+            const LeftOut left_out(n);
+            check_all_differ(convolve(order), right);
+        }
+    {
+        const LeftOut left_out(0);  // the warps' sums of d_bias, read before the second warp has left its own
+        CHECK(convolve(Order::forward).d_bias != right.d_bias);
+    }
+    CHECK(right == convolve(Order::forward));
+}
+
+TEST_CASE("what the back end lacks it says, and can do without") {
+    const auto backend = make_emulator_backend(Order::forward);
+    CHECK(!backend->is_complete());
+    Run run(*backend);
+    const View x = run.random({1, 2, 3}, 1), y = run.output({1, 2, 3});
+    try {
+        backend->add(x, y);
+        FAIL("add was done");
+    } catch (const Error& error) {
+        CHECK(error.kind() == ErrorKind::resource);
+        CHECK(error.what() ==
+              std::string("emulator: add: this back end does not have the operation; use --device cpu"));
+    }
+}

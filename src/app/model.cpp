@@ -178,7 +178,7 @@ Model restrict_markers(Model model, const std::vector<int>& chosen) {
     require(!chosen.empty(), ErrorKind::usage, "no marker chosen");
     std::set<std::string> rows_of;  // tensors with one row a marker
     for (const LayerSpec& layer : model.spec.layers)
-        if (layer.filters == 0 && layer.type == LayerType::dense && layer.weights_of.empty()) {
+        if (layer.filters == 0 && layer.type == LayerType::dense) {
             rows_of.insert(layer.name + ".weight");
             rows_of.insert(layer.name + ".bias");
         }

@@ -1,0 +1,284 @@
+// Speed of the CPU back end's operations at the shapes of the `dilated` preset (25,000 nt, batch 8, 172 and
+// 919 markers), beside a convolution whose operands stay in the first cache, which is the ceiling in
+// practice.
+//
+//   bench_kernels [--isa=NAME] [--workers=N] [libbenchmark's options]
+//
+// FLOP counts are 2 a multiply-add of the layer's definition. Rates are per second of processor time, all
+// workers together: they stay meaningful on a busy machine.
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "kernels/backend.hpp"
+#include "kernels/dropout.hpp"
+
+namespace {
+
+using namespace regkit;
+
+constexpr std::int64_t kBatch = 8, kLength = 2500, kStride = 10, kWindow = kLength * kStride;
+
+BackendOptions options;  // set once in main
+
+struct Bench {
+    std::unique_ptr<Backend> backend = make_backend(options).backend;
+    std::vector<Buffer> buffers;
+
+    View tensor(std::int64_t channels, std::int64_t halo = 0, double low = -1) {
+        buffers.push_back(backend->alloc({kBatch, channels, kLength}, {halo, halo}));
+        const View view = buffers.back().view();
+        backend->write(view, numbers(view.shape.size(), low));
+        return view;
+    }
+    Slice flat(std::int64_t count, double scale = 0.1) {
+        buffers.push_back(backend->alloc_flat(count));
+        std::vector<float> values = numbers(count, -1);
+        for (float& value : values) value *= static_cast<float>(scale);
+        backend->write(buffers.back().slice(), values);
+        return buffers.back().slice();
+    }
+    static std::vector<float> numbers(std::int64_t count, double low) {
+        std::vector<float> values(static_cast<std::size_t>(count));
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            const std::uint32_t word = philox4x32(static_cast<std::uint32_t>(i), 1, 2, 3, 4, 5).word[0];
+            values[i] = static_cast<float>(low + (1 - low) * (word >> 8) / 16777216.0);
+        }
+        return values;
+    }
+};
+
+// `flop` of one iteration that covers `nucleotides`.
+void report(benchmark::State& state, double flop, double nucleotides) {
+    using benchmark::Counter;
+    const double n = static_cast<double>(state.iterations());
+    state.counters["GFLOP/s"] = Counter(flop * n / 1e9, Counter::kIsRate);
+    state.counters["nt/s"] = Counter(nucleotides * n, Counter::kIsRate);
+    state.counters["GFLOP"] = flop / 1e9;
+}
+
+struct ConvShape {
+    int in, out, dilation;
+};
+constexpr ConvShape kConvs[] = {{128, 240, 3}, {240, 50, 9}, {50, 50, 27}, {50, 50, 81}};
+
+ConvGeometry geometry_of(const ConvShape& shape) {
+    const int total = 9 * shape.dilation;
+    return {10, 1, shape.dilation, total / 2, total - total / 2};
+}
+
+void conv(benchmark::State& state, const ConvShape& shape, int part) {
+    Bench bench;
+    const ConvGeometry geometry = geometry_of(shape);
+    const View x = bench.tensor(shape.in, 9 * shape.dilation),
+               y = bench.tensor(shape.out, 9 * shape.dilation);
+    const Slice w = bench.flat(std::int64_t{10} * shape.in * shape.out), b = bench.flat(shape.out);
+    for (auto _ : state) {
+        if (part == 0) bench.backend->conv(x, w, b, geometry, true, y);
+        if (part == 1) bench.backend->conv_grad_input(y, w, geometry, false, x);
+        if (part == 2) bench.backend->conv_grad_weight(x, y, geometry, w, b);
+    }
+    report(state, 2.0 * 10 * shape.in * shape.out * kLength * kBatch, kWindow * kBatch);
+}
+
+struct TailSetup {
+    Tail tail;
+    TailGradient gradient;
+    double flop = 0;  // of a forward pass a nucleotide
+
+    TailSetup(Bench& bench, int markers, float rate) {
+        const auto layer = [&](int in, int out, int copies, std::uint32_t id) {
+            TailLayer l;
+            l.weight = bench.flat(std::int64_t{in} * out * copies);
+            l.bias = bench.flat(out);
+            l.in = in;
+            l.out = out;
+            l.dropout.rate = rate;
+            l.dropout.layer = id;
+            l.dropout.interleave = kStride;
+            flop += 2.0 * in * out;
+            return l;
+        };
+        tail.stride = kStride;
+        tail.up = layer(50, 50, kStride, 1);
+        tail.depth = 2;
+        tail.dense[0] = layer(50, 125, 1, 2);
+        tail.dense[1] = layer(125, markers, 1, 3);
+        gradient.up_weight = bench.flat(tail.up.weight.count);
+        gradient.up_bias = bench.flat(tail.up.out);
+        for (int i = 0; i < 2; ++i) {
+            gradient.dense_weight[i] = bench.flat(tail.dense[i].weight.count);
+            gradient.dense_bias[i] = bench.flat(tail.dense[i].out);
+        }
+    }
+};
+
+void tail_infer(benchmark::State& state, int markers) {
+    Bench bench;
+    const TailSetup setup(bench, markers, 0);
+    const View h = bench.tensor(50, 0, 0);
+    std::vector<float> out(static_cast<std::size_t>(kBatch * markers * kWindow));
+    for (auto _ : state) bench.backend->tail_infer(h, setup.tail, 0, kLength, TailOutput::probabilities, out);
+    report(state, setup.flop * kWindow * kBatch, kWindow * kBatch);
+}
+
+void tail_train(benchmark::State& state, int markers) {
+    Bench bench;
+    const TailSetup setup(bench, markers, 0.1f);
+    const View h = bench.tensor(50, 0, 0), dh = bench.tensor(50);
+    const Slice loss = bench.flat(1);
+    std::vector<LabelRun> runs;
+    std::vector<std::int64_t> offsets{0};
+    for (int s = 0; s < kBatch; ++s) {  // one run of 200 nt in ten markers: prevalence .0008
+        for (int m = 0; m < markers; m += 10) runs.push_back({m, 100 * (m % 200), 100 * (m % 200) + 200});
+        offsets.push_back(static_cast<std::int64_t>(runs.size()));
+    }
+    const Labels labels{runs.data(), offsets.data()};
+    for (auto _ : state)
+        bench.backend->tail_train(h, setup.tail, labels,
+                                  {1.0f / static_cast<float>(markers * kWindow * kBatch), 1.0f}, loss,
+                                  setup.gradient, false, dh);
+    report(state, 3 * setup.flop * kWindow * kBatch, kWindow * kBatch);
+}
+
+void fold_up_norm(benchmark::State& state, bool gradient) {
+    Bench bench;
+    const View h = bench.tensor(50, 0, 0), dh = bench.tensor(50);
+    UpNorm norm;
+    norm.weight = bench.flat(25000);
+    norm.gamma = bench.flat(50);
+    norm.beta = bench.flat(50);
+    norm.in = norm.out = 50;
+    norm.stride = kStride;
+    const UpNormState s{bench.flat(50), bench.flat(2500), bench.flat(50), bench.flat(50)};
+    const Slice w = bench.flat(25000), b = bench.flat(50), dw = bench.flat(25000), dg = bench.flat(50),
+                db = bench.flat(50);
+    bench.backend->fold_up_norm(h, norm, s, w, b);
+    for (auto _ : state) {
+        if (gradient)
+            bench.backend->fold_up_norm_grad(h, norm, s, w, b, dw, {}, dg, db, dh);
+        else
+            bench.backend->fold_up_norm(h, norm, s, w, b);
+    }
+    report(state, 2.0 * 50 * 50 * kLength * kBatch, kWindow * kBatch);
+}
+
+void sequence(benchmark::State& state, bool gradient) {
+    Bench bench;
+    const View y = bench.tensor(128);
+    const Slice e = bench.flat(20), w = bench.flat(5120), b = bench.flat(128), de = bench.flat(20),
+                dw = bench.flat(5120);
+    std::vector<std::uint8_t> codes(static_cast<std::size_t>(kBatch * kWindow));
+    for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<std::uint8_t>(1 + i * 7919 % 4);
+    const ConvGeometry geometry{10, 10, 1, 0, 0};
+    for (auto _ : state) {
+        if (gradient)
+            bench.backend->sequence_conv_grad({codes.data(), kBatch, kWindow}, y, e, w, geometry, de, dw, b);
+        else
+            bench.backend->sequence_conv({codes.data(), kBatch, kWindow}, e, w, b, geometry, false, y);
+    }
+    report(state, 2.0 * 40 * 128 * kLength * kBatch, kWindow * kBatch);
+}
+
+enum class Elementwise { moments, forward, backward, pool, pool_grad };
+
+void elementwise(benchmark::State& state, std::int64_t channels, Elementwise what) {
+    Bench bench;
+    const View x = bench.tensor(channels), y = bench.tensor(channels), z = bench.tensor(channels);
+    Norm norm{bench.flat(channels), bench.flat(channels), bench.flat(channels), bench.flat(channels), 1e-5f};
+    bench.backend->moments(x, norm.mean, norm.var);
+    const Slice dg = bench.flat(channels), db = bench.flat(channels);
+    Dropout dropout;
+    dropout.rate = 0.1f;
+    const PoolGeometry pool{5, 1, 1, 2, 2};
+    for (auto _ : state) {
+        if (what == Elementwise::moments) bench.backend->moments(x, norm.mean, norm.var);
+        if (what == Elementwise::forward) bench.backend->norm_act(x, &norm, true, dropout, y);
+        if (what == Elementwise::backward)
+            bench.backend->norm_act_grad(x, y, &norm, true, dropout, z, dg, db);
+        if (what == Elementwise::pool) bench.backend->pool(x, pool, y);
+        if (what == Elementwise::pool_grad) bench.backend->pool_grad(x, y, pool, false, z);
+    }
+    const double values = static_cast<double>(channels * kLength * kBatch);
+    state.counters["Gvalue/s"] = benchmark::Counter(values * static_cast<double>(state.iterations()) / 1e9,
+                                                    benchmark::Counter::kIsRate);
+}
+
+void optimiser(benchmark::State& state) {
+    Bench bench;
+    const std::int64_t n = 631213;
+    const Slice p = bench.flat(n), g = bench.flat(n), m = bench.flat(n), v = bench.flat(n),
+                norm = bench.flat(1);
+    bench.backend->write(v, std::vector<float>(static_cast<std::size_t>(n), 0.1f));
+    AdamStep step;
+    step.clip_norm = 1;
+    for (auto _ : state) {
+        bench.backend->grad_norm(g, norm);
+        bench.backend->adam(p, g, m, v, step, norm);
+    }
+}
+
+// A convolution whose operands stay in the first cache: what the register tile can reach here.
+void ceiling(benchmark::State& state) {
+    Bench bench;
+    bench.buffers.push_back(bench.backend->alloc({1, 16, 128}, {8, 8}));
+    const View x = bench.buffers.back().view();
+    bench.backend->write(x, Bench::numbers(16 * 128, -1));
+    bench.buffers.push_back(bench.backend->alloc({1, 60, 128}));
+    const View y = bench.buffers.back().view();
+    const Slice w = bench.flat(60 * 16 * 8);
+    for (auto _ : state) bench.backend->conv(x, w, {}, {8, 1, 1, 3, 4}, false, y);
+    report(state, 2.0 * 60 * 16 * 8 * 128, 0);
+}
+
+template <typename Body, typename... Args>
+void add(const std::string& name, Body body, Args... args) {
+    benchmark::RegisterBenchmark(name.c_str(), body, args...)
+        ->Unit(benchmark::kMillisecond)
+        ->MeasureProcessCPUTime();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    options.device = "cpu";
+    options.workers = 1;
+    int kept = 1;
+    for (int i = 1; i < argc; ++i) {
+        const std::string arg = argv[i];
+        if (arg.starts_with("--isa="))
+            options.isa = arg.substr(6);
+        else if (arg.starts_with("--workers="))
+            options.workers = std::stoi(arg.substr(10));
+        else
+            argv[kept++] = argv[i];
+    }
+    argc = kept;
+    benchmark::Initialize(&argc, argv);
+    benchmark::AddCustomContext("backend", make_backend(options).backend->description());
+    add("tile_in_cache", ceiling);
+    const char* const parts[] = {"conv", "conv_grad_input", "conv_grad_weight"};
+    for (const ConvShape& shape : kConvs)
+        for (int part = 0; part < 3; ++part)
+            add(std::string(parts[part]) + "/" + std::to_string(shape.in) + "x" + std::to_string(shape.out) +
+                    "/d" + std::to_string(shape.dilation),
+                conv, shape, part);
+    for (const int markers : {172, 919}) {
+        add("tail_infer/" + std::to_string(markers), tail_infer, markers);
+        add("tail_train/" + std::to_string(markers), tail_train, markers);
+    }
+    add("fold_up_norm", fold_up_norm, false);
+    add("fold_up_norm_grad", fold_up_norm, true);
+    add("sequence_conv", sequence, false);
+    add("sequence_conv_grad", sequence, true);
+    add("moments/240", elementwise, 240, Elementwise::moments);
+    add("norm_act/240", elementwise, 240, Elementwise::forward);
+    add("norm_act_grad/240", elementwise, 240, Elementwise::backward);
+    add("pool/240", elementwise, 240, Elementwise::pool);
+    add("pool_grad/240", elementwise, 240, Elementwise::pool_grad);
+    add("grad_norm+adam", optimiser);
+    benchmark::RunSpecifiedBenchmarks();
+}

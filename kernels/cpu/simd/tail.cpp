@@ -59,14 +59,23 @@ void sigmoid(float* z, std::int64_t n) {
     }
 }
 
+// log of the product of all (1 + lane), in double precision, where adding a small lane to 1 loses nothing
+// that counts.
+double log_of_product(const float (&lanes)[kLanes]) {
+    double product = 1;
+    for (const float lane : lanes) product *= 1 + static_cast<double>(lane);
+    return std::log(product);
+}
+
 LossSums loss(const LossArgs& a) {
     const Tag d;
     const Vec scale = hn::Set(d, a.scale), weight = hn::Set(d, a.pos_weight);
     Vec linear = hn::Zero(d), gradient = hn::Zero(d);
     double logs = 0;
-    for (std::int64_t begin = 0; begin < a.columns;
-         begin += 64 * kLanes) {  // a product of 64 factors below 2
-        const std::int64_t end = begin + 64 * kLanes < a.columns ? begin + 64 * kLanes : a.columns;
+    constexpr std::int64_t kPiece =
+        32 * kLanes;  // a lane's 32 factors of at most 2; sixteen lanes stay below 2^513
+    for (std::int64_t begin = 0; begin < a.columns; begin += kPiece) {
+        const std::int64_t end = begin + kPiece < a.columns ? begin + kPiece : a.columns;
         Vec product = hn::Zero(d), weighted = hn::Zero(d);
         for (std::int64_t p = begin; p < end; p += kLanes) {
             const Vec z = hn::LoadU(d, a.z + p), valid = hn::LoadU(d, a.valid + p);
@@ -96,11 +105,8 @@ LossSums loss(const LossArgs& a) {
         HWY_ALIGN float lanes[2][kLanes];
         hn::Store(product, d, lanes[0]);
         hn::Store(weighted, d, lanes[1]);
-        for (std::int64_t i = 0; i < kLanes; ++i) {
-            logs += std::log1p(static_cast<double>(lanes[0][i]));
-            if (a.present)
-                logs += static_cast<double>(a.pos_weight) * std::log1p(static_cast<double>(lanes[1][i]));
-        }
+        logs += log_of_product(lanes[0]);
+        if (a.present) logs += static_cast<double>(a.pos_weight) * log_of_product(lanes[1]);
     }
     return {logs + static_cast<double>(hn::GetLane(hn::SumOfLanes(d, linear))),
             hn::GetLane(hn::SumOfLanes(d, gradient))};
@@ -152,8 +158,8 @@ void hidden_grad(const float* h, float* dh, std::int64_t stride, int rows, std::
 
 void transpose(const float* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
                float* to, std::int64_t to_stride) {
-    for (std::int64_t r = 0; r < rows; r += 4) {
-        for (std::int64_t c = 0; c < columns; c += 4) {
+    for (std::int64_t c = 0; c < columns; c += 4) {
+        for (std::int64_t r = 0; r < rows; r += 4) {
             const float* const f = from + r * from_stride + c;
             float* const t = to + c * to_stride + r;
 #if HWY_TARGET == HWY_SCALAR

@@ -76,27 +76,35 @@ HWY_INLINE void tile(const TileArgs& a, const float* HWY_RESTRICT w, int first, 
     finish<kOut, kVec>(a, first, p, sum);
 }
 
+// Positions [begin, end) of one block.
 template <int kOut, bool kPacked>
-void block(const TileArgs& a, const float* w, int first) {
-    std::int64_t p = a.begin;
-    for (; p + kLanes < a.end; p += 2 * kLanes) tile<kOut, 2, kPacked>(a, w, first, p);
-    if (p < a.end) tile<kOut, 1, kPacked>(a, w, first, p);
+void block(const TileArgs& a, const float* w, int first, std::int64_t begin, std::int64_t end) {
+    std::int64_t p = begin;
+    for (; p + kLanes < end; p += 2 * kLanes) tile<kOut, 2, kPacked>(a, w, first, p);
+    if (p < end) tile<kOut, 1, kPacked>(a, w, first, p);
 }
 
 template <int kOut, bool kPacked>
-void block_of(int size, const TileArgs& a, const float* w, int first) {
-    if (size == kOut) return block<kOut, kPacked>(a, w, first);
-    if constexpr (kOut > 1) block_of<kOut - 1, kPacked>(size, a, w, first);
+void block_of(int size, const TileArgs& a, const float* w, int first, std::int64_t begin, std::int64_t end) {
+    if (size == kOut) return block<kOut, kPacked>(a, w, first, begin, end);
+    if constexpr (kOut > 1) block_of<kOut - 1, kPacked>(size, a, w, first, begin, end);
 }
 
+// With taps, a block's weights stay in the first cache while positions pass; without, it is the columns of x
+// that stay while the blocks pass, since they are the larger.
 void run(const TileArgs& a, int first, int last) {
     const Blocks blocks(a.out, kBlock);
-    for (int b = first; b < last; ++b) {
-        const int begin = blocks.begin(b), size = blocks.begin(b + 1) - begin;
-        if (a.w_stride > 0)
-            block_of<kBlock, false>(size, a, a.w + begin * a.w_stride, begin);
-        else
-            block_of<kBlock, true>(size, a, a.w + static_cast<std::int64_t>(begin) * a.taps * a.in, begin);
+    const std::int64_t step = a.taps > 1 ? a.end - a.begin : 2 * kLanes;
+    for (std::int64_t p = a.begin; p < a.end; p += step) {
+        const std::int64_t end = p + step < a.end ? p + step : a.end;
+        for (int b = first; b < last; ++b) {
+            const int begin = blocks.begin(b), size = blocks.begin(b + 1) - begin;
+            if (a.w_stride > 0)
+                block_of<kBlock, false>(size, a, a.w + begin * a.w_stride, begin, p, end);
+            else
+                block_of<kBlock, true>(size, a, a.w + static_cast<std::int64_t>(begin) * a.taps * a.in, begin,
+                                       p, end);
+        }
     }
 }
 

@@ -32,7 +32,9 @@ struct BgzfWriter::Impl {
     AtomicFile data;
     std::unique_ptr<BGZF, CloseBgzf> file;
 
-    Impl(const std::string& path, int level) : data(path) {
+    int workers;
+
+    Impl(const std::string& path, int level, int workers_) : data(path), workers(workers_) {
         hts_set_log_level(HTS_LOG_OFF);  // failures are reported here, not on standard error
         // A descriptor of htslib's own on the temporary, so that its close is checked apart from ours.
         const int copy = dup(data.descriptor());
@@ -43,6 +45,8 @@ struct BgzfWriter::Impl {
             ::close(copy);
             failed(data.path(), "open");
         }
+        constexpr int kBlocksPerWorker = 64;
+        if (workers > 1 && bgzf_mt(file.get(), workers, kBlocksPerWorker) != 0) failed(data.path(), "compress");
     }
 
     void finish() {
@@ -51,7 +55,8 @@ struct BgzfWriter::Impl {
     }
 };
 
-BgzfWriter::BgzfWriter(const std::string& path, int level) : impl_(std::make_unique<Impl>(path, level)) {}
+BgzfWriter::BgzfWriter(const std::string& path, int level, int workers)
+    : impl_(std::make_unique<Impl>(path, level, workers)) {}
 BgzfWriter::~BgzfWriter() = default;
 BgzfWriter::BgzfWriter(BgzfWriter&&) noexcept = default;
 
@@ -74,7 +79,7 @@ void BgzfWriter::commit_indexed(const TabixColumns& columns, std::int64_t longes
     AtomicFile index(s.data.path() + (tbi ? ".tbi" : ".csi"));
     const tbx_conf_t layout = {columns.zero_based ? TBX_UCSC : TBX_GENERIC, columns.contig, columns.begin, columns.end, '#', 0};
     errno = 0;
-    const int status = tbx_index_build3(s.data.temp_path().c_str(), index.temp_path().c_str(), tbi ? 0 : kCsiShift, 0, &layout);
+    const int status = tbx_index_build3(s.data.temp_path().c_str(), index.temp_path().c_str(), tbi ? 0 : kCsiShift, s.workers > 1 ? s.workers : 0, &layout);
     if (status != 0 && errno == 0)
         throw Error(ErrorKind::input, s.data.path() + ": its lines are not sorted, so it cannot be indexed");
     if (status != 0) failed(index.path(), "write");

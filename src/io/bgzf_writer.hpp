@@ -19,8 +19,8 @@ struct TabixColumns {
 // Lines starting with '#' are headers. Errors as AtomicFile's.
 class BgzfWriter {
   public:
-    // "-" or "" is standard output.
-    explicit BgzfWriter(const std::string& path, int level = -1);
+    // "-" or "" is standard output. The bytes do not depend on how many `workers` compress.
+    explicit BgzfWriter(const std::string& path, int level = -1, int workers = 1);
     ~BgzfWriter();
     BgzfWriter(BgzfWriter&&) noexcept;
 

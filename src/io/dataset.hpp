@@ -18,6 +18,7 @@ namespace regkit {
 enum class Split : std::uint8_t { train, valid, test };
 const char* to_string(Split split);
 Split parse_split(const std::string& text);  // Error(usage)
+inline constexpr int kSplits = 3;
 
 struct DatasetWindow {
     std::int32_t contig = 0;
@@ -37,6 +38,9 @@ struct PeakRun {
     std::int32_t end = 0;
     std::int32_t marker = 0;
 };
+
+// SHA-256 of names, lengths and M5s, in order.
+std::string reference_digest(const std::vector<ReferenceContig>& reference);
 
 // A data set in memory. Immutable after loading; safe to read from several threads.
 class Dataset {

@@ -1,3 +1,5 @@
+#include "io/sha256.hpp"
+
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <unistd.h>
@@ -11,53 +13,57 @@
 namespace regkit {
 namespace {
 
-class Sha256 {
-  public:
-    Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-        require(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1, ErrorKind::resource,
-                "libcrypto offers no SHA-256");
-    }
+void add(Sha256& hash, std::uint64_t value) {
+    hash.add(&value, sizeof value);
+}
 
-    void add(const void* bytes, std::size_t count) {
-        require(EVP_DigestUpdate(context_.get(), bytes, count) == 1, ErrorKind::resource, "SHA-256 failed");
-    }
-    void add(std::uint64_t value) { add(&value, sizeof value); }
-    // With its length, so that no two sequences of texts hash alike.
-    void add(const std::string& text) {
-        add(std::uint64_t{text.size()});
-        add(text.data(), text.size());
-    }
-
-    std::string hex() {
-        unsigned char digest[EVP_MAX_MD_SIZE];
-        unsigned int size = 0;
-        require(EVP_DigestFinal_ex(context_.get(), digest, &size) == 1, ErrorKind::resource, "SHA-256 failed");
-        static constexpr char kDigits[] = "0123456789abcdef";
-        std::string text;
-        for (unsigned int i = 0; i < size; ++i) {
-            text += kDigits[digest[i] >> 4];
-            text += kDigits[digest[i] & 15];
-        }
-        return text;
-    }
-
-  private:
-    std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_;
-};
+// With its length, so that no two sequences of texts hash alike.
+void add(Sha256& hash, const std::string& text) {
+    add(hash, std::uint64_t{text.size()});
+    hash.add(text.data(), text.size());
+}
 
 }  // namespace
+
+void Sha256::Free::operator()(evp_md_ctx_st* context) const {
+    EVP_MD_CTX_free(context);
+}
+
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+    require(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1, ErrorKind::resource,
+            "libcrypto offers no SHA-256");
+}
+Sha256::~Sha256() = default;
+Sha256::Sha256(Sha256&&) noexcept = default;
+
+void Sha256::add(const void* bytes, std::size_t count) {
+    require(EVP_DigestUpdate(context_.get(), bytes, count) == 1, ErrorKind::resource, "SHA-256 failed");
+}
+
+std::string Sha256::hex() {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    require(EVP_DigestFinal_ex(context_.get(), digest, &size) == 1, ErrorKind::resource, "SHA-256 failed");
+    static constexpr char kDigits[] = "0123456789abcdef";
+    std::string text;
+    for (unsigned int i = 0; i < size; ++i) {
+        text += kDigits[digest[i] >> 4];
+        text += kDigits[digest[i] & 15];
+    }
+    return text;
+}
 
 std::string content_sha256(const TensorFile& file, const std::string& except) {
     Sha256 hash;
     for (const auto& [key, text] : file.metadata) {
         if (key == except) continue;
-        hash.add(key);
-        hash.add(text);
+        add(hash, key);
+        add(hash, text);
     }
     for (const NamedTensor& tensor : file.tensors) {
-        hash.add(tensor.name);
-        hash.add(std::uint64_t{tensor.shape.size()});
-        for (const std::int64_t dimension : tensor.shape) hash.add(static_cast<std::uint64_t>(dimension));
+        add(hash, tensor.name);
+        add(hash, std::uint64_t{tensor.shape.size()});
+        for (const std::int64_t dimension : tensor.shape) add(hash, static_cast<std::uint64_t>(dimension));
         hash.add(tensor.values.data(), tensor.values.size() * sizeof(float));
     }
     return hash.hex();

@@ -1,0 +1,83 @@
+#include "app/marker_sheet.hpp"
+
+#include <array>
+#include <map>
+#include <set>
+
+#include "base/error.hpp"
+#include "io/text_reader.hpp"
+
+namespace regkit {
+namespace {
+
+bool is_plain_name(std::string_view name) {
+    for (const char c : name)
+        if (c <= ' ' || c > '~') return false;
+    return !name.empty() && !name.starts_with('#');
+}
+
+std::string directory_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    return slash == std::string::npos ? "" : path.substr(0, slash + 1);
+}
+
+std::string marker_name(const std::string& path) {
+    std::string name = path.substr(directory_of(path).size());
+    for (const char* end : {".gz", ".bgz"})
+        if (name.ends_with(end)) name.resize(name.size() - std::string_view(end).size());
+    for (const char* end : {".narrowPeak", ".broadPeak", ".bed", ".narrowpeak", ".broadpeak"})
+        if (name.ends_with(end)) name.resize(name.size() - std::string_view(end).size());
+    return name;
+}
+
+}  // namespace
+
+std::vector<MarkerSource> read_marker_sheet(const std::string& path) {
+    LineReader lines(path);
+    std::string_view line;
+    if (!lines.next(line)) throw Error(ErrorKind::input, path + ": empty; the header is name class target cell peaks");
+    std::vector<std::string_view> fields;
+    split_fields(line.starts_with('#') ? line.substr(1) : line, '\t', fields);
+    std::map<std::string, std::size_t, std::less<>> column;
+    for (std::size_t i = 0; i < fields.size(); ++i)
+        if (!column.emplace(fields[i], i).second) lines.fail("column " + std::string(fields[i]) + " twice");
+    const std::size_t columns = fields.size();
+    for (const char* needed : {"name", "peaks"})
+        if (!column.contains(needed))
+            lines.fail(std::string("no column ") + needed + "; the header is name class target cell peaks, tab-separated");
+
+    const auto value = [&](const char* name) {
+        const auto found = column.find(name);
+        return found == column.end() ? std::string() : std::string(fields[found->second]);
+    };
+    std::vector<MarkerSource> sources;
+    std::set<std::string> names;
+    while (lines.next(line)) {
+        if (line.empty() || line.starts_with('#')) continue;
+        split_fields(line, '\t', fields);
+        if (fields.size() != columns)
+            lines.fail(std::to_string(fields.size()) + " columns, but the header has " + std::to_string(columns));
+        MarkerSource source{{value("name"), value("class"), value("cell"), value("target"), 0}, value("peaks"), {}};
+        if (!is_plain_name(source.marker.name)) lines.fail("'" + source.marker.name + "' is no name: printable ASCII without blanks");
+        if (source.file.empty()) lines.fail("no peak file");
+        if (!names.insert(source.marker.name).second) lines.fail("a second marker named " + source.marker.name);
+        source.path = source.file.starts_with('/') ? source.file : directory_of(path) + source.file;
+        sources.push_back(std::move(source));
+    }
+    require(!sources.empty(), ErrorKind::input, path + ": no markers below the header");
+    return sources;
+}
+
+std::vector<MarkerSource> markers_of_files(const std::vector<std::string>& paths) {
+    std::vector<MarkerSource> sources;
+    std::set<std::string> names;
+    for (const std::string& path : paths) {
+        const std::string name = marker_name(path);
+        require(is_plain_name(name), ErrorKind::usage, path + ": its name makes no marker's name; use --sheet");
+        require(names.insert(name).second, ErrorKind::usage, path + ": a second marker named " + name + "; use --sheet");
+        sources.push_back({{name, "", "", "", 0}, path, path});
+    }
+    return sources;
+}
+
+}  // namespace regkit

@@ -1,0 +1,25 @@
+// Which peak file belongs to which marker.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/marker.hpp"
+
+namespace regkit {
+
+struct MarkerSource {
+    Marker marker;
+    std::string file;  // as the sheet or the command line has it
+    std::string path;  // where to open it
+};
+
+// A tab-separated sheet with the header "name class target cell peaks" in any order (name and peaks are needed; other
+// columns are allowed and ignored); paths are relative to the sheet. Error(input) naming the line at a missing column, an
+// empty or repeated name, or a name with blanks or control characters.
+std::vector<MarkerSource> read_marker_sheet(const std::string& path);
+
+// Markers named after their files, ".narrowPeak.gz" and the like aside. Error(usage) when two names are the same.
+std::vector<MarkerSource> markers_of_files(const std::vector<std::string>& paths);
+
+}  // namespace regkit

@@ -1,0 +1,266 @@
+#include "io/dataset.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/error.hpp"
+#include "base/number.hpp"
+#include "io/dataset_files.hpp"
+#include "io/peak_index.hpp"
+#include "io/sha256.hpp"
+#include "io/text_reader.hpp"
+
+namespace regkit {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::array<const char*, kSplits> kSplitNames{"train", "valid", "test"};
+constexpr std::int64_t kMaxLength = INT32_MAX;  // of a contig: a PeakRun holds 32 bits
+
+}  // namespace
+
+const char* to_string(Split split) {
+    return kSplitNames[static_cast<std::size_t>(split)];
+}
+
+Split parse_split(const std::string& text) {
+    for (std::size_t i = 0; i < kSplitNames.size(); ++i)
+        if (text == kSplitNames[i]) return static_cast<Split>(i);
+    throw Error(ErrorKind::usage, "'" + text + "' is no split; it is one of train, valid, test");
+}
+
+std::string reference_digest(const std::vector<ReferenceContig>& reference) {
+    Sha256 hash;
+    for (const auto& contig : reference) {
+        const std::string line = contig.name + "\t" + std::to_string(contig.length) + "\t" + contig.md5 + "\n";
+        hash.add(line.data(), line.size());
+    }
+    return hash.hex();
+}
+
+struct Dataset::Impl {
+    std::string path, task, fasta, digest;
+    std::int64_t window = 0;
+    std::vector<Marker> markers;
+    std::vector<std::int64_t> covered;  // per marker, as markers.tsv says
+    std::vector<ReferenceContig> reference;
+    std::vector<DatasetWindow> windows;
+    std::vector<PeakIndex> peaks;  // per contig
+    std::int64_t peak_rows = 0;
+    std::unordered_map<std::string, std::int32_t> contig_number;
+
+    std::string file(const char* name) const { return path + "/" + name; }
+
+    void load_reference() {
+        LineReader lines(file(dataset_file::kReference));
+        std::vector<std::string_view> fields;
+        for (std::string_view line; lines.next(line);) {
+            if (!line.starts_with("@SQ\t")) continue;
+            ReferenceContig contig;
+            split_fields(line, '\t', fields);
+            for (const auto field : fields) {
+                if (field.starts_with("SN:")) contig.name = field.substr(3);
+                if (field.starts_with("M5:")) contig.md5 = field.substr(3);
+                if (field.starts_with("LN:")) contig.length = parse_int(field.substr(3), 1, kMaxLength).value_or(0);
+            }
+            if (contig.name.empty() || contig.length == 0 || contig.md5.size() != 32)
+                lines.fail("an @SQ line needs SN, LN from 1 to 2147483647, and M5");
+            if (!contig_number.emplace(contig.name, static_cast<std::int32_t>(reference.size())).second)
+                lines.fail("contig " + contig.name + " twice");
+            reference.push_back(std::move(contig));
+        }
+        if (reference.empty()) lines.fail("no @SQ line");
+    }
+
+    void load_markers() {
+        LineReader lines(file(dataset_file::kMarkers));
+        std::string_view line;
+        if (!lines.next(line) || line != kMarkerHeader) lines.fail(std::string("the header is not: ") + kMarkerHeader);
+        std::unordered_map<std::string, bool> names;
+        std::vector<std::string_view> fields;
+        while (lines.next(line)) {
+            split_fields(line, '\t', fields);
+            if (fields.size() != 9) lines.fail("not 9 columns");
+            const auto count = parse_int(fields[6], 1, INT64_MAX), bases = parse_int(fields[7], 1, INT64_MAX);
+            const auto prevalence = parse_real(fields[8]);
+            if (fields[0].empty() || !count || !bases || !prevalence || *prevalence < 0 || *prevalence > 1)
+                lines.fail("a column is not what the header says");
+            Marker marker{std::string(fields[0]), std::string(fields[1]), std::string(fields[3]), std::string(fields[2]),
+                          *prevalence};
+            if (!names.emplace(marker.name, true).second) lines.fail("marker " + marker.name + " twice");
+            markers.push_back(std::move(marker));
+            covered.push_back(*bases);
+        }
+        if (markers.empty()) lines.fail("no markers");
+    }
+
+    // The number of the contig in column 1; sorted files name each once, in the reference's order.
+    std::int32_t contig_of(const LineReader& lines, std::string_view name, std::int32_t last) const {
+        if (last >= 0 && reference[static_cast<std::size_t>(last)].name == name) return last;
+        const auto found = contig_number.find(std::string(name));
+        if (found == contig_number.end())
+            lines.fail("contig " + std::string(name) + " is not in " + dataset_file::kReference);
+        if (found->second < last) lines.fail("contigs are not in the order of the reference");
+        return found->second;
+    }
+
+    void load_windows(const Json& counts) {
+        LineReader lines(file(dataset_file::kWindows));
+        std::vector<std::string_view> fields;
+        std::array<std::int64_t, kSplits> seen{};
+        std::int32_t contig = -1;
+        for (std::string_view line; lines.next(line);) {
+            split_fields(line, '\t', fields);
+            if (fields.size() != 4) lines.fail("not 4 columns");
+            const std::int32_t before = contig;
+            contig = contig_of(lines, fields[0], contig);
+            const std::int64_t length = reference[static_cast<std::size_t>(contig)].length;
+            const auto begin = parse_int(fields[1], 0, length), end = parse_int(fields[2], 1, length);
+            if (!begin || !end || *end - *begin != window) lines.fail("not a window of " + std::to_string(window) + " bases inside the contig");
+            if (contig == before && *begin < windows.back().begin + window) lines.fail("windows overlap or are not sorted");
+            const auto split = std::find(kSplitNames.begin(), kSplitNames.end(), fields[3]);
+            if (split == kSplitNames.end()) lines.fail("the split is none of train, valid, test");
+            const auto number = static_cast<std::size_t>(split - kSplitNames.begin());
+            ++seen[number];
+            windows.push_back({contig, *begin, static_cast<Split>(number)});
+        }
+        for (std::size_t i = 0; i < kSplitNames.size(); ++i)
+            if (counts.at(kSplitNames[i]).get<std::int64_t>() != seen[i])
+                lines.fail(std::string("has another number of ") + kSplitNames[i] + " windows than " + dataset_file::kDescription);
+    }
+
+    void load_peaks(std::int64_t expected) {
+        LineReader lines(file(dataset_file::kPeaks));
+        std::unordered_map<std::string_view, std::int32_t> number;
+        for (std::size_t i = 0; i < markers.size(); ++i) number.emplace(markers[i].name, static_cast<std::int32_t>(i));
+        std::vector<std::int64_t> bases(markers.size());
+        std::vector<std::int32_t> last_end(markers.size(), -1);
+        std::vector<PeakRun> runs;
+        std::vector<std::string_view> fields;
+        std::int32_t contig = -1;
+        const auto finish_contigs = [&](std::int32_t next) {
+            while (static_cast<std::int32_t>(peaks.size()) < next) {
+                runs.shrink_to_fit();
+                peaks.emplace_back(std::move(runs), reference[peaks.size()].length);
+                runs = {};
+                std::fill(last_end.begin(), last_end.end(), -1);
+            }
+        };
+        for (std::string_view line; lines.next(line); ++peak_rows) {
+            split_fields(line, '\t', fields);
+            if (fields.size() != 4) lines.fail("not 4 columns");
+            contig = contig_of(lines, fields[0], contig);
+            finish_contigs(contig);
+            const std::int64_t length = reference[static_cast<std::size_t>(contig)].length;
+            const auto begin = parse_int(fields[1], 0, length), end = parse_int(fields[2], 1, length);
+            if (!begin || !end || *end <= *begin) lines.fail("not an interval inside the contig");
+            const auto marker = number.find(fields[3]);
+            if (marker == number.end()) lines.fail("marker " + std::string(fields[3]) + " is not in " + dataset_file::kMarkers);
+            const auto which = static_cast<std::size_t>(marker->second);
+            const PeakRun run{static_cast<std::int32_t>(*begin), static_cast<std::int32_t>(*end), marker->second};
+            if (!runs.empty() && run.begin < runs.back().begin) lines.fail("peaks are not sorted");
+            if (run.begin <= last_end[which]) lines.fail("peaks of one marker overlap or touch");
+            last_end[which] = run.end;
+            bases[which] += run.end - run.begin;
+            runs.push_back(run);
+        }
+        finish_contigs(static_cast<std::int32_t>(reference.size()));
+        if (peak_rows != expected) lines.fail(std::string("has another number of peaks than ") + dataset_file::kDescription);
+        for (std::size_t i = 0; i < markers.size(); ++i)
+            if (bases[i] != covered[i])
+                lines.fail("marker " + markers[i].name + " covers other bases than " + dataset_file::kMarkers + " says");
+    }
+
+    Json read_description() {
+        LineReader lines(file(dataset_file::kDescription));
+        std::string text;
+        for (std::string_view line; lines.next(line);) text += std::string(line) + "\n";
+        const Json json = Json::parse(text, nullptr, false);
+        require(!json.is_discarded(), ErrorKind::input, lines.name() + ": not JSON");
+        return json;
+    }
+
+    void load() {
+        const Json json = read_description();
+        const std::string name = file(dataset_file::kDescription);
+        try {
+            require(json.at("format") == "regkit dataset", ErrorKind::input, name + ": not a data set of regkit");
+            require(json.at("format_version") == kDatasetVersion, ErrorKind::input,
+                    name + ": a format version that this regkit does not know; use the newer one or build it anew");
+            task = json.at("task").get<std::string>();
+            window = json.at("window").get<std::int64_t>();
+            fasta = json.at("reference").at("fasta").get<std::string>();
+            require(task == "nucleotide" && window >= 1 && window <= kMaxLength, ErrorKind::input,
+                    name + ": unknown task or impossible window");
+            load_reference();
+            digest = regkit::reference_digest(reference);
+            require(json.at("reference").at("digest") == digest, ErrorKind::input,
+                    file(dataset_file::kReference) + ": is not the reference that " + name + " names");
+            load_markers();
+            require(json.at("counts").at("markers") == markers.size(), ErrorKind::input,
+                    file(dataset_file::kMarkers) + ": has another number of markers than " + name);
+            load_windows(json.at("counts"));
+            load_peaks(json.at("counts").at("peaks").get<std::int64_t>());
+        } catch (const Json::exception& error) {
+            throw Error(ErrorKind::input, name + ": " + error.what());
+        }
+    }
+};
+
+Dataset Dataset::load(const std::string& directory) {
+    auto impl = std::make_shared<Impl>();
+    impl->path = directory;
+    while (impl->path.size() > 1 && impl->path.ends_with('/')) impl->path.pop_back();
+    for (const char* name : {dataset_file::kDescription, dataset_file::kReference, dataset_file::kMarkers,
+                             dataset_file::kWindows, dataset_file::kPeaks})
+        require(access(impl->file(name).c_str(), F_OK) == 0, ErrorKind::input,
+                directory + ": no data set, it holds no " + name + "; build one with regds-build");
+    impl->load();
+    Dataset dataset;
+    dataset.impl_ = std::move(impl);
+    return dataset;
+}
+
+const std::string& Dataset::path() const { return impl_->path; }
+const std::string& Dataset::task() const { return impl_->task; }
+std::int64_t Dataset::window() const { return impl_->window; }
+const std::string& Dataset::fasta_path() const { return impl_->fasta; }
+const std::vector<Marker>& Dataset::markers() const { return impl_->markers; }
+const std::vector<ReferenceContig>& Dataset::reference() const { return impl_->reference; }
+std::string Dataset::reference_digest() const { return impl_->digest; }
+const std::vector<DatasetWindow>& Dataset::windows() const { return impl_->windows; }
+
+std::vector<std::int64_t> Dataset::select(Split split) const {
+    std::vector<std::int64_t> chosen;
+    for (std::size_t i = 0; i < impl_->windows.size(); ++i)
+        if (impl_->windows[i].split == split) chosen.push_back(static_cast<std::int64_t>(i));
+    return chosen;
+}
+
+void Dataset::labels(std::int32_t contig, std::int64_t begin, std::int64_t end, std::vector<PeakRun>& out) const {
+    require(contig >= 0 && static_cast<std::size_t>(contig) < impl_->peaks.size() && begin >= 0, ErrorKind::usage,
+            impl_->path + ": no such contig or position");
+    impl_->peaks[static_cast<std::size_t>(contig)].overlapping(begin, end, out);
+}
+
+void Dataset::check_reference(FastaFile& fasta, bool whole) const {
+    for (const ReferenceContig& contig : impl_->reference) {
+        const int found = fasta.require_contig(contig.name);
+        const std::int64_t length = fasta.contigs()[static_cast<std::size_t>(found)].length;
+        const std::string where = fasta.path() + ": contig " + contig.name;
+        const std::string remedy = " in the reference of " + impl_->path + "; give that FASTA with -f";
+        if (length != contig.length)
+            throw Error(ErrorKind::mismatch, where + " has " + std::to_string(length) + " bases, but " +
+                                                 std::to_string(contig.length) + remedy);
+        if (whole && fasta.md5(found) != contig.md5)
+            throw Error(ErrorKind::mismatch, where + " has other bases than" + remedy);
+    }
+}
+
+}  // namespace regkit

@@ -1,0 +1,130 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/error.hpp"
+#include "io/atomic_file.hpp"
+#include "io/bgzf_writer.hpp"
+#include "io/dataset_files.hpp"
+
+namespace regkit {
+namespace {
+
+constexpr std::size_t kTextBuffer = 1 << 20;
+constexpr TabixColumns kBedColumns{.contig = 1, .begin = 2, .end = 3, .zero_based = true};
+
+void append(std::string& text, std::int64_t value) {
+    std::array<char, 24> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+    text.append(digits.data(), end);
+}
+
+}  // namespace
+
+struct DatasetWriter::Impl {
+    AtomicDirectory directory;
+    int workers;
+    std::vector<ReferenceContig> reference;
+    std::vector<std::string> names;
+    std::int64_t longest = 0;
+    BgzfWriter peaks;
+    std::string text;
+    std::int64_t peak_rows = 0;
+    std::array<std::int64_t, kSplits> window_rows{};
+
+    Impl(const std::string& path, bool force, int workers_, std::vector<ReferenceContig> reference_)
+        : directory(path, dataset_file::kDescription, force),
+          workers(workers_),
+          reference(std::move(reference_)),
+          peaks(directory.file(dataset_file::kPeaks), -1, workers_) {
+        for (const auto& contig : reference) longest = std::max(longest, contig.length);
+    }
+
+    void write(const char* name, const std::string& content) {
+        AtomicFile file(directory.file(name));
+        file.write(content);
+        file.commit();
+    }
+
+    // A handler must find the index as well.
+    void remember_index(const char* name) {
+        directory.file(std::string(name) + ".tbi");
+        directory.file(std::string(name) + ".csi");
+    }
+};
+
+DatasetWriter::DatasetWriter(const std::string& directory, bool force, int workers,
+                             std::vector<ReferenceContig> reference)
+    : impl_(std::make_unique<Impl>(directory, force, workers, std::move(reference))) {
+    std::string text = "@HD\tVN:1.6\n";
+    for (const auto& contig : impl_->reference)
+        text += "@SQ\tSN:" + contig.name + "\tLN:" + std::to_string(contig.length) + "\tM5:" + contig.md5 + "\n";
+    impl_->write(dataset_file::kReference, text);
+}
+
+DatasetWriter::~DatasetWriter() = default;
+
+void DatasetWriter::markers(const std::vector<MarkerRow>& rows) {
+    std::string text = std::string(kMarkerHeader) + "\n";
+    for (const MarkerRow& row : rows) {
+        const Marker& m = row.marker;
+        std::array<char, 32> prevalence{};
+        // The shortest text that reads back as the same number.
+        const auto end = std::to_chars(prevalence.data(), prevalence.data() + prevalence.size(), m.prevalence).ptr;
+        text += m.name + "\t" + m.class_name + "\t" + m.target + "\t" + m.cell + "\t" + row.file + "\t" + row.sha256 +
+                "\t" + std::to_string(row.peaks) + "\t" + std::to_string(row.covered) + "\t" +
+                std::string(prevalence.data(), end) + "\n";
+        impl_->names.push_back(m.name);
+    }
+    impl_->write(dataset_file::kMarkers, text);
+}
+
+void DatasetWriter::windows(const std::vector<DatasetWindow>& windows, std::int64_t window) {
+    Impl& s = *impl_;
+    BgzfWriter file(s.directory.file(dataset_file::kWindows), -1, s.workers);
+    s.remember_index(dataset_file::kWindows);
+    for (const DatasetWindow& w : windows) {
+        file.write(s.reference[static_cast<std::size_t>(w.contig)].name + "\t" + std::to_string(w.begin) + "\t" +
+                   std::to_string(w.begin + window) + "\t" + to_string(w.split) + "\n");
+        ++s.window_rows[static_cast<std::size_t>(w.split)];
+    }
+    file.commit_indexed(kBedColumns, s.longest);
+}
+
+void DatasetWriter::peaks(std::int32_t contig, std::span<const PeakRun> runs) {
+    Impl& s = *impl_;
+    const std::string& name = s.reference[static_cast<std::size_t>(contig)].name;
+    for (const PeakRun& run : runs) {
+        s.text += name;
+        s.text += '\t';
+        append(s.text, run.begin);
+        s.text += '\t';
+        append(s.text, run.end);
+        s.text += '\t';
+        s.text += s.names[static_cast<std::size_t>(run.marker)];
+        s.text += '\n';
+        if (s.text.size() < kTextBuffer) continue;
+        s.peaks.write(s.text);
+        s.text.clear();
+    }
+    s.peak_rows += static_cast<std::int64_t>(runs.size());
+}
+
+void DatasetWriter::commit(nlohmann::ordered_json description) {
+    Impl& s = *impl_;
+    s.peaks.write(s.text);
+    s.remember_index(dataset_file::kPeaks);
+    s.peaks.commit_indexed(kBedColumns, s.longest);
+    nlohmann::ordered_json all{{"format", "regkit dataset"}, {"format_version", kDatasetVersion}};
+    all.update(description);
+    all["counts"] = {{"markers", s.names.size()},
+                     {"peaks", s.peak_rows},
+                     {"train", s.window_rows[0]},
+                     {"valid", s.window_rows[1]},
+                     {"test", s.window_rows[2]}};
+    all["reference"]["digest"] = reference_digest(s.reference);
+    s.write(dataset_file::kDescription, all.dump(2) + "\n");
+    s.directory.commit();
+}
+
+}  // namespace regkit

@@ -1,0 +1,29 @@
+// SHA-256 in pieces, through libcrypto.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+struct evp_md_ctx_st;
+
+namespace regkit {
+
+// Throws Error(resource) when libcrypto offers none.
+class Sha256 {
+  public:
+    Sha256();
+    ~Sha256();
+    Sha256(Sha256&&) noexcept;
+
+    void add(const void* bytes, std::size_t count);
+    std::string hex();  // once, at the end
+
+  private:
+    struct Free {
+        void operator()(evp_md_ctx_st* context) const;
+    };
+    std::unique_ptr<evp_md_ctx_st, Free> context_;
+};
+
+}  // namespace regkit

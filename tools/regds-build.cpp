@@ -1,0 +1,113 @@
+// regds-build: peaks and a genome into a data set to train on.
+#include <cstdio>
+#include <string>
+
+#include "app/build_dataset.hpp"
+#include "cli/common.hpp"
+#include "cli/run.hpp"
+
+namespace {
+
+using namespace regkit;
+
+const BuildDatasetParameters kDefaults;
+
+std::string number(double value) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%g", value);
+    return text;
+}
+
+cli::Option split_regions(const std::string& split) {
+    const std::string rest = split == "train" ? "; given once, what no option names is left out"
+                                              : "; what no option names is train";
+    return {.name = split, .value = "REGION", .help = "windows of this region (chr20:1-8,000,000) are " + split + rest,
+            .group = "Splits", .repeatable = true};
+}
+
+cli::Tool make_tool() {
+    cli::Tool tool{.name = "regds-build",
+                   .title = "peaks and a genome into a data set to train on",
+                   .usage = {"-f REF --sheet SHEET -o NAME.regds [options]", "-f REF -o NAME.regds [options] PEAKS..."}};
+    tool.max_arguments = 100000;
+    tool.options = {
+        cli::common::fasta(cli::kNeeded),
+        {.name = "sheet", .value = "TSV", .help = "markers and their peak files: columns name, class, target, cell, peaks",
+         .group = cli::group::input},
+        {.name = "alias", .value = "RULE",
+         .help = "contig names of peaks and masks: ucsc (chr1 is 1, chrM is MT) or a file of two columns, their name and the reference's",
+         .group = cli::group::input},
+        {.name = "output", .letter = 'o', .value = "DIR", .help = "the data set, a directory", .group = cli::group::output, .needed = true},
+        cli::common::force(),
+        cli::common::no_version(),
+        {.name = "window", .value = "BASES", .fallback = std::to_string(kDefaults.window), .help = "length of a window", .group = "Windows"},
+        {.name = "max-n", .value = "FRACTION", .fallback = number(kDefaults.max_n), .help = "drop windows with more N than this", .group = "Windows"},
+        {.name = "mask", .value = "BED", .help = "regions that are hard to map", .group = "Windows", .repeatable = true},
+        {.name = "max-mask", .value = "FRACTION", .fallback = number(kDefaults.max_mask), .help = "drop windows of which more than this is masked", .group = "Windows"},
+        split_regions("train"),
+        split_regions("valid"),
+        split_regions("test"),
+        {.name = "split", .value = "RULE", .help = "random:TRAIN,VALID,TEST deals blocks of the genome out in these fractions", .group = "Splits"},
+        {.name = "split-block", .value = "BASES", .fallback = std::to_string(kDefaults.split_block), .help = "size of these blocks; 0 deals out single windows", .group = "Splits"},
+        cli::common::seed(std::to_string(kDefaults.seed)),
+        cli::common::threads(),
+    };
+    tool.examples = {
+        {"regds-build -f hg19.fa.gz --sheet markers.tsv --mask blacklist.bed.gz --valid chr7 --test chr8 --test chr9 -o hg19.regds",
+         "a sheet of markers, whole chromosomes held out"},
+        {"regds-build -f hg19.fa.gz --split random:0.8,0.1,0.1 -o two.regds CTCF.narrowPeak.gz DNase.bed",
+         "two files, blocks of 1 Mb dealt out at random"},
+    };
+    tool.notes = "The data set is described in regds(5).";
+    return tool;
+}
+
+std::string row(const char* what, std::int64_t count) {
+    return std::string(what) + " " + std::to_string(count);
+}
+
+void report(const BuildDatasetSummary& s, const std::string& output, Log& log) {
+    log.info("windows kept: " + std::to_string(s.kept()) + " (" + row("train", s.train) + ", " + row("valid", s.valid) + ", " +
+             row("test", s.test) + ")");
+    log.info("windows dropped: " + row("cut short by the contig's end", s.short_end) + ", " + row("too much N", s.too_much_n) +
+             ", " + row("masked", s.masked) + ", " + row("in two splits", s.straddling) + ", " + row("in no split", s.unassigned));
+    log.info("peaks: " + std::to_string(s.intervals) + " read, " + std::to_string(s.peaks) + " after merging within a marker, " +
+             std::to_string(s.summits_outside) + " with the summit outside");
+    for (const ClassSummary& c : s.classes) {
+        char prevalence[32];
+        std::snprintf(prevalence, sizeof prevalence, "%.5f", c.prevalence);
+        log.info("class " + (c.class_name.empty() ? std::string("(none)") : c.class_name) + ": " + std::to_string(c.markers) +
+                 (c.markers == 1 ? " marker" : " markers") + ", mean prevalence " + prevalence);
+    }
+    log.info("wrote " + output);
+}
+
+void build(const cli::Arguments& args, Log& log) {
+    BuildDatasetParameters p;
+    p.fasta = args.text("fasta");
+    p.sheet = args.text("sheet");
+    p.peaks = args.positional();
+    p.output = args.text("output");
+    p.window = args.integer("window", 1, INT32_MAX);
+    p.max_n = args.real("max-n", 0, 1);
+    p.max_mask = args.real("max-mask", 0, 1);
+    p.masks = args.all("mask");
+    p.alias = args.text("alias");
+    p.train = args.regions("train");
+    p.valid = args.regions("valid");
+    p.test = args.regions("test");
+    p.split = args.text("split");
+    p.split_block = args.integer("split-block", 0, INT32_MAX);
+    p.seed = static_cast<std::uint64_t>(args.integer("seed", 0, INT64_MAX));
+    p.force = args.flag("force");
+    p.workers = cli::threads(args);
+    p.provenance = !args.flag("no-version");
+    p.command = args.command_line();
+    report(build_dataset(p, log), p.output, log);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    return regkit::cli::run(argc, argv, make_tool(), build);
+}

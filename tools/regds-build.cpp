@@ -53,7 +53,7 @@ cli::Tool make_tool() {
         cli::common::threads(),
     };
     tool.examples = {
-        {"regds-build -f hg19.fa.gz --sheet markers.tsv --mask blacklist.bed.gz --valid chr7 --test chr8 --test chr9 -o hg19.regds",
+        {"regds-build -f hg19.fa.gz --sheet markers.tsv --mask mask.bed.gz --valid chr7 --test chr8 -o hg19.regds",
          "a sheet of markers, whole chromosomes held out"},
         {"regds-build -f hg19.fa.gz --split random:0.8,0.1,0.1 -o two.regds CTCF.narrowPeak.gz DNase.bed",
          "two files, blocks of 1 Mb dealt out at random"},

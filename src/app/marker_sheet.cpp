@@ -12,8 +12,8 @@ namespace {
 
 bool is_plain_name(std::string_view name) {
     for (const char c : name)
-        if (c <= ' ' || c > '~') return false;
-    return !name.empty() && !name.starts_with('#');
+        if (c < ' ' || c > '~') return false;
+    return !name.empty() && !name.starts_with('#') && !name.starts_with(' ') && !name.ends_with(' ');
 }
 
 std::string directory_of(const std::string& path) {
@@ -58,7 +58,7 @@ std::vector<MarkerSource> read_marker_sheet(const std::string& path) {
         if (fields.size() != columns)
             lines.fail(std::to_string(fields.size()) + " columns, but the header has " + std::to_string(columns));
         MarkerSource source{{value("name"), value("class"), value("cell"), value("target"), 0}, value("peaks"), {}};
-        if (!is_plain_name(source.marker.name)) lines.fail("'" + source.marker.name + "' is no name: printable ASCII without blanks");
+        if (!is_plain_name(source.marker.name)) lines.fail("'" + source.marker.name + "' is no name: printable ASCII without blanks at its ends");
         if (source.file.empty()) lines.fail("no peak file");
         if (!names.insert(source.marker.name).second) lines.fail("a second marker named " + source.marker.name);
         source.path = source.file.starts_with('/') ? source.file : directory_of(path) + source.file;

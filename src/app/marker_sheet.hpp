@@ -16,7 +16,7 @@ struct MarkerSource {
 
 // A tab-separated sheet with the header "name class target cell peaks" in any order (name and peaks are needed; other
 // columns are allowed and ignored); paths are relative to the sheet. Error(input) naming the line at a missing column, an
-// empty or repeated name, or a name with blanks or control characters.
+// empty or repeated name, or a name that is not printable ASCII.
 std::vector<MarkerSource> read_marker_sheet(const std::string& path);
 
 // Markers named after their files, ".narrowPeak.gz" and the like aside. Error(usage) when two names are the same.

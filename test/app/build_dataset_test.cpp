@@ -1,0 +1,275 @@
+#include "app/build_dataset.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <filesystem>
+
+#include "app/marker_sheet.hpp"
+#include "app/window_split.hpp"
+#include "base/error.hpp"
+#include "test/support/scratch.hpp"
+
+namespace fs = std::filesystem;
+using regkit::BuildDatasetParameters;
+using regkit::Dataset;
+using regkit::Error;
+using regkit::ErrorKind;
+using regkit::PeakRun;
+using regkit::Split;
+using regkit::test::Scratch;
+
+namespace {
+
+// Two contigs of 1,000 and 250 bases; N at a:100-149.
+std::string genome() {
+    std::string a, b;
+    for (int i = 0; i < 1000; ++i) a += i >= 100 && i < 150 ? 'N' : "ACGT"[i * 7 % 4];
+    for (int i = 0; i < 250; ++i) b += "ACGT"[i * 3 % 4];
+    return ">a\n" + a + "\n>b text\n" + b + "\n";
+}
+
+struct Workshop {
+    Scratch dir;
+    regkit::NullLog log;
+    BuildDatasetParameters p;
+
+    Workshop() {
+        p.fasta = dir.write("g.fa", genome());
+        p.peaks = {dir.write("m1.bed", "a\t10\t30\na\t20\t40\na\t40\t45\nb\t0\t250\n"),
+                   dir.write("m2.narrowPeak", "b\t5\t9\t.\t0\t.\t1\t-1\t-1\t-1\na\t995\t1000\t.\t0\t.\t1\t-1\t-1\t99\n")};
+        p.window = 100;
+        p.output = dir.path("x.regds");
+    }
+    regkit::BuildDatasetSummary build() { return regkit::build_dataset(p, log); }
+    ErrorKind kind() {
+        try {
+            build();
+        } catch (const Error& error) {
+            CHECK_FALSE(fs::exists(dir.path("x.regds")));
+            message = error.what();
+            return error.kind();
+        }
+        return ErrorKind::interrupted;
+    }
+    std::string message;
+};
+
+}  // namespace
+
+TEST_CASE("windows, splits, peaks and prevalence") {
+    Workshop w;
+    w.p.masks = {w.dir.write("k1.bed", "a\t300\t306\nelsewhere\t1\t2\n"), w.dir.write("k2.bed", "a\t305\t311\na\t400\t410\n")};
+    w.p.valid = {{"a", 500, 650}};
+    w.p.test = {{"b", 0, regkit::kContigEnd}};
+    const auto s = w.build();
+    CHECK(s.short_end == 1);       // b:200-250
+    CHECK(s.too_much_n == 1);      // a:100-200
+    CHECK(s.masked == 1);          // a:300-400: 11 bases once merged, 12 if added up; a:400-500 has 10, the limit
+    CHECK(s.straddling == 1);      // a:600-700
+    CHECK(s.unassigned == 0);
+    CHECK(s.mask_elsewhere == 1);
+    CHECK(s.summits_outside == 1);
+    CHECK(s.intervals == 6);
+    CHECK(s.peaks == 4);
+    CHECK((s.train == 6 && s.valid == 1 && s.test == 2));
+
+    const Dataset d = Dataset::load(w.p.output + "/");
+    CHECK(d.window() == 100);
+    CHECK(d.fasta_path() == w.p.fasta);
+    REQUIRE(d.markers().size() == 2);
+    CHECK(d.markers()[0].name == "m1");
+    CHECK(d.markers()[0].prevalence == doctest::Approx(35.0 / 600));
+    CHECK(d.markers()[1].prevalence == doctest::Approx(5.0 / 600));
+    CHECK(d.windows().size() == 9);
+    CHECK(d.select(Split::valid) == std::vector<std::int64_t>{4});
+    CHECK(d.windows()[4].begin == 500);
+    CHECK(w.dir.read("x.regds/dataset.json").find("\"version\"") != std::string::npos);
+    std::vector<PeakRun> runs;
+    d.labels(1, 0, 100, runs);
+    d.labels(0, 25, 60, runs);
+    REQUIRE(runs.size() == 3);
+    CHECK((runs[0].begin == 0 && runs[0].end == 100 && runs[0].marker == 0));
+    CHECK((runs[1].begin == 5 && runs[1].end == 9 && runs[1].marker == 1));
+    CHECK((runs[2].begin == 0 && runs[2].end == 20 && runs[2].marker == 0));
+
+    regkit::FastaFile fasta(w.p.fasta);
+    CHECK_NOTHROW(d.check_reference(fasta, true));
+    std::string other = genome();
+    other[5] = other[5] == 'A' ? 'C' : 'A';
+    regkit::FastaFile edited(w.dir.write("other.fa", other));
+    CHECK_NOTHROW(d.check_reference(edited, false));
+    CHECK_THROWS_AS(d.check_reference(edited, true), Error);
+    regkit::FastaFile shorter(w.dir.write("shorter.fa", ">a\nACGT\n>b\nACGT\n"));
+    CHECK_THROWS_AS(d.check_reference(shorter, false), Error);
+}
+
+TEST_CASE("named train regions leave the rest out") {
+    Workshop w;
+    w.p.train = {{"a", 0, 300}};
+    w.p.test = {{"a", 300, 500}};
+    const auto s = w.build();
+    CHECK((s.train == 2 && s.valid == 0 && s.test == 2));
+    CHECK(s.unassigned == 7);
+    CHECK(s.straddling == 0);
+    w.p.output += "2";
+    w.p.test = {{"a", 250, 500}};
+    CHECK_THROWS_AS(w.build(), Error);  // the splits overlap
+    w.p.train = {{"a", 0, 250}};
+    CHECK(w.build().straddling == 1);
+}
+
+TEST_CASE("random splits keep blocks whole and follow the seed") {
+    std::vector<regkit::Contig> contigs{{"a", 4000000}, {"b", 1000000}};
+    std::vector<regkit::DatasetWindow> all;
+    for (std::int32_t contig = 0; contig < 2; ++contig)
+        for (std::int64_t begin = 0; begin + 1000 <= contigs[static_cast<std::size_t>(contig)].length; begin += 1000)
+            all.push_back({contig, begin, Split::train});
+    const auto deal = [&](std::int64_t block, std::uint64_t seed, std::int64_t dropped) {
+        auto windows = all;
+        CHECK(regkit::split_at_random(regkit::parse_random_split("random:0.8,0.1,0.1"), block, seed, 1000, contigs, windows) == dropped);
+        return windows;
+    };
+    const auto count = [](const std::vector<regkit::DatasetWindow>& windows, Split split) {
+        return std::count_if(windows.begin(), windows.end(), [&](const auto& w) { return w.split == split; });
+    };
+    for (const std::int64_t block : {std::int64_t{0}, std::int64_t{10000}}) {
+        const auto one = deal(block, 1, 0), same = deal(block, 1, 0), two = deal(block, 2, 0);
+        CHECK(count(one, Split::train) == 4000);
+        CHECK(count(one, Split::valid) == 500);
+        CHECK(count(one, Split::test) == 500);
+        int differ = 0, changes = 0;
+        for (std::size_t i = 0; i < one.size(); ++i) {
+            CHECK(one[i].split == same[i].split);
+            differ += one[i].split != two[i].split;
+            if (block > 0 && i > 0 && one[i].begin % block != 0) changes += one[i].split != one[i - 1].split;
+        }
+        CHECK(differ > 500);
+        CHECK(changes == 0);
+    }
+    auto uneven = all;
+    const auto dropped = regkit::split_at_random(regkit::parse_random_split("random:0.5,0.25,0.25"), 10500, 1, 1000, contigs, uneven);
+    CHECK(dropped > 0);
+    CHECK(static_cast<std::size_t>(dropped) + uneven.size() == all.size());
+    for (const char* bad : {"", "random", "random:", "random:0.8,0.1", "random:0.8,0.1,0.2", "random:1.2,-0.1,-0.1", "random:.8,.1,.1,0", "other:0.8,0.1,0.1"})
+        CHECK_THROWS_AS_MESSAGE(regkit::parse_random_split(bad), Error, bad);
+}
+
+TEST_CASE("the bytes depend on neither workers nor the order of intervals") {
+    Workshop w;
+    w.p.provenance = false;
+    w.p.split = "random:0.5,0.25,0.25";
+    w.p.split_block = 200;
+    w.build();
+    const auto bytes = [&] {
+        std::string all;
+        for (const char* name : {"windows.bed.gz", "windows.bed.gz.tbi", "peaks.bed.gz", "peaks.bed.gz.tbi", "reference.dict", "dataset.json"})
+            all += w.dir.read(std::string("x.regds/") + name) + "|";
+        return all;
+    };
+    const std::string one = bytes();
+    w.p.workers = 3;
+    w.p.force = true;
+    w.dir.write("m1.bed", "b\t0\t250\na\t40\t45\na\t20\t40\na\t10\t30\n");
+    w.build();
+    CHECK(bytes() == one);
+}
+
+TEST_CASE("contig names of other conventions are an error or an alias, never a silent zero") {
+    Workshop w;
+    w.dir.write("g.fa", ">chr1\n" + std::string(400, 'A') + "\n");
+    w.p.peaks = {w.dir.write("m.bed", "1\t10\t30\n")};
+    CHECK(w.kind() == ErrorKind::mismatch);
+    CHECK(std::strstr(w.message.c_str(), "chr1") != nullptr);
+    CHECK(std::strstr(w.message.c_str(), "m.bed:1") != nullptr);
+    w.p.alias = "ucsc";
+    CHECK(w.build().peaks == 1);
+    w.p.force = true;
+    w.p.alias = w.dir.write("alias", "X\tchr1\n");
+    w.p.peaks = {w.dir.write("m.bed", "X\t10\t30\n")};
+    CHECK(w.build().peaks == 1);
+    w.p.masks = {w.dir.write("k.bed", "1\t1\t2\n")};
+    w.p.output += "2";
+    CHECK(w.kind() == ErrorKind::mismatch);
+}
+
+TEST_CASE("bad input leaves nothing behind and an old data set alone") {
+    Workshop w;
+    w.build();
+    const std::string old = w.dir.read("x.regds/markers.tsv");
+    w.p.force = true;
+    w.p.peaks.push_back(w.dir.write("bad.bed", "a\t10\t2000\n"));
+    CHECK_THROWS_AS(w.build(), Error);
+    CHECK(w.dir.read("x.regds/markers.tsv") == old);
+    for (const auto& name : w.dir.names()) CHECK_FALSE(name.ends_with(".tmp"));
+    w.p.force = false;
+    CHECK_THROWS_AS(w.build(), Error);
+    w.p.output = w.dir.path("y.regds");
+    const std::vector<std::pair<std::string, ErrorKind>> bad{
+        {"a\t10\t1001\n", ErrorKind::input}, {"", ErrorKind::input}, {"#only a comment\n", ErrorKind::input},
+        {"c\t1\t2\n", ErrorKind::mismatch},  {"a\t1\tx\n", ErrorKind::input}};
+    for (const auto& [text, kind] : bad) {
+        w.p.peaks = {w.dir.write("bad.bed", text)};
+        CHECK_MESSAGE(w.kind() == kind, text);
+    }
+    w.p.peaks = {w.dir.write("good.bed", "a\t1\t2\n")};
+    for (const auto& break_it : std::vector<void (*)(BuildDatasetParameters&)>{
+             [](BuildDatasetParameters& p) { p.window = 0; }, [](BuildDatasetParameters& p) { p.max_n = 1.5; },
+             [](BuildDatasetParameters& p) { p.peaks.clear(); }, [](BuildDatasetParameters& p) { p.sheet = "x"; },
+             [](BuildDatasetParameters& p) { p.peaks.push_back(p.peaks[0]); }, [](BuildDatasetParameters& p) { p.output.clear(); },
+             [](BuildDatasetParameters& p) { p.valid = {{"a", 0, 1001}}; },
+             [](BuildDatasetParameters& p) { p.split = "random:1,0,0"; p.valid = {{"a", 0, 100}}; }}) {
+        Workshop fresh;
+        break_it(fresh.p);
+        CHECK(fresh.kind() == ErrorKind::usage);
+    }
+}
+
+TEST_CASE("marker sheets") {
+    const Scratch dir;
+    const auto rows = regkit::read_marker_sheet(dir.write("s.tsv", "peaks\tcell\tname\tnote\tclass\r\np/a.bed\tK562\tA\tx\tTFBS\r\n\n#c\n/b.bed\t\tB (2)\t\t\n"));
+    REQUIRE(rows.size() == 2);
+    CHECK((rows[0].marker.name == "A" && rows[0].marker.cell == "K562" && rows[0].marker.class_name == "TFBS"));
+    CHECK(rows[0].file == "p/a.bed");
+    CHECK(rows[0].path == dir.path("p/a.bed"));
+    CHECK(rows[1].path == "/b.bed");
+    for (const char* bad : {"", "name\tpeaks\n", "name peaks\nA a.bed\n", "name\tclass\nA\tB\n", "name\tpeaks\nA\n", "name\tpeaks\nA\ta\nA\tb\n",
+                            "name\tpeaks\n\ta\n", "name\tpeaks\nA\t\n", "name\tname\tpeaks\nA\tB\tc\n", "name\tpeaks\n A\ta\n"})
+        CHECK_THROWS_AS_MESSAGE(regkit::read_marker_sheet(dir.write("s.tsv", bad)), Error, bad);
+    CHECK(regkit::markers_of_files({"x/CTCF.K562.narrowPeak.gz", "b.bed"})[0].marker.name == "CTCF.K562");
+}
+
+TEST_CASE("a data set that was tampered with is an error that names the file") {
+    Workshop w;
+    w.build();
+    const std::vector<std::pair<std::string, std::string>> edits{
+        {"dataset.json", "{"}, {"dataset.json", "{}"}, {"dataset.json", "[]"}, {"reference.dict", "@HD\tVN:1.6\n"},
+        {"reference.dict", "@SQ\tSN:a\tLN:1000\tM5:0123456789abcdef0123456789abcdef\n@SQ\tSN:b\tLN:250\tM5:0123456789abcdef0123456789abcdef\n"},
+        {"reference.dict", "@SQ\tSN:a\tLN:0\tM5:0123456789abcdef0123456789abcdef\n"}, {"markers.tsv", ""}, {"markers.tsv", "name\n"},
+        {"windows.bed.gz", ""}, {"windows.bed.gz", "a\t0\t100\ttrain\n"}, {"windows.bed.gz", "a\t0\t100\tother\n"},
+        {"windows.bed.gz", "a\t900\t1001\ttrain\n"}, {"windows.bed.gz", "c\t0\t100\ttrain\n"}, {"windows.bed.gz", "b\t0\t100\ttrain\na\t0\t100\ttrain\n"},
+        {"peaks.bed.gz", ""}, {"peaks.bed.gz", "a\t10\t20\tm1\n"}, {"peaks.bed.gz", "a\t10\t20\tm1\na\t20\t30\tm1\n"},
+        {"peaks.bed.gz", "a\t10\t20\tm3\n"}, {"peaks.bed.gz", "a\t10\t1020\tm1\n"}, {"peaks.bed.gz", "a\t10\t9\tm1\n"}, {"peaks.bed.gz", "a\t10\n"}};
+    for (const auto& [name, content] : edits) {
+        const std::string good = w.dir.read("x.regds/" + name);
+        w.dir.write("x.regds/" + name, content);
+        try {
+            Dataset::load(w.p.output);
+            FAIL("loaded with another " << name << ": " << content);
+        } catch (const Error& error) {
+            CHECK(error.kind() == ErrorKind::input);
+            CHECK_MESSAGE(std::strstr(error.what(), "x.regds/") != nullptr, error.what());
+        }
+        w.dir.write("x.regds/" + name, good);
+    }
+    for (const char* name : {"windows.bed.gz", "peaks.bed.gz"}) {
+        const std::string good = w.dir.read(std::string("x.regds/") + name);
+        w.dir.write(std::string("x.regds/") + name, good.substr(0, good.size() - 28));
+        CHECK_THROWS_AS(Dataset::load(w.p.output), Error);
+        w.dir.write(std::string("x.regds/") + name, good);
+    }
+    CHECK_NOTHROW(Dataset::load(w.p.output));
+    fs::remove(w.dir.path("x.regds/markers.tsv"));
+    CHECK_THROWS_AS(Dataset::load(w.p.output), Error);
+    CHECK_THROWS_AS(Dataset::load(w.dir.path("absent")), Error);
+}

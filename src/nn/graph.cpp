@@ -9,9 +9,9 @@
 namespace regkit {
 namespace {
 
-constexpr std::int64_t kMaxScale = 1'000'000;   // bases per position: far above any model, far below overflow
-constexpr std::int64_t kMaxReach = 1 << 30;     // (width - 1) * dilation
-constexpr std::size_t kMaxLayers = 255;         // dropout's counter has eight bits for the layer
+constexpr std::int64_t kMaxScale = 1'000'000;  // bases per position: far above any model, far below overflow
+constexpr std::int64_t kMaxReach = 1 << 30;    // (width - 1) * dilation
+constexpr std::size_t kMaxLayers = 255;        // dropout's counter has eight bits for the layer
 
 [[noreturn]] void bad(const std::string& source, const std::string& what) {
     throw Error(ErrorKind::input, source + ": " + what);
@@ -23,9 +23,11 @@ class Resolver {
         : spec_(spec), markers_(markers), source_(source) {}
 
     Graph run() {
-        if (spec_.task != "nucleotide") bad(source_, "unknown task '" + spec_.task + "'; the only one is 'nucleotide'");
+        if (spec_.task != "nucleotide")
+            bad(source_, "unknown task '" + spec_.task + "'; the only one is 'nucleotide'");
         if (spec_.layers.empty()) bad(source_, "no layers");
-        if (spec_.layers.size() > kMaxLayers) bad(source_, "more than " + std::to_string(kMaxLayers) + " layers");
+        if (spec_.layers.size() > kMaxLayers)
+            bad(source_, "more than " + std::to_string(kMaxLayers) + " layers");
         graph_.nodes.resize(spec_.layers.size());
         lengths_.resize(spec_.layers.size());
         for (index_ = 0; index_ < count(); ++index_) {
@@ -41,7 +43,9 @@ class Resolver {
     int count() const { return static_cast<int>(spec_.layers.size()); }
     const LayerSpec& layer() const { return spec_.layers[static_cast<std::size_t>(index_)]; }
     Node& node() { return graph_.nodes[static_cast<std::size_t>(index_)]; }
-    [[noreturn]] void fail(const std::string& what) const { bad(source_, "layer '" + layer().name + "': " + what); }
+    [[noreturn]] void fail(const std::string& what) const {
+        bad(source_, "layer '" + layer().name + "': " + what);
+    }
     void check(bool ok, const char* what) const {
         if (!ok) fail(what);
     }
@@ -63,8 +67,8 @@ class Resolver {
             }
             check((input == kSequence) == (l.type == LayerType::embedding),
                   "an embedding, and nothing else, reads 'sequence'");
-            const bool embedded = input != kSequence && spec_.layers[static_cast<std::size_t>(input)].type ==
-                                                            LayerType::embedding;
+            const bool embedded = input != kSequence &&
+                                  spec_.layers[static_cast<std::size_t>(input)].type == LayerType::embedding;
             check(!embedded || l.type == LayerType::conv, "only a convolution can read an embedding");
             node().inputs.push_back(input);
         }
@@ -81,7 +85,8 @@ class Resolver {
               "filters, width, stride or dilation is not positive");
         check(!l.norm || l.type == LayerType::conv || l.type == LayerType::up_conv,
               "only a convolution or up-convolution has batch norm");
-        const Node* input = n.inputs[0] == kSequence ? nullptr : &graph_.nodes[static_cast<std::size_t>(n.inputs[0])];
+        const Node* input =
+            n.inputs[0] == kSequence ? nullptr : &graph_.nodes[static_cast<std::size_t>(n.inputs[0])];
         n.channels_in = input ? input->channels : kSymbols;
         n.channels = l.filters;
         n.scale = input ? input->scale : 1;
@@ -114,7 +119,8 @@ class Resolver {
         if (length * n.scale != spec_.window)
             fail("gives " + std::to_string(length) + " positions of " + std::to_string(n.scale) +
                  " bases for a window of " + std::to_string(spec_.window) +
-                 "; every base must be covered (padding 'same', and a window that is a multiple of the stride)");
+                 "; every base must be covered (padding 'same', and a window that is a multiple of the "
+                 "stride)");
         lengths_[static_cast<std::size_t>(index_)] = length;
         const std::int64_t stride = std::lcm(std::int64_t{graph_.stride}, std::int64_t{n.scale});
         check(stride <= kMaxScale, "the strides multiply to more than a million bases");
@@ -127,10 +133,12 @@ class Resolver {
         Node& n = node();
         const std::int64_t reach = std::int64_t{l.width - 1} * l.dilation;
         check(reach <= kMaxReach, "width times dilation is too large");
-        check(std::int64_t{n.scale} * l.stride <= kMaxScale, "the strides multiply to more than a million bases");
+        check(std::int64_t{n.scale} * l.stride <= kMaxScale,
+              "the strides multiply to more than a million bases");
         std::int64_t padding = 0;
         if (l.padding == Padding::same)
-            padding = std::max<std::int64_t>(((length + l.stride - 1) / l.stride - 1) * l.stride + reach + 1 - length, 0);
+            padding = std::max<std::int64_t>(
+                ((length + l.stride - 1) / l.stride - 1) * l.stride + reach + 1 - length, 0);
         n.geometry = {l.width, l.stride, l.dilation, static_cast<int>(padding / 2),
                       static_cast<int>(padding - padding / 2)};
         n.scale *= l.stride;
@@ -141,10 +149,10 @@ class Resolver {
         for (const int other : node().inputs) {
             const Node& n = graph_.nodes[static_cast<std::size_t>(other)];
             if (n.channels != node().channels || n.scale != node().scale)
-                fail("adds '" + layer().from[0] + "' of " + std::to_string(node().channels) + " channels and " +
-                     std::to_string(node().scale) + " bases a position to '" +
-                     spec_.layers[static_cast<std::size_t>(other)].name + "' of " + std::to_string(n.channels) +
-                     " and " + std::to_string(n.scale));
+                fail("adds '" + layer().from[0] + "' of " + std::to_string(node().channels) +
+                     " channels and " + std::to_string(node().scale) + " bases a position to '" +
+                     spec_.layers[static_cast<std::size_t>(other)].name + "' of " +
+                     std::to_string(n.channels) + " and " + std::to_string(n.scale));
         }
     }
 
@@ -159,11 +167,13 @@ class Resolver {
             if (index_ == graph_.head) {
                 check(layer().type == LayerType::dense && layer().filters == 0,
                       "a head reads a dense layer without filters: one output a marker");
-                check(!layer().relu && !layer().dropout, "the head's layer gives logits: no relu, no dropout");
+                check(!layer().relu && !layer().dropout,
+                      "the head's layer gives logits: no relu, no dropout");
                 check(node().consumers.empty(), "nothing can read the head's layer");
                 check(node().scale == 1, "the head does not have one position a base; add an up-convolution");
             } else {
-                check(layer().type != LayerType::dense || layer().filters > 0, "no filters; only the head's layer may");
+                check(layer().type != LayerType::dense || layer().filters > 0,
+                      "no filters; only the head's layer may");
                 check(!node().consumers.empty(), "nothing reads this layer");
             }
         }
@@ -186,12 +196,18 @@ Graph resolve(const Spec& spec, int markers, const std::string& source) {
 
 const char* to_string(LayerType type) {
     switch (type) {
-        case LayerType::embedding: return "embedding";
-        case LayerType::conv: return "conv";
-        case LayerType::up_conv: return "up_conv";
-        case LayerType::dense: return "dense";
-        case LayerType::pool: return "pool";
-        case LayerType::add: return "add";
+        case LayerType::embedding:
+            return "embedding";
+        case LayerType::conv:
+            return "conv";
+        case LayerType::up_conv:
+            return "up_conv";
+        case LayerType::dense:
+            return "dense";
+        case LayerType::pool:
+            return "pool";
+        case LayerType::add:
+            return "add";
     }
     return "";
 }

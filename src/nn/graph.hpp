@@ -19,7 +19,7 @@ struct Node {
     int channels = 0;
     // Convolution or pool. The padding is the same for every window that is a multiple of Graph::stride.
     ConvGeometry geometry;
-    int scale = 1;               // bases per position of the output
+    int scale = 1;  // bases per position of the output
 
     PoolGeometry pool() const {
         return {geometry.width, geometry.stride, geometry.dilation, geometry.pad_left, geometry.pad_right};

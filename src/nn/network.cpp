@@ -13,7 +13,8 @@ namespace {
 void append(std::vector<NamedTensor>& to, const std::vector<ParameterInfo>& list, const std::string& prefix,
             std::span<const double> arena) {
     for (const ParameterInfo& info : list) {
-        const auto part = arena.subspan(static_cast<std::size_t>(info.offset), static_cast<std::size_t>(info.count));
+        const auto part =
+            arena.subspan(static_cast<std::size_t>(info.offset), static_cast<std::size_t>(info.count));
         NamedTensor tensor{prefix + info.name, info.shape, {}};
         tensor.values.reserve(part.size());
         for (const double value : part) tensor.values.push_back(static_cast<float>(value));
@@ -40,12 +41,15 @@ class TensorSet {
         std::vector<float> arena;
         for (const ParameterInfo& info : list) {
             const auto found = left_.find(prefix + info.name);
-            require(found != left_.end(), ErrorKind::input,
-                    "tensor '" + prefix + info.name + "' is missing; the weights belong to another architecture");
+            require(
+                found != left_.end(), ErrorKind::input,
+                "tensor '" + prefix + info.name + "' is missing; the weights belong to another architecture");
             const NamedTensor& tensor = *found->second;
-            require(tensor.shape == info.shape && static_cast<std::int64_t>(tensor.values.size()) == info.count,
-                    ErrorKind::input, "tensor '" + tensor.name + "' has shape " + shape_text(tensor.shape) +
-                                          ", the architecture needs " + shape_text(info.shape));
+            require(
+                tensor.shape == info.shape && static_cast<std::int64_t>(tensor.values.size()) == info.count,
+                ErrorKind::input,
+                "tensor '" + tensor.name + "' has shape " + shape_text(tensor.shape) +
+                    ", the architecture needs " + shape_text(info.shape));
             arena.insert(arena.end(), tensor.values.begin(), tensor.values.end());
             left_.erase(found);
         }
@@ -53,7 +57,9 @@ class TensorSet {
     }
     void finish() const {
         require(left_.empty(), ErrorKind::input,
-                left_.empty() ? "" : "tensor '" + left_.begin()->first + "' belongs to no layer of the architecture");
+                left_.empty()
+                    ? ""
+                    : "tensor '" + left_.begin()->first + "' belongs to no layer of the architecture");
     }
 
   private:
@@ -62,7 +68,9 @@ class TensorSet {
 
 }  // namespace
 
-bool StepResult::finite() const { return std::isfinite(loss) && std::isfinite(grad_norm); }
+bool StepResult::finite() const {
+    return std::isfinite(loss) && std::isfinite(grad_norm);
+}
 
 Network::Impl::Impl(const Spec& s, int marker_count, Backend& b)
     : spec(s),
@@ -94,8 +102,8 @@ Tail Network::Impl::tail(const Buffer& arena) const {
 void Network::Impl::check_window(const Codes& codes) const {
     require(codes.data && codes.batch >= 1 && codes.length >= 1, ErrorKind::usage, "network: no window");
     require(codes.length % graph.stride == 0, ErrorKind::usage,
-            "network: a window of " + std::to_string(codes.length) + " bases is not a multiple of the stride " +
-                std::to_string(graph.stride));
+            "network: a window of " + std::to_string(codes.length) +
+                " bases is not a multiple of the stride " + std::to_string(graph.stride));
 }
 
 std::vector<double> Network::Impl::read(const Buffer& arena, std::int64_t count) const {
@@ -107,23 +115,36 @@ std::vector<double> Network::Impl::read(const Buffer& arena, std::int64_t count)
 Network::Network(const Spec& spec, int markers, Backend& backend) {
     require(markers >= 1, ErrorKind::usage, "network: no markers");
     impl_ = std::make_unique<Impl>(spec, markers, backend);
-    if (impl_->statistics) backend.write(impl_->statistics.slice(), std::span<const float>(impl_->layout.initial_statistics()));
+    if (impl_->statistics)
+        backend.write(impl_->statistics.slice(), std::span<const float>(impl_->layout.initial_statistics()));
 }
 Network::~Network() = default;
 Network::Network(Network&&) noexcept = default;
 
-const Spec& Network::spec() const { return impl_->spec; }
-int Network::markers() const { return impl_->markers; }
-const SpecSummary& Network::summary() const { return impl_->summary; }
-const std::vector<ParameterInfo>& Network::parameters() const { return impl_->layout.parameters(); }
-const std::vector<ParameterInfo>& Network::statistics() const { return impl_->layout.statistics(); }
+const Spec& Network::spec() const {
+    return impl_->spec;
+}
+int Network::markers() const {
+    return impl_->markers;
+}
+const SpecSummary& Network::summary() const {
+    return impl_->summary;
+}
+const std::vector<ParameterInfo>& Network::parameters() const {
+    return impl_->layout.parameters();
+}
+const std::vector<ParameterInfo>& Network::statistics() const {
+    return impl_->layout.statistics();
+}
 
 void Network::initialise(std::uint64_t seed, std::span<const double> prevalence) {
     Impl& n = *impl_;
     require(static_cast<int>(prevalence.size()) == n.markers, ErrorKind::usage,
             "initialise: as many prevalences as markers are needed");
-    n.backend.write(n.parameters.slice(), std::span<const float>(n.layout.initial_parameters(seed, prevalence)));
-    if (n.statistics) n.backend.write(n.statistics.slice(), std::span<const float>(n.layout.initial_statistics()));
+    n.backend.write(n.parameters.slice(),
+                    std::span<const float>(n.layout.initial_parameters(seed, prevalence)));
+    if (n.statistics)
+        n.backend.write(n.statistics.slice(), std::span<const float>(n.layout.initial_statistics()));
     n.inference.current = false;
 }
 
@@ -170,7 +191,8 @@ void Network::load_optimiser(const std::vector<NamedTensor>& tensors) {
     n.backend.write(n.adam_v.slice(), std::span<const float>(v));
 }
 
-void Network::infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind, std::span<float> out) {
+void Network::infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
+                    std::span<float> out) {
     impl_->infer(codes, begin, end, kind, out);
 }
 
@@ -185,9 +207,12 @@ std::vector<NamedTensor> Network::gradients() const {
     return tensors;
 }
 
-void Network::apply_adam(const AdamStep& how) { impl_->apply_adam(how); }
+void Network::apply_adam(const AdamStep& how) {
+    impl_->apply_adam(how);
+}
 
-StepResult Network::train(const Codes& codes, const Labels& labels, const TrainStep& how, const AdamStep& adam) {
+StepResult Network::train(const Codes& codes, const Labels& labels, const TrainStep& how,
+                          const AdamStep& adam) {
     const StepResult result = impl_->forward_backward(codes, labels, how);
     if (result.finite()) impl_->apply_adam(adam);
     return result;

@@ -16,10 +16,10 @@
 namespace regkit {
 
 struct TrainStep {
-    std::uint64_t seed = 0;        // of dropout
-    std::uint64_t step = 0;        // optimiser step, from 0: dropout's counter
+    std::uint64_t seed = 0;  // of dropout
+    std::uint64_t step = 0;  // optimiser step, from 0: dropout's counter
     float pos_weight = 1;
-    float dropout_scale = 1;       // multiplies the spec's rate; 0 turns dropout off (gradient checks)
+    float dropout_scale = 1;  // multiplies the spec's rate; 0 turns dropout off (gradient checks)
 };
 
 struct StepResult {
@@ -43,35 +43,38 @@ class Network {
     const std::vector<ParameterInfo>& parameters() const;
     const std::vector<ParameterInfo>& statistics() const;
 
-    // Fresh weights from a counter-based generator: uniform +-1/sqrt(fan_in) as PyTorch's layers, embedding uniform
-    // [0,1), norm 1/0; last bias = logit of each marker's prevalence (clamped to [1e-6, 1 - 1e-6]).
+    // Fresh weights from a counter-based generator: uniform +-1/sqrt(fan_in) as PyTorch's layers, embedding
+    // uniform [0,1), norm 1/0; last bias = logit of each marker's prevalence (clamped to [1e-6, 1 - 1e-6]).
     void initialise(std::uint64_t seed, std::span<const double> prevalence);
 
-    // All parameters and statistics under PyTorch's names, canonical fp32. load checks names and shapes exactly
-    // (Error(input)) and makes inference use the new weights.
+    // All parameters and statistics under PyTorch's names, canonical fp32. load checks names and shapes
+    // exactly (Error(input)) and makes inference use the new weights.
     std::vector<NamedTensor> state() const;
     void load(const std::vector<NamedTensor>& tensors);
     // Adam's moments as "adam.m.<name>" and "adam.v.<name>"; load_optimiser(empty) zeroes them.
     std::vector<NamedTensor> optimiser_state() const;
     void load_optimiser(const std::vector<NamedTensor>& tensors);
 
-    // Inference (running statistics, folded into the weights). codes.length must be a multiple of summary().stride.
-    // Nucleotides [begin, end) of every sample, multiples of the stride, into out [batch][markers][end - begin].
-    // The trunk runs over the whole length (zero padding at both ends), the tail only where asked for.
-    void infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind, std::span<float> out);
+    // Inference (running statistics, folded into the weights). codes.length must be a multiple of
+    // summary().stride. Nucleotides [begin, end) of every sample, multiples of the stride, into out
+    // [batch][markers][end - begin]. The trunk runs over the whole length (zero padding at both ends), the
+    // tail only where asked for.
+    void infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
+               std::span<float> out);
 
-    // Forward and backward: gradients replace those of the step before; parameters stay. Running statistics are updated
-    // unless the result is not finite. Labels end inside codes.length.
+    // Forward and backward: gradients replace those of the step before; parameters stay. Running statistics
+    // are updated unless the result is not finite. Labels end inside codes.length.
     StepResult forward_backward(const Codes& codes, const Labels& labels, const TrainStep& how);
     // The gradients of the last forward_backward, under their parameters' names (tests, saliency).
     std::vector<NamedTensor> gradients() const;
     // Applies Adam with the gradients of the last forward_backward.
     void apply_adam(const AdamStep& how);
-    // forward_backward and apply_adam; with a loss or norm that is not finite the parameters stay as they were.
+    // forward_backward and apply_adam; with a loss or norm that is not finite the parameters stay as they
+    // were.
     StepResult train(const Codes& codes, const Labels& labels, const TrainStep& how, const AdamStep& adam);
 
-    // Tests: run the plain composition of the tail's layers (up_conv, moments, norm_act, conv of width 1), in inference and
-    // in training; only the last dense layer with the loss remains of the fused operation.
+    // Tests: run the plain composition of the tail's layers (up_conv, moments, norm_act, conv of width 1), in
+    // inference and in training; only the last dense layer with the loss remains of the fused operation.
     void use_fused_tail(bool fused);
 
   private:

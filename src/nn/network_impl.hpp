@@ -48,9 +48,9 @@ struct Network::Impl {
 
     // ---- training
     struct Layer {
-        Buffer before;    // convolution's output, where norm or dropout follows; else none
+        Buffer before;  // convolution's output, where norm or dropout follows; else none
         Buffer output;
-        Buffer gradient;  // of `output`, then of `before`
+        Buffer gradient;       // of `output`, then of `before`
         bool written = false;  // `gradient` holds a consumer's contribution
     };
     struct Training {
@@ -74,7 +74,8 @@ struct Network::Impl {
 
     // network_infer.cpp
     void refresh_inference();
-    void infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind, std::span<float> out);
+    void infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
+               std::span<float> out);
     void infer_layer(int index, const Codes& codes);
     View slot(int index, const Codes& codes) const;
 

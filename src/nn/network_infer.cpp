@@ -29,27 +29,35 @@ void Network::Impl::infer_layer(int index, const Codes& codes) {
     switch (l.type) {
         case LayerType::conv:
             if (is_embedding(input))
-                backend.sequence_conv(codes, slice(inference.parameters, layout.layer(input).weight), weight, bias,
-                                      n.geometry, l.relu, y);
+                backend.sequence_conv(codes, slice(inference.parameters, layout.layer(input).weight), weight,
+                                      bias, n.geometry, l.relu, y);
             else
                 backend.conv(slot(input, codes), weight, bias, n.geometry, l.relu, y);
             break;
-        case LayerType::dense: backend.conv(slot(input, codes), weight, bias, ConvGeometry{}, l.relu, y); break;
-        case LayerType::up_conv: backend.up_conv(slot(input, codes), weight, bias, l.stride, l.relu, y); break;
-        case LayerType::pool: backend.pool(slot(input, codes), n.pool(), y); break;
+        case LayerType::dense:
+            backend.conv(slot(input, codes), weight, bias, ConvGeometry{}, l.relu, y);
+            break;
+        case LayerType::up_conv:
+            backend.up_conv(slot(input, codes), weight, bias, l.stride, l.relu, y);
+            break;
+        case LayerType::pool:
+            backend.pool(slot(input, codes), n.pool(), y);
+            break;
         case LayerType::add:
             backend.norm_act(slot(input, codes), nullptr, false, {}, y);  // copies
             for (std::size_t i = 1; i < n.inputs.size(); ++i) backend.add(slot(n.inputs[i], codes), y);
             if (l.relu) backend.norm_act(y, nullptr, true, {}, y);
             break;
-        case LayerType::embedding: break;
+        case LayerType::embedding:
+            break;
     }
 }
 
 void Network::Impl::infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
                           std::span<float> out) {
     check_window(codes);
-    require(begin >= 0 && begin <= end && end <= codes.length && begin % graph.stride == 0 && end % graph.stride == 0,
+    require(begin >= 0 && begin <= end && end <= codes.length && begin % graph.stride == 0 &&
+                end % graph.stride == 0,
             ErrorKind::usage, "infer: the range must lie in the window and be a multiple of the stride");
     refresh_inference();
     if (inference.capacity.grow(codes)) {
@@ -60,8 +68,8 @@ void Network::Impl::infer(const Codes& codes, std::int64_t begin, std::int64_t e
     }
     for (const int index : plan.trunk) infer_layer(index, codes);
     const int stride = plan.tail.stride;
-    backend.tail_infer(slot(plan.tail.input, codes), tail(inference.parameters), begin / stride, end / stride, kind,
-                       out);
+    backend.tail_infer(slot(plan.tail.input, codes), tail(inference.parameters), begin / stride, end / stride,
+                       kind, out);
 }
 
 }  // namespace regkit

@@ -33,8 +33,8 @@ View Network::Impl::view(const Buffer& buffer, int index, const Codes& codes) co
     return buffer.view(codes.batch, codes.length / node(index).scale);
 }
 
-// Whether the layer's value before norm, ReLU and dropout is needed in the backward pass. Of a ReLU alone the output
-// tells as much.
+// Whether the layer's value before norm, ReLU and dropout is needed in the backward pass. Of a ReLU alone the
+// output tells as much.
 bool Network::Impl::keeps_before(int index) const {
     const LayerSpec& l = layer(index);
     const bool drops = l.dropout && spec.dropout > 0;
@@ -74,7 +74,8 @@ void Network::Impl::prepare_training(const Codes& codes) {
     if (!training.moments && statistics) training.moments = backend.alloc_flat(layout.statistic_count());
     const int up = plan.tail.up;
     if (!training.up_norm && up >= 0 && layer(up).norm)
-        training.up_norm = backend.alloc_flat(UpNormPlaces(node(up).channels_in, node(up).channels, plan.tail.stride).total);
+        training.up_norm =
+            backend.alloc_flat(UpNormPlaces(node(up).channels_in, node(up).channels, plan.tail.stride).total);
     if (training.capacity.grow(codes)) {
         training.layers.clear();  // first give back, then take
         training.layers.resize(spec.layers.size());
@@ -99,19 +100,26 @@ void Network::Impl::forward_layer(int index, const Codes& codes, const TrainStep
     switch (l.type) {
         case LayerType::conv:
             if (is_embedding(input))
-                backend.sequence_conv(codes, slice(parameters, layout.layer(input).weight), weight, bias, n.geometry,
-                                      relu, y);
+                backend.sequence_conv(codes, slice(parameters, layout.layer(input).weight), weight, bias,
+                                      n.geometry, relu, y);
             else
                 backend.conv(x(input), weight, bias, n.geometry, relu, y);
             break;
-        case LayerType::dense: backend.conv(x(input), weight, bias, ConvGeometry{}, relu, y); break;
-        case LayerType::up_conv: backend.up_conv(x(input), weight, bias, l.stride, relu, y); break;
-        case LayerType::pool: backend.pool(x(input), n.pool(), y); break;
+        case LayerType::dense:
+            backend.conv(x(input), weight, bias, ConvGeometry{}, relu, y);
+            break;
+        case LayerType::up_conv:
+            backend.up_conv(x(input), weight, bias, l.stride, relu, y);
+            break;
+        case LayerType::pool:
+            backend.pool(x(input), n.pool(), y);
+            break;
         case LayerType::add:
             backend.norm_act(x(input), nullptr, false, {}, y);  // copies
             for (std::size_t i = 1; i < n.inputs.size(); ++i) backend.add(x(n.inputs[i]), y);
             break;
-        case LayerType::embedding: break;
+        case LayerType::embedding:
+            break;
     }
     if (!separate) return;
     const Norm norm = batch_norm(index);
@@ -154,11 +162,14 @@ void Network::Impl::backward_input(int index, const Codes& codes, const View& dy
             backend.up_conv_grad_weight(x, dy, l.stride, d_weight, d_bias);
             backend.up_conv_grad_input(dy, weight, l.stride, accumulate, dx);
             break;
-        case LayerType::pool: backend.pool_grad(x, dy, n.pool(), accumulate, dx); break;
+        case LayerType::pool:
+            backend.pool_grad(x, dy, n.pool(), accumulate, dx);
+            break;
         case LayerType::add:
             for (const int from : n.inputs) copy_or_add(dy, from, codes);
             break;
-        case LayerType::embedding: break;
+        case LayerType::embedding:
+            break;
     }
     for (const int from : n.inputs) state(from).written = true;
 }
@@ -170,8 +181,8 @@ void Network::Impl::backward_layer(int index, const Codes& codes, const TrainSte
     const View dy = view(s.gradient, index, codes);
     if (keeps_before(index)) {
         const Norm norm = batch_norm(index);
-        backend.norm_act_grad(view(s.before, index, codes), dy, l.norm ? &norm : nullptr, l.relu, dropout(index, how),
-                              dy, slice(gradients, at.gamma), slice(gradients, at.beta));
+        backend.norm_act_grad(view(s.before, index, codes), dy, l.norm ? &norm : nullptr, l.relu,
+                              dropout(index, how), dy, slice(gradients, at.gamma), slice(gradients, at.beta));
     } else if (l.relu) {
         backend.norm_act_grad(view(s.output, index, codes), dy, nullptr, true, {}, dy, {}, {});
     }
@@ -205,7 +216,8 @@ void Network::Impl::train_tail(const Codes& codes, const Labels& labels, const T
         const LayerParameters& at = layout.layer(up);
         const Norm norm = batch_norm(up);
         const UpNormPlaces places(t.up.in, t.up.out, t.stride);
-        const UpNorm fold{t.up.weight, t.up.bias, norm.gamma, norm.beta, t.up.in, t.up.out, t.stride, norm.eps};
+        const UpNorm fold{t.up.weight, t.up.bias, norm.gamma, norm.beta,
+                          t.up.in,     t.up.out,  t.stride,   norm.eps};
         const UpNormState batch{slice(training.up_norm, places.input_mean),
                                 slice(training.up_norm, places.input_covariance), norm.mean, norm.var};
         t.up.weight = slice(training.up_norm, places.weight);
@@ -216,8 +228,9 @@ void Network::Impl::train_tail(const Codes& codes, const Labels& labels, const T
         backend.fill(gradient.up_weight, 0);
         backend.fill(gradient.up_bias, 0);
         backend.tail_train(h, t, labels, loss, sum, gradient, false, dh);
-        backend.fold_up_norm_grad(h, fold, batch, gradient.up_weight, gradient.up_bias, slice(gradients, at.weight),
-                                  slice(gradients, at.bias), slice(gradients, at.gamma), slice(gradients, at.beta), dh);
+        backend.fold_up_norm_grad(h, fold, batch, gradient.up_weight, gradient.up_bias,
+                                  slice(gradients, at.weight), slice(gradients, at.bias),
+                                  slice(gradients, at.gamma), slice(gradients, at.beta), dh);
     }
     state(plan.tail.input).written = true;
 }
@@ -226,10 +239,10 @@ void Network::Impl::update_running(const Codes& codes) {
     for (int index = 0; index < static_cast<int>(spec.layers.size()); ++index) {
         if (!layer(index).norm) continue;
         const LayerParameters& at = layout.layer(index);
-        backend.update_running(slice(training.moments, at.running_mean), slice(training.moments, at.running_var),
-                               codes.batch * (codes.length / node(index).scale),
-                               static_cast<float>(spec.norm_momentum), slice(statistics, at.running_mean),
-                               slice(statistics, at.running_var));
+        backend.update_running(
+            slice(training.moments, at.running_mean), slice(training.moments, at.running_var),
+            codes.batch * (codes.length / node(index).scale), static_cast<float>(spec.norm_momentum),
+            slice(statistics, at.running_mean), slice(statistics, at.running_var));
     }
     inference.current = false;
 }
@@ -239,7 +252,8 @@ StepResult Network::Impl::forward_backward(const Codes& codes, const Labels& lab
     prepare_training(codes);
     for (const int index : plan.trunk) forward_layer(index, codes, how);
     train_tail(codes, labels, how);
-    for (auto index = plan.trunk.rbegin(); index != plan.trunk.rend(); ++index) backward_layer(*index, codes, how);
+    for (auto index = plan.trunk.rbegin(); index != plan.trunk.rend(); ++index)
+        backward_layer(*index, codes, how);
     backend.grad_norm(gradients.slice(), training.scalars.slice(1, 1));
     double scalars[2];
     backend.read(training.scalars.slice(), std::span<double>(scalars));

@@ -1,4 +1,5 @@
-// Where each layer's parameters and statistics lie in the two flat arrays, and what they start from. Internal to src/nn.
+// Where each layer's parameters and statistics lie in the two flat arrays, and what they start from. Internal
+// to src/nn.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@ struct Range {
 };
 
 struct LayerParameters {
-    Range weight, bias, gamma, beta;         // of the parameters
-    Range running_mean, running_var;         // of the statistics
+    Range weight, bias, gamma, beta;  // of the parameters
+    Range running_mean, running_var;  // of the statistics
 };
 
 class ParameterLayout {
@@ -49,8 +50,9 @@ class ParameterLayout {
     int head_;
 };
 
-// The parameters that inference uses: batch norm folded into the weights and bias of its layer, in double precision.
-// `parameters` and `statistics` in arena order; the result too (gamma and beta are left as they were).
+// The parameters that inference uses: batch norm folded into the weights and bias of its layer, in double
+// precision. `parameters` and `statistics` in arena order; the result too (gamma and beta are left as they
+// were).
 std::vector<float> fold_norms(const Spec& spec, const Graph& graph, const ParameterLayout& layout,
                               std::span<const double> parameters, std::span<const double> statistics);
 

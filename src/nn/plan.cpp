@@ -5,7 +5,9 @@
 namespace regkit {
 namespace {
 
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
+std::size_t at(int index) {
+    return static_cast<std::size_t>(index);
+}
 
 // Assigns buffers to the trunk's outputs: a buffer is free again once the last reader of its content has run.
 void assign_slots(const Graph& graph, Plan& plan) {
@@ -25,7 +27,8 @@ void assign_slots(const Graph& graph, Plan& plan) {
         busy[at(chosen)] = true;
         plan.slot[at(layer)] = chosen;
         Halo& halo = plan.slots[at(chosen)].halo;
-        halo = {std::max(halo.left, plan.halo[at(layer)].left), std::max(halo.right, plan.halo[at(layer)].right)};
+        halo = {std::max(halo.left, plan.halo[at(layer)].left),
+                std::max(halo.right, plan.halo[at(layer)].right)};
         for (const int input : node.inputs) {
             const int from = input == kSequence ? -1 : plan.slot[at(input)];
             if (from >= 0 && graph.nodes[at(input)].consumers.back() == layer) busy[at(from)] = false;
@@ -68,7 +71,8 @@ Plan make_plan(const Spec& spec, const Graph& graph, bool fused) {
     // Both ways of running the tail must draw the same dropout.
     plan.interleave.assign(layers, 1);
     if (natural.up >= 0) plan.interleave[at(natural.up)] = static_cast<std::uint32_t>(natural.stride);
-    for (const int layer : natural.dense) plan.interleave[at(layer)] = static_cast<std::uint32_t>(natural.stride);
+    for (const int layer : natural.dense)
+        plan.interleave[at(layer)] = static_cast<std::uint32_t>(natural.stride);
 
     for (int layer = 0; layer <= plan.tail.input; ++layer)
         if (spec.layers[at(layer)].type != LayerType::embedding) plan.trunk.push_back(layer);

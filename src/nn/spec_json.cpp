@@ -1,10 +1,9 @@
 // regkit-spec(5): reading and writing.
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "nn/graph.hpp"
@@ -39,9 +38,10 @@ class Members {
     std::int64_t integer(const char* key, std::int64_t otherwise, std::int64_t low, std::int64_t high) {
         const Json* value = find(key);
         if (!value) return otherwise;
-        const bool small = value->is_number_integer() &&
-                           (!value->is_number_unsigned() ||
-                            value->get<std::uint64_t>() <= std::uint64_t{std::numeric_limits<std::int64_t>::max()});
+        const bool small =
+            value->is_number_integer() &&
+            (!value->is_number_unsigned() ||
+             value->get<std::uint64_t>() <= std::uint64_t{std::numeric_limits<std::int64_t>::max()});
         if (!small || value->get<std::int64_t>() < low || value->get<std::int64_t>() > high)
             fail(std::string(key) + ": expected a whole number from " + std::to_string(low) + " to " +
                  std::to_string(high) + ", not " + shown(*value));
@@ -133,11 +133,14 @@ Json parse_strict(std::string_view text, const std::string& source) {
     try {
         json = Json::parse(text, watch);
     } catch (const Json::exception& e) {
-        std::string why = e.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
-        if (const auto end = why.find("] "); why.starts_with('[') && end != why.npos) why = why.substr(end + 2);
+        std::string why =
+            e.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
+        if (const auto end = why.find("] "); why.starts_with('[') && end != why.npos)
+            why = why.substr(end + 2);
         throw Error(ErrorKind::input, source + ": not JSON: " + why);
     }
-    require(repeated.empty(), ErrorKind::input, source + ": key '" + repeated + "' stands twice in one object");
+    require(repeated.empty(), ErrorKind::input,
+            source + ": key '" + repeated + "' stands twice in one object");
     return json;
 }
 
@@ -154,7 +157,8 @@ void parse_sliding(Members& members, LayerSpec& layer) {
     layer.stride = members.integer_or("stride", 1, kMaxExtent);
     layer.dilation = members.integer_or("dilation", 1, kMaxExtent);
     const std::string padding = members.text("padding", "same");
-    if (padding != "same" && padding != "valid") members.fail("padding: expected 'same' or 'valid', not '" + padding + "'");
+    if (padding != "same" && padding != "valid")
+        members.fail("padding: expected 'same' or 'valid', not '" + padding + "'");
     layer.padding = padding == "same" ? Padding::same : Padding::valid;
 }
 
@@ -164,8 +168,9 @@ LayerSpec parse_layer(const Json& json, const std::string& source, int number, c
     Members members(json, source + ": layer '" + name + "'");
     LayerSpec layer;
     layer.name = members.text("name");
-    const bool plain = !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                               "0123456789_") == name.npos;
+    const bool plain = !name.empty() && name.find_first_not_of(
+                                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                            "0123456789_") == name.npos;
     if (!plain) members.fail("a name is made of letters, digits and underscores");
     layer.type = parse_type(members);
     layer.from = members.texts("from", {before});

@@ -13,7 +13,9 @@ struct Interval {
     std::int64_t low, high;  // inclusive
 };
 
-std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+std::int64_t floor_div(std::int64_t a, std::int64_t b) {
+    return a / b - (a % b < 0 ? 1 : 0);
+}
 
 // Positions of a layer's input that positions `out` of its output depend on.
 Interval reach(const LayerSpec& layer, const Node& node, Interval out) {
@@ -24,8 +26,10 @@ Interval reach(const LayerSpec& layer, const Node& node, Interval out) {
             return {out.low * g.stride - g.pad_left,
                     out.high * g.stride - g.pad_left + std::int64_t{g.width - 1} * g.dilation};
         }
-        case LayerType::up_conv: return {floor_div(out.low, layer.stride), floor_div(out.high, layer.stride)};
-        default: return out;
+        case LayerType::up_conv:
+            return {floor_div(out.low, layer.stride), floor_div(out.high, layer.stride)};
+        default:
+            return out;
     }
 }
 

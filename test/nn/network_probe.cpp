@@ -1,5 +1,5 @@
-// For network_torch.py: network_probe PRESET DEVICE FOLDER. Random weights, statistics and windows; writes the weights
-// as a model file would hold them, and logits, loss, gradients and new statistics.
+// For network_torch.py: network_probe PRESET DEVICE FOLDER. Random weights, statistics and windows; writes
+// the weights as a model file would hold them, and logits, loss, gradients and new statistics.
 #include <cstdio>
 
 #include "io/safetensors.hpp"
@@ -27,7 +27,8 @@ void dump(const std::string& preset_name, const std::string& device, const std::
     NamedTensor labels{"labels", {w.batch, kMarkers, w.length}, {}};
     labels.values.resize(static_cast<std::size_t>(w.batch * kMarkers * w.length));
     for (std::int64_t s = 0; s < w.batch; ++s)
-        for (std::int64_t r = w.offsets[static_cast<std::size_t>(s)]; r < w.offsets[static_cast<std::size_t>(s) + 1]; ++r) {
+        for (std::int64_t r = w.offsets[static_cast<std::size_t>(s)];
+             r < w.offsets[static_cast<std::size_t>(s) + 1]; ++r) {
             const LabelRun& run = w.runs[static_cast<std::size_t>(r)];
             for (std::int64_t p = run.begin; p < run.end; ++p)
                 labels.values[static_cast<std::size_t>((s * kMarkers + run.marker) * w.length + p)] = 1;

@@ -58,7 +58,8 @@ void check_gradients(const Spec& spec, bool fused, float dropout_scale) {
 
 std::vector<float> flat(const std::vector<NamedTensor>& tensors) {
     std::vector<float> all;
-    for (const NamedTensor& tensor : tensors) all.insert(all.end(), tensor.values.begin(), tensor.values.end());
+    for (const NamedTensor& tensor : tensors)
+        all.insert(all.end(), tensor.values.begin(), tensor.values.end());
     return all;
 }
 
@@ -101,7 +102,8 @@ TEST_CASE("every back end agrees with the reference") {
         CAPTURE(device);
         const auto b = backend(device);
         for (const Spec& spec : {small_spec(), unstrided_spec(), preset("dilated-pool")}) {
-            const Windows w = random_windows(2, spec.name == "dilated-pool" ? 1200 : spec.window, kMarkers, 21);
+            const Windows w =
+                random_windows(2, spec.name == "dilated-pool" ? 1200 : spec.window, kMarkers, 21);
             Network ours(spec, kMarkers, *b), theirs(spec, kMarkers, *reference);
             randomise(ours, 8);
             theirs.load(ours.state());
@@ -132,9 +134,11 @@ TEST_CASE("tiles with halo equal one long stretch, and samples do not depend on 
         const std::vector<float> whole = infer_all(network, all);
         for (std::int64_t begin = 0; begin < all.length; begin += 24) {
             const std::int64_t end = std::min<std::int64_t>(all.length, begin + 24);
-            const std::int64_t from = std::max<std::int64_t>(0, begin - left), to = std::min(all.length, end + right);
+            const std::int64_t from = std::max<std::int64_t>(0, begin - left),
+                               to = std::min(all.length, end + right);
             std::vector<float> tile(static_cast<std::size_t>(kMarkers * (end - begin)));
-            network.infer({all.codes.data() + from, 1, to - from}, begin - from, end - from, TailOutput::logits, tile);
+            network.infer({all.codes.data() + from, 1, to - from}, begin - from, end - from,
+                          TailOutput::logits, tile);
             for (int m = 0; m < kMarkers; ++m)
                 for (std::int64_t p = begin; p < end; ++p)
                     REQUIRE(tile[static_cast<std::size_t>(m * (end - begin) + p - begin)] ==
@@ -170,7 +174,8 @@ TEST_CASE("the context says exactly which bases matter") {
             const std::vector<float> before = infer_all(network, w);
             for (std::int64_t p = 40; p < length - 40; ++p) {
                 Windows changed = w;
-                changed.codes[static_cast<std::size_t>(p)] = static_cast<std::uint8_t>(w.codes[static_cast<std::size_t>(p)] % 4 + 1);
+                changed.codes[static_cast<std::size_t>(p)] =
+                    static_cast<std::uint8_t>(w.codes[static_cast<std::size_t>(p)] % 4 + 1);
                 const std::vector<float> after = infer_all(network, changed);
                 for (std::int64_t q = 0; q < length; ++q) {
                     if (before[static_cast<std::size_t>(q)] == after[static_cast<std::size_t>(q)]) continue;
@@ -190,7 +195,8 @@ TEST_CASE("running statistics follow PyTorch's rule and inference uses them") {
     const Spec spec = parse_spec(R"({"name": "one", "window": 40, "norm_momentum": 0.25, "layers": [
         {"name": "embed", "type": "embedding", "filters": 4},
         {"name": "conv1", "type": "conv", "filters": 3, "width": 3, "norm": true, "relu": true},
-        {"name": "dense1", "type": "dense"}]})", "one");
+        {"name": "dense1", "type": "dense"}]})",
+                                 "one");
     const Windows w = random_windows(2, 40, 1, 3);
     Network network(spec, 1, *b);
     network.initialise(1, std::vector<double>{0.1});
@@ -286,8 +292,10 @@ TEST_CASE("training lowers the loss, and the same steps give the same weights") 
                 if (step == 0) start = end;
             }
             CHECK(end < 0.9 * start);
-            if (run == 0) first = flat(network.state());
-            else CHECK(flat(network.state()) == first);
+            if (run == 0)
+                first = flat(network.state());
+            else
+                CHECK(flat(network.state()) == first);
         }
     }
 }

@@ -15,9 +15,8 @@ TEST_CASE("presets have the published parameter counts at 919 markers") {
     };
     // Without batch norm: the published count less gamma and beta of each normalised channel.
     const Expected expected[] = {
-        {"cnn1", 137187, 137187},          {"cnn3", 341803 - 2 * 298, 341803},
-        {"cnn7", 656363 - 2 * 618, 656363}, {"dilated", 630077, 631213},
-        {"dilated-pool", 630077, 631213},  {"dilated-dilpool", 630077, 631213},
+        {"cnn1", 137187, 137187},    {"cnn3", 341803 - 2 * 298, 341803}, {"cnn7", 656363 - 2 * 618, 656363},
+        {"dilated", 630077, 631213}, {"dilated-pool", 630077, 631213},   {"dilated-dilpool", 630077, 631213},
     };
     REQUIRE(preset_names().size() == std::size(expected));
     for (std::size_t i = 0; i < std::size(expected); ++i) {
@@ -42,7 +41,8 @@ TEST_CASE("the thesis' unstrided cnn3 can be said: 554,927 parameters") {
         {"name": "conv2", "type": "conv", "filters": 240, "width": 10, "relu": true, "dropout": true},
         {"name": "conv3", "type": "conv", "filters": 50, "width": 10, "relu": true, "dropout": true},
         {"name": "dense1", "type": "dense", "filters": 125, "relu": true, "dropout": true},
-        {"name": "dense2", "type": "dense"}]})", "test");
+        {"name": "dense2", "type": "dense"}]})",
+                                 "test");
     const SpecSummary s = summarise(spec, 919);
     CHECK(s.parameters == 554927);
     CHECK(s.stride == 1);
@@ -55,11 +55,13 @@ TEST_CASE("receptive fields") {
         const char* name;
         std::int64_t field, left, right;
     };
-    // dilated: 1 + 9 * (3 + 9 + 27 + 81) = 1081 coarse positions of 10 bases, of which 13 + 40 + 121 + 364 = 538 left.
-    for (const Expected& e : {Expected{"cnn1", 10, 4, 5}, Expected{"dilated", 10810, 5389, 5429},
-                              Expected{"cnn7", 460, 5 * 40 + 9, 5 * 50 + 9}, Expected{"cnn3", 100, 49, 59},
-                              Expected{"dilated-pool", 10810 + 3 * 40, 5389 + 60, 5429 + 60},
-                              Expected{"dilated-dilpool", 10810 + 4 * 1080, 5389 + 2 * 1080, 5429 + 2 * 1080}}) {
+    // dilated: 1 + 9 * (3 + 9 + 27 + 81) = 1081 coarse positions of 10 bases, of which 13 + 40 + 121 + 364 =
+    // 538 left.
+    for (const Expected& e :
+         {Expected{"cnn1", 10, 4, 5}, Expected{"dilated", 10810, 5389, 5429},
+          Expected{"cnn7", 460, 5 * 40 + 9, 5 * 50 + 9}, Expected{"cnn3", 100, 49, 59},
+          Expected{"dilated-pool", 10810 + 3 * 40, 5389 + 60, 5429 + 60},
+          Expected{"dilated-dilpool", 10810 + 4 * 1080, 5389 + 2 * 1080, 5429 + 2 * 1080}}) {
         CAPTURE(e.name);
         const SpecSummary s = summarise(preset(e.name), 919);
         CHECK(s.receptive_field() == e.field);
@@ -71,7 +73,8 @@ TEST_CASE("receptive fields") {
 
 TEST_CASE("what is not said has its default") {
     const Spec spec = parse_spec(R"({"name": "x", "layers": [{"name": "e", "type": "embedding", "filters": 4},
-        {"name": "c", "type": "conv", "filters": 8, "width": 3}, {"name": "d", "type": "dense"}]})", "test");
+        {"name": "c", "type": "conv", "filters": 8, "width": 3}, {"name": "d", "type": "dense"}]})",
+                                 "test");
     CHECK(spec.task == "nucleotide");
     CHECK(spec.window == 25000);
     CHECK(spec.dropout == 0.1);
@@ -119,23 +122,30 @@ const Bad kBad[] = {
     {R"({"name": "x", "name": "y", "layers": []})", "key 'name' stands twice"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "relu": true, "relu": false}]})",
      "key 'relu' stands twice"},
-    {R"({"name": "x", "depth": 3, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "unknown key 'depth'"},
+    {R"({"name": "x", "depth": 3, "layers": [LAYERS, {"name": "d", "type": "dense"}]})",
+     "unknown key 'depth'"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "widht": 3}]})",
      "layer 'd': unknown key 'widht'"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "norm": true}]})",
      "layer 'd': unknown key 'norm'"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "lstm"}]})", "unknown type 'lstm'"},
-    {R"({"name": "x", "layers": [LAYERS, {"name": "c", "type": "dense"}]})", "layer 'c': another layer has this name"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "c", "type": "dense"}]})",
+     "layer 'c': another layer has this name"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "sequence", "type": "dense"}]})", "cannot have this name"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "d.e", "type": "dense"}]})", "letters, digits"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": "later"}, {"name": "later", "type": "dense"}]})",
      "layer 'd': reads 'later', which is not an earlier layer"},
-    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": "d"}]})", "not an earlier layer"},
-    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": 7}]})", "from: expected a name"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": "d"}]})",
+     "not an earlier layer"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": 7}]})",
+     "from: expected a name"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": []}]})", "reads nothing"},
-    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": ["c", "c"]}]})", "reads 'c' twice"},
-    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": "sequence"}]})", "an embedding, and"},
-    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": "e"}]})", "only a convolution can read"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": ["c", "c"]}]})",
+     "reads 'c' twice"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": "sequence"}]})",
+     "an embedding, and"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "from": "e"}]})",
+     "only a convolution can read"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "c2", "type": "conv", "filters": 8, "width": 3}, {"name": "d", "type": "dense", "from": ["c", "c2"]}]})",
      "only add does"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "a", "type": "add"}, {"name": "d", "type": "dense"}]})",
@@ -170,22 +180,30 @@ const Bad kBad[] = {
      "width times dilation is too large"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "c2", "type": "conv", "filters": 8, "width": 3, "relu": 1}, {"name": "d", "type": "dense"}]})",
      "relu: expected true or false"},
-    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "filters": 7}]})", "a head reads a dense layer"},
+    {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "filters": 7}]})",
+     "a head reads a dense layer"},
     {R"({"name": "x", "layers": [LAYERS]})", "layer 'c': a head reads a dense layer"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "relu": true}]})", "gives logits"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "d0", "type": "dense"}, {"name": "d", "type": "dense"}]})",
      "layer 'd0': no filters"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "side", "type": "conv", "filters": 8, "width": 3}, {"name": "d", "type": "dense", "from": "c"}]})",
      "layer 'side': nothing reads this layer"},
-    {R"({"name": "x", "dropout": 1, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "dropout: expected a number in [0"},
-    {R"({"name": "x", "dropout": -0.1, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "dropout: expected"},
+    {R"({"name": "x", "dropout": 1, "layers": [LAYERS, {"name": "d", "type": "dense"}]})",
+     "dropout: expected a number in [0"},
+    {R"({"name": "x", "dropout": -0.1, "layers": [LAYERS, {"name": "d", "type": "dense"}]})",
+     "dropout: expected"},
     {R"({"name": "x", "dropout": 1e999, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "not JSON"},
-    {R"({"name": "x", "norm_eps": 0, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "norm_eps: expected"},
-    {R"({"name": "x", "norm_momentum": 0, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "norm_momentum: expected"},
+    {R"({"name": "x", "norm_eps": 0, "layers": [LAYERS, {"name": "d", "type": "dense"}]})",
+     "norm_eps: expected"},
+    {R"({"name": "x", "norm_momentum": 0, "layers": [LAYERS, {"name": "d", "type": "dense"}]})",
+     "norm_momentum: expected"},
     {R"({"name": "x", "window": 0, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "window: expected"},
-    {R"({"name": "x", "window": 1e4, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "window: expected"},
-    {R"({"name": "x", "task": "bin", "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "unknown task 'bin'"},
-    {R"({"name": "x", "heads": [{"from": "q"}], "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "no layer 'q'"},
+    {R"({"name": "x", "window": 1e4, "layers": [LAYERS, {"name": "d", "type": "dense"}]})",
+     "window: expected"},
+    {R"({"name": "x", "task": "bin", "layers": [LAYERS, {"name": "d", "type": "dense"}]})",
+     "unknown task 'bin'"},
+    {R"({"name": "x", "heads": [{"from": "q"}], "layers": [LAYERS, {"name": "d", "type": "dense"}]})",
+     "no layer 'q'"},
     {R"({"name": "x", "heads": [], "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "exactly one"},
     {R"({"name": "x", "heads": [{"from": "d", "weight": 0}], "layers": [LAYERS, {"name": "d", "type": "dense"}]})",
      "head 1: weight: expected"},

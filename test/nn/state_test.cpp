@@ -1,6 +1,7 @@
 // Names, initial values, loading.
 #include <doctest/doctest.h>
 
+#include "base/error.hpp"
 #include "support.hpp"
 
 using namespace regkit;
@@ -51,10 +52,10 @@ TEST_CASE("initial weights: uniform in their bounds, the same for a seed, other 
     Network network(preset("cnn3"), 2, *b);
     network.initialise(42, std::vector<double>{0.01, 0.0});
     const std::vector<NamedTensor> state = network.state();
-    for (const auto& [name, low, high] :
-         {std::tuple{"embed.weight", 0.0, 1.0}, {"conv2.weight", -1 / std::sqrt(1280.0), 1 / std::sqrt(1280.0)},
-          {"up.weight", -1 / std::sqrt(120.0), 1 / std::sqrt(120.0)},
-          {"dense1.bias", -1 / std::sqrt(50.0), 1 / std::sqrt(50.0)}}) {
+    for (const auto& [name, low, high] : {std::tuple{"embed.weight", 0.0, 1.0},
+                                          {"conv2.weight", -1 / std::sqrt(1280.0), 1 / std::sqrt(1280.0)},
+                                          {"up.weight", -1 / std::sqrt(120.0), 1 / std::sqrt(120.0)},
+                                          {"dense1.bias", -1 / std::sqrt(50.0), 1 / std::sqrt(50.0)}}) {
         CAPTURE(name);
         double sum = 0, smallest = 1e9, largest = -1e9;
         const NamedTensor& tensor = named(state, name);
@@ -69,7 +70,8 @@ TEST_CASE("initial weights: uniform in their bounds, the same for a seed, other 
         CHECK(largest - smallest > 0.7 * (high - low));
         CHECK(std::fabs(sum / n - (low + high) / 2) <= 5 * (high - low) / std::sqrt(12 * n));
     }
-    CHECK(std::fabs(static_cast<double>(named(state, "dense2.bias").values[0]) - std::log(0.01 / 0.99)) <= 1e-6);
+    CHECK(std::fabs(static_cast<double>(named(state, "dense2.bias").values[0]) - std::log(0.01 / 0.99)) <=
+          1e-6);
     CHECK(std::fabs(static_cast<double>(named(state, "dense2.bias").values[1]) - std::log(1e-6)) <= 1e-5);
     CHECK(named(state, "conv1.norm.weight").values[5] == 1.0f);
     CHECK(named(state, "conv1.norm.running_mean").values[5] == 0.0f);

@@ -10,8 +10,8 @@
 namespace regkit {
 namespace {
 
-// The grid as a sum of clamped ramps: each is monotone, and so is their rounded sum. Nested intervals give slopes of
-// 64, 256, 1024 and 4096 cells per unit of logit, from the outside in.
+// The grid as a sum of clamped ramps: each is monotone, and so is their rounded sum. Nested intervals give
+// slopes of 64, 256, 1024 and 4096 cells per unit of logit, from the outside in.
 struct Ramp {
     float low, high, slope;
 };
@@ -24,13 +24,14 @@ inline float clamp_ramp(float z, const Ramp& ramp) {
 }
 
 inline std::int32_t bin_of(float z) {
-    const float sum = kOffset + clamp_ramp(z, kRamps[0]) + clamp_ramp(z, kRamps[1]) + clamp_ramp(z, kRamps[2]) +
-                      clamp_ramp(z, kRamps[3]);
+    const float sum = kOffset + clamp_ramp(z, kRamps[0]) + clamp_ramp(z, kRamps[1]) +
+                      clamp_ramp(z, kRamps[2]) + clamp_ramp(z, kRamps[3]);
     const auto bin = static_cast<std::int32_t>(sum);
     return bin > kLogitBins - 1 ? kLogitBins - 1 : bin;
 }
 
-// Cells of a row; false when a logit is not finite (its cell is then meaningless). Branch-free: this loop vectorises.
+// Cells of a row; false when a logit is not finite (its cell is then meaningless). Branch-free: this loop
+// vectorises.
 bool fill_bins(const float* logits, std::int64_t length, std::uint16_t* bins) {
     std::uint32_t bad = 0;
     for (std::int64_t i = 0; i < length; ++i) {
@@ -164,7 +165,8 @@ MarkerMetrics MarkerCounts::metrics(int marker) const {
         m.pr_auc_trapezoid += gained * (precision + last_precision) / 2;
         m.roc_auc += static_cast<double>(now.false_positives() - before.false_positives()) *
                      static_cast<double>(now.true_positives + before.true_positives) / 2;
-        if (now.true_positives * 20 >= now.called * 19) m.recall_at_fdr05 = static_cast<double>(now.true_positives) / p;
+        if (now.true_positives * 20 >= now.called * 19)
+            m.recall_at_fdr05 = static_cast<double>(now.true_positives) / p;
     }
     m.roc_auc /= p * n;
     return m;
@@ -191,7 +193,8 @@ double MarkerCounts::loss() const {
         for (int bin = 0; bin < kLogitBins; ++bin) {
             const auto called = static_cast<double>(all(static_cast<int>(marker), bin));
             const auto hits = static_cast<double>(positive(static_cast<int>(marker), bin));
-            sum += hits * down[static_cast<std::size_t>(bin)] + (called - hits) * up[static_cast<std::size_t>(bin)];
+            sum += hits * down[static_cast<std::size_t>(bin)] +
+                   (called - hits) * up[static_cast<std::size_t>(bin)];
             count += called;
         }
         sums[static_cast<std::size_t>(marker)] = sum;
@@ -230,7 +233,8 @@ std::vector<CurvePoint> MarkerCounts::curve(int marker, int points) const {
     return curve;
 }
 
-std::vector<ClassMean> class_means(const std::vector<Marker>& markers, const std::vector<MarkerMetrics>& metrics) {
+std::vector<ClassMean> class_means(const std::vector<Marker>& markers,
+                                   const std::vector<MarkerMetrics>& metrics) {
     std::vector<ClassMean> means;
     for (std::size_t i = 0; i < markers.size(); ++i) {
         auto found = std::find_if(means.begin(), means.end(),

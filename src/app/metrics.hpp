@@ -1,9 +1,11 @@
-// Ranking metrics of many markers in one streaming pass: per marker, counts of all and of positive positions on a grid of
-// 65,536 logits. Positions that share a grid cell count as tied, so equal logits are always exact ties.
+// Ranking metrics of many markers in one streaming pass: per marker, counts of all and of positive positions
+// on a grid of 65,536 logits. Positions that share a grid cell count as tied, so equal logits are always
+// exact ties.
 //
-// The grid is monotone and finest where precision changes: steps of 1/4096 in [-4, 6), 1/1024 out to [-8, 10), 1/256 out
-// to [-24, 26), 1/64 out to [-88, 90), clamped beyond. Against metrics of the f32 logits themselves the error stays
-// below 1e-4 (test/app/metrics_sklearn.py). Memory: 512 KiB a marker, 460 MiB for 919.
+// The grid is monotone and finest where precision changes: steps of 1/4096 in [-4, 6), 1/1024 out to [-8,
+// 10), 1/256 out to [-24, 26), 1/64 out to [-88, 90), clamped beyond. Against metrics of the f32 logits
+// themselves the error stays below 1e-4 (test/app/metrics_sklearn.py). Memory: 512 KiB a marker, 460 MiB for
+// 919.
 #pragma once
 
 #include <cstdint>
@@ -56,8 +58,9 @@ class MarkerCounts {
 
     int markers() const { return markers_; }
     void clear();
-    // One window (or tile): logits [markers][length]; `kept` ascending and disjoint inside [0, length); `labels` sorted
-    // by (marker, begin), disjoint within a marker, inside [0, length). Error(diverged) at a logit that is not finite.
+    // One window (or tile): logits [markers][length]; `kept` ascending and disjoint inside [0, length);
+    // `labels` sorted by (marker, begin), disjoint within a marker, inside [0, length). Error(diverged) at a
+    // logit that is not finite.
     void add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
              std::span<const PeakRun> labels);
     // 32-bit counters are widened when one could overflow, after `limit` positions (tests lower it).
@@ -67,7 +70,8 @@ class MarkerCounts {
     std::vector<MarkerMetrics> all_metrics() const;
     // Mean sigmoid cross-entropy of all markers and positions, to the grid's resolution.
     double loss() const;
-    // At most about `points` points, first and last threshold included; empty for a marker that is not scored.
+    // At most about `points` points, first and last threshold included; empty for a marker that is not
+    // scored.
     std::vector<CurvePoint> curve(int marker, int points) const;
 
   private:
@@ -78,13 +82,14 @@ class MarkerCounts {
     int markers_ = 0;
     ThreadPool* pool_;
     std::vector<std::uint32_t> counts_;  // [marker][all, positive][bin]
-    std::vector<std::uint64_t> wide_;    // the same, what counts_ held before it was widened; empty until then
-    std::uint64_t since_widening_ = 0;   // positions
+    std::vector<std::uint64_t> wide_;   // the same, what counts_ held before it was widened; empty until then
+    std::uint64_t since_widening_ = 0;  // positions
     std::uint64_t limit_ = UINT32_MAX;
     std::vector<std::vector<std::uint16_t>> bins_;  // scratch of each worker
 };
 
-// Means over the scored markers of a class, in order of first appearance; the markers without a class form one too.
+// Means over the scored markers of a class, in order of first appearance; the markers without a class form
+// one too.
 struct ClassMean {
     std::string class_name;
     int markers = 0;
@@ -92,8 +97,10 @@ struct ClassMean {
     double positives = 0;
     MarkerMetrics mean;  // scored: any marker was
 };
-std::vector<ClassMean> class_means(const std::vector<Marker>& markers, const std::vector<MarkerMetrics>& metrics);
-// Mean over classes of the class means of average precision: what regtrain keeps the best of. NaN when nothing is scored.
+std::vector<ClassMean> class_means(const std::vector<Marker>& markers,
+                                   const std::vector<MarkerMetrics>& metrics);
+// Mean over classes of the class means of average precision: what regtrain keeps the best of. NaN when
+// nothing is scored.
 double mean_average_precision(const std::vector<ClassMean>& means);
 
 }  // namespace regkit

@@ -152,7 +152,8 @@ void save_model(const std::string& path, const Model& model) {
     write_safetensors(path, file);
 }
 
-std::vector<int> select_markers(const std::vector<Marker>& markers, const std::vector<std::string>& patterns) {
+std::vector<int> select_markers(const std::vector<Marker>& markers,
+                                const std::vector<std::string>& patterns) {
     std::vector<bool> chosen(markers.size(), patterns.empty());
     for (const std::string& pattern : patterns) {
         bool any = false;
@@ -190,7 +191,8 @@ Model restrict_markers(Model model, const std::vector<int>& chosen) {
         std::vector<float> kept;
         kept.reserve(row * chosen.size());
         for (const int index : chosen) {
-            const auto begin = tensor.values.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(index) * row);
+            const auto begin =
+                tensor.values.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(index) * row);
             kept.insert(kept.end(), begin, begin + static_cast<std::ptrdiff_t>(row));
         }
         tensor.values = std::move(kept);

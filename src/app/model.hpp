@@ -1,4 +1,5 @@
-// A trained model: architecture, weights, markers and where they come from; one .safetensors file (regkit-model(5)).
+// A trained model: architecture, weights, markers and where they come from; one .safetensors file
+// (regkit-model(5)).
 #pragma once
 
 #include <string>
@@ -25,16 +26,17 @@ struct Model {
 Model load_model(const std::string& path);  // Error(input) / Error(resource)
 void save_model(const std::string& path, const Model& model);
 
-// The same to and from the file's parts (checkpoints add theirs). model_of checks the content's checksum where the file
-// has one, and the JSON of every entry; whether the tensors fit the spec is Network::load's to say. Both move tensors.
+// The same to and from the file's parts (checkpoints add theirs). model_of checks the content's checksum
+// where the file has one, and the JSON of every entry; whether the tensors fit the spec is Network::load's to
+// say. Both move tensors.
 inline constexpr const char* kChecksumKey = "regkit.sha256";
 TensorFile tensor_file_of(Model model);
 Model model_of(TensorFile file, const std::string& path);
 // Tensors that belong to the optimiser, not to the model.
 bool is_optimiser_tensor(const std::string& name);
 
-// The markers that -k chose, in model order: names, globs ("CTCF*"), or "class:DNase". Error(usage) for a pattern that
-// matches none. An empty list chooses all.
+// The markers that -k chose, in model order: names, globs ("CTCF*"), or "class:DNase". Error(usage) for a
+// pattern that matches none. An empty list chooses all.
 std::vector<int> select_markers(const std::vector<Marker>& markers, const std::vector<std::string>& patterns);
 // The same model that predicts only the markers chosen: rows of the last dense layer are dropped.
 Model restrict_markers(Model model, const std::vector<int>& chosen);

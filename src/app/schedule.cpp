@@ -19,7 +19,8 @@ double cosine_between(double a, double b, double t) {
 double Schedule::rate(double progress) const {
     const double p = std::clamp(progress, 0.0, 1.0);
     switch (kind) {
-        case ScheduleKind::constant: return peak;
+        case ScheduleKind::constant:
+            return peak;
         case ScheduleKind::cosine:
             if (p < warmup) return peak * p / warmup;
             return warmup < 1 ? cosine_between(peak, 0, (p - warmup) / (1 - warmup)) : peak;
@@ -40,9 +41,12 @@ ScheduleKind parse_schedule(const std::string& text) {
 
 const char* to_string(ScheduleKind kind) {
     switch (kind) {
-        case ScheduleKind::constant: return "constant";
-        case ScheduleKind::cosine: return "cosine";
-        case ScheduleKind::one_cycle: return "one-cycle";
+        case ScheduleKind::constant:
+            return "constant";
+        case ScheduleKind::cosine:
+            return "cosine";
+        case ScheduleKind::one_cycle:
+            return "one-cycle";
     }
     return "";
 }

@@ -15,7 +15,8 @@ struct Schedule {
     // progress in [0, 1]; beyond 1 counts as 1.
     //   constant   peak
     //   cosine     linear from 0 over `warmup`, then half a cosine down to 0
-    //   one_cycle  half a cosine up from peak / 25 over 0.3, then one down to peak / 10,000 (Smith & Topin 2017)
+    //   one_cycle  half a cosine up from peak / 25 over 0.3, then one down to peak / 10,000 (Smith & Topin
+    //   2017)
     double rate(double progress) const;
 };
 

@@ -12,7 +12,8 @@ constexpr std::uint32_t kOrderStream = 0x0A5E3u;
 constexpr std::uint32_t kCoinStream = 0x0C014u;
 constexpr int kRounds = 8;
 
-PhiloxBlock draw(std::uint64_t seed, std::uint64_t a, std::uint32_t b, std::uint32_t round, std::uint32_t stream) {
+PhiloxBlock draw(std::uint64_t seed, std::uint64_t a, std::uint32_t b, std::uint32_t round,
+                 std::uint32_t stream) {
     return philox4x32(static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(a >> 32), b, round,
                       static_cast<std::uint32_t>(seed) ^ stream, static_cast<std::uint32_t>(seed >> 32));
 }
@@ -27,7 +28,8 @@ std::int64_t permuted(std::uint64_t seed, std::uint64_t epoch, std::int64_t coun
     do {  // fewer than four tries on average: the domain is less than four times the range
         std::uint64_t left = x >> half, right = x & mask;
         for (std::uint32_t round = 0; round < kRounds; ++round) {
-            const PhiloxBlock block = draw(seed, epoch, static_cast<std::uint32_t>(right), round, kOrderStream);
+            const PhiloxBlock block =
+                draw(seed, epoch, static_cast<std::uint32_t>(right), round, kOrderStream);
             const std::uint64_t next = left ^ (block.word[0] & mask);
             left = right;
             right = next;

@@ -1,6 +1,7 @@
-// The order of training windows, as a pure function: sample i of training is one window, without a list to shuffle or a
-// generator to save. An epoch is a permutation of the windows keyed by (seed, epoch): a Feistel network over the next
-// even power of two, walked until it lands inside (Black & Rogaway 2002, "Ciphers with arbitrary finite domains").
+// The order of training windows, as a pure function: sample i of training is one window, without a list to
+// shuffle or a generator to save. An epoch is a permutation of the windows keyed by (seed, epoch): a Feistel
+// network over the next even power of two, walked until it lands inside (Black & Rogaway 2002, "Ciphers with
+// arbitrary finite domains").
 #pragma once
 
 #include <cstdint>

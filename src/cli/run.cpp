@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/temporaries.hpp"
 #include "cli/help.hpp"
+#include "cli/progress.hpp"
 #include "cli/signals.hpp"
 #include "cli/stderr_log.hpp"
 #include "cli/versions.hpp"
@@ -46,6 +47,7 @@ void close_stdout() {
 
 void complain(const std::string& name, const std::string& what) {
     std::fflush(stdout);
+    clear_progress_line();
     const std::string line = name + ": " + what + "\n";
     std::fputs(line.c_str(), stderr);
 }

@@ -12,7 +12,8 @@ using Four = std::array<std::uint8_t, 4>;
 constexpr std::array<Four, 256> make_table() {
     std::array<Four, 256> table{};
     for (unsigned byte = 0; byte < 256; ++byte)
-        for (unsigned i = 0; i < 4; ++i) table[byte][i] = static_cast<std::uint8_t>(1 + ((byte >> (2 * i)) & 3));
+        for (unsigned i = 0; i < 4; ++i)
+            table[byte][i] = static_cast<std::uint8_t>(1 + ((byte >> (2 * i)) & 3));
     return table;
 }
 constexpr std::array<Four, 256> kUnpacked = make_table();
@@ -57,7 +58,8 @@ void PackedGenome::load(std::size_t slot, FastaFile& fasta, int contig_index) {
     contigs_.at(slot) = std::move(contig);
 }
 
-void PackedGenome::read(std::size_t slot, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) const {
+void PackedGenome::read(std::size_t slot, std::int64_t begin, std::int64_t end,
+                        std::span<std::uint8_t> codes) const {
     const PackedContig& contig = contigs_.at(slot);
     const std::int64_t first = std::clamp<std::int64_t>(begin, 0, contig.length);
     const std::int64_t last = std::clamp<std::int64_t>(end, first, contig.length);
@@ -69,7 +71,8 @@ void PackedGenome::read(std::size_t slot, std::int64_t begin, std::int64_t end, 
     std::int64_t p = first;
     for (; p < last && p % 4 != 0; ++p) one(p);
     for (; p + 4 <= last; p += 4)
-        std::memcpy(codes.data() + (p - begin), kUnpacked[contig.bases[static_cast<std::size_t>(p / 4)]].data(), 4);
+        std::memcpy(codes.data() + (p - begin),
+                    kUnpacked[contig.bases[static_cast<std::size_t>(p / 4)]].data(), 4);
     for (; p < last; ++p) one(p);
     auto run = std::upper_bound(contig.unknown.begin(), contig.unknown.end(), first,
                                 [](std::int64_t position, const Run& r) { return position < r.end; });

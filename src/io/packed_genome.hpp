@@ -1,5 +1,5 @@
-// Contigs of a genome in memory, 2 bits a base plus runs of N: 3.1 Gb take 0.8 GB. Immutable once filled, then safe to
-// read from several threads.
+// Contigs of a genome in memory, 2 bits a base plus runs of N: 3.1 Gb take 0.8 GB. Immutable once filled,
+// then safe to read from several threads.
 #pragma once
 
 #include <cstdint>

@@ -48,7 +48,8 @@ class InputFile {
     void read(void* to, std::uint64_t bytes) {
         auto* out = static_cast<char*>(to);
         while (bytes > 0) {
-            const ssize_t got = ::read(fd_, out, static_cast<std::size_t>(std::min<std::uint64_t>(bytes, 1 << 30)));
+            const ssize_t got =
+                ::read(fd_, out, static_cast<std::size_t>(std::min<std::uint64_t>(bytes, 1 << 30)));
             if (got < 0 && errno == EINTR) continue;
             if (got < 0) throw_errno("cannot read " + path_);
             require(got > 0, ErrorKind::input, path_ + ": the file ends early");
@@ -70,7 +71,8 @@ std::size_t first_not_finite(const std::vector<float>& values) {
         const std::size_t end = std::min(values.size(), begin + kBlock);
         std::uint32_t bad = 0;  // branch-free inside a block, so that it vectorises
         for (std::size_t i = begin; i < end; ++i)
-            bad |= static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(values[i]) & 0x7F800000u) == 0x7F800000u);
+            bad |= static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(values[i]) & 0x7F800000u) ==
+                                              0x7F800000u);
         if (bad)
             for (std::size_t i = begin; i < end; ++i)
                 if (!std::isfinite(values[i])) return i;
@@ -82,7 +84,8 @@ void require_finite(const NamedTensor& tensor, const std::string& path) {
     const std::size_t at = first_not_finite(tensor.values);
     if (at == tensor.values.size()) return;
     throw Error(ErrorKind::input, path + ": tensor '" + tensor.name + "' holds " +
-                                      std::to_string(tensor.values[at]) + " at element " + std::to_string(at));
+                                      std::to_string(tensor.values[at]) + " at element " +
+                                      std::to_string(at));
 }
 
 // Name given twice, or values that do not fill the shape.
@@ -107,7 +110,8 @@ std::string header_text(const TensorFile& file) {
     std::uint64_t offset = 0;
     for (const NamedTensor& tensor : file.tensors) {
         const std::uint64_t bytes = tensor.values.size() * sizeof(float);
-        header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
+        header[tensor.name] = {
+            {"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
         offset += bytes;
     }
     // A command line may hold bytes that are no UTF-8: they become U+FFFD rather than an invalid file.
@@ -155,7 +159,8 @@ void write_safetensors(const std::string& path, const TensorFile& file) {
     output.write({prefix, kLengthBytes});
     output.write(text);
     for (const NamedTensor& tensor : file.tensors)
-        output.write({reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * sizeof(float)});
+        output.write(
+            {reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * sizeof(float)});
     output.commit();
 }
 

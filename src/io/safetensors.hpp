@@ -1,6 +1,6 @@
-// The safetensors file format (huggingface/safetensors, README "Format"), the strict subset that models need: F32 tensors,
-// header at most 16 MiB, at most 4,096 tensors of rank at most 8, sizes checked before allocation, exact coverage, no
-// duplicates, finite values.
+// The safetensors file format (huggingface/safetensors, README "Format"), the strict subset that models need:
+// F32 tensors, header at most 16 MiB, at most 4,096 tensors of rank at most 8, sizes checked before
+// allocation, exact coverage, no duplicates, finite values.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +19,12 @@ struct TensorFile {
 
 // Throws Error(input) naming what is wrong, Error(resource) when it cannot be read.
 TensorFile read_safetensors(const std::string& path);
-// Atomic (AtomicFile). Tensors are written in the order given; equal input gives equal bytes. Error(input) on a value
-// that is not finite, a shape that does not fit its values, or a name given twice: nothing is written then.
+// Atomic (AtomicFile). Tensors are written in the order given; equal input gives equal bytes. Error(input) on
+// a value that is not finite, a shape that does not fit its values, or a name given twice: nothing is written
+// then.
 void write_safetensors(const std::string& path, const TensorFile& file);
-// SHA-256 of everything a file says but the metadata entry `except` (where the result itself may be kept), hexadecimal.
+// SHA-256 of everything a file says but the metadata entry `except` (where the result itself may be kept),
+// hexadecimal.
 std::string content_sha256(const TensorFile& file, const std::string& except);
 // SHA-256 of a file, hexadecimal.
 std::string sha256_file(const std::string& path);

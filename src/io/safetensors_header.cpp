@@ -12,8 +12,9 @@ namespace {
 
 using nlohmann::json;
 
-// Accepts {name: {"dtype": "F32", "shape": [...], "data_offsets": [b, e]}, "__metadata__": {key: text}} and nothing
-// else, event by event: a hostile header is refused at the first byte that strays, and never becomes a document.
+// Accepts {name: {"dtype": "F32", "shape": [...], "data_offsets": [b, e]}, "__metadata__": {key: text}} and
+// nothing else, event by event: a hostile header is refused at the first byte that strays, and never becomes
+// a document.
 class HeaderReader {
   public:
     using number_integer_t = json::number_integer_t;
@@ -34,13 +35,16 @@ class HeaderReader {
 
     bool key(string_t& text) {
         switch (state_) {
-            case State::names: return name_key(text);
+            case State::names:
+                return name_key(text);
             case State::metadata:
                 if (header.metadata.count(text)) return fail("metadata key '" + text + "' twice");
                 key_ = text;
                 return go(State::metadata_text);
-            case State::entry: return entry_key(text);
-            default: return fail("a key where none belongs");
+            case State::entry:
+                return entry_key(text);
+            default:
+                return fail("a key where none belongs");
         }
     }
 
@@ -94,7 +98,9 @@ class HeaderReader {
     bool null() { return fail("null where none belongs"); }
     bool boolean(bool) { return fail("true or false where none belongs"); }
     bool number_integer(number_integer_t) { return fail("a negative number"); }
-    bool number_float(number_float_t, const string_t& text) { return fail("'" + text + "' is no whole number"); }
+    bool number_float(number_float_t, const string_t& text) {
+        return fail("'" + text + "' is no whole number");
+    }
     bool binary(binary_t&) { return fail("binary data"); }
     bool parse_error(std::size_t position, const std::string&, const json::exception&) {
         return fail("no valid JSON at byte " + std::to_string(position) + " of the header");
@@ -102,8 +108,19 @@ class HeaderReader {
 
   private:
     enum class State {
-        start, names, entry_value, entry, dtype_value, shape_value, shape, offsets_value, offsets,
-        metadata_value, metadata, metadata_text, end,
+        start,
+        names,
+        entry_value,
+        entry,
+        dtype_value,
+        shape_value,
+        shape,
+        offsets_value,
+        offsets,
+        metadata_value,
+        metadata,
+        metadata_text,
+        end,
     };
 
     bool go(State next) {
@@ -181,8 +198,7 @@ TensorHeader parse_tensor_header(std::string_view text, std::uint64_t data_bytes
                    std::to_string(entry.end - entry.begin) + " bytes");
         covered = entry.end;
     }
-    if (covered != data_bytes)
-        refuse(std::to_string(data_bytes - covered) + " bytes behind the last tensor");
+    if (covered != data_bytes) refuse(std::to_string(data_bytes - covered) + " bytes behind the last tensor");
     return std::move(reader.header);
 }
 

@@ -73,7 +73,8 @@ TEST_CASE("metrics: all tied, all right, all wrong") {
 TEST_CASE("metrics: a marker without positives or negatives is not scored, nor part of a mean") {
     CHECK(!metrics_of({1, 2, 3}, {}).scored);
     CHECK(!metrics_of({1, 2, 3}, {{0, 3, 0}}).scored);
-    std::vector<Marker> markers{{"a", "X", "", "", 0}, {"b", "Y", "", "", 0}, {"c", "X", "", "", 0}, {"d", "Z", "", "", 0}};
+    std::vector<Marker> markers{
+        {"a", "X", "", "", 0}, {"b", "Y", "", "", 0}, {"c", "X", "", "", 0}, {"d", "Z", "", "", 0}};
     std::vector<MarkerMetrics> metrics(4);
     metrics[0] = {10, 2, 0.2, true, 0.8, 0.4, 0.3, 0.1};
     metrics[1] = {10, 4, 0.4, true, 0.6, 0.2, 0.3, 0.1};
@@ -129,7 +130,8 @@ TEST_CASE("metrics: workers, widening, split windows and excluded positions chan
             for (std::int32_t p = keep.begin; p < keep.end; ++p, ++count) {
                 const double z = static_cast<double>(logits[static_cast<std::size_t>(marker * kLength + p)]);
                 bool positive = false;
-                for (const PeakRun& run : labels) positive |= run.marker == marker && p >= run.begin && p < run.end;
+                for (const PeakRun& run : labels)
+                    positive |= run.marker == marker && p >= run.begin && p < run.end;
                 loss += std::log1p(std::exp(positive ? -z : z));
             }
     CHECK(std::fabs(a.loss() - loss / static_cast<double>(count)) <= 1e-5);

@@ -34,6 +34,7 @@ TEST_CASE("schedule: one cycle, the values of PyTorch's OneCycleLR with its defa
 }
 
 TEST_CASE("schedule: names") {
-    for (const char* name : {"constant", "cosine", "one-cycle"}) CHECK(std::string(to_string(parse_schedule(name))) == name);
+    for (const char* name : {"constant", "cosine", "one-cycle"})
+        CHECK(std::string(to_string(parse_schedule(name))) == name);
     CHECK_THROWS_AS(parse_schedule("linear"), Error);
 }

@@ -28,7 +28,8 @@ TEST_CASE("packed genome: any range reads as it was stored, N beyond the ends") 
             genome.read(1, begin, end, got);
             for (std::int64_t p = begin; p < end; ++p) {
                 const bool inside = p >= 0 && p < static_cast<std::int64_t>(length);
-                REQUIRE(got[static_cast<std::size_t>(p - begin)] == (inside ? codes[static_cast<std::size_t>(p)] : kCodeN));
+                REQUIRE(got[static_cast<std::size_t>(p - begin)] ==
+                        (inside ? codes[static_cast<std::size_t>(p)] : kCodeN));
             }
         }
     }

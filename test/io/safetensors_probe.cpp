@@ -1,5 +1,5 @@
-// For safetensors_torch.py: `safetensors_probe write FILE` writes known tensors; `safetensors_probe read FILE` prints
-// name, shape, sum and metadata of any file.
+// For safetensors_torch.py: `safetensors_probe write FILE` writes known tensors; `safetensors_probe read
+// FILE` prints name, shape, sum and metadata of any file.
 #include <cstdio>
 #include <cstring>
 

@@ -70,7 +70,8 @@ std::string refusal(const std::string& path, const std::string& bytes) {
 TensorFile sample() {
     TensorFile file;
     file.metadata = {{"format", "pt"}, {"note", "tab\t quote\" \xC3\xA9"}};
-    file.tensors = {{"b.weight", {2, 3}, {1, -2, 3.5f, 0, 1e-40f, -0.0f}}, {"a", {}, {7}}, {"c", {1, 1, 2}, {8, 9}}};
+    file.tensors = {
+        {"b.weight", {2, 3}, {1, -2, 3.5f, 0, 1e-40f, -0.0f}}, {"a", {}, {7}}, {"c", {1, 1, 2}, {8, 9}}};
     return file;
 }
 
@@ -102,7 +103,8 @@ TEST_CASE("safetensors: what is written is read back, bit for bit and in order")
 TEST_CASE("safetensors: SHA-256 of a file and of its content") {
     const Scratch scratch;
     write_bytes(scratch.file("abc"), "abc");  // FIPS 180-4's example
-    CHECK(sha256_file(scratch.file("abc")) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    CHECK(sha256_file(scratch.file("abc")) ==
+          "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     TensorFile file = sample();
     const std::string digest = content_sha256(file, "sum");
     file.metadata["sum"] = digest;
@@ -165,17 +167,21 @@ TEST_CASE("safetensors: hostile headers are refused with a reason") {
         {R"({"a":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}})", four, "no whole number"},
         {R"({"a":{"dtype":"F32","shape":[true],"data_offsets":[0,4]}})", four, "true or false"},
         {R"({"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}})", "", "dimension of 0"},
-        {R"({"a":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,4]}})", four, "out of range"},
+        {R"({"a":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,4]}})", four,
+         "out of range"},
         {R"({"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4]}})", four, "8 dimensions"},
         // 2^32 * 2^32 * 2^0 bytes wrap to 0; 2^62 + 1 floats wrap to 4
-        {R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}})", four, "does not match"},
-        {R"({"a":{"dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4]}})", four, "does not match"},
+        {R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}})", four,
+         "does not match"},
+        {R"({"a":{"dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4]}})", four,
+         "does not match"},
         {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", four, "does not match"},
         {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", four, "two numbers"},
         {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,8]}})", four, "a number"},
         {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", four, "gap"},
         {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", four + four, "gap"},
-        {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551615]}})", four, "past the data"},
+        {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551615]}})", four,
+         "past the data"},
         {"{" + one + R"(,"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", four, "overlaps"},
         {"{" + one + "}", four + "x", "1 bytes behind"},
         {"{" + one + "}", floats({}), "past the data"},
@@ -191,7 +197,8 @@ TEST_CASE("safetensors: hostile headers are refused with a reason") {
     }
     refusal(path, "");
     refusal(path, "1234567");
-    for (const std::uint64_t length : {std::uint64_t{0}, std::uint64_t{17} << 20, ~std::uint64_t{0}, std::uint64_t{60}})
+    for (const std::uint64_t length :
+         {std::uint64_t{0}, std::uint64_t{17} << 20, ~std::uint64_t{0}, std::uint64_t{60}})
         refusal(path, with_header("{}", "", length));
     // Deep nesting must not cost stack or time.
     refusal(path, with_header("{\"a\":" + std::string(1 << 20, '['), ""));
@@ -212,10 +219,18 @@ TEST_CASE("safetensors: any damage to a file is an Error or another valid file, 
         for (int e = 0; e < edits; ++e) {
             const std::size_t at = random() % bytes.size();
             switch (random() % 4) {
-                case 0: bytes[at] = static_cast<char>(random()); break;
-                case 1: bytes.erase(at, 1 + random() % 8); break;
-                case 2: bytes.insert(at, 1 + random() % 8, "0[]{}\",9"[random() % 8]); break;
-                default: bytes.resize(at); break;
+                case 0:
+                    bytes[at] = static_cast<char>(random());
+                    break;
+                case 1:
+                    bytes.erase(at, 1 + random() % 8);
+                    break;
+                case 2:
+                    bytes.insert(at, 1 + random() % 8, "0[]{}\",9"[random() % 8]);
+                    break;
+                default:
+                    bytes.resize(at);
+                    break;
             }
             if (bytes.empty()) break;
         }

@@ -1,0 +1,194 @@
+#include "app/checkpoint.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/number.hpp"
+
+namespace regkit {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kStateKey = "regkit.checkpoint";
+constexpr const char* kStepPrefix = "step-";
+constexpr const char* kBestPrefix = "best-";
+constexpr const char* kSuffix = ".safetensors";
+
+// Doubles survive: the JSON library writes the shortest text that reads back as the same number.
+std::string state_text(const TrainState& s) {
+    const json text = {{"step", s.step},
+                       {"horizon", s.horizon},
+                       {"elapsed", s.elapsed},
+                       {"validated", s.validated},
+                       {"best_step", s.best_step},
+                       {"best_metric", s.best_metric},
+                       {"validations_since_best", s.validations_since_best},
+                       {"loss_sum", s.loss_sum},
+                       {"loss_steps", s.loss_steps},
+                       {"precision", "f32"},
+                       {"settings", json::parse(s.settings)},
+                       {"backend", s.backend}};
+    return text.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+TrainState state_of(const TensorFile& file, const std::string& path) {
+    const auto found = file.metadata.find(kStateKey);
+    require(found != file.metadata.end(), ErrorKind::input, path + ": a model, not a checkpoint");
+    TrainState s;
+    try {
+        const json text = json::parse(found->second);
+        s.step = text.at("step").get<std::int64_t>();
+        s.horizon = text.at("horizon").get<std::int64_t>();
+        s.elapsed = text.at("elapsed").get<double>();
+        s.validated = text.at("validated").get<std::int64_t>();
+        s.best_step = text.at("best_step").get<std::int64_t>();
+        s.best_metric = text.at("best_metric").get<double>();
+        s.validations_since_best = text.at("validations_since_best").get<int>();
+        s.loss_sum = text.at("loss_sum").get<double>();
+        s.loss_steps = text.at("loss_steps").get<std::int64_t>();
+        s.settings = text.at("settings").dump();
+        s.backend = text.at("backend").get<std::string>();
+    } catch (const json::exception&) {
+        throw Error(ErrorKind::input, path + ": the state of training in its metadata is incomplete");
+    }
+    require(s.step >= 0 && s.horizon > 0 && s.loss_steps >= 0, ErrorKind::input,
+            path + ": the state of training in its metadata makes no sense");
+    return s;
+}
+
+Checkpoint load_checkpoint(const std::string& path) {
+    TensorFile file = read_safetensors(path);
+    require(file.metadata.count(kChecksumKey) > 0, ErrorKind::input,
+            path + ": a checkpoint without its checksum");
+    Checkpoint checkpoint;
+    checkpoint.state = state_of(file, path);
+    for (const NamedTensor& tensor : file.tensors)
+        if (is_optimiser_tensor(tensor.name)) checkpoint.optimiser.push_back(tensor);
+    checkpoint.model = model_of(std::move(file), path);
+    return checkpoint;
+}
+
+}  // namespace
+
+CheckpointStore::CheckpointStore(const std::string& output) : directory_(output + ".part") {
+    std::error_code failure;
+    fs::create_directory(directory_, failure);
+    require(!failure, ErrorKind::resource, "cannot create " + directory_ + ": " + failure.message());
+    const std::string path = directory_ + "/lock";
+    lock_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (lock_ < 0) throw_errno("cannot open " + path);
+    if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+        close(lock_);
+        throw Error(ErrorKind::resource,
+                    path + ": another regtrain is writing " + output + "; wait for it or stop it");
+    }
+}
+
+CheckpointStore::~CheckpointStore() {
+    if (lock_ >= 0) close(lock_);
+}
+
+std::string CheckpointStore::file(const std::string& prefix, std::int64_t step) const {
+    return directory_ + "/" + prefix + std::to_string(step) + kSuffix;
+}
+
+std::vector<std::int64_t> CheckpointStore::steps(const std::string& prefix) const {
+    std::vector<std::int64_t> found;
+    for (const auto& item : fs::directory_iterator(directory_)) {
+        std::string name = item.path().filename().string();
+        if (!name.starts_with(prefix) || !name.ends_with(kSuffix)) continue;
+        name = name.substr(prefix.size(), name.size() - prefix.size() - std::string_view(kSuffix).size());
+        if (const auto step = parse_int(name, 0, INT64_MAX)) found.push_back(*step);
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+}
+
+bool CheckpointStore::empty() const {
+    return steps(kStepPrefix).empty();
+}
+
+void CheckpointStore::save(const Checkpoint& checkpoint) {
+    const TrainState& state = checkpoint.state;
+    TensorFile content = tensor_file_of(checkpoint.model);
+    content.metadata[kStateKey] = state_text(state);
+    content.tensors.insert(content.tensors.end(), checkpoint.optimiser.begin(), checkpoint.optimiser.end());
+    content.metadata[kChecksumKey] = content_sha256(content, kChecksumKey);
+    try {
+        write_safetensors(file(kStepPrefix, state.step), content);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::input) throw;
+        throw Error(ErrorKind::diverged,
+                    "training diverged at step " + std::to_string(state.step) + ": " + error.what());
+    }
+    prune(state.best_step);
+}
+
+// A checkpoint must stay usable until its successor is safely on disk, and so must the best model that it
+// names.
+void CheckpointStore::prune(std::int64_t newest_best) {
+    std::error_code ignored;  // what cannot be removed now is tried again at the next checkpoint
+    const auto checkpoints = steps(kStepPrefix);
+    for (std::size_t i = 0; i + 2 < checkpoints.size(); ++i)
+        fs::remove(file(kStepPrefix, checkpoints[i]), ignored);
+    for (const std::int64_t step : steps(kBestPrefix))
+        if (step != newest_best && step != previous_best_) fs::remove(file(kBestPrefix, step), ignored);
+    previous_best_ = newest_best;
+}
+
+Checkpoint CheckpointStore::load_newest(Log& log) {
+    const auto checkpoints = steps(kStepPrefix);
+    require(!checkpoints.empty(), ErrorKind::input, directory_ + ": no checkpoint to resume from");
+    for (std::size_t i = checkpoints.size(); i-- > 0;) {
+        try {
+            Checkpoint checkpoint = load_checkpoint(file(kStepPrefix, checkpoints[i]));
+            previous_best_ = checkpoint.state.best_step;
+            return checkpoint;
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::input) throw;
+            log.warn("damaged-checkpoint",
+                     std::string(error.what()) + (i > 0 ? "; falling back to the checkpoint before it" : ""));
+        }
+    }
+    throw Error(ErrorKind::input,
+                directory_ + ": none of its checkpoints can be read; start over with --force");
+}
+
+void CheckpointStore::save_best(std::int64_t step, const Model& model) {
+    try {
+        save_model(file(kBestPrefix, step), model);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::input) throw;
+        throw Error(ErrorKind::diverged,
+                    "training diverged at step " + std::to_string(step) + ": " + error.what());
+    }
+}
+
+Model CheckpointStore::load_best(std::int64_t step) const {
+    return load_model(file(kBestPrefix, step));
+}
+
+void CheckpointStore::clear(bool directory_too) {
+    for (const char* prefix : {kStepPrefix, kBestPrefix})
+        for (const std::int64_t step : steps(prefix)) {
+            std::error_code failure;
+            fs::remove(file(prefix, step), failure);
+            require(!failure, ErrorKind::resource,
+                    "cannot remove " + file(prefix, step) + ": " + failure.message());
+        }
+    if (!directory_too) return;
+    std::error_code ignored;  // a file of the user's in there keeps the directory
+    fs::remove(directory_ + "/lock", ignored);
+    fs::remove(directory_, ignored);
+}
+
+}  // namespace regkit

@@ -1,0 +1,21 @@
+// The reference that a data set was built on: where its FASTA is, and that it is the same.
+#pragma once
+
+#include <string>
+
+#include "base/log.hpp"
+#include "io/dataset.hpp"
+#include "io/fasta.hpp"
+#include "io/packed_genome.hpp"
+
+namespace regkit {
+
+// -f where it was given, else the path that the data set remembers. Names and lengths are checked, and with
+// `whole` every M5: Error(mismatch).
+FastaFile open_reference(const Dataset& dataset, const std::string& fasta, bool whole);
+
+// The contigs that hold windows, in memory; slots are the data set's contig numbers. Each is read whole, so
+// its M5 is checked: Error(mismatch).
+PackedGenome load_genome(const Dataset& dataset, FastaFile& fasta);
+
+}  // namespace regkit

@@ -1,0 +1,111 @@
+#include "app/train_log.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+
+#include "base/error.hpp"
+#include "base/number.hpp"
+#include "io/atomic_file.hpp"
+
+namespace regkit {
+namespace {
+
+std::string number(double value, const char* format = "%.6g") {
+    if (!std::isfinite(value)) return "NA";
+    char text[64];
+    std::snprintf(text, sizeof text, format, value);
+    return text;
+}
+
+std::string header(const std::vector<std::string>& classes) {
+    std::string line = "step\tepoch\tloss\tgrad_norm\tlr\tnt_per_s\tvalid_loss\tvalid_average_precision";
+    for (const std::string& name : classes) {
+        const std::string shown = name.empty() ? "none" : name;
+        line += "\tvalid_average_precision_" + shown + "\tvalid_roc_auc_" + shown;
+    }
+    return line + "\n";
+}
+
+// What stays of an earlier log: its rows up to `step`. A last row cut short by a kill goes too.
+std::string kept_rows(const std::string& path, std::int64_t step) {
+    std::ifstream in(path, std::ios::binary);
+    std::string kept, line;
+    std::getline(in, line);  // the header is written anew
+    while (std::getline(in, line) && !in.eof()) {
+        const auto at = parse_int(line.substr(0, line.find('\t')), 0, INT64_MAX);
+        if (at && *at <= step) kept += line + "\n";
+    }
+    return kept;
+}
+
+}  // namespace
+
+std::string train_log_path(const std::string& model_path) {
+    constexpr std::string_view kEnding = ".safetensors";
+    const std::string stem =
+        model_path.ends_with(kEnding) ? model_path.substr(0, model_path.size() - kEnding.size()) : model_path;
+    return stem + ".log.tsv";
+}
+
+TrainLog::TrainLog(const std::string& path, const std::vector<std::string>& classes, std::int64_t resume_step)
+    : path_(path), classes_(classes) {
+    std::string rows = header(classes);
+    if (resume_step >= 0) rows += kept_rows(path, resume_step);
+    AtomicFile file(path);
+    file.write(rows);
+    file.commit();
+    descriptor_ = open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (descriptor_ < 0) throw_errno("cannot open " + path);
+}
+
+TrainLog::~TrainLog() {
+    if (descriptor_ >= 0) close(descriptor_);
+}
+
+void TrainLog::write(const std::string& line) {
+    const char* at = line.data();
+    for (std::size_t left = line.size(); left > 0;) {
+        const ssize_t done = ::write(descriptor_, at, left);
+        if (done < 0 && errno == EINTR) continue;
+        if (done < 0) throw_errno("cannot write " + path_);
+        at += done;
+        left -= static_cast<std::size_t>(done);
+    }
+}
+
+namespace {
+
+std::string leading(const TrainLogRow& row) {
+    return std::to_string(row.step) + "\t" + number(row.epoch, "%.4f") + "\t" + number(row.loss) + "\t" +
+           number(row.grad_norm) + "\t" + number(row.learning_rate) + "\t" +
+           number(row.nt_per_second, "%.0f");
+}
+
+}  // namespace
+
+void TrainLog::step(const TrainLogRow& row) {
+    std::string line = leading(row) + "\tNA\tNA";
+    for (std::size_t i = 0; i < classes_.size(); ++i) line += "\tNA\tNA";
+    write(line + "\n");
+}
+
+void TrainLog::validation(const TrainLogRow& row, double loss, const std::vector<ClassMean>& means) {
+    std::string line = leading(row) + "\t" + number(loss) + "\t" + number(mean_average_precision(means));
+    for (const std::string& name : classes_) {
+        const auto found = std::find_if(means.begin(), means.end(), [&](const ClassMean& c) {
+            return c.class_name == name && c.scored > 0;
+        });
+        const bool there = found != means.end();
+        line += "\t" + (there ? number(found->mean.average_precision) : "NA") + "\t" +
+                (there ? number(found->mean.roc_auc) : "NA");
+    }
+    write(line + "\n");
+}
+
+}  // namespace regkit

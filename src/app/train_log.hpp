@@ -1,0 +1,44 @@
+// The log that regtrain keeps beside the model: TSV with a header line, a row every so many steps and a row
+// for each validation. Fields that a row does not have are NA.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "app/metrics.hpp"
+
+namespace regkit {
+
+struct TrainLogRow {
+    std::int64_t step = 0;
+    double epoch = 0;
+    double loss = 0;  // mean since the row before
+    double grad_norm = 0;
+    double learning_rate = 0;
+    double nt_per_second = 0;
+};
+
+// "model.safetensors" -> "model.log.tsv"; a name without that ending gets ".log.tsv" behind it.
+std::string train_log_path(const std::string& model_path);
+
+class TrainLog {
+  public:
+    // Rows up to `resume_step` of an earlier run stay, later ones go; negative starts a new log. `classes`
+    // are the names of the classes of markers, which become columns. Error(resource).
+    TrainLog(const std::string& path, const std::vector<std::string>& classes, std::int64_t resume_step);
+    ~TrainLog();
+    TrainLog(const TrainLog&) = delete;
+    TrainLog& operator=(const TrainLog&) = delete;
+
+    void step(const TrainLogRow& row);
+    void validation(const TrainLogRow& row, double loss, const std::vector<ClassMean>& means);
+
+  private:
+    void write(const std::string& line);
+    std::string path_;
+    std::vector<std::string> classes_;
+    int descriptor_ = -1;
+};
+
+}  // namespace regkit

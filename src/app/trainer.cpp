@@ -1,0 +1,363 @@
+#include "app/trainer.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "app/batcher.hpp"
+#include "app/checkpoint.hpp"
+#include "app/genome_of.hpp"
+#include "app/model.hpp"
+#include "app/scoring.hpp"
+#include "app/train_log.hpp"
+#include "app/trainer_setup.hpp"
+#include "base/error.hpp"
+#include "base/thread_pool.hpp"
+#include "base/version.hpp"
+#include "nn/network.hpp"
+
+namespace regkit {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using nlohmann::json;
+
+double seconds_since(Clock::time_point begin) {
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+class Run {
+  public:
+    Run(const TrainParameters& parameters, const TrainHost& host, Log& log);
+    TrainReport execute();
+
+  private:
+    void start();
+    void resume();
+    void train_steps();
+    void take_step(const Batch& batch);
+    bool finished() const;
+    bool validation_due() const;
+    bool validate();  // false: stopped on the way
+    void checkpoint();
+    void interrupt();
+    void finish();
+    [[noreturn]] void diverged(const std::string& what) const;
+
+    double epoch() const;
+    double elapsed() const { return elapsed_before_ + seconds_since(begin_); }
+    double speed() const;
+    bool out_of_time() const { return p_.max_seconds > 0 && elapsed() >= p_.max_seconds; }
+    float learning_rate() const;
+    TrainProgress progress(bool validating) const;
+    TrainLogRow row(double loss, double norm) const;
+    Model model(std::vector<NamedTensor> tensors) const;
+    std::string summary() const;
+
+    const TrainParameters& p_;
+    const TrainHost& host_;
+    Log& log_;
+    Dataset dataset_;
+    Spec spec_;
+    CheckpointStore store_;
+    BackendChoice choice_;
+    Network network_;
+    ThreadPool pool_;
+    std::optional<PackedGenome> genome_;
+    std::vector<std::int64_t> windows_;  // training
+    std::vector<std::int64_t> valid_windows_;
+    std::optional<MarkerCounts> counts_;  // none without validation windows
+    std::optional<TrainLog> table_;
+    Schedule schedule_;
+    TrainState state_;
+    std::int64_t steps_ = 0;  // planned
+    double elapsed_before_ = 0;
+    Clock::time_point begin_;
+    std::int64_t steps_here_ = 0;  // of this process
+    double step_seconds_ = 0;      // spent in them
+    double last_norm_ = std::nan("");
+    double running_loss_ = 0;  // for the progress line
+};
+
+Run::Run(const TrainParameters& parameters, const TrainHost& host, Log& log)
+    : p_(parameters),
+      host_(host),
+      log_(log),
+      dataset_(Dataset::load(parameters.dataset)),
+      spec_(training_spec(parameters, dataset_)),
+      store_(parameters.output),
+      choice_(make_backend(parameters.backend)),
+      network_(spec_, static_cast<int>(dataset_.markers().size()), *choice_.backend),
+      pool_(resolve_workers(parameters.backend.workers)),
+      schedule_{parameters.schedule, parameters.learning_rate, parameters.warmup} {
+    if (!choice_.notice.empty()) log_.info(choice_.notice);
+    windows_ = dataset_.select(Split::train);
+    require(!windows_.empty(), ErrorKind::input, dataset_.path() + ": no training windows");
+    valid_windows_ = validation_windows(dataset_, p_.valid_fraction, p_.seed);
+    if (valid_windows_.empty())
+        log_.info(dataset_.path() + ": no validation windows; the model will be that of the last step");
+    else
+        counts_.emplace(network_.markers(), pool_);
+    steps_ = planned_steps(p_, static_cast<std::int64_t>(windows_.size()));
+}
+
+void Run::start() {
+    const bool fresh = store_.empty();
+    require(fresh || p_.resume || p_.force, ErrorKind::usage,
+            store_.directory() +
+                ": holds checkpoints of an unfinished run; go on with --resume or start over with --force");
+    if (!fresh && p_.resume) {
+        resume();
+    } else {
+        store_.clear(false);
+        std::vector<double> prevalence;
+        for (const Marker& marker : dataset_.markers()) prevalence.push_back(marker.prevalence);
+        network_.initialise(p_.seed, prevalence);
+        network_.load_optimiser({});
+        state_.horizon = steps_;
+        state_.settings = training_settings(p_, spec_, dataset_);
+        if (p_.resume)
+            log_.info(store_.directory() + ": no checkpoint yet; training starts from the beginning");
+    }
+    state_.backend = choice_.backend->description();
+    elapsed_before_ = state_.elapsed;
+    const bool resumed = state_.step > 0;
+    table_.emplace(train_log_path(p_.output), class_names(dataset_.markers()), resumed ? state_.step : -1);
+    FastaFile fasta = open_reference(dataset_, p_.fasta, p_.check_reference);
+    genome_.emplace(load_genome(dataset_, fasta));
+    log_.info("training " + spec_.name + " (" + std::to_string(network_.summary().parameters) +
+              " parameters, " + std::to_string(network_.markers()) + " markers) on " +
+              std::to_string(windows_.size()) + " windows, " + state_.backend);
+}
+
+void Run::resume() {
+    Checkpoint saved = store_.load_newest(log_);
+    const std::string settings = training_settings(p_, spec_, dataset_);
+    require_same_settings(saved.state.settings, settings, store_.directory());
+    if (saved.state.backend != choice_.backend->description())
+        log_.warn("other-backend", "the run so far was computed by '" + saved.state.backend + "', now by '" +
+                                       choice_.backend->description() +
+                                       "': bits may differ from an uninterrupted run's");
+    network_.load(saved.model.tensors);
+    network_.load_optimiser(saved.optimiser);
+    state_ = std::move(saved.state);
+    log_.info("resuming at step " + std::to_string(state_.step));
+}
+
+TrainReport Run::execute() {
+    start();
+    begin_ = Clock::now();
+    train_steps();
+    finish();
+    return {state_.step,   epoch(),          state_.elapsed,    speed(),
+            running_loss_, state_.best_step, state_.best_metric};
+}
+
+void Run::train_steps() {
+    const BatchPlan plan{windows_, p_.batch, p_.seed, p_.rc_augment};
+    Batcher batcher(dataset_, *genome_, plan, state_.step);
+    auto saved = Clock::now();
+    for (;;) {
+        // Validation comes first: a run stopped between a step and its validation makes up for it when
+        // resumed.
+        if (validation_due()) {
+            if (!validate()) interrupt();
+            checkpoint();
+            saved = Clock::now();
+        }
+        if (finished()) return;
+        if (host_.stop()) interrupt();
+        take_step(batcher.next());
+        if (seconds_since(saved) >= p_.checkpoint_seconds && !validation_due()) {
+            checkpoint();
+            saved = Clock::now();
+        }
+    }
+}
+
+void Run::take_step(const Batch& batch) {
+    const auto begin = Clock::now();
+    TrainStep how;
+    how.seed = p_.seed;
+    how.step = static_cast<std::uint64_t>(state_.step);
+    how.pos_weight = static_cast<float>(p_.pos_weight);
+    AdamStep adam;
+    adam.learning_rate = learning_rate();
+    adam.step = state_.step + 1;
+    adam.clip_norm = static_cast<float>(p_.clip);
+    const StepResult result = network_.train(batch.codes(), batch.labels(), how, adam);
+    if (!result.finite())
+        diverged("loss " + std::to_string(result.loss) + ", gradient norm " +
+                 std::to_string(result.grad_norm));
+    ++state_.step;
+    state_.loss_sum += result.loss;
+    ++state_.loss_steps;
+    last_norm_ = result.grad_norm;
+    running_loss_ = steps_here_ == 0 ? result.loss : 0.98 * running_loss_ + 0.02 * result.loss;
+    ++steps_here_;
+    step_seconds_ += seconds_since(begin);
+    if (state_.step % p_.log_every == 0) {
+        table_->step(row(state_.loss_sum / static_cast<double>(state_.loss_steps), last_norm_));
+        state_.loss_sum = 0;
+        state_.loss_steps = 0;
+    }
+    host_.progress(progress(false));
+}
+
+bool Run::finished() const {
+    const bool enough = state_.step >= steps_ || out_of_time();
+    const bool patience_over = p_.patience > 0 && state_.validations_since_best >= p_.patience;
+    return enough || patience_over;
+}
+
+bool Run::validation_due() const {
+    if (!counts_ || state_.step == 0 || state_.validated == state_.step) return false;
+    if (finished()) return true;
+    if (p_.valid_every > 0) return state_.step % p_.valid_every == 0;
+    const auto windows = static_cast<std::int64_t>(windows_.size());
+    return state_.step * p_.batch / windows > (state_.step - 1) * p_.batch / windows;
+}
+
+bool Run::validate() {
+    const ReadCodes read = [&](std::int32_t contig, std::int64_t begin, std::int64_t end,
+                               std::span<std::uint8_t> codes) {
+        genome_->read(static_cast<std::size_t>(contig), begin, end, codes);
+    };
+    const KeepGoing keep_going = [&](std::int64_t) {
+        host_.progress(progress(true));
+        return !host_.stop();
+    };
+    counts_->clear();
+    try {
+        const LabelMap labels = LabelMap::identity(dataset_.markers().size());
+        const ContigIntervals nothing(dataset_.reference().size());
+        if (!count_windows(network_, dataset_, valid_windows_, read, labels, nothing, keep_going, *counts_))
+            return false;
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::diverged) diverged(error.what());
+        throw;
+    }
+    const auto means = class_means(dataset_.markers(), counts_->all_metrics());
+    const double metric = mean_average_precision(means);
+    table_->validation(row(std::nan(""), last_norm_), counts_->loss(), means);
+    state_.validated = state_.step;
+    char text[64];
+    std::snprintf(text, sizeof text, "%.2f: mean average precision %.4f", epoch(), metric);
+    // Without a single marker to score, the newest counts as the best.
+    const bool better = state_.best_step < 0 || !std::isfinite(metric) || metric > state_.best_metric;
+    log_.info("epoch " + std::string(text) + (better ? " (best so far)" : ""));
+    if (better) {
+        state_.best_step = state_.step;
+        state_.best_metric = std::isfinite(metric) ? metric : 0;
+        state_.validations_since_best = 0;
+        store_.save_best(state_.step, model(network_.state()));
+    } else {
+        ++state_.validations_since_best;
+    }
+    return true;
+}
+
+void Run::checkpoint() {
+    state_.elapsed = elapsed();
+    store_.save({model(network_.state()), network_.optimiser_state(), state_});
+}
+
+void Run::interrupt() {
+    checkpoint();
+    throw Error(ErrorKind::interrupted, "stopped at step " + std::to_string(state_.step) +
+                                            " of training; the checkpoint is in " + store_.directory() +
+                                            "; go on with --resume");
+}
+
+void Run::finish() {
+    state_.elapsed = elapsed();
+    const bool take_best = state_.best_step >= 0 && state_.best_step != state_.step;
+    Model result = model(take_best ? store_.load_best(state_.best_step).tensors : network_.state());
+    try {
+        save_model(p_.output, result);
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::input) diverged(error.what());
+        throw;
+    }
+    if (!p_.keep_checkpoints) store_.clear(true);
+}
+
+void Run::diverged(const std::string& what) const {
+    char place[64];
+    std::snprintf(place, sizeof place, "%lld (epoch %.3f)", static_cast<long long>(state_.step + 1), epoch());
+    throw Error(ErrorKind::diverged, "training diverged at step " + std::string(place) + ": " + what +
+                                         "; nothing under " + p_.output +
+                                         " was touched; try a lower --lr, or --clip");
+}
+
+double Run::epoch() const {
+    return static_cast<double>(state_.step) * p_.batch / static_cast<double>(windows_.size());
+}
+
+double Run::speed() const {
+    if (step_seconds_ <= 0) return 0;
+    return static_cast<double>(steps_here_) * p_.batch * static_cast<double>(dataset_.window()) /
+           step_seconds_;
+}
+
+float Run::learning_rate() const {
+    const double by_steps = (static_cast<double>(state_.step) + 0.5) / static_cast<double>(state_.horizon);
+    const double by_time = p_.max_seconds > 0 ? elapsed() / p_.max_seconds : 0;
+    return static_cast<float>(schedule_.rate(std::max(by_steps, by_time)));
+}
+
+TrainProgress Run::progress(bool validating) const {
+    TrainProgress now;
+    now.step = state_.step;
+    now.steps = steps_;
+    now.epoch = epoch();
+    now.loss = running_loss_;
+    now.nt_per_second = speed();
+    const double each = steps_here_ > 0 ? step_seconds_ / static_cast<double>(steps_here_) : 0;
+    now.seconds_left = each * static_cast<double>(std::max<std::int64_t>(0, steps_ - state_.step));
+    if (p_.max_seconds > 0) now.seconds_left = std::clamp(p_.max_seconds - elapsed(), 0.0, now.seconds_left);
+    now.validating = validating;
+    return now;
+}
+
+TrainLogRow Run::row(double loss, double norm) const {
+    return {state_.step, epoch(), loss, norm, static_cast<double>(learning_rate()), speed()};
+}
+
+Model Run::model(std::vector<NamedTensor> tensors) const {
+    return {spec_, dataset_.markers(), std::move(tensors), dataset_.reference(), summary(), ""};
+}
+
+std::string Run::summary() const {
+    json text = {{"settings", json::parse(state_.settings)},
+                 {"dataset", dataset_.path()},
+                 {"reference", dataset_.reference_digest()},
+                 {"steps", state_.step},
+                 {"epochs", epoch()},
+                 {"windows", windows_.size()},
+                 {"seconds", elapsed()},
+                 {"backend", state_.backend}};
+    if (state_.best_step >= 0)
+        text["best"] = {{"step", state_.best_step}, {"valid_average_precision", state_.best_metric}};
+    if (p_.provenance) {
+        text["version"] = std::string(version());
+        text["command"] = p_.command_line;
+    }
+    return text.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace
+
+TrainReport train(const TrainParameters& parameters, const TrainHost& host, Log& log) {
+    parameters.verify();
+    std::error_code ignored;
+    require(!std::filesystem::is_directory(parameters.output, ignored), ErrorKind::usage,
+            "-o " + parameters.output + ": is a directory; name the model's file");
+    Run run(parameters, host, log);
+    return run.execute();
+}
+
+}  // namespace regkit

@@ -1,0 +1,93 @@
+// Training a network on a data set: what regtrain does.
+//
+// Adam on the mean sigmoid cross-entropy over positions and markers. Step k takes samples k*batch .. k*batch
+// + batch - 1 of the endless order of windows (app/window_order.hpp), dropout's counter is k, so the position
+// in training is one number and an interrupted run continues bit by bit from a checkpoint
+// (app/checkpoint.hpp). Tensors do not depend on the number of workers. With max_seconds only the length of
+// training depends on the clock.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "app/metrics.hpp"
+#include "app/schedule.hpp"
+#include "base/log.hpp"
+#include "kernels/backend.hpp"
+
+namespace regkit {
+
+struct TrainParameters {
+    std::string dataset;
+    std::string fasta;         // empty: the path that the data set remembers
+    std::string architecture;  // a preset's name, or a file that ends in .json
+    std::string output;
+    bool norm = true;     // false: the architecture without batch norm
+    double dropout = -1;  // rate; negative: the architecture's own
+
+    double epochs = 4;       // passes over the training windows; steps = round(epochs * windows / batch)
+    std::int64_t steps = 0;  // > 0: instead of epochs
+    double max_seconds = 0;  // > 0: training ends, complete, when it has lasted this long
+    int batch = 8;
+    double pos_weight = 1;
+    double clip = 0;  // largest gradient norm; 0: any
+    bool rc_augment = false;
+    std::uint64_t seed = 1;
+    ScheduleKind schedule = ScheduleKind::constant;
+    double learning_rate = 1e-3;
+    double warmup = 0.05;
+
+    std::int64_t valid_every = 0;  // steps; 0: after each epoch
+    double valid_fraction = 1;     // of the validation windows, the same ones every time
+    int patience = 0;              // validations without a better one before training stops; 0: never
+
+    double checkpoint_seconds = 300;
+    std::int64_t log_every = 10;  // steps
+    bool resume = false;
+    bool force = false;  // start over where checkpoints of an unfinished run lie
+    bool keep_checkpoints = false;
+    bool check_reference = false;  // M5 of every contig, not only of those that hold windows
+    bool provenance = true;        // version and command in the model
+    std::string command_line;
+    BackendOptions backend;
+
+    void verify() const;  // Error(usage) naming the option
+};
+
+struct TrainProgress {
+    std::int64_t step = 0, steps = 0;  // done, planned
+    double epoch = 0;
+    double loss = 0;  // running mean
+    double nt_per_second = 0;
+    double seconds_left = 0;
+    bool validating = false;
+};
+
+// What the caller provides. All are called on the thread of train().
+struct TrainHost {
+    std::function<bool()> stop = [] { return false; };  // asked between steps: true ends with a checkpoint
+    std::function<void(const TrainProgress&)> progress = [](const TrainProgress&) {};
+};
+
+struct TrainReport {
+    std::int64_t steps = 0;
+    double epochs = 0;
+    double seconds = 0;           // of training, over all runs
+    double nt_per_second = 0;     // of this run's steps
+    double loss = 0;              // mean since the last line of the log
+    std::int64_t best_step = -1;  // -1: no validation windows, the last weights were taken
+    double best_metric = 0;
+};
+
+// Writes the model, its log beside it, and while it runs OUT.part/. Errors: usage, input, resource; mismatch
+// when the FASTA is not the data set's or a resumed run's settings differ; diverged (the model under
+// `output`, if any, and the last checkpoint stay as they were); interrupted once host.stop() said so and a
+// checkpoint is on disk.
+TrainReport train(const TrainParameters& parameters, const TrainHost& host, Log& log);
+
+// regtrain --presets: a TSV table of preset, task, layers, parameters at `markers` markers, receptive field
+// in bases.
+std::string presets_table(int markers);
+
+}  // namespace regkit

@@ -1,0 +1,153 @@
+#include "app/trainer_setup.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "app/window_order.hpp"
+#include "base/error.hpp"
+#include "io/safetensors.hpp"
+
+namespace regkit {
+namespace {
+
+using nlohmann::json;
+
+void require_option(bool ok, const char* what) {
+    require(ok, ErrorKind::usage, what);
+}
+
+std::string read_text(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    if (!in) throw_errno("cannot open " + path);
+    std::string text{std::istreambuf_iterator<char>(in), {}};
+    require(!in.bad(), ErrorKind::resource, "cannot read " + path);
+    return text;
+}
+
+}  // namespace
+
+void TrainParameters::verify() const {
+    require_option(!dataset.empty(), "-d: a data set is needed; regds-build makes one");
+    require_option(!architecture.empty(), "-a: an architecture is needed; --presets lists those built in");
+    require_option(!output.empty() && output != "-", "-o: the model needs a file, not standard output");
+    require_option(epochs > 0 || steps > 0 || max_seconds > 0,
+                   "--epochs, --steps or --max-time must be above 0");
+    require_option(batch >= 1, "--batch must be at least 1");
+    require_option(learning_rate > 0, "--lr must be above 0");
+    require_option(pos_weight > 0, "--pos-weight must be above 0");
+    require_option(clip >= 0, "--clip must not be negative");
+    require_option(dropout < 1, "--dropout must be below 1");
+    require_option(warmup >= 0 && warmup <= 1, "--warmup must lie in 0..1");
+    require_option(valid_fraction > 0 && valid_fraction <= 1, "--valid-fraction must lie above 0, up to 1");
+    require_option(valid_every >= 0 && patience >= 0, "--valid-every and --patience must not be negative");
+    require_option(log_every >= 1, "--log-every must be at least 1");
+    require_option(!(resume && force), "--resume and --force contradict each other");
+}
+
+Spec training_spec(const TrainParameters& parameters, const Dataset& dataset) {
+    const std::string& name = parameters.architecture;
+    const bool is_file = name.ends_with(".json");
+    Spec spec = is_file ? parse_spec(read_text(name), name) : preset(name);
+    if (!parameters.norm) spec = without_norm(std::move(spec));
+    if (parameters.dropout >= 0) spec.dropout = parameters.dropout;
+    spec.window = dataset.window();
+    require(spec.task == dataset.task(), ErrorKind::mismatch,
+            dataset.path() + ": its task is '" + dataset.task() + "', that of " + name + " is '" + spec.task +
+                "'");
+    const int stride = summarise(spec, static_cast<int>(dataset.markers().size())).stride;
+    require(spec.window % stride == 0, ErrorKind::mismatch,
+            dataset.path() + ": windows of " + std::to_string(spec.window) +
+                " bases are not a multiple of the stride " + std::to_string(stride) + " of " + name +
+                "; build the data set with another --window");
+    return spec;
+}
+
+std::string dataset_digest(const Dataset& dataset) {
+    std::string windows, markers;
+    for (const DatasetWindow& window : dataset.windows())
+        windows += std::to_string(window.contig) + ":" + std::to_string(window.begin) +
+                   to_string(window.split) + " ";
+    for (const Marker& marker : dataset.markers())
+        markers += json({marker.name, marker.class_name, marker.prevalence})
+                       .dump(-1, ' ', false, json::error_handler_t::replace);
+    TensorFile content;
+    content.metadata = {{"task", dataset.task()},
+                        {"window", std::to_string(dataset.window())},
+                        {"reference", dataset.reference_digest()},
+                        {"windows", windows},
+                        {"markers", markers}};
+    return content_sha256(content, "");
+}
+
+std::string training_settings(const TrainParameters& p, const Spec& spec, const Dataset& dataset) {
+    const json settings = {{"architecture", json::parse(to_json(spec))},
+                           {"dataset", dataset_digest(dataset)},
+                           {"batch", p.batch},
+                           {"pos_weight", p.pos_weight},
+                           {"clip", p.clip},
+                           {"rc_augment", p.rc_augment},
+                           {"seed", p.seed},
+                           {"schedule", to_string(p.schedule)},
+                           {"lr", p.learning_rate},
+                           {"warmup", p.warmup},
+                           {"valid_every", p.valid_every},
+                           {"valid_fraction", p.valid_fraction}};
+    return settings.dump();
+}
+
+void require_same_settings(const std::string& saved, const std::string& now, const std::string& where) {
+    const json before = json::parse(saved), after = json::parse(now);
+    for (const auto& [key, value] : after.items()) {
+        const json old = before.value(key, json());
+        if (old == value) continue;
+        const bool brief = value.is_primitive() && key != "dataset";
+        throw Error(ErrorKind::mismatch, where + ": its run had " +
+                                             (brief ? key + " " + old.dump() : "another " + key) +
+                                             (brief ? ", not " + value.dump() : "") +
+                                             "; resume with the same settings, or start over with --force");
+    }
+}
+
+std::int64_t planned_steps(const TrainParameters& p, std::int64_t windows) {
+    if (p.steps > 0) return p.steps;
+    if (p.epochs <= 0) return kUnbounded;
+    const double steps = std::round(p.epochs * static_cast<double>(windows) / p.batch);
+    return std::clamp<std::int64_t>(static_cast<std::int64_t>(std::min(steps, 1e12)), 1, kUnbounded);
+}
+
+std::vector<std::int64_t> validation_windows(const Dataset& dataset, double fraction, std::uint64_t seed) {
+    const std::vector<std::int64_t> all = dataset.select(Split::valid);
+    if (all.empty() || fraction >= 1) return all;
+    const auto count = static_cast<std::int64_t>(all.size());
+    const auto wanted = std::max<std::int64_t>(1, std::llround(fraction * static_cast<double>(count)));
+    constexpr std::uint64_t kNoEpoch = ~std::uint64_t{0};  // an order that training never uses
+    std::vector<std::int64_t> chosen;
+    for (std::int64_t i = 0; i < wanted; ++i)
+        chosen.push_back(all[static_cast<std::size_t>(permuted(seed, kNoEpoch, count, i))]);
+    std::sort(chosen.begin(), chosen.end());
+    return chosen;
+}
+
+std::vector<std::string> class_names(const std::vector<Marker>& markers) {
+    std::vector<std::string> names;
+    for (const Marker& marker : markers)
+        if (std::find(names.begin(), names.end(), marker.class_name) == names.end())
+            names.push_back(marker.class_name);
+    return names;
+}
+
+std::string presets_table(int markers) {
+    std::string table = "preset\ttask\tlayers\tparameters\treceptive_field\n";
+    for (const std::string& name : preset_names()) {
+        const Spec spec = preset(name);
+        const SpecSummary summary = summarise(spec, markers);
+        table += name + "\t" + spec.task + "\t" + std::to_string(spec.layers.size()) + "\t" +
+                 std::to_string(summary.parameters) + "\t" + std::to_string(summary.receptive_field()) + "\n";
+    }
+    return table;
+}
+
+}  // namespace regkit

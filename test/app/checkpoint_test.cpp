@@ -1,0 +1,152 @@
+#include "app/checkpoint.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "base/error.hpp"
+#include "scratch.hpp"
+
+using namespace regkit;
+
+namespace {
+
+Checkpoint sample(std::int64_t step, std::int64_t best) {
+    Checkpoint c;
+    c.model.spec = preset("cnn1");
+    c.model.markers = {{"a", "TFBS", "", "", 0.1}};
+    c.model.tensors = {{"w", {2}, {static_cast<float>(step), 0.1f}}};
+    c.optimiser = {{"adam.m.w", {2}, {1e-30f, 2}}, {"adam.v.w", {2}, {3, 4}}};
+    c.state.step = step;
+    c.state.horizon = 100;
+    c.state.elapsed = 1.0 / 3;
+    c.state.validated = step;
+    c.state.best_step = best;
+    c.state.best_metric = 0.1 + 0.2;
+    c.state.validations_since_best = 2;
+    c.state.loss_sum = 0.7;
+    c.state.loss_steps = 3;
+    c.state.settings = R"({"batch":8,"lr":0.001})";
+    c.state.backend = "reference";
+    return c;
+}
+
+class CountingLog final : public Log {
+  public:
+    int warnings = 0;
+
+  private:
+    void write(LogLevel level, const std::string&) override { warnings += level == LogLevel::warning; }
+};
+
+}  // namespace
+
+TEST_CASE("checkpoint: everything comes back, to the last bit") {
+    const Scratch scratch("checkpoint");
+    NullLog log;
+    CheckpointStore store(scratch.file("m"));
+    CHECK(store.empty());
+    const Checkpoint saved = sample(7, 5);
+    store.save(saved);
+    const Checkpoint c = store.load_newest(log);
+    CHECK(c.state.step == 7);
+    CHECK(c.state.horizon == 100);
+    CHECK(c.state.elapsed == 1.0 / 3);
+    CHECK(c.state.validated == 7);
+    CHECK(c.state.best_step == 5);
+    CHECK(c.state.best_metric == 0.1 + 0.2);
+    CHECK(c.state.validations_since_best == 2);
+    CHECK(c.state.loss_sum == 0.7);
+    CHECK(c.state.loss_steps == 3);
+    CHECK(c.state.settings == saved.state.settings);
+    CHECK(c.state.backend == "reference");
+    REQUIRE(c.optimiser.size() == 2);
+    CHECK(c.optimiser[0].values == saved.optimiser[0].values);
+    CHECK(c.optimiser[1].name == "adam.v.w");
+    REQUIRE(c.model.tensors.size() == 1);
+    CHECK(c.model.tensors[0].values == saved.model.tensors[0].values);
+}
+
+TEST_CASE("checkpoint: the last two stay, and the best models that they name") {
+    const Scratch scratch("checkpoint-prune");
+    CheckpointStore store(scratch.file("m"));
+    const Model model = sample(0, 0).model;
+    for (const auto& [step, best] :
+         std::vector<std::pair<int, int>>{{2, 2}, {4, 4}, {6, 4}, {8, 8}, {10, 8}}) {
+        if (step == best) store.save_best(best, model);
+        store.save(sample(step, best));
+        CHECK(scratch.holds("m.part/best-" + std::to_string(best) + ".safetensors"));
+    }
+    CHECK(scratch.holds("m.part/step-10.safetensors"));
+    CHECK(scratch.holds("m.part/step-8.safetensors"));
+    CHECK(!scratch.holds("m.part/step-6.safetensors"));
+    CHECK(!scratch.holds("m.part/best-4.safetensors"));
+    CHECK(store.load_best(8).markers.size() == 1);
+    store.clear(true);
+    CHECK(!scratch.holds("m.part"));
+}
+
+TEST_CASE("checkpoint: after a damaged newest one the one before is taken, loudly") {
+    const Scratch scratch("checkpoint-damage");
+    for (const char* how : {"cut", "bit", "empty"}) {
+        CountingLog log;
+        CheckpointStore store(scratch.file("m"));
+        store.save_best(5, sample(5, 5).model);
+        store.save(sample(7, 5));
+        store.save_best(9, sample(9, 9).model);
+        store.save(sample(9, 9));
+        CHECK(store.load_newest(log).state.step == 9);
+        CHECK(log.warnings == 0);
+        std::string bytes = scratch.text("m.part/step-9.safetensors");
+        if (std::string(how) == "cut") bytes.resize(bytes.size() - 1);
+        if (std::string(how) == "empty") bytes.clear();
+        if (std::string(how) == "bit")
+            bytes[bytes.size() - 7] = static_cast<char>(bytes[bytes.size() - 7] ^ 64);
+        scratch.write("m.part/step-9.safetensors", bytes);
+        const Checkpoint c = store.load_newest(log);
+        CHECK(c.state.step == 7);
+        CHECK(c.model.tensors[0].values[0] == 7);
+        CHECK(log.warnings == 1);
+        CHECK(store.load_best(c.state.best_step).markers.size() == 1);
+        store.save(sample(8, 5));  // the best that a kept checkpoint names must survive the next save
+        CHECK(scratch.holds("m.part/best-5.safetensors"));
+        scratch.write("m.part/step-8.safetensors", "x");
+        CHECK_THROWS_AS(store.load_newest(log), Error);
+        store.clear(false);
+        CHECK(store.empty());
+    }
+}
+
+TEST_CASE("checkpoint: values that are not finite are never written") {
+    const Scratch scratch("checkpoint-nan");
+    NullLog log;
+    CheckpointStore store(scratch.file("m"));
+    store.save(sample(1, -1));
+    for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+        Checkpoint c = sample(2, -1);
+        c.optimiser[1].values[0] = bad;
+        try {
+            store.save(c);
+            FAIL("saved");
+        } catch (const Error& error) {
+            CHECK(error.kind() == ErrorKind::diverged);
+            CHECK(std::string(error.what()).find("step 2") != std::string::npos);
+        }
+        CHECK_THROWS_AS(store.save_best(2,
+                                        [&] {
+                                            Model m = c.model;
+                                            m.tensors[0].values[1] = bad;
+                                            return m;
+                                        }()),
+                        Error);
+    }
+    CHECK(store.load_newest(log).state.step == 1);
+}
+
+TEST_CASE("checkpoint: one run at a time") {
+    const Scratch scratch("checkpoint-lock");
+    const CheckpointStore store(scratch.file("m"));
+    CHECK_THROWS_AS(CheckpointStore(scratch.file("m")), Error);
+    CHECK_THROWS_AS(CheckpointStore(scratch.file("absent/m")), Error);
+}

@@ -1,0 +1,43 @@
+#include "app/train_log.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "scratch.hpp"
+
+using namespace regkit;
+
+TEST_CASE("train log: the path stands beside the model") {
+    CHECK(train_log_path("a/b.safetensors") == "a/b.log.tsv");
+    CHECK(train_log_path("model") == "model.log.tsv");
+}
+
+TEST_CASE("train log: rows of steps and of validations, and what a resumed run keeps") {
+    const Scratch scratch("train-log");
+    const std::string path = scratch.file("log.tsv");
+    const std::string header =
+        "step\tepoch\tloss\tgrad_norm\tlr\tnt_per_s\tvalid_loss\tvalid_average_precision\t"
+        "valid_average_precision_TFBS\tvalid_roc_auc_TFBS\tvalid_average_precision_none\tvalid_roc_auc_"
+        "none\n";
+    const std::string first = "10\t0.5000\t0.125\t2.5\t0.001\t1234\tNA\tNA\tNA\tNA\tNA\tNA\n";
+    {
+        TrainLog log(path, {"TFBS", ""}, -1);
+        log.step({10, 0.5, 0.125, 2.5, 0.001, 1234.4});
+        ClassMean tfbs{"TFBS", 2, 1, 5, {}};
+        tfbs.mean.average_precision = 0.25;
+        tfbs.mean.roc_auc = 0.75;
+        log.validation({20, 1, std::nan(""), 3, 0.001, 1000}, 0.5, {tfbs, {"", 1, 0, 0, {}}});
+        log.step({30, 1.5, 0.1, 2, 0.001, 1000});
+    }
+    const std::string second = "20\t1.0000\tNA\t3\t0.001\t1000\t0.5\t0.25\t0.25\t0.75\tNA\tNA\n";
+    CHECK(scratch.text("log.tsv") ==
+          header + first + second + "30\t1.5000\t0.1\t2\t0.001\t1000\tNA\tNA\tNA\tNA\tNA\tNA\n");
+    scratch.write("log.tsv", scratch.text("log.tsv") + "40\t1.75");  // cut short by a kill
+    { const TrainLog log(path, {"TFBS", ""}, 45); }
+    CHECK(scratch.text("log.tsv").ends_with("30\t1.5000\t0.1\t2\t0.001\t1000\tNA\tNA\tNA\tNA\tNA\tNA\n"));
+    { const TrainLog log(path, {"TFBS", ""}, 20); }
+    CHECK(scratch.text("log.tsv") == header + first + second);
+    { const TrainLog log(path, {"TFBS", ""}, -1); }
+    CHECK(scratch.text("log.tsv") == header);
+}

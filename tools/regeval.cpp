@@ -1,0 +1,100 @@
+// regeval: how well a model ranks the positions of a held-out split. The work is in src/app/evaluate.hpp.
+#include <cstdio>
+
+#include "app/evaluate.hpp"
+#include "cli/common.hpp"
+#include "cli/progress.hpp"
+#include "cli/run.hpp"
+
+using namespace regkit;
+
+namespace {
+
+cli::Tool make_tool() {
+    const EvaluateParameters defaults;
+    cli::Tool tool{.name = "regeval",
+                   .title = "ranking metrics of a model on a held-out split",
+                   .usage = {"-m MODEL -d NAME.regds [options]"}};
+    tool.options = {
+        cli::common::model(cli::kNeeded),
+        cli::common::dataset(cli::kNeeded),
+        cli::common::fasta(),
+        {.name = "check-reference",
+         .help = "check the MD5 of every contig, not only names and lengths",
+         .group = cli::group::input},
+        {.name = "split",
+         .value = "NAME",
+         .fallback = defaults.split,
+         .help = "which windows to evaluate",
+         .group = cli::group::input,
+         .choices = {"train", "valid", "test"}},
+        {.name = "exclude",
+         .value = "BED",
+         .help = "positions that are not to count",
+         .group = cli::group::input,
+         .repeatable = true},
+        cli::common::markers(),
+        cli::common::window_mode(defaults.window_mode),
+        cli::common::output("table of metrics [standard output]"),
+        {.name = "curves",
+         .value = "FILE",
+         .help = "also write points of the precision-recall and ROC curves",
+         .group = cli::group::output},
+        cli::common::threads(),
+        cli::common::device(),
+        cli::common::precision(),
+        cli::common::isa(),
+        cli::common::progress(),
+    };
+    tool.examples = {
+        {"regeval -m model.safetensors -d chr20.regds > metrics.tsv", "every marker, then a row a class"},
+        {"regeval -m model.safetensors -d chr20.regds | grep -w mean", "only the means of the classes"},
+        {"regeval -m model.safetensors -d chr20.regds --split valid --window-mode tiled --curves curves.tsv",
+         "with the full context of every position, and curves to plot"},
+    };
+    return tool;
+}
+
+void run(const cli::Arguments& args, Log& log) {
+    EvaluateParameters p;
+    p.model = cli::readable_file(args, "model");
+    p.dataset = args.text("dataset");
+    p.fasta = args.text("fasta");
+    p.check_reference = args.flag("check-reference");
+    p.split = args.text("split");
+    p.exclude = args.all("exclude");
+    p.markers = args.list("markers");
+    p.window_mode = args.text("window-mode");
+    p.output = args.text("output");
+    p.curves = args.text("curves");
+    p.backend.device = args.text("device");
+    p.backend.workers = cli::threads(args);
+    if (args.text("isa") != "auto") p.backend.isa = args.text("isa");
+
+    cli::Progress line("regeval", args.text("progress"));
+    EvaluateHost host;
+    host.progress = [&](std::int64_t done, std::int64_t total, double speed) {
+        if (!line.due()) return;
+        const auto d = static_cast<double>(done), t = static_cast<double>(total);
+        line.update({{"windows", d, "window " + cli::grouped(d) + " of " + cli::grouped(t)},
+                     {"total", t, ""},
+                     {"nt_per_s", speed, cli::grouped(speed) + " nt/s"}});
+    };
+    const EvaluateReport report = evaluate(p, host, log);
+    log.info(cli::grouped(static_cast<double>(report.windows)) + " windows, " +
+             cli::grouped(static_cast<double>(report.positions)) + " positions, " +
+             cli::grouped(report.nt_per_second) + " nt/s");
+    for (const ClassMean& c : report.means) {
+        char text[160];
+        std::snprintf(text, sizeof text, "average precision %.4f, ROC AUC %.4f, prevalence %.4f",
+                      c.mean.average_precision, c.mean.roc_auc, c.mean.prevalence);
+        log.info((c.class_name.empty() ? "no class" : c.class_name) + " (" + std::to_string(c.scored) +
+                 " markers): " + (c.scored > 0 ? text : "NA"));
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    return cli::run(argc, argv, make_tool(), run);
+}

@@ -1,0 +1,253 @@
+// regtrain: a data set and an architecture into a model. Options to parameters; the work is in
+// src/app/trainer.hpp.
+#include <cstdio>
+
+#include "app/trainer.hpp"
+#include "cli/common.hpp"
+#include "cli/progress.hpp"
+#include "cli/run.hpp"
+#include "cli/signals.hpp"
+
+using namespace regkit;
+
+namespace {
+
+constexpr std::int64_t kMaxSteps = 1'000'000'000;
+constexpr int kPaperMarkers = 919;
+
+const char* const kTraining = "Training";
+const char* const kValidation = "Validation";
+
+std::string number(double value) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%g", value);
+    return text;
+}
+
+std::vector<cli::Option> model_options() {
+    const TrainParameters defaults;
+    return {
+        {.name = "architecture",
+         .letter = 'a',
+         .value = "NAME",
+         .help = "a preset (see --presets) or a file spec.json, regkit-spec(5)",
+         .group = cli::group::model},
+        {.name = "no-norm", .help = "the architecture without batch norm", .group = cli::group::model},
+        {.name = "dropout",
+         .value = "RATE",
+         .help = "dropout rate, in place of the architecture's own",
+         .group = cli::group::model},
+        cli::common::seed(std::to_string(defaults.seed)),
+        {.name = "presets", .help = "print a table of the presets and end", .group = cli::group::model},
+        {.name = "marker-count",
+         .value = "N",
+         .fallback = std::to_string(kPaperMarkers),
+         .help = "markers for which --presets counts parameters",
+         .group = cli::group::model},
+    };
+}
+
+std::vector<cli::Option> training_options() {
+    const TrainParameters defaults;
+    return {
+        {.name = "epochs",
+         .value = "N",
+         .fallback = number(defaults.epochs),
+         .help = "passes over the training windows; may be a fraction",
+         .group = kTraining},
+        {.name = "steps", .value = "N", .help = "optimiser steps, in place of --epochs", .group = kTraining},
+        {.name = "max-time",
+         .value = "TIME",
+         .help = "end, complete, after this long (90s, 10m, 2h); alone it replaces --epochs",
+         .group = kTraining},
+        {.name = "batch",
+         .value = "N",
+         .fallback = std::to_string(defaults.batch),
+         .help = "windows a step",
+         .group = kTraining},
+        {.name = "lr",
+         .value = "RATE",
+         .fallback = number(defaults.learning_rate),
+         .help = "Adam's learning rate, the highest of the schedule",
+         .group = kTraining},
+        {.name = "schedule",
+         .value = "NAME",
+         .fallback = to_string(defaults.schedule),
+         .help = "of the learning rate",
+         .group = kTraining,
+         .choices = {"constant", "cosine", "one-cycle"}},
+        {.name = "warmup",
+         .value = "FRACTION",
+         .fallback = number(defaults.warmup),
+         .help = "of training in which a cosine's rate rises",
+         .group = kTraining},
+        {.name = "clip",
+         .value = "NORM",
+         .fallback = number(defaults.clip),
+         .help = "scale gradients down to this norm; 0 is never",
+         .group = kTraining},
+        {.name = "pos-weight",
+         .value = "W",
+         .fallback = number(defaults.pos_weight),
+         .help = "weight of positive positions in the loss",
+         .group = kTraining},
+        {.name = "rc-augment",
+         .help = "show half of the windows as their reverse complement",
+         .group = kTraining},
+    };
+}
+
+std::vector<cli::Option> run_options() {
+    const TrainParameters defaults;
+    return {
+        {.name = "valid-every",
+         .value = "STEPS",
+         .fallback = std::to_string(defaults.valid_every),
+         .help = "validate this often; 0 is after each epoch",
+         .group = kValidation},
+        {.name = "valid-fraction",
+         .value = "FRACTION",
+         .fallback = number(defaults.valid_fraction),
+         .help = "of the validation windows to use",
+         .group = kValidation},
+        {.name = "patience",
+         .value = "N",
+         .fallback = std::to_string(defaults.patience),
+         .help = "stop after this many validations without a better one; 0 is never",
+         .group = kValidation},
+        cli::common::output("the model; its log goes beside it, checkpoints to FILE.part/"),
+        {.name = "resume",
+         .help = "go on from the newest checkpoint, if there is one",
+         .group = cli::group::output},
+        {.name = "force",
+         .help = "start over where checkpoints of an unfinished run lie",
+         .group = cli::group::output},
+        {.name = "checkpoint-every",
+         .value = "TIME",
+         .fallback = "5m",
+         .help = "write a checkpoint this often, besides those after validation",
+         .group = cli::group::output},
+        {.name = "keep-checkpoints",
+         .help = "leave FILE.part/ when training is done",
+         .group = cli::group::output},
+        {.name = "log-every",
+         .value = "STEPS",
+         .fallback = std::to_string(defaults.log_every),
+         .help = "steps a row of the log",
+         .group = cli::group::output},
+    };
+}
+
+cli::Tool make_tool() {
+    cli::Tool tool{
+        .name = "regtrain",
+        .title = "train a model of regulatory markers",
+        .usage = {"-d NAME.regds -a PRESET|spec.json -o model.safetensors [options]", "--presets"}};
+    tool.options = {cli::common::dataset(),
+                    cli::common::fasta(),
+                    {.name = "check-reference",
+                     .help = "check the MD5 of every contig, not only of those that hold windows",
+                     .group = cli::group::input}};
+    for (const auto& part : {model_options(), training_options(), run_options()})
+        tool.options.insert(tool.options.end(), part.begin(), part.end());
+    tool.options.insert(tool.options.end(),
+                        {cli::common::no_version(), cli::common::threads(), cli::common::device(),
+                         cli::common::precision(), cli::common::isa(), cli::common::progress()});
+    tool.examples = {
+        {"regtrain -d chr20.regds -a dilated -o model.safetensors",
+         "four epochs, the best by validation is kept"},
+        {"regtrain -d chr20.regds -a cnn7 -o m.safetensors --schedule one-cycle --rc-augment --max-time 2h",
+         "as much as fits into two hours"},
+        {"regtrain -d chr20.regds -a dilated -o model.safetensors --epochs 20 --patience 3 --resume",
+         "for a queue that may kill and restart it"},
+        {"regtrain --presets", "what -a knows"},
+    };
+    tool.notes =
+        "SIGTERM and SIGINT write a checkpoint and end with 75; the same command with --resume goes on, to "
+        "the same "
+        "bits. A second signal ends at once.";
+    return tool;
+}
+
+TrainParameters parameters_of(const cli::Arguments& args) {
+    TrainParameters p;
+    p.dataset = args.text("dataset");
+    p.fasta = args.text("fasta");
+    p.architecture = args.text("architecture");
+    p.output = args.text("output");
+    p.check_reference = args.flag("check-reference");
+    p.norm = !args.flag("no-norm");
+    if (args.given("dropout")) p.dropout = args.real("dropout", 0, 0.99);
+    p.seed = static_cast<std::uint64_t>(args.integer("seed", 0, INT64_MAX));
+    p.epochs = args.real("epochs", 0, 1e9);
+    if (args.given("steps")) p.steps = args.integer("steps", 1, kMaxSteps);
+    if (args.given("max-time")) {
+        p.max_seconds = args.duration("max-time").count();
+        if (!args.given("epochs")) p.epochs = 0;
+    }
+    p.batch = static_cast<int>(args.integer("batch", 1, 65536));
+    p.learning_rate = args.real("lr", 0, 1e30);
+    p.schedule = parse_schedule(args.text("schedule"));
+    p.warmup = args.real("warmup", 0, 1);
+    p.clip = args.real("clip", 0, 1e30);
+    p.pos_weight = args.real("pos-weight", 0, 1e6);
+    p.rc_augment = args.flag("rc-augment");
+    p.valid_every = args.integer("valid-every", 0, kMaxSteps);
+    p.valid_fraction = args.real("valid-fraction", 0, 1);
+    p.patience = static_cast<int>(args.integer("patience", 0, 1'000'000));
+    p.resume = args.flag("resume");
+    p.force = args.flag("force");
+    p.checkpoint_seconds = args.duration("checkpoint-every").count();
+    p.keep_checkpoints = args.flag("keep-checkpoints");
+    p.log_every = args.integer("log-every", 1, kMaxSteps);
+    p.provenance = !args.flag("no-version");
+    p.command_line = args.command_line();
+    p.backend.device = args.text("device");
+    p.backend.workers = cli::threads(args);
+    if (args.text("isa") != "auto") p.backend.isa = args.text("isa");
+    return p;
+}
+
+void show(cli::Progress& line, const TrainProgress& now) {
+    if (!line.due()) return;
+    char epoch[32], loss[32];
+    std::snprintf(epoch, sizeof epoch, "epoch %.2f", now.epoch);
+    std::snprintf(loss, sizeof loss, "loss %.5f", now.loss);
+    line.update(
+        {{"step", static_cast<double>(now.step), "step " + cli::grouped(static_cast<double>(now.step))},
+         {"epoch", now.epoch, epoch},
+         {"loss", now.loss, loss},
+         {"nt_per_s", now.nt_per_second, cli::grouped(now.nt_per_second) + " nt/s"},
+         {"seconds_left", now.seconds_left, "ETA " + cli::duration_text(now.seconds_left)},
+         {"validating", now.validating ? 1.0 : 0.0, now.validating ? "validating" : ""}});
+}
+
+void run(const cli::Arguments& args, Log& log) {
+    if (args.flag("presets")) {
+        const auto markers = static_cast<int>(args.integer("marker-count", 1, 1'000'000));
+        std::fputs(presets_table(markers).c_str(), stdout);
+        return;
+    }
+    const cli::StopRequest stop;
+    cli::Progress line("regtrain", args.text("progress"));
+    TrainHost host;
+    host.stop = [] { return cli::StopRequest::raised(); };
+    host.progress = [&](const TrainProgress& now) { show(line, now); };
+    const TrainReport report = train(parameters_of(args), host, log);
+    char text[160];
+    std::snprintf(text, sizeof text, "%lld steps, %.2f epochs in %s, %s nt/s, loss %.5f",
+                  static_cast<long long>(report.steps), report.epochs,
+                  cli::duration_text(report.seconds).c_str(), cli::grouped(report.nt_per_second).c_str(),
+                  report.loss);
+    std::string best;
+    if (report.best_step >= 0)
+        best = "; best at step " + std::to_string(report.best_step) + ": mean average precision " +
+               number(report.best_metric);
+    log.info(text + best);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    return cli::run(argc, argv, make_tool(), run);
+}

@@ -1,0 +1,83 @@
+// From probabilities along a contig to intervals over a cutoff, in sorted order, whatever the tiles.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/thread_pool.hpp"
+#include "io/spool.hpp"
+#include "io/track_writer.hpp"
+
+namespace regkit {
+
+// Orders intervals by (begin, end, marker) with bounded memory: what exceeds it waits in a temporary file, in sorted runs.
+class IntervalSorter {
+  public:
+    // `in_memory` intervals are held before they go to the file.
+    explicit IntervalSorter(std::size_t in_memory = std::size_t{1} << 18) : in_memory_(in_memory) {}
+
+    void push(const CalledInterval& called);
+    // Takes out, in order, all that begin before `bound`; whatever is pushed later begins at or after it.
+    void release(std::int64_t bound, const std::function<void(const CalledInterval&)>& out);
+
+  private:
+    struct Run {
+        std::uint64_t offset = 0, left = 0;  // in the spool; in intervals
+        std::vector<CalledInterval> buffer;
+        std::size_t next = 0;
+    };
+    void spill();
+    bool refill(Run& run);
+
+    std::size_t in_memory_;
+    std::vector<CalledInterval> heap_;  // the first on top
+    std::vector<Run> runs_;
+    std::unique_ptr<Spool> spool_;
+};
+
+struct CallRules {
+    float cutoff = 0.5f;          // a position is called where its probability is >= this
+    std::int64_t merge_gap = 0;   // intervals of a marker at most so many positions apart become one
+    std::int64_t min_length = 1;  // shorter ones are dropped
+};
+
+// One state for each marker. Positions come in ascending order; where they are not contiguous (N, the end of a region)
+// every interval ends.
+class IntervalCaller {
+  public:
+    IntervalCaller(int markers, const CallRules& rules);
+
+    // Positions [begin, begin + count) of all markers: row m begins at values[m * row].
+    void add(std::int64_t begin, std::int64_t count, std::span<const float> values, std::int64_t row, ThreadPool& pool);
+    // Nothing contiguous follows: all open intervals end.
+    void end_stretch();
+    // Passes on, in sorted order, what nothing can come before any more: intervals that begin before every open one.
+    void release(int contig, const std::function<void(const CalledInterval&)>& out);
+    std::int64_t dropped() const;  // shorter than min_length
+
+  private:
+    struct State {
+        bool any = false;              // an interval is open, or waits for what may be merged with it
+        bool inside = false;           // the last position was called
+        std::int64_t begin = 0, end = 0;  // called so far
+        std::int64_t summit = 0;       // position
+        float max = 0;
+        double sum = 0;
+        std::int64_t called = 0;
+        std::int64_t dropped = 0;
+        std::vector<CalledInterval> done;
+    };
+    void scan(State& state, std::int32_t marker, std::int64_t begin, std::span<const float> values) const;
+    static void take(State& state, std::int64_t position, float value) const;
+    void close(State& state, std::int32_t marker) const;
+
+    CallRules rules_;
+    std::int64_t position_ = 0;  // the end of the positions seen
+    std::vector<State> states_;
+    IntervalSorter sorter_;
+};
+
+}  // namespace regkit

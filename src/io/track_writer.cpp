@@ -81,7 +81,8 @@ class TextTrack : public TrackWriter {
         for (const std::string& line : options.header) file_.write("##" + line + "\n");
     }
     void add_contig(const std::string& name, std::int64_t length) override {
-        contigs_.push_back(name);
+        contig_ = name;
+        ++contigs_;
         longest_ = std::max(longest_, length);
     }
     void set_length(int, std::int64_t length) override { longest_ = std::max(longest_, length); }
@@ -97,7 +98,8 @@ class TextTrack : public TrackWriter {
     }
     // chrom, start, end
     void place(int contig, std::int64_t begin, std::int64_t end) {
-        line_.assign(contigs_[static_cast<std::size_t>(contig)]);
+        require(contig + 1 == contigs_, ErrorKind::usage, "a text track takes the contigs one after another");
+        line_.assign(contig_);
         line_ += '\t';
         append(line_, begin);
         line_ += '\t';
@@ -109,7 +111,9 @@ class TextTrack : public TrackWriter {
     }
 
     TextFile file_;
-    std::vector<std::string> contigs_, markers_;
+    std::vector<std::string> markers_;
+    std::string contig_;  // the newest alone: a pipe may bring any number of them
+    int contigs_ = 0;
     std::int64_t longest_ = 0;
     Rounding round_;
     std::string line_;
@@ -164,12 +168,17 @@ class TsvTrack final : public TextTrack {
 class BedGraphTrack final : public TextTrack {
   public:
     using TextTrack::TextTrack;
+    void add_contig(const std::string& name, std::int64_t length) override {
+        close();
+        TextTrack::add_contig(name, length);
+    }
     void values(int contig, std::int64_t begin, std::int64_t span, std::span<const float> values) override {
         for (const float value : values) {
             const std::int64_t scaled = round_.scaled(value);
-            if (contig != contig_ || begin != end_ || scaled != scaled_) {
+            if (!open_ || begin != end_ || scaled != scaled_) {
                 close();
-                contig_ = contig;
+                open_ = true;
+                run_contig_ = contig;
                 begin_ = begin;
                 scaled_ = scaled;
             }
@@ -181,14 +190,15 @@ class BedGraphTrack final : public TextTrack {
 
   private:
     void close() {
-        if (contig_ < 0) return;
-        place(contig_, begin_, end_);
+        if (!open_) return;
+        place(run_contig_, begin_, end_);
         round_.append(line_, scaled_);
         line_ += '\n';
         file_.write(line_);
-        contig_ = -1;
+        open_ = false;
     }
-    int contig_ = -1;
+    bool open_ = false;
+    int run_contig_ = 0;
     std::int64_t begin_ = 0, end_ = 0, scaled_ = 0;
 };
 

@@ -66,7 +66,7 @@ class TrackWriter {
   public:
     virtual ~TrackWriter() = default;
 
-    // Contigs are numbered from 0 in the order of the data.
+    // Contigs are numbered from 0 in the order of the data. Text formats take a contig's data before the next is added.
     virtual void add_contig(const std::string& name, std::int64_t length) = 0;
     virtual void set_length(int contig, std::int64_t length) = 0;
     // Sorted by contig, begin, end, marker. Only for formats that hold intervals.

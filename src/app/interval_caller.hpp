@@ -71,7 +71,7 @@ class IntervalCaller {
         std::vector<CalledInterval> done;
     };
     void scan(State& state, std::int32_t marker, std::int64_t begin, std::span<const float> values) const;
-    static void take(State& state, std::int64_t position, float value) const;
+    static void take(State& state, std::int64_t position, float value);
     void close(State& state, std::int32_t marker) const;
 
     CallRules rules_;

@@ -52,13 +52,14 @@ TEST_CASE("initial weights: uniform in their bounds, the same for a seed, other 
     Network network(preset("cnn3"), 2, *b);
     network.initialise(42, std::vector<double>{0.01, 0.0});
     const std::vector<NamedTensor> state = network.state();
-    for (const auto& [name, low, high] : {std::tuple{"embed.weight", 0.0, 1.0},
+    for (const auto& [tensor_id, low, high] : {std::tuple{"embed.weight", 0.0, 1.0},
                                           {"conv2.weight", -1 / std::sqrt(1280.0), 1 / std::sqrt(1280.0)},
                                           {"up.weight", -1 / std::sqrt(120.0), 1 / std::sqrt(120.0)},
                                           {"dense1.bias", -1 / std::sqrt(50.0), 1 / std::sqrt(50.0)}}) {
-        CAPTURE(name);
+        const std::string tensor_name = tensor_id;
+        INFO(tensor_name);
         double sum = 0, smallest = 1e9, largest = -1e9;
-        const NamedTensor& tensor = named(state, name);
+        const NamedTensor& tensor = named(state, tensor_name);
         for (const float value : tensor.values) {
             sum += static_cast<double>(value);
             smallest = std::min(smallest, static_cast<double>(value));

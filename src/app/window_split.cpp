@@ -122,12 +122,13 @@ std::int64_t split_at_random(const RandomSplit& fractions, std::int64_t block, s
                                                                   : Split::test;
         given += static_cast<double>(count[key]);
     }
-    return std::erase_if(windows, [&](DatasetWindow& w) {
+    const auto removed = std::erase_if(windows, [&](DatasetWindow& w) {
         w.split = dealt.at({w.contig, w.begin / size});
         // A block in which no window begins takes those that reach into it.
         const auto last = dealt.find({w.contig, (w.begin + window - 1) / size});
         return last != dealt.end() && last->second != w.split;
     });
+    return static_cast<std::int64_t>(removed);
 }
 
 }  // namespace regkit

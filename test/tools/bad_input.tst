@@ -1,0 +1,325 @@
+# Bad input, and what must come of it: an exit code that says which kind, one line that names the file and the place, no
+# output under the final name, no old output harmed. The columns of regkit(1), EXIT STATUS: 1 I/O, 2 usage, 3 input, 4 mismatch.
+
+# ---- the command line --------------------------------------------------------------------------------------------------
+case no arguments
+run regds-build
+exit 2
+err Usage: regds-build *
+err See regds-build --help or man regds-build.
+
+case unknown option
+run regds-build -f ref.fa a.narrowPeak -o x.regds --windw 5000
+exit 2
+err regds-build: unknown option '--windw'; did you mean --window? see regds-build --help
+absent x.regds
+
+case an abbreviation is no option
+run regds-build --fast ref.fa a.narrowPeak -o x.regds
+exit 2
+err regds-build: unknown option '--fast'; did you mean --fasta?*
+
+case option given twice
+run regds-build -f ref.fa -f ref.fa a.narrowPeak -o x.regds
+exit 2
+err regds-build: --fasta is given more than once
+
+case option without its value
+run regds-build a.narrowPeak -o x.regds -f
+exit 2
+err regds-build: *--fasta*missing*
+
+case no reference
+run regds-build a.narrowPeak -o x.regds
+exit 2
+err regds-build: -f/--fasta REF is needed*
+
+case a number that is none
+run regds-build -f ref.fa a.narrowPeak -o x.regds --window 5e3
+exit 2
+err regds-build: --window '5e3': not a whole number in [[]1, 2147483647]
+absent x.regds
+
+case a fraction above one
+run regds-build -f ref.fa a.narrowPeak -o x.regds --max-n 1.5
+exit 2
+err regds-build: --max-n '1.5': not a number in [[]0, 1]
+
+case threads beyond reason
+run regds-build -f ref.fa a.narrowPeak -o x.regds -@ 100000
+exit 2
+err regds-build: --threads '100000': not a whole number in *
+
+case a region at position 0
+run regds-build -f ref.fa a.narrowPeak -o x.regds --test chr1:0-100
+exit 2
+err regds-build: --test 'chr1:0-100': *
+
+case a region that ends before it starts
+run regds-build -f ref.fa a.narrowPeak -o x.regds --test chr1:200-100
+exit 2
+err regds-build: --test 'chr1:200-100': *
+
+case a split of an unknown contig
+run regds-build -f ref.fa a.narrowPeak -o x.regds --test chr9
+exit [34]
+err regds-build: *chr9*
+absent x.regds
+
+case neither sheet nor peaks
+run regds-build -f ref.fa -o x.regds
+exit 2
+err regds-build: *--sheet*
+
+case data set to a pipe
+run regds-build -f ref.fa a.narrowPeak -o -
+exit 2
+err regds-build: *-o*directory*
+absent -
+
+# ---- outputs -----------------------------------------------------------------------------------------------------------
+case the output is there
+setup mkdir x.regds && echo precious > x.regds/notes
+run regds-build -f ref.fa a.narrowPeak -o x.regds
+exit 1
+err regds-build: x.regds: exists already; use --force to replace it
+same x.regds/notes
+
+case force does not delete what is no data set
+setup mkdir x.regds && echo precious > x.regds/notes
+run regds-build -f ref.fa a.narrowPeak -o x.regds --force
+exit 1
+err regds-build: *x.regds*
+same x.regds/notes
+
+case no such folder for the output
+run regds-build -f ref.fa a.narrowPeak -o nowhere/x.regds
+exit 1
+err regds-build: *nowhere*
+
+case help to a full device
+run regds-build --help > /dev/full
+exit 1
+err regds-build: cannot write to standard output: No space left on device
+
+# ---- FASTA -------------------------------------------------------------------------------------------------------------
+case no such FASTA
+run regds-build -f none.fa a.narrowPeak -o x.regds
+exit 1
+err regds-build: *none.fa*No such file*
+
+case an empty FASTA
+setup : > empty.fa
+run regds-build -f empty.fa a.narrowPeak -o x.regds
+exit 3
+err regds-build: empty.fa*
+absent x.regds
+
+case a FASTA that is none
+setup head -c 3000 /dev/zero > zero.fa
+run regds-build -f zero.fa a.narrowPeak -o x.regds
+exit 3
+err regds-build: zero.fa*
+absent x.regds
+
+case a FASTA with other characters
+setup sed '500s/A/!/' ref.fa > odd.fa
+run regds-build -f odd.fa a.narrowPeak -o x.regds
+exit 3
+err regds-build: odd.fa*chr1*
+absent x.regds
+
+case a FASTA in plain gzip
+setup gzip -nc ref.fa > ref2.fa.gz
+run regds-build -f ref2.fa.gz a.narrowPeak -o x.regds
+exit 3
+err regds-build: ref2.fa.gz*bgzip*
+absent x.regds
+
+case a bgzip FASTA cut in mid-block
+need bgzip
+setup bgzip -c ref.fa > whole.fa.gz && head -c 9000 whole.fa.gz > cut.fa.gz
+run regds-build -f cut.fa.gz a.narrowPeak -o x.regds
+exit 3
+err regds-build: cut.fa.gz*
+absent x.regds
+
+case a bgzip FASTA with one byte flipped
+need bgzip
+setup bgzip -c ref.fa > bad.fa.gz && printf '\377' | dd of=bad.fa.gz bs=1 seek=5000 conv=notrunc status=none
+run regds-build -f bad.fa.gz a.narrowPeak -o x.regds
+exit 3
+err regds-build: bad.fa.gz*
+absent x.regds
+
+case a .fai with no bases a line
+setup printf 'chr1\t60000\t18\t0\t61\nchr2\t30000\t61036\t60\t61\n' > ref.fa.fai
+run regds-build -f ref.fa a.narrowPeak -o x.regds
+exit 4
+err regds-build: ref.fa.fai*
+absent x.regds
+
+case a .fai that points past the end
+setup printf 'chr1\t5000000000\t18\t60\t61\n' > ref.fa.fai
+run regds-build -f ref.fa a.narrowPeak -o x.regds
+exit [34]
+err regds-build: ref.fa*
+absent x.regds
+
+case a .fai of another FASTA
+setup printf 'chr1\t60000\t6\t60\t61\nchr2\t30000\t61012\t60\t61\n' > ref.fa.fai
+run regds-build -f ref.fa a.narrowPeak -o x.regds
+exit 4
+err regds-build: ref.fa*
+absent x.regds
+
+case an empty .fai
+setup : > ref.fa.fai
+run regds-build -f ref.fa a.narrowPeak -o x.regds
+exit 4
+err regds-build: ref.fa.fai: empty index*
+
+# ---- peaks -------------------------------------------------------------------------------------------------------------
+case no such peak file
+run regds-build -f ref.fa none.bed -o x.regds
+exit 1
+err regds-build: *none.bed*No such file*
+
+case peaks of another naming
+setup sed 's/^chr//' b.bed > ensembl.bed
+run regds-build -f ref.fa ensembl.bed -o x.regds
+exit 4
+err regds-build: ensembl.bed:1*--alias*
+absent x.regds
+
+case an empty peak file
+setup : > empty.bed
+run regds-build -f ref.fa empty.bed -o x.regds
+exit 3
+err regds-build: empty.bed*
+absent x.regds
+
+case a peak past the end of its contig
+setup printf 'chr1\t59990\t60010\n' > past.bed
+run regds-build -f ref.fa past.bed -o x.regds
+exit 3
+err regds-build: past.bed:1*chr1*60000*
+absent x.regds
+
+case a peak that ends before it starts
+setup printf 'chr1\t10\t20\nchr1\t300\t200\n' > back.bed
+run regds-build -f ref.fa back.bed -o x.regds
+exit 3
+err regds-build: back.bed:2*
+absent x.regds
+
+case a coordinate that is no number
+setup printf 'chr1\t10\t20\nchr1\t1e3\t2000\n' > odd.bed
+run regds-build -f ref.fa odd.bed -o x.regds
+exit 3
+err regds-build: odd.bed:2*
+absent x.regds
+
+case a negative coordinate
+setup printf 'chr1\t-5\t20\n' > minus.bed
+run regds-build -f ref.fa minus.bed -o x.regds
+exit 3
+err regds-build: minus.bed:1*
+
+case a line of two columns
+setup printf 'chr1\t10\t20\nchr1\t30\n' > short.bed
+run regds-build -f ref.fa short.bed -o x.regds
+exit 3
+err regds-build: short.bed:2*
+
+case NUL bytes in peaks
+setup printf 'chr1\t10\t20\nchr1\t3\0000\t400\n' > nul.bed
+run regds-build -f ref.fa nul.bed -o x.regds
+exit 3
+err regds-build: nul.bed:2*
+
+case narrowPeak with nine columns
+setup cut -f1-9 a.narrowPeak > nine.narrowPeak
+run regds-build -f ref.fa nine.narrowPeak -o x.regds
+exit 3
+err regds-build: nine.narrowPeak:1*10*
+absent x.regds
+
+case narrowPeak with a value that is no number
+setup sed '3s/10.5/nan/' a.narrowPeak > nan.narrowPeak
+run regds-build -f ref.fa nan.narrowPeak -o x.regds
+exit 3
+err regds-build: nan.narrowPeak:3*
+
+case peaks in a gzip that is cut
+setup head -c 300 a.narrowPeak.gz > cut.narrowPeak.gz
+run regds-build -f ref.fa cut.narrowPeak.gz -o x.regds
+exit 3
+err regds-build: cut.narrowPeak.gz*
+absent x.regds
+
+case peaks in a gzip with one byte flipped
+setup cp a.narrowPeak.gz flip.narrowPeak.gz && printf '\377' | dd of=flip.narrowPeak.gz bs=1 seek=200 conv=notrunc status=none
+run regds-build -f ref.fa flip.narrowPeak.gz -o x.regds
+exit 3
+err regds-build: flip.narrowPeak.gz*
+absent x.regds
+
+case bgzip peaks without the end-of-file block
+need bgzip
+setup bgzip -c a.narrowPeak > whole.narrowPeak.gz && head -c -28 whole.narrowPeak.gz > open.narrowPeak.gz
+run regds-build -f ref.fa open.narrowPeak.gz -o x.regds
+exit 3
+err regds-build: open.narrowPeak.gz*
+absent x.regds
+
+case gzip with something behind it
+setup { cat a.narrowPeak.gz; echo more; } > tail.narrowPeak.gz
+run regds-build -f ref.fa tail.narrowPeak.gz -o x.regds
+exit 3
+err regds-build: tail.narrowPeak.gz*
+
+# ---- sheet -------------------------------------------------------------------------------------------------------------
+case a sheet without a column
+setup cut -f1-4 sheet.tsv > nopeaks.tsv
+run regds-build -f ref.fa --sheet nopeaks.tsv -o x.regds
+exit 3
+err regds-build: nopeaks.tsv*peaks*
+
+case a marker named twice
+setup sed -n '1p;2p;2p' sheet.tsv > twice.tsv
+run regds-build -f ref.fa --sheet twice.tsv -o x.regds
+exit 3
+err regds-build: twice.tsv:3*CTCF.K562*
+
+case a sheet that names a missing file
+setup sed 's/b.bed/c.bed/' sheet.tsv > missing.tsv
+run regds-build -f ref.fa --sheet missing.tsv -o x.regds
+exit 1
+err regds-build: *c.bed*
+
+case a sheet of no markers
+setup head -n 1 sheet.tsv > none.tsv
+run regds-build -f ref.fa --sheet none.tsv -o x.regds
+exit 3
+err regds-build: none.tsv*
+
+case no window is left
+run regds-build -f ref.fa a.narrowPeak -o x.regds --window 100000
+exit 3
+err regds-build: ref.fa: no window is left*
+absent x.regds
+
+# ---- when things end early ---------------------------------------------------------------------------------------------
+case a limit on the size of files
+run ulimit -f 2; regds-build -f ref.fa a.narrowPeak --window 20 --no-version -o x.regds
+exit 1
+err regds-build: *x.regds*cannot write*
+absent x.regds
+
+case a limit on the size of files leaves the old data set
+setup regds-build -f ref.fa a.narrowPeak --window 5000 -o x.regds
+run ulimit -f 2; regds-build -f ref.fa a.narrowPeak --window 20 --force -o x.regds
+exit 1
+same x.regds/windows.bed.gz
+same x.regds/dataset.json

@@ -39,6 +39,9 @@ Order thread_order = Order::forward;
 int left_out_barrier = -1;
 std::string failure;
 
+// The stacks of a block's threads, kept from launch to launch.
+std::vector<std::unique_ptr<unsigned char[]>> stacks;
+
 // A stack and what is suspended on it. AddressSanitizer must be told of every change of stack.
 struct Stack {
     ucontext_t context{};
@@ -81,7 +84,8 @@ class Block {
         const unsigned count = size.x * size.y * size.z;
         threads_.resize(count);
         for (unsigned i = 0; i < count; ++i) {
-            stacks_.push_back(std::make_unique_for_overwrite<unsigned char[]>(kStackBytes));
+            if (i == stacks.size())
+                stacks.push_back(std::make_unique_for_overwrite<unsigned char[]>(kStackBytes));
             threads_[i].number = i;
             threads_[i].index = dim3(i % size.x, i / size.x % size.y, i / (size.x * size.y));
             order_.push_back(thread_order == Order::reverse ? count - 1 - i : i);
@@ -152,7 +156,7 @@ class Block {
             ++warps_[thread.number / kWarpSize].alive;
             thread.state = State::ready;
             thread.barriers = 0;
-            thread.stack.bottom = stacks_[thread.number].get();
+            thread.stack.bottom = stacks[thread.number].get();
             thread.stack.size = kStackBytes;
             getcontext(&thread.stack.context);
             thread.stack.context.uc_stack.ss_sp = thread.stack.bottom;
@@ -197,7 +201,6 @@ class Block {
 
     const std::function<void()>& body_;
     std::vector<Thread> threads_;
-    std::vector<std::unique_ptr<unsigned char[]>> stacks_;
     std::vector<Warp> warps_;
     std::vector<unsigned> order_;
     std::mt19937 random_{1};
@@ -244,6 +247,7 @@ cudaError_t run_grid(dim3 grid, dim3 block_size, const std::function<void()>& th
                 }
     } catch (const std::runtime_error& error) {
         failure = error.what();
+        stacks.clear();  // some still hold a suspended thread
         return cudaErrorLaunchFailure;
     }
     return cudaSuccess;

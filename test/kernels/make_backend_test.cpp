@@ -64,6 +64,15 @@ TEST_CASE("make_backend: unknown devices are errors of usage") {
     }
 }
 
+TEST_CASE("make_backend: auto gives a back end with every operation, on any machine") {
+    const BackendChoice choice = make_backend(device("auto"));
+    REQUIRE(choice.backend);
+    CHECK(choice.backend->is_complete());
+    // Silent where there is no driver; where there is one, a line that says why it was not used.
+    const bool fell_back = choice.backend->name() == std::string("cpu");
+    CHECK(choice.notice.empty() == (!fell_back || !has_cuda_driver()));
+}
+
 TEST_CASE("cuda: no plug-in") {
     const Refusal r = refusal([] { load_cuda_backend(0, {"/nonexistent/libregkit_cuda.so"}); });
     CHECK(r.kind == ErrorKind::resource);

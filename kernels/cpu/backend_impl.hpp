@@ -4,7 +4,6 @@
 #include <functional>
 #include <new>
 #include <string>
-#include <vector>
 
 #include "base/thread_pool.hpp"
 #include "kernels/backend.hpp"

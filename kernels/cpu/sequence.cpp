@@ -6,7 +6,6 @@
 // symbols, which gives the table's gradient; those of embedding and weight follow from it by the chain rule
 // on small matrices.
 #include <algorithm>
-#include <vector>
 
 #include "kernels/cpu/backend_impl.hpp"
 

@@ -2,7 +2,6 @@
 // to the markers' logits or probabilities, which go straight to the caller's memory: up-convolution phase by
 // phase, its output interleaved once to nucleotide order, dense layers, and the last in groups of markers.
 #include <algorithm>
-#include <vector>
 
 #include "kernels/cpu/backend_impl.hpp"
 #include "kernels/cpu/tail.hpp"

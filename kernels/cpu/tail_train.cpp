@@ -12,7 +12,6 @@
 #include "kernels/cpu/tail_train.hpp"
 
 #include <algorithm>
-#include <vector>
 
 #include "kernels/cpu/backend_impl.hpp"
 

@@ -4,7 +4,6 @@
 // matrices of the weights' size.
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "kernels/cpu/backend_impl.hpp"
 #include "kernels/cpu/tail.hpp"

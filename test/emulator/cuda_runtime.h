@@ -21,7 +21,6 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
-#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -43,7 +42,7 @@ struct dim3 {
 // Of the thread that runs now.
 extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 
-void __syncthreads(std::source_location where = std::source_location::current());
+void __syncthreads(int line = __builtin_LINE());  // the caller's line (clang 14 has no std::source_location)
 void __syncwarp(unsigned mask = 0xFFFFFFFFu);
 
 // ---- the runtime

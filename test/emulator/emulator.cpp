@@ -68,8 +68,8 @@ struct Thread {
     State state = State::ready;
     dim3 index;
     unsigned number = 0;
-    int barriers = 0;  // met so far
-    std::source_location barrier;
+    int barriers = 0;      // met so far
+    int barrier_line = 0;  // of the source, where it waits
 };
 
 struct Warp {
@@ -115,8 +115,8 @@ class Block {
     Thread& current() { return *current_; }
     Warp& warp() { return warps_[current_->number / kWarpSize]; }
 
-    void wait_at_barrier(const std::source_location& where) {
-        current_->barrier = where;
+    void wait_at_barrier(int line) {
+        current_->barrier_line = line;
         ++at_barrier_;
         suspend(State::at_barrier);
     }
@@ -179,10 +179,10 @@ class Block {
         const Thread* first = nullptr;
         for (Thread& thread : threads_) {
             if (thread.state != State::at_barrier) continue;
-            if (first && first->barrier.line() != thread.barrier.line())
+            if (first && first->barrier_line != thread.barrier_line)
                 throw std::runtime_error("threads of one block wait at different barriers: lines " +
-                                         std::to_string(first->barrier.line()) + " and " +
-                                         std::to_string(thread.barrier.line()));
+                                         std::to_string(first->barrier_line) + " and " +
+                                         std::to_string(thread.barrier_line));
             first = &thread;
         }
         at_barrier_ = 0;
@@ -274,9 +274,9 @@ void exchange(const void* own, void* result, std::size_t bytes, unsigned from) {
 // ---------------------------------------------------------------------
 namespace emulator = regkit::emulator;
 
-void __syncthreads(std::source_location where) {
+void __syncthreads(int line) {
     if (emulator::running->current().barriers++ == emulator::left_out_barrier) return;
-    emulator::running->wait_at_barrier(where);
+    emulator::running->wait_at_barrier(line);
 }
 
 void __syncwarp(unsigned) {

@@ -19,7 +19,7 @@ constexpr const char* kSpec = R"({
   "layers": [
     {"name": "embed", "type": "embedding", "filters": 4},
     {"name": "conv1", "type": "conv", "filters": 8, "width": 10, "stride": 10, "relu": true},
-    {"name": "conv2", "type": "conv", "filters": 6, "width": 4, "dilation": 2, "relu": true},
+    {"name": "conv2", "type": "conv", "filters": 6, "width": 5, "dilation": 2, "relu": true},
     {"name": "up", "type": "up_conv", "filters": 5, "stride": 10, "relu": true},
     {"name": "dense1", "type": "dense", "filters": 7, "relu": true},
     {"name": "dense2", "type": "dense"}

@@ -1,0 +1,214 @@
+#!/usr/bin/env bash
+# regsnp annotate from the outside: bcftools and tabix read what it writes, records stay as they were, bad input ends with
+# the right exit code and leaves no file.
+set -euo pipefail
+bin=${REGKIT_BIN:?} data=${REGKIT_DATA:?}
+for tool in bcftools tabix bgzip samtools; do
+    command -v $tool > /dev/null || { echo "SKIPPED: $tool is not installed"; exit 77; }
+done
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+failed=0
+fail() { echo "FAILED: $*"; failed=1; }
+same() { cmp -s "$1" "$2" || { fail "$3"; diff "$1" "$2" | head -5 || true; }; }
+
+# ---- a small world: two contigs, a model of three markers, a VCF with every kind of allele
+awk 'BEGIN {srand(3); for (c = 1; c <= 2; ++c) {print ">chr" c; n = c == 1 ? 6000 : 777; s = "";
+     for (i = 0; i < n; ++i) s = s substr("ACGT", 1 + int(4 * rand()), 1); print s}}' > ref.fa
+samtools faidx ref.fa
+cat > tiny.json <<'END'
+{"name": "tiny", "window": 500, "dropout": 0, "layers": [
+  {"name": "embed", "type": "embedding", "filters": 4},
+  {"name": "conv1", "type": "conv", "filters": 8, "width": 10, "stride": 10, "relu": true},
+  {"name": "conv2", "type": "conv", "filters": 6, "width": 5, "dilation": 3, "relu": true},
+  {"name": "up", "type": "up_conv", "filters": 5, "stride": 10, "relu": true},
+  {"name": "dense1", "type": "dense", "filters": 7, "relu": true}, {"name": "dense2", "type": "dense"}]}
+END
+"$bin/random_model" m.safetensors tiny.json 2.5 chr1:6000 CTCF=TFBS 'H3,K4=Histone mark' GATA1=TFBS
+base() { samtools faidx ref.fa "$1:$2-$3" | tail -n +2 | tr -d '\n'; }
+other() { echo "$1" | tr ACGT CGTA; }
+{
+    printf '##fileformat=VCFv4.2\n##contig=<ID=chr1,length=6000>\n##contig=<ID=chr2,length=777>\n'
+    printf '##INFO=<ID=AC,Number=A,Type=Integer,Description="count">\n##INFO=<ID=REG_MAX,Number=1,Type=String,Description="old">\n'
+    printf '##INFO=<ID=REG_D_gone,Number=1,Type=Float,Description="old">\n##FORMAT=<ID=GT,Number=1,Type=String,Description="genotype">\n'
+    printf '##ALT=<ID=DEL,Description="deletion">\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts1\n'
+    row() { printf '%s\t%s\t%s\t%s\t%s\t.\tPASS\t%s\tGT\t0/1\n' "$@"; }
+    a=$(base chr1 1000 1000)
+    row chr1 1000 snv "$a" "$(other "$a")" AC=1
+    row chr1 1000 snv_again "$a" "$(other "$a")" 'AC=1;REG_MAX=old;REG_D_gone=3'
+    row chr1 1000 multi "$a" "$(other "$a"),${a}TTG,<NON_REF>,*" AC=1,2,3,4
+    row chr1 2000 deletion "$(base chr1 2000 2013)" "$(base chr1 2000 2000)" .
+    row chr1 1500 mnv "$(base chr1 1500 1502)" "$(base chr1 1500 1502 | tr ACGT TGCA | tr '[:upper:]' '[:lower:]')" .
+    row chr1 1600 symbolic "$(base chr1 1600 1600)" '<DEL>' .
+    row chr1 1700 breakend "$(base chr1 1700 1700)" "$(base chr1 1700 1700)[chr2:5[" .
+    row chr1 1800 iupac "$(base chr1 1800 1800)" R .
+    row chr1 1900 nothing "$(base chr1 1900 1900)" . .
+    row chr1 0 telomere N '<DEL>' .
+    row chr2 1 first "$(base chr2 1 1)" "$(other "$(base chr2 1 1)")" .
+    row chr2 777 last "$(base chr2 777 777)" "$(base chr2 777 777)ACGTACGTACGTA" .
+} > in.vcf
+run() { "$bin/regsnp" annotate -m m.safetensors -f ref.fa --device cpu "$@"; }
+strip() { bcftools annotate --no-version -x INFO/REG_MAX,INFO/REG_DELTA,INFO/REG_MARKER,INFO/REG_LOG2FC,INFO/REG_NOTE,INFO/REG_D_TFBS,INFO/REG_D_Histone_mark,INFO/REG_D_gone "$1" 2> /dev/null | bcftools view -H; }
+
+run --matrix m.tsv.gz in.vcf > out.vcf 2> words || { cat words; fail "annotate ends with $?"; }
+sed -E 's/REG_MAX=old;REG_D_gone=3|;REG_MAX=old;REG_D_gone=3//; s/;\t/\t/' in.vcf | bcftools view -H > expected
+strip out.vcf > got
+same expected got "records changed"
+grep -q '12 records, 14 alleles, 8 scored, 1 star, 3 symbolic, 1 breakend, 1 ambiguous' words || { fail "summary"; cat words; }
+grep -q '2 REG_ fields of the input replaced' words || fail "replaced fields are not counted"
+grep -c 'ID=REG_D_gone' out.vcf > /dev/null && fail "a stale definition stays"
+[[ $(grep -c '^##INFO=<ID=REG_MAX' out.vcf) == 1 ]] || fail "REG_MAX is not defined once"
+for line in '##regsnpVersion=' '##regsnpCommand=regsnp annotate -m' '##regsnpModel=sha256:' '##reference='; do
+    grep -q "^$line" out.vcf || fail "no $line line"
+done
+bcftools query -f '%ID %REG_MAX %REG_NOTE\n' out.vcf > values
+grep -q '^multi 0\.[0-9]*,0\.[0-9]*,\.,\. \.,\.,symbolic,star$' values || { fail "values per ALT"; cat values; }
+grep -q '^nothing \. \.$' values || fail "a record without ALT got values"
+[[ $(grep -c '^snv' values) == 2 && $(grep '^snv' values | cut -d' ' -f2 | sort -u | wc -l) == 1 ]] || fail "duplicates differ"
+[[ $(sed -n 's/^multi \([^,]*\),.*/\1/p' values) == $(sed -n 's/^snv \([^ ]*\) .*/\1/p' values) ]] || fail "an allele's value depends on its neighbours"
+grep -q 'H3%2CK4' out.vcf || grep -q 'REG_MARKER=\(CTCF\|GATA1\)' out.vcf || fail "marker names"
+
+# ---- what bcftools makes of it
+bcftools norm -m- out.vcf 2> /dev/null | bcftools query -f '%ID\t%ALT\t%REG_MAX\t%REG_DELTA\t%REG_MARKER\n' > split
+[[ $(wc -l < split) == 15 ]] || fail "norm -m- gives $(wc -l < split) rows"
+awk -F'\t' '$3 != "." {d = $4 < 0 ? -$4 : $4; if (d - $3 > 1e-6 || $3 - d > 1e-6) exit 1}' split || fail "REG_MAX is not |REG_DELTA|"
+most=$(cut -f3 split | grep -v '^\.$' | sort -g | tail -1)
+n=$(bcftools view -H -i "REG_MAX>=$most" out.vcf | wc -l)
+((n >= 1 && n <= 3)) || fail "bcftools view -i finds $n"
+
+# ---- the matrix
+bgzip -dc m.tsv.gz | grep -v '^##' > m.tsv
+[[ $(head -1 m.tsv) == $'#chrom\tpos\tid\tref\talt\tCTCF\tH3,K4\tGATA1' ]] || fail "matrix header"
+[[ $(tail -n +2 m.tsv | wc -l) == 14 ]] || fail "matrix rows"
+awk -F'\t' 'NR > 1 && $6 != "." {m = 0; for (i = 6; i <= 8; ++i) {v = $i < 0 ? -$i : $i; if (v > m) m = v}; print m}' m.tsv | awk '{printf "%.5f\n", $1}' | sort > a
+cut -f3 split | grep -v '^\.$' | awk '{printf "%.5f\n", $1}' | sort > b
+same a b "the matrix's largest value is not REG_MAX"
+bcftools query -f '%REG_D_TFBS\n' out.vcf | tr ',' '\n' | grep -v '^\.$' | awk '{printf "%.5f\n", $1}' | sort > a
+awk -F'\t' 'function abs(x) {return x < 0 ? -x : x} NR > 1 && $6 != "." {printf "%.5f\n", (abs($8) > abs($6) ? $8 : $6)}' m.tsv | sort > b
+same a b "REG_D_TFBS is not the strongest TFBS marker"
+
+# ---- the same bytes, however it is run
+run --no-version -@ 1 in.vcf > one.vcf 2> /dev/null
+run --no-version -@ 2 - < in.vcf > two.vcf 2> /dev/null
+same one.vcf two.vcf "bytes depend on threads or input"
+grep -q '^##regsnp' one.vcf && fail "--no-version leaves a version"
+(grep '^#' in.vcf; grep -v '^#' in.vcf | tac) | run --no-version 2> /dev/null | grep -v '^#' | tac > reversed
+grep -v '^#' one.vcf > forward
+same forward reversed "values depend on order"
+for first in 1 3 6; do
+    (grep '^#' in.vcf; grep -v '^#' in.vcf | tail -n +$first) | run --no-version 2> /dev/null | grep -v '^#' > part
+    tail -n +$first forward > whole
+    same whole part "values depend on company"
+done
+run --phases all in.vcf 2> /dev/null | bcftools query -f '%ID %REG_MAX\n' > all
+cmp -s all <(cut -d' ' -f1,2 values) && fail "--phases all changes nothing"
+
+# ---- formats
+bcftools sort -o sorted.vcf in.vcf 2> /dev/null
+run --no-version sorted.vcf 2> /dev/null | bcftools view -H > text
+run --no-version -o s.vcf.gz --write-index --matrix s.tsv.gz sorted.vcf 2> /dev/null
+run --no-version -o s.bcf --write-index sorted.vcf 2> /dev/null
+for file in s.vcf.gz s.bcf; do
+    bcftools view -H $file > back
+    same text back "$file differs from text"
+    [[ $(bcftools view -H -r chr2:700-777 $file | cut -f3) == last ]] || fail "index of $file"
+done
+[[ $(tabix s.tsv.gz chr2:777-777 | cut -f3) == last ]] || fail "index of the matrix"
+run --no-version -O u s.bcf 2> words | bcftools view -H > back
+same text back "BCF in, uncompressed BCF out"
+run --no-version -O z s.vcf.gz 2> /dev/null | bgzip -dc | grep -v '^#' > back
+same text back "bgzip on standard output"
+run --no-version -k 'class:Histone*' in.vcf 2> /dev/null > k.vcf
+[[ $(bcftools query -f '%REG_MARKER\n' k.vcf | tr ',' '\n' | sort -u | tr '\n' ' ') == '. H3%2CK4 ' ]] || fail "-k"
+grep -q REG_D_TFBS k.vcf && fail "-k leaves another class"
+printf '##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr1\t1000\t.\t%s\tN\t.\t.\tX=1\n' "$(base chr1 1000 1000)" > bare.vcf
+run bare.vcf 2> /dev/null | bcftools view -H > back 2> /dev/null || fail "a header without contigs"
+sed 's/chr//' in.vcf | run --no-version --alias ucsc 2> /dev/null | grep -v '^#' | sed 's/^/chr/; s/\[2:/[chr2:/' > back
+same forward back "--alias ucsc"
+
+# ---- REF that is not the reference's
+wrong=$(other "$(base chr1 1000 1000)")
+mismatched() { grep '^#' in.vcf; printf 'chr1\t1000\tbad\t%s\tACCA\t.\t.\t.\tGT\t0\n' "$wrong"; printf 'chr2\t777\tpast\t%sA\tA\t.\t.\t.\tGT\t0\n' "$(base chr2 777 777)"; }
+mismatched | run --ref-mismatch skip 2> words | bcftools query -f '%ID %REG_MAX %REG_NOTE\n' > values
+printf 'bad . ref_mismatch\npast . ref_mismatch\n' > expected
+same expected values "--ref-mismatch skip"
+grep -q '2 records whose REF' words || fail "mismatches are not counted"
+mismatched | run --ref-mismatch use-vcf 2> /dev/null | bcftools query -f '%ID %REG_NOTE\n' > values
+printf 'bad vcf_ref\npast ref_mismatch\n' > expected
+same expected values "--ref-mismatch use-vcf"
+
+# ---- bad input: exit code and part of the message; no output appears, an old one stays
+refused() {  # code, words, then the arguments; standard input is passed on
+    local code=$1 text=$2 status=0
+    shift 2
+    echo old > kept.vcf
+    rm -f new.tsv.gz
+    run -o kept.vcf --matrix new.tsv.gz "$@" 2> words || status=$?
+    [[ $status == "$code" ]] || { fail "$* ends with $status, not $code"; cat words; }
+    grep -qF -- "$text" words || { fail "$*: no '$text' in the message"; cat words; }
+    [[ $(wc -l < words) -le 3 ]] || { fail "$*: more than a line"; cat words; }
+    [[ $(cat kept.vcf) == old && ! -e new.tsv.gz ]] || fail "$* leaves a file"
+    [[ -z $(find . -name '.*.tmp') ]] || fail "$* leaves a temporary"
+}
+head=$(grep '^#' in.vcf)
+line() { printf '%s\n' "$head"; printf "$@"; }
+mismatched | refused 3 "standard input:10 (chr1:1000): REF '$wrong', but ref.fa has" -
+mismatched | sed 1d | refused 3 'not a VCF' -
+line 'chr1\t-20\t.\tA\tC\t.\t.\t.\tGT\t0\n' | refused 3 "POS '-20'" -
+line 'chr1\t20.7\t.\tA\tC\t.\t.\t.\tGT\t0\n' | refused 3 "POS '20.7'" -
+line 'chr1\t7\t.\tA\n' | refused 3 '4 columns' -
+line 'chr1\t1000\t.\t%s\tX!\t.\t.\t.\tGT\t0\n' "$(base chr1 1000 1000)" | refused 3 "ALT 'X!'" -
+line 'chr1\t6500\t.\tA\tC\t.\t.\t.\tGT\t0\n' | refused 3 'only 6000 bases' -
+line '1\t5\t.\tA\tC\t.\t.\t.\tGT\t0\n' | refused 4 'chr1' -
+line 'chr7\t5\t.\tA\tC\t.\t.\t.\tGT\t0\n' | refused 4 'chr7' -
+sed 's/length=6000/length=6001/' in.vcf | refused 4 'another assembly' -
+bgzip -c in.vcf | head -c 300 | refused 3 'truncated' -
+gzip -c in.vcf | head -c 300 | refused 3 'truncated' -
+bgzip -c in.vcf | head -c -28 | refused 3 'end-of-file block' -
+refused 3 'not a VCF' ref.fa
+refused 3 'not a VCF' /dev/null
+refused 1 'absent.vcf' absent.vcf
+refused 2 'an index needs' --write-index in.vcf
+refused 2 '--span' --span -1 in.vcf
+refused 2 'matches none' -k nobody in.vcf
+refused 2 'use-vcf' --ref-mismatch maybe in.vcf
+cp in.vcf self.vcf
+for attempt in '-o self.vcf' '-o ./self.vcf' '--matrix self.vcf -o x.vcf'; do
+    status=0
+    # shellcheck disable=SC2086
+    run $attempt self.vcf 2> words || status=$?
+    [[ $status == 2 ]] || fail "$attempt over the input ends with $status"
+    same in.vcf self.vcf "the input was harmed"
+done
+status=0
+run -o unsorted.vcf.gz --write-index in.vcf 2> words || status=$?
+[[ $status == 3 && ! -e unsorted.vcf.gz ]] || fail "--write-index of unsorted input ends with $status"
+if [[ -e /dev/full ]]; then
+    status=0
+    run in.vcf > /dev/full 2> words || status=$?
+    [[ $status == 1 ]] || fail "/dev/full ends with $status"
+fi
+set +o pipefail
+(grep '^#' in.vcf; for i in $(seq 3000); do grep $'\tsnv\t' in.vcf; done) > many.vcf
+(run many.vcf 2> /dev/null || echo $? > status) | head -1 > /dev/null
+[[ $(cat status) == 141 ]] || fail "a closed pipe ends with $(cat status)"
+set -o pipefail
+
+# ---- real variants
+real=$data/variants/1000G.chr20_1-4Mb.vcf.gz
+if [[ -e $real && -e $data/genome/hg19.chr20.fa.gz ]]; then
+    "$bin/regsnp" -m m.safetensors -f "$data/genome/hg19.chr20.fa.gz" --matrix real.tsv.gz --write-index -o real.vcf.gz "$real" 2> words ||
+        { fail "the real file ends with $?"; cat words; }
+    bcftools view -H "$real" > expected
+    strip real.vcf.gz > got
+    same expected got "real records changed"
+    alleles=$(bcftools query -f '%ALT\n' "$real" | tr ',' '\n' | wc -l)
+    [[ $(bgzip -dc real.tsv.gz | grep -vc '^#') == "$alleles" ]] || fail "rows of the real matrix"
+    [[ $(bcftools query -f '%REG_MAX\n' real.vcf.gz | grep -c '^\.$' || true) == 0 ]] || fail "real alleles without a score"
+    tabix real.tsv.gz chr20:1000226-1000226 | grep -q rs376678365 || fail "tabix on the real matrix"
+else
+    echo "SKIPPED: no $real"
+    ((failed)) || exit 77
+fi
+exit $failed

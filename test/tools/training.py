@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""regtrain and regeval from end to end on a planted motif: it is learnt; tensors are the same for any -@, after kill -9,
+SIGTERM and a damaged checkpoint; divergence and misuse end as documented; regeval's table is in its shape."""
+import json
+import os
+import random
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+
+BIN = os.environ.get("REGKIT_BIN", "build/bin")
+MOTIF = "TGACGTCACCGGAATT"
+checks = 0
+
+
+def run(tool, *args, code=0):
+    done = subprocess.run([os.path.join(BIN, tool), *map(str, args)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == code, f"{tool} {args}: {done.returncode}, not {code}\n{done.stderr}"
+    return done
+
+
+def check(ok, what):
+    global checks
+    checks += 1
+    assert ok, what
+
+
+def make_data(scratch):
+    rng = random.Random(5)
+    length, step = 400_000, 250
+    bases = [rng.choice("ACGT") for _ in range(length)]
+    peaks, decoys = [], []
+    for at in range(100, length - 100, step):
+        begin = at + rng.randrange(step - 60)
+        if rng.random() < 0.5:
+            bases[begin:begin + len(MOTIF)] = MOTIF
+            peaks.append((begin - 5, begin + len(MOTIF) + 5))
+    for at in range(5_000, length, 40_000):
+        decoys.append((at, at + 100))
+    with open(f"{scratch}/ref.fa", "w") as f:
+        f.write(">chrA\n" + "\n".join("".join(bases[i:i + 80]) for i in range(0, length, 80)) + "\n")
+    for name, rows in (("motif", peaks), ("noise", decoys)):
+        with open(f"{scratch}/{name}.bed", "w") as f:
+            f.writelines(f"chrA\t{b}\t{e}\n" for b, e in rows)
+    with open(f"{scratch}/sheet.tsv", "w") as f:
+        f.write("name\tclass\ttarget\tcell\tpeaks\nmotif\tTFBS\tX\tY\tmotif.bed\nnoise\tDNase\t\tY\tnoise.bed\n")
+    run("regds-build", "-f", f"{scratch}/ref.fa", "--sheet", f"{scratch}/sheet.tsv", "--window", 2000, "--valid",
+        "chrA:1-40,000", "--test", "chrA:40,001-100,000", "-o", f"{scratch}/x.regds")
+
+
+def tensors(path):
+    """The data section and the places of the tensors: everything but metadata."""
+    with open(path, "rb") as f:
+        blob = f.read()
+    (size,) = struct.unpack("<Q", blob[:8])
+    header = json.loads(blob[8:8 + size])
+    header.pop("__metadata__")
+    return header, blob[8 + size:]
+
+
+def rows(path):
+    with open(path) as f:
+        lines = [line.rstrip("\n").split("\t") for line in f]
+    return [dict(zip(lines[0], line)) for line in lines[1:]]
+
+
+def wait_for(path, seconds=120):
+    end = time.time() + seconds
+    while not os.path.exists(path):
+        assert time.time() < end, f"{path} did not appear"
+        time.sleep(0.01)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as scratch:
+        make_data(scratch)
+        data = ["-d", f"{scratch}/x.regds", "-a", "cnn3", "--batch", 4, "--seed", 3]
+        short = data + ["--steps", 60, "--valid-every", 20, "--valid-fraction", 0.5, "--schedule", "cosine",
+                        "--rc-augment", "--clip", 5]
+
+        # Learning, and regeval.
+        model = f"{scratch}/model.safetensors"
+        done = run("regtrain", *data, "--epochs", 14, "--lr", 0.003, "-o", model)
+        check("best at step" in done.stderr, done.stderr)
+        check(not os.path.exists(model + ".part"), "OUT.part stays behind")
+        log = rows(f"{scratch}/model.log.tsv")
+        losses = [float(row["loss"]) for row in log if row["loss"] != "NA"]
+        check(losses[-1] < losses[0] / 2, losses)
+        check(sum(row["valid_average_precision"] != "NA" for row in log) == 14, "a validation an epoch")
+        for mode in ("paper", "tiled"):
+            run("regeval", "-m", model, "-d", f"{scratch}/x.regds", "--window-mode", mode, "-o", f"{scratch}/{mode}.tsv",
+                "--curves", f"{scratch}/curves.tsv")
+            table = rows(f"{scratch}/{mode}.tsv")
+            check(list(table[0]) == ["split", "marker", "class", "roc_auc", "average_precision", "pr_auc_trapezoid",
+                                     "recall_at_fdr05", "prevalence", "positives"], list(table[0]))
+            check([row["marker"] for row in table] == ["motif", "noise", "mean", "mean"], table)
+            check(float(table[0]["average_precision"]) > 0.9, table[0])
+            check(float(table[0]["roc_auc"]) > 0.98, table[0])
+            check(0.04 < float(table[0]["prevalence"]) < 0.07, table[0])
+        check(len(rows(f"{scratch}/curves.tsv")) > 500, "curves")
+        only = run("regeval", "-m", model, "-d", f"{scratch}/x.regds", "-k", "motif", "--split", "valid").stdout
+        check(len(only.splitlines()) == 3, only)
+        # Positions that are excluded do not count.
+        with open(f"{scratch}/most.bed", "w") as f:
+            f.write("chrA\t0\t60000\n")
+        run("regeval", "-m", model, "-d", f"{scratch}/x.regds", "--exclude", f"{scratch}/most.bed", "-o", f"{scratch}/e.tsv")
+        some, all_of = rows(f"{scratch}/e.tsv")[0], rows(f"{scratch}/paper.tsv")[0]
+        check(0 < int(some["positives"]) < int(all_of["positives"]), some)
+        one, two = (run("regeval", "-m", model, "-d", f"{scratch}/x.regds", "-@", n).stdout for n in (1, 2))
+        check(one == two, "regeval depends on -@")
+
+        # The same tensors whatever happens.
+        run("regtrain", *short, "-o", f"{scratch}/a", "-@", 2)
+        whole = tensors(f"{scratch}/a")
+        run("regtrain", *short, "-o", f"{scratch}/b", "-@", 1)
+        check(tensors(f"{scratch}/b") == whole, "tensors depend on -@")
+
+        def start(out):
+            return subprocess.Popen([os.path.join(BIN, "regtrain"), *map(str, short), "-o", out, "--checkpoint-every", "0s",
+                                     "--resume"], stderr=subprocess.PIPE, text=True)
+
+        out = f"{scratch}/killed"
+        for step in (5, 20, 33):  # before, at and after a validation
+            process = start(out)
+            wait_for(f"{out}.part/step-{step}.safetensors")
+            process.kill()
+            process.communicate()
+        check(not os.path.exists(out), "a killed run left a model")
+        run("regtrain", *short, "-o", out, code=2)  # neither --resume nor --force
+        run("regtrain", *short, "--lr", 0.5, "-o", out, "--resume", code=4)  # other settings
+        newest = max(int(name[5:-12]) for name in os.listdir(out + ".part") if name.startswith("step-"))
+        with open(f"{out}.part/step-{newest}.safetensors", "r+b") as f:
+            f.seek(-9, os.SEEK_END)
+            byte = f.read(1)
+            f.seek(-9, os.SEEK_END)
+            f.write(bytes([byte[0] ^ 1]))
+        done = run("regtrain", *short, "-o", out, "--resume")
+        check("falling back" in done.stderr, done.stderr)
+        check(f"resuming at step {newest - 1}" in done.stderr, done.stderr)
+        check(tensors(out) == whole, "tensors differ after kill -9")
+
+        out = f"{scratch}/stopped"
+        process = start(out)
+        wait_for(f"{out}.part/step-7.safetensors")
+        process.send_signal(signal.SIGTERM)
+        words = process.communicate(timeout=60)[1]
+        check(process.returncode == 75, (process.returncode, words))
+        check("--resume" in words, words)
+        run("regtrain", *short, "-o", out, "--resume")
+        check(tensors(out) == whole, "tensors differ after SIGTERM")
+        steps = [(row["step"], row["valid_loss"] == "NA") for row in rows(out + ".log.tsv")]
+        check(steps == [(row["step"], row["valid_loss"] == "NA") for row in rows(f"{scratch}/a.log.tsv")], steps)
+
+        # Divergence.
+        before = tensors(model)
+        done = run("regtrain", *data, "--steps", 20, "--lr", "1e30", "-o", model, code=5)
+        check("diverged at step" in done.stderr, done.stderr)
+        check(tensors(model) == before, "a diverged run touched the model")
+
+        # Another reference.
+        with open(f"{scratch}/ref.fa") as f, open(f"{scratch}/other.fa", "w") as g:
+            g.write(f.read()[:-2] + "N\n")
+        run("regtrain", *short, "-f", f"{scratch}/other.fa", "-o", f"{scratch}/c", code=4)
+        run("regeval", "-m", model, "-d", f"{scratch}/x.regds", "-f", f"{scratch}/other.fa", "--check-reference", code=4)
+
+        presets = run("regtrain", "--presets").stdout.splitlines()
+        check(presets[0] == "preset\ttask\tlayers\tparameters\treceptive_field", presets[0])
+        check(any(line.startswith("dilated\t") and "\t631213\t" in line for line in presets), presets)
+    assert checks > 30, checks
+    print(f"training: {checks} checks")
+
+
+main()

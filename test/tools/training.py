@@ -66,11 +66,16 @@ def rows(path):
     return [dict(zip(lines[0], line)) for line in lines[1:]]
 
 
-def wait_for(path, seconds=120):
+def newest_step(out):
+    names = os.listdir(out + ".part") if os.path.isdir(out + ".part") else []
+    return max((int(n[5:-12]) for n in names if n.startswith("step-") and n.endswith(".safetensors")), default=-1)
+
+
+def wait_for_step(out, step, process, seconds=120):
     end = time.time() + seconds
-    while not os.path.exists(path):
-        assert time.time() < end, f"{path} did not appear"
-        time.sleep(0.01)
+    while newest_step(out) < step:
+        assert time.time() < end and process.poll() is None, f"{out} did not reach step {step}"
+        time.sleep(0.005)
 
 
 def main():
@@ -124,13 +129,13 @@ def main():
         out = f"{scratch}/killed"
         for step in (5, 20, 33):  # before, at and after a validation
             process = start(out)
-            wait_for(f"{out}.part/step-{step}.safetensors")
+            wait_for_step(out, step, process)
             process.kill()
             process.communicate()
         check(not os.path.exists(out), "a killed run left a model")
         run("regtrain", *short, "-o", out, code=2)  # neither --resume nor --force
         run("regtrain", *short, "--lr", 0.5, "-o", out, "--resume", code=4)  # other settings
-        newest = max(int(name[5:-12]) for name in os.listdir(out + ".part") if name.startswith("step-"))
+        newest = newest_step(out)
         with open(f"{out}.part/step-{newest}.safetensors", "r+b") as f:
             f.seek(-9, os.SEEK_END)
             byte = f.read(1)
@@ -143,7 +148,7 @@ def main():
 
         out = f"{scratch}/stopped"
         process = start(out)
-        wait_for(f"{out}.part/step-7.safetensors")
+        wait_for_step(out, 7, process)
         process.send_signal(signal.SIGTERM)
         words = process.communicate(timeout=60)[1]
         check(process.returncode == 75, (process.returncode, words))

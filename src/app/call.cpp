@@ -1,0 +1,297 @@
+#include "app/call.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "app/call_sink.hpp"
+#include "app/model.hpp"
+#include "app/predictor.hpp"
+#include "app/regions.hpp"
+#include "app/window_labeller.hpp"
+#include "base/error.hpp"
+#include "base/version.hpp"
+#include "io/atomic_file.hpp"
+#include "io/fasta.hpp"
+
+namespace regkit {
+namespace {
+
+constexpr std::int64_t kTile = 50000;
+// Probabilities of one tile lie in memory: at most so many, 160 MB.
+constexpr std::int64_t kTileValues = 40'000'000;
+
+std::int64_t tile_for(std::int64_t asked, std::int64_t markers, std::int64_t stride) {
+    const std::int64_t tile = asked > 0 ? asked : std::clamp<std::int64_t>(kTileValues / markers, 1000, kTile);
+    return (tile + stride - 1) / stride * stride;
+}
+
+TrackFormat format_of(const CallParameters& p) {
+    if (p.format) return *p.format;
+    const bool to_stdout = p.output.empty() || p.output == "-";
+    if (to_stdout) return TrackFormat::narrow_peak;
+    const std::optional<TrackFormat> format = track_format_of(p.output);
+    require(format.has_value(), ErrorKind::usage,
+            p.output + ": the name does not tell the format; say it with -O (narrowpeak, bed, bedgraph, bigwig, tsv)");
+    return *format;
+}
+
+void check(const CallParameters& p, TrackFormat format) {
+    const bool stream = !p.input.empty();
+    require(stream != !p.fasta.empty(), ErrorKind::usage,
+            "give either a reference with -f, or a FASTA file (or - for standard input) to read as a stream");
+    require(!stream || (p.regions.empty() && p.regions_file.empty()), ErrorKind::usage,
+            "-r and -R need an indexed reference: name it with -f");
+    require(stream || !p.remap, ErrorKind::usage, "--remap reads the names of records of a stream; with -f use -r");
+    require(p.cutoff >= 0 && p.cutoff <= 1, ErrorKind::usage, "the cutoff is a probability, 0 to 1");
+    require(p.resolution >= 1 && p.min_length >= 1 && p.merge_gap >= 0, ErrorKind::usage,
+            "resolution and least length are at least 1, the gap to merge at least 0");
+    require(p.resolution == 1 || holds_values(format), ErrorKind::usage,
+            "--resolution averages values: it goes with bedgraph and bigwig, not with intervals");
+}
+
+// Bases of a record between what is needed behind and ahead of the position; local positions, multiples of the stride
+// begin cells.
+class RecordWindow {
+  public:
+    void start(std::int64_t lead) {
+        first_ = 0;
+        codes_.assign(static_cast<std::size_t>(lead), kCodeN);
+    }
+    std::int64_t end() const { return first_ + static_cast<std::int64_t>(codes_.size()); }
+    // Reads until `position` is reached; false when the record ends before it.
+    bool fill(FastaStream& stream, std::int64_t position) {
+        while (end() < position) {
+            const std::size_t have = codes_.size();
+            codes_.resize(have + static_cast<std::size_t>(position - end()));
+            const std::int64_t n = stream.read(std::span(codes_).subspan(have));
+            codes_.resize(have + static_cast<std::size_t>(n));
+            if (n == 0) return false;
+        }
+        return true;
+    }
+    void drop_before(std::int64_t position) {
+        if (position <= first_) return;
+        codes_.erase(codes_.begin(), codes_.begin() + (position - first_));
+        first_ = position;
+    }
+    void copy(std::int64_t begin, std::int64_t end, std::span<std::uint8_t> to) const {
+        std::copy(codes_.begin() + (begin - first_), codes_.begin() + (end - first_), to.begin());
+    }
+
+  private:
+    std::int64_t first_ = 0;
+    std::vector<std::uint8_t> codes_;
+};
+
+class Caller {
+  public:
+    Caller(const CallParameters& p, TrackFormat format, Log& log)
+        : p_(p), format_(format), log_(log), pool_(resolve_workers(p.backend.workers)) {
+        model_ = load_model(p_.model);
+        const std::string digest = model_.digest;
+        if (!p_.markers.empty()) {
+            model_ = restrict_markers(std::move(model_), select_markers(model_.markers, p_.markers));
+            model_.digest = digest;
+        }
+        BackendChoice choice = make_backend(p_.backend);
+        if (!choice.notice.empty()) log_.info(choice.notice);
+        backend_ = std::move(choice.backend);
+        const auto markers = static_cast<std::int64_t>(model_.markers.size());
+        const std::int64_t stride = summarise(model_.spec, static_cast<int>(markers)).stride;
+        const std::int64_t tile = tile_for(p_.tile, markers, stride);
+        predictor_ = std::make_unique<Predictor>(model_, *backend_,
+                                                 PredictorOptions{.tile = tile, .rc_average = p_.rc_average});
+        labeller_ = std::make_unique<WindowLabeller>(*predictor_, tile, p_.paper_windows ? model_.spec.window : 0);
+    }
+
+    CallSummary run() {
+        const auto start = std::chrono::steady_clock::now();
+        if (p_.input.empty()) call_reference();
+        else call_stream();
+        tracks_->commit();
+        summary_.bases = sink_->bases();
+        summary_.n_bases = sink_->n_bases();
+        summary_.intervals = sink_->intervals();
+        summary_.dropped = sink_->dropped();
+        summary_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        return summary_;
+    }
+
+  private:
+    void open(bool contigs_first, const std::string& source) {
+        TrackOptions options;
+        options.format = format_;
+        for (const Marker& marker : model_.markers) options.markers.push_back(marker.name);
+        if (p_.provenance)
+            options.header = {"regcallVersion=" + std::string(version()), "regcallCommand=" + p_.command_line,
+                              "regcallModel=sha256:" + model_.digest,
+                              "regcallDevice=" + std::string(backend_->description()), "reference=" + source};
+        options.decimals = p_.decimals;
+        options.step = p_.resolution;
+        options.contigs_first = contigs_first;
+        tracks_ = std::make_unique<TrackSet>(p_.output, options, pool_);
+        for (const std::string& path : tracks_->paths())
+            for (const std::string& input : {p_.input, p_.fasta, p_.model, p_.regions_file})
+                if (!input.empty()) refuse_same_file(path, input);
+        const CallRules rules{static_cast<float>(p_.cutoff), p_.merge_gap, p_.min_length};
+        sink_ = std::make_unique<CallSink>(*tracks_, format_, predictor_->markers(), rules, p_.resolution, pool_);
+    }
+
+    void call_reference();
+    void call_stream();
+    void call_record(FastaStream& stream);
+    int stream_contig(const std::string& name);
+    bool is_trained_contig(FastaFile& fasta, const ContigRange& range);
+
+    const CallParameters& p_;
+    TrackFormat format_;
+    Log& log_;
+    ThreadPool pool_;
+    Model model_;
+    std::unique_ptr<Backend> backend_;
+    std::unique_ptr<Predictor> predictor_;
+    std::unique_ptr<WindowLabeller> labeller_;
+    std::unique_ptr<TrackSet> tracks_;
+    std::unique_ptr<CallSink> sink_;
+    CallSummary summary_;
+    RecordWindow window_;
+    std::map<std::string, std::pair<int, std::int64_t>> bigwig_contigs_;  // of a stream: number, length so far
+    std::string last_contig_;
+    int last_number_ = -1;
+};
+
+// By name and length; by the sequence's MD5 where the contig is read whole anyway.
+bool Caller::is_trained_contig(FastaFile& fasta, const ContigRange& range) {
+    const Contig& contig = fasta.contigs()[static_cast<std::size_t>(range.contig)];
+    const auto trained = std::find_if(model_.reference.begin(), model_.reference.end(),
+                                      [&](const ReferenceContig& c) { return c.name == contig.name; });
+    if (trained == model_.reference.end() || trained->length != contig.length) return false;
+    const bool whole = range.begin == 0 && range.end == contig.length;
+    return !whole || trained->md5.empty() || fasta.md5(range.contig) == trained->md5;
+}
+
+void Caller::call_reference() {
+    FastaFile fasta(p_.fasta);
+    std::vector<Region> regions = p_.regions;
+    if (!p_.regions_file.empty()) {
+        const std::vector<Region> more = read_bed_regions(p_.regions_file);
+        regions.insert(regions.end(), more.begin(), more.end());
+    }
+    const bool all = p_.regions.empty() && p_.regions_file.empty();
+    const std::vector<ContigRange> ranges = plan_regions(regions, all, fasta, log_);
+
+    const bool upfront = format_ == TrackFormat::bigwig;  // its header names every contig
+    open(upfront, p_.fasta);
+    if (upfront)
+        for (const Contig& contig : fasta.contigs()) tracks_->add_contig(contig.name, contig.length);
+    bool told = model_.reference.empty();
+    int current = -1;
+    for (const ContigRange& range : ranges) {
+        const Contig& contig = fasta.contigs()[static_cast<std::size_t>(range.contig)];
+        if (!told && !is_trained_contig(fasta, range)) {
+            told = true;
+            log_.info(p_.fasta + ": not the reference that the model was trained on (" + contig.name + " differs)");
+        }
+        if (range.contig != current) {
+            current = range.contig;
+            ++summary_.contigs;
+            sink_->begin_contig(upfront ? range.contig : tracks_->add_contig(contig.name, contig.length));
+        }
+        labeller_->predict(
+            contig.length, range.begin, range.end,
+            [&](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
+                fasta.read(range.contig, begin, end, codes);
+            },
+            [&](std::int64_t begin, std::int64_t, std::span<const std::uint8_t> codes, std::span<const float> values) {
+                sink_->tile(begin, codes, values);
+            });
+        sink_->end_region();
+        tracks_->flush();
+    }
+}
+
+void Caller::call_stream() {
+    FastaStream stream(p_.input);
+    open(false, p_.input == "-" ? "stdin" : p_.input);
+    while (stream.next()) call_record(stream);
+    for (const auto& [name, contig] : bigwig_contigs_) tracks_->set_length(contig.first, contig.second);
+}
+
+// Text formats take contigs one after another and forget them; a bigWig file holds each once.
+int Caller::stream_contig(const std::string& name) {
+    if (last_number_ >= 0 && name == last_contig_ && p_.remap) return last_number_;
+    last_contig_ = name;
+    if (format_ == TrackFormat::bigwig && p_.remap) {
+        const auto known = bigwig_contigs_.find(name);
+        if (known != bigwig_contigs_.end()) return last_number_ = known->second.first;
+    }
+    constexpr std::int64_t kUnknown = -1;
+    return last_number_ = tracks_->add_contig(name, kUnknown);
+}
+
+// Predicts unit by unit, as soon as enough bases ahead are known. With --remap a record lies at the coordinates in its
+// name: local position 0 is the start of the stride cell in which it begins, and the cell's missing bases are N.
+void Caller::call_record(FastaStream& stream) {
+    Region place{stream.name(), 0, kContigEnd};
+    if (p_.remap) {
+        try {
+            place = parse_region(stream.name());
+        } catch (const Error&) {
+            throw Error(ErrorKind::input, p_.input + " (" + stream.name() +
+                                              "): --remap needs records named contig:begin-end, from 1");
+        }
+    }
+    const std::int64_t lead = place.begin % predictor_->stride();
+    const std::int64_t shift = place.begin - lead;
+    window_.start(lead);
+    const FetchCodes fetch = [this](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
+        window_.copy(begin, end, codes);
+    };
+    const TileSink sink = [&](std::int64_t begin, std::int64_t, std::span<const std::uint8_t> codes,
+                              std::span<const float> values) { sink_->tile(begin + shift, codes, values); };
+    int contig = -1;
+    for (std::int64_t position = lead;;) {
+        const std::int64_t stop = (position / labeller_->unit() + 1) * labeller_->unit();
+        const std::int64_t needed = stop + labeller_->ahead();
+        const bool more = window_.fill(stream, needed);
+        if (contig < 0 && window_.end() > lead) {
+            contig = stream_contig(place.contig);
+            sink_->begin_contig(contig);
+            ++summary_.contigs;
+        }
+        const std::int64_t length = more ? needed : window_.end();
+        labeller_->predict(length, position, more ? stop : length, fetch, sink);
+        if (!more) break;
+        position = stop;
+        window_.drop_before(position - labeller_->behind());
+    }
+    if (contig < 0) {
+        log_.warn("empty-record", p_.input + " (" + stream.name() + "): the record has no bases");
+        return;
+    }
+    const std::int64_t end = shift + window_.end();
+    require(place.end == kContigEnd || place.end == end, ErrorKind::input,
+            p_.input + " (" + stream.name() + "): the record has " + std::to_string(end - place.begin) +
+                " bases, its name says " + std::to_string(place.end - place.begin));
+    sink_->end_region();
+    if (format_ == TrackFormat::bigwig) {
+        auto& known = bigwig_contigs_[p_.remap ? place.contig : std::to_string(contig)];
+        known = {contig, std::max(known.second, end)};
+    } else {
+        tracks_->set_length(contig, end);
+    }
+    tracks_->flush();
+}
+
+}  // namespace
+
+CallSummary call(const CallParameters& parameters, Log& log) {
+    const TrackFormat format = format_of(parameters);
+    check(parameters, format);
+    return Caller(parameters, format, log).run();
+}
+
+}  // namespace regkit

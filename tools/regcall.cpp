@@ -1,0 +1,119 @@
+// regcall: where a model predicts markers, as tracks. Options to parameters; the work is in src/app.
+#include <cstdio>
+#include <string>
+
+#include "app/call.hpp"
+#include "cli/common.hpp"
+#include "cli/run.hpp"
+
+using namespace regkit;
+
+namespace {
+
+constexpr std::int64_t kMany = 1'000'000'000;
+
+cli::Tool call_tool() {
+    const CallParameters defaults;
+    cli::Tool tool{.name = "regcall",
+                   .title = "predict markers along DNA and write them as tracks",
+                   .usage = {"-m MODEL -f REF [-r REGION]... [-R BED] [options]", "-m MODEL [options] in.fa|-"}};
+    tool.max_arguments = 1;
+    tool.options = {
+        cli::common::fasta(),
+        cli::common::regions(),
+        cli::common::regions_file(),
+        {.name = "remap",
+         .help = "a record of the stream named chr:begin-end (as samtools faidx names it) lies at these coordinates",
+         .group = cli::group::input},
+        cli::common::model(cli::kNeeded),
+        cli::common::markers(),
+        cli::common::rc_average(),
+        cli::common::window_mode("tiled"),
+        {.name = "tile",
+         .value = "BASES",
+         .help = "predict so many bases at a time [50000, fewer with many markers]; changes memory and speed, not the output",
+         .group = cli::group::model},
+        cli::common::output("tracks [standard output]; {marker} in the name gives one file for each marker"),
+        cli::common::format({"narrowpeak", "bed", "bedgraph", "bigwig", "tsv"},
+                            "by default what the output's extension says, narrowpeak on standard output"),
+        cli::common::cutoff("0.5"),
+        {.name = "min-length",
+         .value = "BASES",
+         .fallback = std::to_string(defaults.min_length),
+         .help = "drop intervals shorter than this",
+         .group = cli::group::output},
+        {.name = "merge-gap",
+         .value = "BASES",
+         .fallback = std::to_string(defaults.merge_gap),
+         .help = "join intervals of a marker that are at most so far apart",
+         .group = cli::group::output},
+        {.name = "resolution",
+         .value = "BASES",
+         .fallback = std::to_string(defaults.resolution),
+         .help = "average values over bins of so many bases (bedgraph, bigwig)",
+         .group = cli::group::output},
+        {.name = "round",
+         .value = "DECIMALS",
+         .fallback = std::to_string(defaults.decimals),
+         .help = "decimals of the probabilities written; fewer make smaller files",
+         .group = cli::group::output},
+        cli::common::no_version(),
+        cli::common::threads(),
+        cli::common::device(),
+        cli::common::precision(),
+        cli::common::isa(),
+    };
+    tool.examples = {
+        {"regcall -m model.safetensors -f hg19.fa -r chr20:30,000,000-31,000,000 -o calls.narrowPeak.gz",
+         "intervals in a megabase, indexed"},
+        {"regcall -m model.safetensors -f hg19.fa -k class:DNase -o '{marker}.bw'", "one bigWig file for each DNase marker"},
+        {"samtools faidx hg19.fa chr20:1-100000 | regcall -m model.safetensors --remap -O tsv -", "a stream, at its own coordinates"},
+    };
+    return tool;
+}
+
+void run_call(const cli::Arguments& args, Log& log) {
+    CallParameters p;
+    if (!args.positional().empty()) p.input = args.positional().front();
+    if (args.given("fasta")) p.fasta = cli::readable_file(args, "fasta");
+    p.regions = args.regions("region");
+    if (args.given("regions-file")) p.regions_file = cli::readable_file(args, "regions-file");
+    p.model = cli::readable_file(args, "model");
+    p.markers = args.list("markers");
+    if (args.given("output")) p.output = args.text("output");
+    if (args.given("output-format")) p.format = parse_track_format(args.text("output-format"));
+    p.cutoff = args.real("cutoff", 0, 1);
+    p.min_length = args.integer("min-length", 1, kMany);
+    p.merge_gap = args.integer("merge-gap", 0, kMany);
+    p.resolution = args.integer("resolution", 1, kMany);
+    p.decimals = static_cast<int>(args.integer("round", 0, Rounding::kMaxDecimals));
+    if (args.given("tile")) p.tile = args.integer("tile", 1, 10'000'000);
+    p.rc_average = args.flag("rc-average");
+    p.paper_windows = args.text("window-mode") == "paper";
+    p.remap = args.flag("remap");
+    p.provenance = !args.flag("no-version");
+    p.command_line = args.command_line();
+    p.backend.device = args.text("device");
+    p.backend.workers = cli::threads(args);
+    if (args.text("isa") != "auto") p.backend.isa = args.text("isa");
+    const CallSummary done = call(p, log);
+
+    const bool values = p.format ? holds_values(*p.format) : track_format_of(p.output) && holds_values(*track_format_of(p.output));
+    char text[240];
+    std::snprintf(text, sizeof text, "%lld bases of %lld contigs in %.1f s (%lld of them N, without a value)",
+                  static_cast<long long>(done.bases), static_cast<long long>(done.contigs), done.seconds,
+                  static_cast<long long>(done.n_bases));
+    log.info(text);
+    if (values) {
+        log.info("values are rounded to " + std::to_string(p.decimals) + " decimals (--round)");
+    } else {
+        log.info(std::to_string(done.intervals) + " intervals" +
+                 (done.dropped > 0 ? "; " + std::to_string(done.dropped) + " shorter than --min-length dropped" : ""));
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    return cli::run(argc, argv, call_tool(), run_call);
+}

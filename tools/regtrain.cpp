@@ -125,7 +125,7 @@ std::vector<cli::Option> run_options() {
         {.name = "checkpoint-every",
          .value = "TIME",
          .fallback = "5m",
-         .help = "write a checkpoint this often, besides those after validation",
+         .help = "write a checkpoint this often, besides those after validation; 0 is after each step",
          .group = cli::group::output},
         {.name = "keep-checkpoints",
          .help = "leave FILE.part/ when training is done",
@@ -197,7 +197,8 @@ TrainParameters parameters_of(const cli::Arguments& args) {
     p.patience = static_cast<int>(args.integer("patience", 0, 1'000'000));
     p.resume = args.flag("resume");
     p.force = args.flag("force");
-    p.checkpoint_seconds = args.duration("checkpoint-every").count();
+    const bool every_step = args.text("checkpoint-every") == "0";
+    p.checkpoint_seconds = every_step ? 0 : args.duration("checkpoint-every").count();
     p.keep_checkpoints = args.flag("keep-checkpoints");
     p.log_every = args.integer("log-every", 1, kMaxSteps);
     p.provenance = !args.flag("no-version");

@@ -123,7 +123,7 @@ def main():
         check(tensors(f"{scratch}/b") == whole, "tensors depend on -@")
 
         def start(out):
-            return subprocess.Popen([os.path.join(BIN, "regtrain"), *map(str, short), "-o", out, "--checkpoint-every", "0s",
+            return subprocess.Popen([os.path.join(BIN, "regtrain"), *map(str, short), "-o", out, "--checkpoint-every", "0",
                                      "--resume"], stderr=subprocess.PIPE, text=True)
 
         out = f"{scratch}/killed"

@@ -1,0 +1,10 @@
+# find_package(regkit): the targets regkit::base, regkit::kernels, regkit::io, regkit::nn and regkit::app.
+include(CMakeFindDependencyMacro)
+find_dependency(Threads)
+find_dependency(ZLIB)
+find_dependency(OpenSSL COMPONENTS Crypto)
+find_dependency(PkgConfig)
+pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
+pkg_check_modules(HTSLIB REQUIRED IMPORTED_TARGET htslib)
+pkg_check_modules(LIBDEFLATE REQUIRED IMPORTED_TARGET libdeflate)
+include(${CMAKE_CURRENT_LIST_DIR}/regkitTargets.cmake)

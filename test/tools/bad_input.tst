@@ -323,3 +323,167 @@ run ulimit -f 2; regds-build -f ref.fa a.narrowPeak --window 20 --force -o x.reg
 exit 1
 same x.regds/windows.bed.gz
 same x.regds/dataset.json
+
+# ---- regtrain ----------------------------------------------------------------------------------------------------------
+case regtrain without a data set
+run regtrain -a dilated -o m.safetensors
+exit 2
+err regtrain: *-d*
+
+case an architecture that is none
+run regtrain -d small.regds -a dilatd -o m.safetensors
+exit 2
+err regtrain: *dilatd*
+absent m.safetensors
+
+case a precision that is not there yet
+run regtrain -d small.regds -a dilated -o m.safetensors --precision bf16
+exit 2
+err regtrain: --precision 'bf16': not one of f32
+
+case a time that is none
+run regtrain -d small.regds -a dilated -o m.safetensors --max-time 10x
+exit 2
+err regtrain: --max-time '10x': not a time such as 90s, 10m, 1h30m or 2d
+
+case a spec with an unknown key
+setup sed 's/"dropout": 0.1/"droput": 0.1/' "$TEST_TOOLS/data/tiny.json" > odd.json
+run regtrain -d small.regds -a odd.json -o m.safetensors
+exit 3
+err regtrain: odd.json*droput*
+absent m.safetensors
+
+case no GPU here
+run CUDA_VISIBLE_DEVICES= regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" -o m.safetensors --steps 2 --device cuda
+exit 1
+err regtrain: --device cuda: *--device cpu
+absent m.safetensors
+
+case a reference that is not the data set's
+setup sed 's/^>chr2/>chr3/' ref.fa > other.fa
+run regtrain -d small.regds -f other.fa -a "$TEST_TOOLS/data/tiny.json" -o m.safetensors --steps 2
+exit 4
+err regtrain: *chr*
+absent m.safetensors
+
+case a data set without its peaks
+setup rm small.regds/peaks.bed.gz
+run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" -o m.safetensors --steps 2
+exit 3
+err regtrain: small.regds*peaks.bed.gz*
+
+case a data set whose windows were cut
+setup head -c 100 small.regds/windows.bed.gz > w && mv w small.regds/windows.bed.gz
+run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" -o m.safetensors --steps 2
+exit 3
+err regtrain: *small.regds/windows.bed.gz*
+
+case training that diverges
+run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" -o m.safetensors --steps 200 --lr 1e30 --clip 0 --device cpu
+exit 5
+err regtrain: *step*
+absent m.safetensors
+
+# ---- models ------------------------------------------------------------------------------------------------------------
+case a model that is cut
+setup head -c 5000 model.safetensors > cut.safetensors
+run regeval -m cut.safetensors -d small.regds
+exit 3
+err regeval: cut.safetensors*
+
+case a model whose header length is absurd
+setup { printf '\377\377\377\377\377\377\377\177'; tail -c +9 model.safetensors; } > long.safetensors
+run regeval -m long.safetensors -d small.regds
+exit 3
+err regeval: long.safetensors*
+
+case a model that is a text
+setup echo '{"not": "a model"}' > text.safetensors
+run regeval -m text.safetensors -d small.regds
+exit 3
+err regeval: text.safetensors*
+
+case a model with something behind it
+setup { cat model.safetensors; echo more; } > tail.safetensors
+run regeval -m tail.safetensors -d small.regds
+exit 3
+err regeval: tail.safetensors*
+
+case no such model
+run regeval -m none.safetensors -d small.regds
+exit 1
+err regeval: *none.safetensors*No such file*
+
+case a marker that the model has not
+run regeval -m model.safetensors -d small.regds -k GATA1
+exit 2
+err regeval: *GATA1*
+
+case metrics to a full device
+run regeval -m model.safetensors -d small.regds --device cpu > /dev/full
+exit 1
+err regeval: *No space left on device*
+
+# ---- regsnp ------------------------------------------------------------------------------------------------------------
+case REF is not the reference's
+setup awk 'BEGIN {OFS = "\t"} $3 == "snv" {$4 = $4 == "C" ? "T" : "C"; $5 = "G"} {print}' FS='\t' in.vcf > wrong.vcf
+run regsnp -m model.safetensors -f ref.fa -o out.vcf wrong.vcf
+exit 3
+err regsnp: *chr1:20000*--ref-mismatch*
+absent out.vcf
+
+case variants of another naming
+setup sed 's/^chr//; s/ID=chr/ID=/' in.vcf > ensembl.vcf
+run regsnp -m model.safetensors -f ref.fa -o out.vcf ensembl.vcf
+exit [34]
+err regsnp: *--alias*
+absent out.vcf
+
+case a VCF with a position that is no number
+setup sed 's/20000/20.7/' in.vcf > odd.vcf
+run regsnp -m model.safetensors -f ref.fa -o out.vcf odd.vcf
+exit 3
+err regsnp: odd.vcf*
+absent out.vcf
+
+case a VCF line that is short
+setup { cat in.vcf; printf 'chr2\t6000\tx\tA\n'; } > short.vcf
+run regsnp -m model.safetensors -f ref.fa -o out.vcf short.vcf
+exit 3
+err regsnp: short.vcf*
+absent out.vcf
+
+case a VCF with a NUL byte
+setup { cat in.vcf; printf 'chr2\t6000\tx\0y\tA\tC\t.\t.\t.\n'; } > nul.vcf
+run regsnp -m model.safetensors -f ref.fa -o out.vcf nul.vcf
+exit 3
+err regsnp: nul.vcf*
+absent out.vcf
+
+case a VCF that is none
+run regsnp -m model.safetensors -f ref.fa -o out.vcf b.bed
+exit 3
+err regsnp: b.bed*
+absent out.vcf
+
+case a VCF in a gzip that is cut
+need bgzip
+setup { cat in.vcf; awk 'BEGIN {for (i = 0; i < 3000; ++i) print "chr1\t" 26000 + i "\t.\tN\tA\t.\t.\tDP=" i * 7919 % 1000}'; } | bgzip -c > whole.vcf.gz; head -c 6000 whole.vcf.gz > cut.vcf.gz
+run regsnp -m model.safetensors -f ref.fa --ref-mismatch skip -O v -o out.vcf cut.vcf.gz
+exit 3
+err regsnp: cut.vcf.gz*
+absent out.vcf
+
+case output is input
+run regsnp -m model.safetensors -f ref.fa -o in.vcf in.vcf
+exit 2
+err regsnp: *in.vcf*
+same in.vcf
+
+case scored variants to a full device
+run regsnp -m model.safetensors -f ref.fa in.vcf > /dev/full
+exit 1
+err regsnp: *No space left on device*
+
+case a reader that goes away
+run regsnp -m model.safetensors -f ref.fa in.vcf 2> said.txt | true; echo "${PIPESTATUS[0]}" > code; grep -qE '^(0|141)$' code

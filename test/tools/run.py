@@ -23,6 +23,7 @@ import fnmatch
 import gzip
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -94,7 +95,8 @@ def check_errors(case, code, errors):
 def check_golden(case, folder, expected, output, regenerate):
     for name in case.get("golden", "").split():
         content = output if name == "-" else text_of(folder / name)
-        target = expected / f"{case['case']}.{'stdout' if name == '-' else name}"
+        stem = re.sub(r"[^A-Za-z0-9-]+", "_", case["case"])
+        target = expected / f"{stem}.{'stdout' if name == '-' else name.removesuffix('.gz')}"
         if regenerate:
             expected.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)

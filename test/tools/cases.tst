@@ -1,0 +1,35 @@
+# What the tools print and write for small inputs. Predictions are made by the reference back end (double precision), whose
+# values do not depend on the machine.
+
+case regds-build with a sheet
+run regds-build -f ref.fa --sheet sheet.tsv --window 5000 --valid chr1:1-10000 --test chr2:1-30000 --no-version -o made.regds 2> said.txt; cp made.regds/{markers.tsv,windows.bed.gz,peaks.bed.gz,reference.dict} .
+golden markers.tsv windows.bed.gz peaks.bed.gz said.txt
+
+case regds-build at random
+run regds-build -f ref.fa --split random:0.6,0.2,0.2 --split-block 10000 --window 2000 --no-version -o made.regds b.bed a.narrowPeak.gz && cp made.regds/windows.bed.gz .
+golden windows.bed.gz
+
+case regtrain names its presets
+run regtrain --presets
+golden -
+
+case regtrain, then regeval
+run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" --steps 20 --seed 5 --device reference --no-version -o new.safetensors && regeval -m new.safetensors -d small.regds --device reference | cut -f1-3,8-9
+golden -
+
+case regeval
+run regeval -m model.safetensors -d small.regds --device reference
+err regeval: 5 windows, 25,000 positions*
+golden -
+
+case regeval, tiled, one class
+run regeval -m model.safetensors -d small.regds --device reference --window-mode tiled -k class:DNase
+golden -
+
+case regsnp
+run regsnp -m model.safetensors -f ref.fa --device reference --no-version in.vcf
+golden -
+
+case regsnp from a pipe
+run cat in.vcf | regsnp annotate -m model.safetensors -f ref.fa --device reference --no-version -k 'CTCF*' --span 200 -
+golden -

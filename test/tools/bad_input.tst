@@ -487,3 +487,43 @@ err regsnp: *No space left on device*
 
 case a reader that goes away
 run regsnp -m model.safetensors -f ref.fa in.vcf 2> said.txt | true; echo "${PIPESTATUS[0]}" > code; grep -qE '^(0|141)$' code
+
+# ---- regcall -----------------------------------------------------------------------------------------------------------
+case a cutoff that is none
+run regcall -m model.safetensors -f ref.fa -c abc -O bed
+exit 2
+err regcall: --cutoff 'abc': not a number in *
+
+case bigWig to standard output
+run regcall -m model.safetensors -f ref.fa -k class:TFBS -O bigwig
+exit 2
+err regcall: *
+
+case several markers in one bedGraph
+run regcall -m model.safetensors -f ref.fa -O bedgraph -o out.bedgraph
+exit 2
+err regcall: *{marker}*
+absent out.bedgraph
+
+case a region past the end
+run regcall -m model.safetensors -f ref.fa -r chr1:70,000-80,000 -O bed -o out.bed
+exit [23]
+err regcall: *chr1*
+absent out.bed
+
+case a region of another naming
+run regcall -m model.safetensors -f ref.fa -r 1:100-200 -O bed -o out.bed
+exit 4
+err regcall: *chr1*
+absent out.bed
+
+case sequence that is none
+stdin >x\nACGT\n!!!!\n
+run regcall -m model.safetensors -O bed -
+exit 3
+err regcall: *
+
+case calls to a full device
+run regcall -m model.safetensors -f ref.fa -c 0 -O bed > /dev/full
+exit 1
+err regcall: *No space left on device*

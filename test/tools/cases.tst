@@ -33,3 +33,11 @@ golden -
 case regsnp from a pipe
 run cat in.vcf | regsnp annotate -m model.safetensors -f ref.fa --device reference --no-version -k 'CTCF*' --span 200 -
 golden -
+
+case regcall to narrowPeak
+run regcall -m model.safetensors -f ref.fa -r chr2:1-20,000 -c 0.3 -O narrowpeak --device reference --no-version
+golden -
+
+case regcall to bedGraph of a pipe
+run head -n 51 ref.fa | regcall -m model.safetensors -k class:TFBS -O bedgraph --device reference --no-version - | head -n 200
+golden -

@@ -23,7 +23,9 @@ asan: deps  # the tests under the address and undefined-behaviour sanitizers
 	cmake -S . -B $(BUILD)-asan -DREGKIT_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo $(CMAKE_FLAGS)
 	cmake --build $(BUILD)-asan -j $(JOBS)
 	cd $(BUILD)-asan && $(CTEST) --label-exclude slow
-bench: all
+bench:
+	tools/deps.sh build bench
+	$(MAKE) all
 	cmake --build $(BUILD) --target bench
 install:  # honours DESTDIR
 	cmake --install $(BUILD) --prefix $(PREFIX)

@@ -2,6 +2,7 @@
 # Installs the Debian packages that regkit needs and that are missing; does nothing, and needs no network, when none is.
 #   tools/deps.sh build           to compile, and to run the tests
 #   tools/deps.sh build demo      what the demo needs besides
+#   tools/deps.sh build bench     for the benchmarks
 #   tools/deps.sh build oracles   the programs that tests compare with; tests say SKIPPED where they are missing
 set -euo pipefail
 
@@ -9,6 +10,7 @@ declare -A packages=(
     [build]="g++ cmake make pkg-config libboost-program-options-dev libdeflate-dev libhts-dev libhwy-dev libssl-dev
              nlohmann-json3-dev doctest-dev zlib1g-dev"
     [demo]="bedops"
+    [bench]="libbenchmark-dev"
     [oracles]="bcftools bedtools bedops mandoc python3-numpy python3-pybigwig python3-sklearn python3-torch samtools snakemake
                strace tabix zsh"
 )

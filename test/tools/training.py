@@ -71,11 +71,12 @@ def newest_step(out):
     return max((int(n[5:-12]) for n in names if n.startswith("step-") and n.endswith(".safetensors")), default=-1)
 
 
-def wait_for_step(out, step, process, seconds=120):
+def wait_for_step(out, step, process, seconds=900):
     end = time.time() + seconds
     while newest_step(out) < step:
-        assert time.time() < end and process.poll() is None, f"{out} did not reach step {step}"
-        time.sleep(0.005)
+        assert time.time() < end, f"{out} did not reach step {step} in {seconds} s"
+        assert process.poll() is None, f"{out} ended ({process.returncode}) before step {step}: {process.stderr.read()}"
+        time.sleep(0.002)
 
 
 def main():

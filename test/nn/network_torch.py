@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
 """Forward, loss and every gradient of the presets against PyTorch, in double precision there.
 
-The module below is written from the paper's list of layers, not from our specs; its weights come from the file that our
-program wrote. Evaluation mode (running statistics) and training mode (the batch's), dropout off.
+The weights come from the file that our program wrote. Evaluation mode (running statistics) and training mode (the
+batch's), dropout off.
 """
-import json
 import os
-import struct
 import subprocess
 import sys
 import tempfile
@@ -19,80 +17,12 @@ try:
 except ImportError:
     print("SKIPPED: needs python3-torch")
     sys.exit(77)
-import torch.nn as nn
 import torch.nn.functional as F
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from torch_presets import Net, load_file
+
 MARKERS = 7
-
-
-def load_file(path):
-    with open(path, "rb") as f:
-        data = bytearray(f.read())
-    (length,) = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8 : 8 + length])
-    header.pop("__metadata__", None)
-    return {
-        name: torch.frombuffer(data, dtype=torch.float32, offset=8 + length + entry["data_offsets"][0],
-                               count=(entry["data_offsets"][1] - entry["data_offsets"][0]) // 4).reshape(entry["shape"])
-        for name, entry in header.items()
-    }
-
-
-def same(x, reach, value=0.0):
-    return F.pad(x, (reach // 2, reach - reach // 2), value=value)
-
-
-class Layer(nn.Conv1d):
-    def __init__(self, inputs, outputs, norm, stride=1, dilation=1):
-        super().__init__(inputs, outputs, 10, stride=stride, dilation=dilation)
-        if norm:
-            self.norm = nn.BatchNorm1d(outputs)
-
-    def forward(self, x):
-        reach = 9 * self.dilation[0] if self.stride[0] == 1 else 0
-        y = super().forward(same(x, reach))
-        return F.relu(self.norm(y) if hasattr(self, "norm") else y)
-
-
-class Up(nn.ConvTranspose1d):
-    def __init__(self):
-        super().__init__(50, 50, 10, stride=10)
-        self.norm = nn.BatchNorm1d(50)
-
-    def forward(self, x):
-        return F.relu(self.norm(super().forward(x)))
-
-
-class Net(nn.Module):
-    # Per preset: dilations of the convolutions behind the first, and {convolution: (width, dilation) of the pool behind it}.
-    TRUNKS = {
-        "cnn7": ((1, 1, 1, 1, 1), {}),
-        "dilated": ((3, 9, 27, 81), {}),
-        "dilated-pool": ((3, 9, 27, 81), {1: 1, 2: 1, 4: 1}),
-        "dilated-dilpool": ((3, 9, 27, 81), {4: 27, 5: 81}),
-    }
-
-    def __init__(self, preset):
-        super().__init__()
-        dilations, self.pools = self.TRUNKS[preset]
-        widths = [128, 240] + [50] * (len(dilations) - 1)
-        self.depth = len(widths)
-        self.embed = nn.Embedding(5, 4)
-        self.conv1 = Layer(4, 128, True, stride=10)
-        for i, dilation in enumerate(dilations):
-            setattr(self, f"conv{i + 2}", Layer(widths[i], widths[i + 1], True, dilation=dilation))
-        self.up = Up()
-        self.dense1, self.dense2 = nn.Linear(50, 125), nn.Linear(125, MARKERS)
-
-    def forward(self, codes):
-        x = self.embed(codes).transpose(1, 2)
-        for i in range(1, self.depth + 1):
-            x = getattr(self, f"conv{i}")(x)
-            if i in self.pools:
-                d = self.pools[i]
-                x = F.max_pool1d(same(x, 4 * d, -float("inf")), 5, stride=1, dilation=d)
-        x = self.up(x).transpose(1, 2)
-        return self.dense2(F.relu(self.dense1(x))).transpose(1, 2)
 
 
 def worst(name, ours, theirs, tolerance):
@@ -110,7 +40,7 @@ def check(preset, device, folder):
     probe = os.path.join(os.environ["REGKIT_BIN"], "network_probe")
     subprocess.run([probe, preset, device, folder], check=True)
     weights, got = load_file(f"{folder}/weights.safetensors"), load_file(f"{folder}/results.safetensors")
-    net = Net(preset).double()
+    net = Net(preset, MARKERS).double()
     missing, unexpected = net.load_state_dict({k: v.double() for k, v in weights.items()}, strict=False)
     if unexpected or [k for k in missing if not k.endswith("num_batches_tracked")]:
         sys.exit(f"{preset}: names differ: missing {missing}, unexpected {unexpected}")

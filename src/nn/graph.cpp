@@ -10,8 +10,9 @@ namespace regkit {
 namespace {
 
 constexpr std::int64_t kMaxScale = 1'000'000;  // bases per position: far above any model, far below overflow
-constexpr std::int64_t kMaxReach = 1 << 30;    // (width - 1) * dilation
-constexpr std::size_t kMaxLayers = 255;        // dropout's counter has eight bits for the layer
+constexpr std::int64_t kMaxWeights = std::int64_t{1} << 40;  // of a layer: their sum cannot overflow
+constexpr std::int64_t kMaxReach = 1 << 30;                  // (width - 1) * dilation
+constexpr std::size_t kMaxLayers = 255;                      // dropout's counter has eight bits for the layer
 
 [[noreturn]] void bad(const std::string& source, const std::string& what) {
     throw Error(ErrorKind::input, source + ": " + what);
@@ -116,6 +117,10 @@ class Resolver {
                 break;
         }
         check(n.channels >= 1, "no filters");
+        const std::int64_t width = l.type == LayerType::conv      ? l.width
+                                   : l.type == LayerType::up_conv ? l.stride
+                                                                  : 1;
+        check(width * n.channels_in <= kMaxWeights / n.channels, "has too many weights");
         if (length * n.scale != spec_.window)
             fail("gives " + std::to_string(length) + " positions of " + std::to_string(n.scale) +
                  " bases for a window of " + std::to_string(spec_.window) +

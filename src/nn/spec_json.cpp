@@ -16,6 +16,7 @@ using Json = nlohmann::ordered_json;
 constexpr int kMaxFilters = 1 << 20;
 constexpr int kMaxExtent = 1 << 20;  // width, stride, dilation
 constexpr std::int64_t kMaxWindow = 1 << 30;
+constexpr int kMaxDepth = 16;
 
 // The members of one JSON object, each asked for once; finish() refuses those that nobody asked for.
 class Members {
@@ -118,11 +119,13 @@ class Members {
     std::set<std::string> known_;
 };
 
-// nlohmann's parser keeps the last of two equal keys; here they are an error.
+// nlohmann's parser keeps the last of two equal keys; here they are an error. Deeper nesting than any spec
+// has is refused while it is read, since printing such a value would exhaust the stack.
 Json parse_strict(std::string_view text, const std::string& source) {
     std::vector<std::set<std::string>> open;
     std::string repeated;
-    const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
+    const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
+        require(depth <= kMaxDepth, ErrorKind::input, source + ": nested too deeply");
         if (event == Json::parse_event_t::object_start) open.emplace_back();
         if (event == Json::parse_event_t::object_end) open.pop_back();
         if (event == Json::parse_event_t::key && !open.back().insert(parsed.get<std::string>()).second)

@@ -107,6 +107,9 @@ std::string expand(std::string text) {
 }
 
 const Bad kBad[] = {
+    {R"({"name": "x", "layers": [{"name": "e", "type": "embedding", "filters": 1048576},
+        {"name": "c", "type": "conv", "filters": 1048576, "width": 1048576}, {"name": "d", "type": "dense"}]})",
+     "layer 'c': has too many weights"},
     {"", "not JSON"},
     {"{", "not JSON"},
     {"[1]", "expected an object"},
@@ -230,5 +233,9 @@ TEST_CASE("a spec that is wrong is refused with its source, the layer and the re
 }
 
 TEST_CASE("a text of brackets does not exhaust the stack") {
-    CHECK_THROWS_AS(parse_spec(std::string(200000, '['), "deep"), Error);
+    const std::string open(200000, '['), close(200000, ']');
+    CHECK_THROWS_AS(parse_spec(open, "deep"), Error);
+    // Whole values too, which a message would have to print.
+    CHECK_THROWS_AS(parse_spec(R"({"name": "x", "window": )" + open + close + "}", "deep"), Error);
+    CHECK_THROWS_AS(parse_spec(R"({"name": "x", "layers": )" + open + close + "}", "deep"), Error);
 }

@@ -15,12 +15,16 @@ struct Capacity {
     std::int64_t batch = 0;
     std::int64_t length = 0;  // bases
 
-    // True when it had to grow.
-    bool grow(const Codes& codes) {
-        if (codes.batch <= batch && codes.length <= length) return false;
-        batch = std::max(batch, codes.batch);
-        length = std::max(length, codes.length);
-        return true;
+    bool holds(const Codes& codes) const { return codes.batch <= batch && codes.length <= length; }
+    // Calls make(the larger capacity) when it has to grow. Where that throws, there are no buffers: a
+    // capacity of nothing.
+    template <typename Make>
+    void grow(const Codes& codes, const Make& make) {
+        if (holds(codes)) return;
+        const Capacity larger{std::max(batch, codes.batch), std::max(length, codes.length)};
+        *this = {};
+        make(larger);
+        *this = larger;
     }
 };
 
@@ -82,7 +86,7 @@ struct Network::Impl {
     // network_train.cpp
     StepResult forward_backward(const Codes& codes, const Labels& labels, const TrainStep& how);
     void prepare_training(const Codes& codes);
-    void make_layer(int index);
+    void make_layer(int index, const Capacity& capacity);
     bool keeps_before(int index) const;
     Dropout dropout(int index, const TrainStep& how) const;
     Norm batch_norm(int index) const;

@@ -60,12 +60,12 @@ void Network::Impl::infer(const Codes& codes, std::int64_t begin, std::int64_t e
                 end % graph.stride == 0,
             ErrorKind::usage, "infer: the range must lie in the window and be a multiple of the stride");
     refresh_inference();
-    if (inference.capacity.grow(codes)) {
+    inference.capacity.grow(codes, [&](const Capacity& capacity) {
         inference.slots.clear();  // first give back, then take
         for (const Plan::Slot& s : plan.slots)
-            inference.slots.push_back(backend.alloc(
-                {inference.capacity.batch, s.channels, inference.capacity.length / s.scale}, s.halo));
-    }
+            inference.slots.push_back(
+                backend.alloc({capacity.batch, s.channels, capacity.length / s.scale}, s.halo));
+    });
     for (const int index : plan.trunk) infer_layer(index, codes);
     const int stride = plan.tail.stride;
     backend.tail_infer(slot(plan.tail.input, codes), tail(inference.parameters), begin / stride, end / stride,

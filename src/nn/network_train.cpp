@@ -58,10 +58,10 @@ Norm Network::Impl::batch_norm(int index) const {
             slice(parameters, at.gamma), slice(parameters, at.beta), static_cast<float>(spec.norm_eps)};
 }
 
-void Network::Impl::make_layer(int index) {
+void Network::Impl::make_layer(int index, const Capacity& capacity) {
     const Node& n = node(index);
     const auto i = static_cast<std::size_t>(index);
-    const Shape shape{training.capacity.batch, n.channels, training.capacity.length / n.scale};
+    const Shape shape{capacity.batch, n.channels, capacity.length / n.scale};
     Layer& l = state(index);
     if (keeps_before(index)) l.before = backend.alloc(shape);
     l.output = backend.alloc(shape, plan.halo[i]);
@@ -76,11 +76,11 @@ void Network::Impl::prepare_training(const Codes& codes) {
     if (!training.up_norm && up >= 0 && layer(up).norm)
         training.up_norm =
             backend.alloc_flat(UpNormPlaces(node(up).channels_in, node(up).channels, plan.tail.stride).total);
-    if (training.capacity.grow(codes)) {
+    training.capacity.grow(codes, [&](const Capacity& capacity) {
         training.layers.clear();  // first give back, then take
         training.layers.resize(spec.layers.size());
-        for (const int index : plan.trunk) make_layer(index);
-    }
+        for (const int index : plan.trunk) make_layer(index, capacity);
+    });
     backend.fill(gradients.slice(), 0);
     backend.fill(training.scalars.slice(), 0);
     for (Layer& l : training.layers) l.written = false;

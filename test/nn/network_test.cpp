@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "base/error.hpp"
 #include "support.hpp"
 
 using namespace regkit;
@@ -252,6 +253,27 @@ TEST_CASE("buffers serve smaller and larger windows in any order") {
             CHECK(a.loss == f.loss);
             CHECK(flat(used.gradients()) == flat(fresh.gradients()));
         }
+    }
+}
+
+TEST_CASE("a window that finds no memory is an error; the next one is served as before") {
+    for (const std::string& device : devices()) {
+        CAPTURE(device);
+        const auto b = backend(device);
+        Network network(small_spec(), kMarkers, *b);
+        randomise(network, 6);
+        const std::vector<NamedTensor> state = network.state();
+        network.load(state);  // rounds what the reference holds in double precision
+        const Windows w = random_windows(2, 48, kMarkers, 17);
+        const auto before = infer_all(network, w);
+        const double loss = network.forward_backward(w.view(), w.labels(), {}).loss;
+        const Codes huge{w.codes.data(), 1, std::int64_t{1} << 46};  // not read: the buffers come first
+        std::vector<float> out;
+        CHECK_THROWS_AS(network.forward_backward(huge, w.labels(), {}), Error);
+        CHECK(network.forward_backward(w.view(), w.labels(), {}).loss == loss);
+        network.load(state);
+        CHECK_THROWS_AS(network.infer(huge, 0, huge.length, TailOutput::logits, out), Error);
+        CHECK(infer_all(network, w) == before);
     }
 }
 

@@ -7,8 +7,12 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
+
+#include "base/error.hpp"
 
 namespace regkit {
 
@@ -34,6 +38,15 @@ struct ThreadPool::State {
         }
     }
 
+    void end() {
+        {
+            const std::lock_guard lock(mutex);
+            stop = true;
+        }
+        wake.notify_all();
+        for (auto& thread : threads) thread.join();
+    }
+
     void loop(int worker) {
         for (std::uint64_t seen = 0;;) {
             {
@@ -50,17 +63,19 @@ struct ThreadPool::State {
 };
 
 ThreadPool::ThreadPool(int workers) : state_(std::make_unique<State>()) {
-    for (int worker = 1; worker < workers; ++worker)
-        state_->threads.emplace_back([state = state_.get(), worker] { state->loop(worker); });
+    try {
+        for (int worker = 1; worker < workers; ++worker)
+            state_->threads.emplace_back([state = state_.get(), worker] { state->loop(worker); });
+    } catch (const std::system_error& error) {
+        const std::string started = std::to_string(state_->threads.size() + 1);
+        state_->end();
+        throw Error(ErrorKind::resource, "cannot start " + std::to_string(workers) + " workers, only " +
+                                             started + " (" + error.code().message() + "); use a smaller -@");
+    }
 }
 
 ThreadPool::~ThreadPool() {
-    {
-        const std::lock_guard lock(state_->mutex);
-        state_->stop = true;
-    }
-    state_->wake.notify_all();
-    for (auto& thread : state_->threads) thread.join();
+    state_->end();
 }
 
 int ThreadPool::workers() const {

@@ -11,6 +11,7 @@ namespace regkit {
 // task: tasks write disjoint outputs, and every sum is formed inside one task or in task order afterwards.
 class ThreadPool {
   public:
+    // Throws Error(resource) when the system does not give as many threads.
     explicit ThreadPool(int workers);
     ~ThreadPool();
     ThreadPool(const ThreadPool&) = delete;

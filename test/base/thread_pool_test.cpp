@@ -1,10 +1,14 @@
 #include "base/thread_pool.hpp"
 
+#include <pthread.h>
+
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <stdexcept>
 #include <vector>
+
+#include "base/error.hpp"
 
 using regkit::ThreadPool;
 
@@ -28,5 +32,26 @@ TEST_CASE("an exception reaches the caller and the pool stays usable") {
                     std::runtime_error);
     std::atomic<int> sum{0};
     pool.run(10, [&](std::int64_t, int) { ++sum; });
+    CHECK(sum == 10);
+}
+
+TEST_CASE("threads that cannot be started are an error, and those that were are ended") {
+    pthread_attr_t before, huge;
+    REQUIRE(pthread_getattr_default_np(&before) == 0);
+    REQUIRE(pthread_attr_init(&huge) == 0);
+    // No address space holds such a stack, so that pthread_create fails as it does at a limit on threads.
+    REQUIRE(pthread_attr_setstacksize(&huge, std::size_t{1} << 50) == 0);
+    REQUIRE(pthread_setattr_default_np(&huge) == 0);
+    try {
+        ThreadPool pool(3);
+        FAIL("started threads with stacks of 2^50 bytes");
+    } catch (const regkit::Error& error) {
+        CHECK(error.kind() == regkit::ErrorKind::resource);
+    }
+    CHECK(pthread_setattr_default_np(&before) == 0);
+    pthread_attr_destroy(&huge);
+    pthread_attr_destroy(&before);
+    std::atomic<int> sum{0};
+    ThreadPool(3).run(10, [&](std::int64_t, int) { ++sum; });
     CHECK(sum == 10);
 }

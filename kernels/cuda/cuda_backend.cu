@@ -47,7 +47,9 @@ class CudaBackend final : public Backend {
     Status do_alloc_flat(std::int64_t count, void** data) noexcept override {
         const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(float);
         Status status = on_device([&] { return cudaMalloc(data, bytes); });
-        if (status.code == Status::Code::ok) status = cuda::status_of(cudaMemset(*data, 0, bytes));
+        if (status.code != Status::Code::ok) return status;
+        status = cuda::status_of(cudaMemset(*data, 0, bytes));
+        if (status.code != Status::Code::ok) cudaFree(*data);
         return status;
     }
     void do_free(void* data) noexcept override { cudaFree(data); }

@@ -107,6 +107,7 @@ Status CpuBackend::do_fold_up_norm(const View& h, const UpNorm& norm, const UpNo
                     quadratic += value(norm.weight, i * width + oj) * product[i * width + oj];
                 var += quadratic / static_cast<double>(stride);
             }
+            var = std::max(var, 0.0);  // the covariance is rounded: a constant output's can come out below
             floats(state.mean)[o] = static_cast<float>(mean);
             floats(state.var)[o] = static_cast<float>(var);
             const double scale = value(norm.gamma, o) / std::sqrt(var + static_cast<double>(norm.eps));

@@ -50,7 +50,7 @@ __global__ void conv_forward_kernel(ConvProblem g, const float* x, const float* 
                 sum);
             for (int c = 0; active && c < kChannels && first + c < g.out; ++c) {
                 const float value = sum[c] + (bias ? bias[first + c] : 0.0f);
-                y[(n * g.out + first + c) * g.out_length + p] = relu && !(value > 0) ? 0.0f : value;
+                y[(n * g.out + first + c) * g.out_length + p] = relu && value <= 0 ? 0.0f : value;  // NaN stays NaN
             }
         }
 }

@@ -48,8 +48,9 @@ struct Tensor {
     }
 };
 
+// NaN stays NaN: training must see it.
 inline double relu(double value) {
-    return value > 0 ? value : 0.0;
+    return value <= 0 ? 0.0 : value;
 }
 
 // The factor of one element under a layer's dropout: 0 or 1 / P(survive); 1 when it is off.

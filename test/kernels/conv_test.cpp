@@ -18,6 +18,7 @@ struct ConvCase {
     Shape x() const { return {batch, in, length}; }
     Shape y() const { return {batch, out, output_length()}; }
     std::int64_t weights() const { return in * out * geometry.width; }
+    bool large() const { return weights() > 50000; }
     Halo padding() const { return {geometry.pad_left, geometry.pad_right}; }
     std::string text() const {
         std::ostringstream text;
@@ -53,41 +54,50 @@ const std::vector<ConvCase> kConvCases = {
 TEST_CASE("conv") {
     for (const ConvCase& c : kConvCases)
         for (const bool with_bias : {false, true}) {
-            run_everywhere("conv: " + c.text(), [&](Run& run) {
-                const View x = run.random(c.x(), 1, {c.geometry.pad_left + 2, c.geometry.pad_right + 1});
-                const View y = run.output(c.y());
-                const Slice bias = with_bias ? run.random_flat(c.out, 3) : Slice{};
-                run.backend().conv(x, run.random_flat(c.weights(), 2), bias, c.geometry, with_bias, y);
-                run.keep("y", y);
-            });
+            run_everywhere(
+                "conv: " + c.text(),
+                [&](Run& run) {
+                    const View x = run.random(c.x(), 1, {c.geometry.pad_left + 2, c.geometry.pad_right + 1});
+                    const View y = run.output(c.y());
+                    const Slice bias = with_bias ? run.random_flat(c.out, 3) : Slice{};
+                    run.backend().conv(x, run.random_flat(c.weights(), 2), bias, c.geometry, with_bias, y);
+                    run.keep("y", y);
+                },
+                false, c.large());
         }
 }
 
 TEST_CASE("conv_grad_input") {
     for (const ConvCase& c : kConvCases)
         for (const bool accumulate : {false, true}) {
-            run_everywhere("conv_grad_input: " + c.text(), [&](Run& run) {
-                const View dy = run.random(c.y(), 1, c.geometry.gradient_halo());
-                const View dx = accumulate ? run.random(c.x(), 4, {2, 1}) : run.output(c.x());
-                run.backend().conv_grad_input(dy, run.random_flat(c.weights(), 2), c.geometry, accumulate,
-                                              dx);
-                run.keep("dx", dx);
-            });
+            run_everywhere(
+                "conv_grad_input: " + c.text(),
+                [&](Run& run) {
+                    const View dy = run.random(c.y(), 1, c.geometry.gradient_halo());
+                    const View dx = accumulate ? run.random(c.x(), 4, {2, 1}) : run.output(c.x());
+                    run.backend().conv_grad_input(dy, run.random_flat(c.weights(), 2), c.geometry, accumulate,
+                                                  dx);
+                    run.keep("dx", dx);
+                },
+                false, c.large());
         }
 }
 
 TEST_CASE("conv_grad_weight") {
     for (const ConvCase& c : kConvCases)
         for (const bool with_bias : {false, true}) {
-            run_everywhere("conv_grad_weight: " + c.text(), [&](Run& run) {
-                const View x = run.random(c.x(), 1, c.padding());
-                const View dy = run.random(c.y(), 2, {1, 0});
-                const Slice d_weight = run.random_flat(c.weights(), 3);  // gradients are added
-                const Slice d_bias = with_bias ? run.random_flat(c.out, 4) : Slice{};
-                run.backend().conv_grad_weight(x, dy, c.geometry, d_weight, d_bias);
-                run.keep("d_weight", d_weight);
-                if (with_bias) run.keep("d_bias", d_bias);
-            });
+            run_everywhere(
+                "conv_grad_weight: " + c.text(),
+                [&](Run& run) {
+                    const View x = run.random(c.x(), 1, c.padding());
+                    const View dy = run.random(c.y(), 2, {1, 0});
+                    const Slice d_weight = run.random_flat(c.weights(), 3);  // gradients are added
+                    const Slice d_bias = with_bias ? run.random_flat(c.out, 4) : Slice{};
+                    run.backend().conv_grad_weight(x, dy, c.geometry, d_weight, d_bias);
+                    run.keep("d_weight", d_weight);
+                    if (with_bias) run.keep("d_bias", d_bias);
+                },
+                false, c.large());
         }
 }
 

@@ -71,8 +71,9 @@ struct BackendUnderTest {
 const std::vector<BackendUnderTest>& backends_under_test();
 
 // Runs `body` on the reference and on every back end of the table that has its operations, and compares each
-// kept result. `exact`: values are moved, not computed, so the tolerance is 0.
-void run_everywhere(const std::string& what, const Body& body, bool exact = false);
+// kept result. `exact`: values are moved, not computed, so the tolerance is 0. `large`: the emulator, which
+// is slow, runs its threads in one order only; its other orders have the small cases.
+void run_everywhere(const std::string& what, const Body& body, bool exact = false, bool large = false);
 
 // Calls `body` with every back end of the table that is not the reference, and its tolerance. A back end that
 // lacks an operation which the body uses is passed over.

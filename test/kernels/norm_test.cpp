@@ -2,8 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 #include <optional>
 
+#include "kernels/reference/reference_backend.hpp"
 #include "test/kernels/harness.hpp"
 
 using namespace regkit;
@@ -57,6 +59,36 @@ TEST_CASE("moments") {
             run.keep("mean", mean);
             run.keep("var", var);
         });
+}
+
+// Training stops at the first value that is not finite; a ReLU that made 0 of it would hide it.
+TEST_CASE("NaN passes through every ReLU") {
+    const auto check = [](Backend& backend) {
+        CAPTURE(backend.description());
+        Run run(backend);
+        Values values(2 * 40, 1.0);
+        values[45] = std::numeric_limits<double>::quiet_NaN();
+        const View x = run.input({1, 2, 40}, values), y = run.output({1, 2, 40});
+        run.backend().conv(x, run.flat({1, 0, 0, 1}), {}, {}, true, y);
+        CHECK(std::isnan(run.read(y)[45]));
+        if (!backend.is_complete()) return;
+        run.backend().norm_act(x, nullptr, true, {}, y);
+        CHECK(std::isnan(run.read(y)[45]));
+        Tail tail;
+        tail.depth = 2;
+        tail.dense[0] = {run.flat({1, 0, 0, 1}), {}, 2, 2, {}};
+        tail.dense[1] = {run.flat({1, 1}), {}, 2, 1, {}};
+        std::vector<float> out(40);
+        run.backend().tail_infer(x, tail, 0, 40, TailOutput::probabilities, out);
+        CHECK(std::isnan(out[5]));
+        const std::vector<std::int64_t> none = {0, 0};
+        const Slice loss = run.zeros(1);
+        const TailGradient gradient{{}, {}, {run.zeros(4), run.zeros(2)}, {}};
+        run.backend().tail_train(x, tail, {nullptr, none.data()}, {}, loss, gradient, false, y);
+        CHECK(std::isnan(run.read(loss)[0]));
+    };
+    check(*make_reference_backend());
+    for_each_backend([&](Backend& backend, double) { check(backend); });
 }
 
 // A mean far from zero cancels in E[x^2] - E[x]^2: the variance must not be computed that way in fp32.

@@ -139,3 +139,27 @@ TEST_CASE("fold_up_norm equals plain batch norm behind the up-convolution in tra
         });
     }
 }
+
+// u = w * (a + b - c) with c = a + b: the covariance's rounding must not turn into a negative variance.
+TEST_CASE("fold_up_norm of outputs without variance is finite") {
+    const FoldCase c{1, 100, 3, 64, 1, true};
+    auto in = fold_inputs(c);
+    for (std::size_t p = 0; p < 100; ++p) {
+        in[0][p] = 1e4 * in[0][p];
+        in[0][100 + p] = 1e4 * in[0][100 + p];
+        in[0][200 + p] = in[0][p] + in[0][100 + p];
+    }
+    for (std::size_t o = 0; o < 64; ++o) {
+        in[1][64 + o] = in[1][o];
+        in[1][128 + o] = -in[1][o];
+    }
+    for_each_backend([&](Backend& backend, double) {
+        Run run(backend);
+        const Fold fold(run, c, in, run.input(c.h(), in[0]));
+        for (const Slice& slice : {fold.state.var, fold.weight, fold.bias})
+            for (const double value : run.read(slice)) {
+                CHECK(std::isfinite(value));
+                if (slice.data == fold.state.var.data) CHECK(value >= 0);
+            }
+    });
+}

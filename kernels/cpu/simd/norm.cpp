@@ -125,7 +125,7 @@ void factors_at(const ActArgs& a, std::int64_t begin, float* factors) {
 HWY_INLINE Vec activate(const ActArgs& a, Vec x) {
     const Tag d;
     if (a.affine) x = hn::MulAdd(x, hn::Set(d, a.scale), hn::Set(d, a.shift));
-    return a.relu ? hn::Max(hn::Zero(d), x) : x;
+    return a.relu ? hn::IfThenZeroElse(hn::Lt(x, hn::Zero(d)), x) : x;  // unlike Max, NaN stays
 }
 
 HWY_INLINE Mask lanes_left(std::int64_t left) {

@@ -39,7 +39,7 @@ void lookup(const float* table, int taps, const std::int32_t* index, const std::
         Vec sum = hn::Set(d, start);
         for (int t = 0; t < taps; ++t)
             sum = hn::Add(sum, entries(table + 8 * t, hn::LoadU(di, index + offset[t] + p)));
-        if (relu) sum = hn::Max(hn::Zero(d), sum);
+        if (relu) sum = hn::IfThenZeroElse(hn::Lt(sum, hn::Zero(d)), sum);  // unlike Max, NaN stays
         if (p + kLanes > length)
             sum = hn::IfThenElseZero(hn::FirstN(d, static_cast<std::size_t>(length - p)), sum);
         hn::StoreU(sum, d, y + p);

@@ -130,7 +130,8 @@ void hidden(const HiddenArgs& a) {
                 a.bits ? a.bits + (static_cast<std::int64_t>(r) * a.phase_count + a.first_phase + j) * 16
                        : nullptr;
             for (std::int64_t p = 0; p < a.lanes; p += kLanes) {
-                Vec value = hn::Max(hn::Zero(d), hn::LoadU(d, z + p));
+                const Vec input = hn::LoadU(d, z + p);
+                Vec value = hn::IfThenZeroElse(hn::Lt(input, hn::Zero(d)), input);  // unlike Max, NaN stays
                 if (bits)
                     value = hn::IfThenElseZero(survivors(bits, a.first_lane + p), hn::Mul(value, scale));
                 hn::StoreU(value, d, z + p);

@@ -34,7 +34,8 @@ HWY_INLINE void finish(const TileArgs& a, int first, std::int64_t p, Vec (&sum)[
         HWY_UNROLL(2)
         for (int v = 0; v < kVec; ++v) {
             Vec value = sum[q][v];
-            if (a.relu) value = hn::Max(hn::Zero(d), value);
+            if (a.relu)
+                value = hn::IfThenZeroElse(hn::Lt(value, hn::Zero(d)), value);  // unlike Max, NaN stays
             const std::int64_t left = a.valid - p - v * kLanes;
             if (left < kLanes)
                 value =

@@ -22,7 +22,7 @@ check: all
 asan: deps  # the tests under the address and undefined-behaviour sanitizers
 	cmake -S . -B $(BUILD)-asan -DREGKIT_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo $(CMAKE_FLAGS)
 	cmake --build $(BUILD)-asan -j $(JOBS)
-	cd $(BUILD)-asan && $(CTEST) --label-exclude slow
+	cd $(BUILD)-asan && $(CTEST) --label-exclude plain
 bench:
 	tools/deps.sh build bench
 	$(MAKE) all

@@ -25,9 +25,10 @@ allowed() {
 
 # The layer that a path belongs to; the folders of kernels/ are layers of their own.
 layer_of() {
+    local below=${1#*/}
     case $1 in
-        src/*) echo "${1#src/}" | cut -d/ -f1 ;;
-        kernels/*/*) echo "kernels/$(echo "$1" | cut -d/ -f2)" ;;
+        src/*) echo "${below%%/*}" ;;
+        kernels/*/*) echo "kernels/${below%%/*}" ;;
         kernels/*) echo kernels ;;
         tools/*) echo tools ;;
     esac

@@ -5,17 +5,19 @@ PREFIX ?= /usr/local
 CMAKE_FLAGS ?=
 CTEST = ctest --output-on-failure -j $(JOBS)
 
-all: deps
-	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(CMAKE_FLAGS)
+all: configure
 	cmake --build $(BUILD) -j $(JOBS)
+configure: deps
+	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(CMAKE_FLAGS)
 
 deps:  # packages to build with; what is there already is left alone
 	tools/deps.sh build
 deps-dev:  # also the programs that tests compare with
 	tools/deps.sh build oracles
 
-demo: all
+demo: configure  # builds the tools alone: the tests take longer
 	tools/deps.sh demo
+	cmake --build $(BUILD) -j $(JOBS) --target tools
 	REGKIT_BIN=$(abspath $(BUILD))/bin examples/demo/demo.sh demo
 check: all
 	cd $(BUILD) && $(CTEST)
@@ -34,4 +36,4 @@ man: all  # the OPTIONS sections of the man pages, from the tools' option tables
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan
 
-.PHONY: all deps deps-dev demo check asan bench install man clean
+.PHONY: all configure deps deps-dev demo check asan bench install man clean

@@ -119,10 +119,10 @@ class Annotator {
     void check_paths() const {
         for (const std::string& output : {p_.output, p_.matrix}) {
             if (output.empty() || output == "-") continue;
-            for (const std::string& input : {p_.input, p_.model, p_.fasta})
+            for (const std::string& input : {p_.input, p_.model, p_.fasta, p_.alias})
                 if (!input.empty() && input != "-") refuse_same_file(output, input);
         }
-        require(p_.matrix.empty() || p_.matrix != p_.output, ErrorKind::usage, "--matrix and -o name the same file");
+        if (!p_.matrix.empty()) refuse_same_output(p_.output, p_.matrix);
     }
 
     const std::vector<Contig>& reference_contigs() { return reference_.fasta().contigs(); }

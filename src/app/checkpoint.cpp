@@ -94,6 +94,10 @@ CheckpointStore::CheckpointStore(const std::string& output) : directory_(output 
 }
 
 CheckpointStore::~CheckpointStore() {
+    try {  // a run that failed before its first checkpoint leaves nothing behind
+        if (empty() && steps(kBestPrefix).empty()) clear(true);
+    } catch (const std::exception&) {  // gone already, or not ours to remove
+    }
     if (lock_ >= 0) close(lock_);
 }
 

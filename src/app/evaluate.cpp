@@ -114,6 +114,17 @@ void report_unscored(const std::vector<ClassMean>& means, const std::string& spl
                      split + ": NA, left out of its means");
 }
 
+// Results must not take the place of what they were made from.
+void refuse_inputs(const EvaluateParameters& p, const std::string& fasta) {
+    std::vector<std::string> inputs = p.exclude;
+    inputs.push_back(p.model);
+    inputs.push_back(fasta);
+    for (const std::string& input : inputs) {
+        refuse_same_file(p.output, input);
+        if (!p.curves.empty()) refuse_same_file(p.curves, input);
+    }
+}
+
 void write_text(const std::string& path, const std::string& text) {
     AtomicFile file(path);
     file.write(text);
@@ -128,9 +139,7 @@ void EvaluateParameters::verify() const {
     parse_split(split);
     require(window_mode == "paper" || window_mode == "tiled", ErrorKind::usage,
             "--window-mode '" + window_mode + "': not one of paper, tiled");
-    const bool both_stdout = (output.empty() || output == "-") && curves == "-";
-    require(!both_stdout, ErrorKind::usage,
-            "--curves -: standard output takes the metrics; name a file for one of them");
+    if (!curves.empty()) refuse_same_output(output, curves);
 }
 
 EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost& host, Log& log) {
@@ -139,6 +148,7 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
     model = restrict_markers(std::move(model), select_markers(model.markers, parameters.markers));
     const Dataset dataset = Dataset::load(parameters.dataset);
     FastaFile fasta = open_reference(dataset, parameters.fasta, parameters.check_reference);
+    refuse_inputs(parameters, fasta.path());
     const LabelMap labels = LabelMap::by_name(model.markers, dataset);
     const std::vector<std::int64_t> windows = dataset.select(parse_split(parameters.split));
     require(!windows.empty(), ErrorKind::input, dataset.path() + ": no windows in split " + parameters.split);

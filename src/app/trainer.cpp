@@ -17,6 +17,7 @@
 #include "base/error.hpp"
 #include "base/thread_pool.hpp"
 #include "base/version.hpp"
+#include "io/atomic_file.hpp"
 #include "nn/network.hpp"
 
 namespace regkit {
@@ -93,6 +94,7 @@ Run::Run(const TrainParameters& parameters, const TrainHost& host, Log& log)
       network_(spec_, static_cast<int>(dataset_.markers().size()), *choice_.backend),
       pool_(resolve_workers(parameters.backend.workers)),
       schedule_{parameters.schedule, parameters.learning_rate, parameters.warmup} {
+    refuse_same_file(p_.output, p_.fasta.empty() ? dataset_.fasta_path() : p_.fasta);
     if (!choice_.notice.empty()) log_.info(choice_.notice);
     windows_ = dataset_.select(Split::train);
     require(!windows_.empty(), ErrorKind::input, dataset_.path() + ": no training windows");
@@ -356,6 +358,8 @@ TrainReport train(const TrainParameters& parameters, const TrainHost& host, Log&
     std::error_code ignored;
     require(!std::filesystem::is_directory(parameters.output, ignored), ErrorKind::usage,
             "-o " + parameters.output + ": is a directory; name the model's file");
+    for (const std::string& output : {parameters.output, train_log_path(parameters.output)})
+        refuse_same_file(output, parameters.architecture);
     Run run(parameters, host, log);
     return run.execute();
 }

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <system_error>
 
 #include "base/error.hpp"
@@ -22,6 +23,10 @@ constexpr int kMaxLinks = 40;  // as the kernel's own limit
 [[noreturn]] void fail(const std::string& path, const char* verb) {
     if (errno == EPIPE) throw BrokenPipe{};
     throw_errno(path + ": cannot " + verb);
+}
+
+bool is_standard_output(const std::string& path) {
+    return path.empty() || path == "-" || path == "/dev/stdout";
 }
 
 std::string directory_of(const std::string& path) {
@@ -120,7 +125,7 @@ struct AtomicFile::Impl {
 AtomicFile::AtomicFile(const std::string& path) : impl_(std::make_unique<Impl>()) {
     Impl& s = *impl_;
     s.buffer.reserve(kBuffer);
-    if (path.empty() || path == "-" || path == "/dev/stdout") {
+    if (is_standard_output(path)) {
         s.path = "standard output";
         s.fd = STDOUT_FILENO;
         s.stream = true;
@@ -201,12 +206,26 @@ void AtomicFile::commit() {
 
 void refuse_same_file(const std::string& output, const std::string& input) {
     struct stat out {}, in {};
-    const bool to_stdout = output.empty() || output == "-";
+    const bool to_stdout = is_standard_output(output);
     if ((to_stdout ? fstat(STDOUT_FILENO, &out) : stat(output.c_str(), &out)) != 0) return;
     if ((input == "-" ? fstat(STDIN_FILENO, &in) : stat(input.c_str(), &in)) != 0) return;
     if (S_ISREG(out.st_mode) && out.st_dev == in.st_dev && out.st_ino == in.st_ino)
         throw Error(ErrorKind::usage, (to_stdout ? "standard output" : output) + ": is the same file as the input " +
                                           input + "; choose another output");
+}
+
+void refuse_same_output(const std::string& first, const std::string& second) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    const auto place = [&](const std::string& path) {
+        return is_standard_output(path) ? fs::path("-") : fs::weakly_canonical(fs::absolute(path), error);
+    };
+    struct stat info {};
+    // What is sent to /dev/null twice harms nobody.
+    const bool special = !is_standard_output(first) && stat(first.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
+    const bool same = place(first) == place(second);
+    require(!same || special || error, ErrorKind::usage,
+            "the outputs '" + first + "' and '" + second + "' would be the same file; give each its own");
 }
 
 }  // namespace regkit

@@ -57,8 +57,9 @@ class AtomicDirectory {
     std::unique_ptr<Impl> impl_;
 };
 
-
 // Error(usage) when `output` (a path that exists, or "-") is the same regular file as `input`, by device and inode.
 void refuse_same_file(const std::string& output, const std::string& input);
+// Error(usage) when two outputs, which need not exist yet, would be one file (or both standard output).
+void refuse_same_output(const std::string& first, const std::string& second);
 
 }  // namespace regkit

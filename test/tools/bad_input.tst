@@ -527,3 +527,49 @@ case calls to a full device
 run regcall -m model.safetensors -f ref.fa -c 0 -O bed > /dev/full
 exit 1
 err regcall: *No space left on device*
+
+case regeval, output is the model
+run regeval -m model.safetensors -d small.regds -o model.safetensors
+exit 2
+err regeval: model.safetensors: is the same file as the input model.safetensors*
+same model.safetensors
+
+case regeval, curves are a mask
+setup printf 'chr2\t0\t10\n' > mask.bed
+run regeval -m model.safetensors -d small.regds --exclude mask.bed --curves ./mask.bed
+exit 2
+err regeval: ./mask.bed: is the same file as the input mask.bed*
+same mask.bed
+
+case regeval, two outputs in one file
+run regeval -m model.safetensors -d small.regds -o out.tsv --curves ./out.tsv
+exit 2
+err regeval: *out.tsv*same file*
+absent out.tsv
+
+case regtrain, output is the architecture
+setup cp "$TEST_TOOLS/data/tiny.json" tiny.json
+run regtrain -d small.regds -a tiny.json -o tiny.json --steps 2
+exit 2
+err regtrain: tiny.json: is the same file as the input tiny.json*
+same tiny.json
+
+case regtrain, output is the reference
+run regtrain -d small.regds -f ref.fa -a "$TEST_TOOLS/data/tiny.json" -o ref.fa --steps 2
+exit 2
+err regtrain: ref.fa: is the same file as the input *ref.fa*
+same ref.fa
+absent ref.fa.part
+
+case regsnp, two outputs in one file
+run regsnp -m model.safetensors -f ref.fa -o out.vcf --matrix ./out.vcf in.vcf
+exit 2
+err regsnp: *out.vcf*same file*
+absent out.vcf
+
+case regsnp, output is the alias table
+setup printf '1\tchr1\n' > alias.tsv
+run regsnp -m model.safetensors -f ref.fa --alias alias.tsv -o alias.tsv in.vcf
+exit 2
+err regsnp: alias.tsv: is the same file as the input alias.tsv*
+same alias.tsv

@@ -11,20 +11,11 @@
 #include "base/error.hpp"
 #include "base/temporaries.hpp"
 #include "io/atomic_file.hpp"
+#include "io/atomic_paths.hpp"
 
 namespace regkit {
 namespace fs = std::filesystem;
 namespace {
-
-void sync_path(const std::string& path) {
-    const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) throw_errno(path + ": cannot open");
-    const int status = fsync(fd);
-    const int saved = errno;
-    close(fd);
-    errno = saved;
-    if (status != 0 && errno != EINVAL && errno != ENOTSUP) throw_errno(path + ": cannot sync");
-}
 
 std::string without_slashes(std::string path) {
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
@@ -77,9 +68,7 @@ AtomicDirectory::AtomicDirectory(const std::string& path, const std::string& mar
                 s.path + ": exists and holds no " + mark + ", so --force does not replace it; choose another name");
         s.replace = true;
     }
-    const fs::path full(s.path);
-    const std::string parent = full.has_parent_path() ? full.parent_path().string() + "/" : "";
-    s.temp = parent + "." + full.filename().string() + "." + std::to_string(getpid()) + ".tmp";
+    s.temp = temporary_name(s.path);
     s.remembered = std::make_unique<Temporary>(s.temp);
     if (mkdir(s.temp.c_str(), 0777) != 0) {
         const int saved = errno;
@@ -100,7 +89,7 @@ std::string AtomicDirectory::file(const std::string& name) {
 
 void AtomicDirectory::commit() {
     Impl& s = *impl_;
-    sync_path(s.temp);
+    sync_directory(s.temp, s.path);
     if (s.replace)
         exchange(s.temp, s.path);
     else if (renameat2(AT_FDCWD, s.temp.c_str(), AT_FDCWD, s.path.c_str(), RENAME_NOREPLACE) != 0 &&
@@ -111,8 +100,7 @@ void AtomicDirectory::commit() {
     s.remembered.reset();
     std::error_code error;
     if (s.replace) fs::remove_all(s.temp, error);  // the old one
-    const fs::path full(s.path);
-    sync_path(full.has_parent_path() ? full.parent_path().string() : ".");
+    sync_directory(directory_of(s.path), s.path);
     require(!error, ErrorKind::resource, s.path + ": replaced, but the previous one remains as " + s.temp);
 }
 

@@ -1,7 +1,6 @@
 #include "io/atomic_file.hpp"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "base/temporaries.hpp"
+#include "io/atomic_paths.hpp"
 
 namespace regkit {
 namespace {
@@ -29,17 +29,6 @@ bool is_standard_output(const std::string& path) {
     return path.empty() || path == "-" || path == "/dev/stdout";
 }
 
-std::string directory_of(const std::string& path) {
-    const auto slash = path.rfind('/');
-    if (slash == std::string::npos) return ".";
-    return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-std::string name_of(const std::string& path) {
-    const auto slash = path.rfind('/');
-    return slash == std::string::npos ? path : path.substr(slash + 1);
-}
-
 // Follows the links of the last component, so that the file they lead to is replaced and not the link. It may not exist.
 std::string resolve_links(std::string path) {
     const std::string given = path;
@@ -52,29 +41,6 @@ std::string resolve_links(std::string path) {
     }
     errno = ELOOP;
     fail(given, "write");
-}
-
-// Beside the target, hidden, and not to be guessed: another process cannot hold the same name.
-std::string temporary_name(const std::string& path) {
-    std::uint64_t random = 0;
-    if (getrandom(&random, sizeof random, 0) != static_cast<ssize_t>(sizeof random)) fail(path, "get random bytes for");
-    std::array<char, 17> hex{};
-    std::snprintf(hex.data(), hex.size(), "%016llx", static_cast<unsigned long long>(random));
-    // A long name must still fit NAME_MAX with the suffix.
-    return directory_of(path) + "/." + name_of(path).substr(0, 200) + "." + hex.data() + ".tmp";
-}
-
-void sync_directory(const std::string& directory, const std::string& path) {
-    const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) fail(path, "open the directory of");
-    const int status = fsync(fd);
-    const int saved = errno;
-    close(fd);
-    // Some network file systems do not sync directories.
-    if (status != 0 && saved != EINVAL && saved != ENOTSUP) {
-        errno = saved;
-        fail(path, "sync the directory of");
-    }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "io/bgzf_writer.hpp"
 
 #include <htslib/bgzf.h>
+#include <htslib/hfile.h>
 #include <htslib/hts.h>
 #include <htslib/tbx.h>
 #include <unistd.h>
@@ -9,18 +10,10 @@
 
 #include "base/error.hpp"
 #include "io/atomic_file.hpp"
+#include "io/hts_output.hpp"
 
 namespace regkit {
 namespace {
-
-constexpr std::int64_t kTbiLimit = std::int64_t{1} << 29;
-constexpr int kCsiShift = 14;
-
-[[noreturn]] void failed(const std::string& path, const char* verb) {
-    if (errno == EPIPE) throw BrokenPipe{};
-    if (errno == 0) errno = EIO;
-    throw_errno(path + ": cannot " + verb);
-}
 
 struct CloseBgzf {
     void operator()(BGZF* file) const { bgzf_close(file); }
@@ -38,20 +31,24 @@ struct BgzfWriter::Impl {
         hts_set_log_level(HTS_LOG_OFF);  // failures are reported here, not on standard error
         // A descriptor of htslib's own on the temporary, so that its close is checked apart from ours.
         const int copy = dup(data.descriptor());
-        if (copy < 0) failed(data.path(), "open");
+        if (copy < 0) throw_hts(data.path(), "open");
         const std::string mode = level < 0 ? "w" : "w" + std::to_string(level);
         file.reset(bgzf_dopen(copy, mode.c_str()));
         if (!file) {
             ::close(copy);
-            failed(data.path(), "open");
+            throw_hts(data.path(), "open");
         }
         constexpr int kBlocksPerWorker = 64;
-        if (workers > 1 && bgzf_mt(file.get(), workers, kBlocksPerWorker) != 0) failed(data.path(), "compress");
+        if (workers > 1 && bgzf_mt(file.get(), workers, kBlocksPerWorker) != 0) throw_hts(data.path(), "compress");
     }
+
+    // With workers the write fails on htslib's own thread, whose errno is not ours.
+    [[noreturn]] void write_failed() { throw_hts(data.path(), "write", herrno(file->fp)); }
 
     void finish() {
         errno = 0;
-        if (bgzf_close(file.release()) != 0) failed(data.path(), "write");
+        if (bgzf_flush(file.get()) != 0) write_failed();
+        if (bgzf_close(file.release()) != 0) throw_hts(data.path(), "write");
     }
 };
 
@@ -63,7 +60,7 @@ BgzfWriter::BgzfWriter(BgzfWriter&&) noexcept = default;
 void BgzfWriter::write(std::string_view text) {
     errno = 0;
     if (bgzf_write(impl_->file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-        failed(impl_->data.path(), "write");
+        impl_->write_failed();
 }
 
 void BgzfWriter::commit() {
@@ -82,7 +79,7 @@ void BgzfWriter::commit_indexed(const TabixColumns& columns, std::int64_t longes
     const int status = tbx_index_build3(s.data.temp_path().c_str(), index.temp_path().c_str(), tbi ? 0 : kCsiShift, s.workers > 1 ? s.workers : 0, &layout);
     if (status != 0 && errno == 0)
         throw Error(ErrorKind::input, s.data.path() + ": its lines are not sorted, so it cannot be indexed");
-    if (status != 0) failed(index.path(), "write");
+    if (status != 0) throw_hts(index.path(), "write");
     s.data.commit();
     index.commit();
 }

@@ -9,20 +9,12 @@
 
 #include "base/error.hpp"
 #include "io/atomic_file.hpp"
+#include "io/hts_output.hpp"
 #include "io/vcf.hpp"
 #include "io/vcf_state.hpp"
 
 namespace regkit {
 namespace {
-
-constexpr std::int64_t kTbiLimit = std::int64_t{1} << 29;
-constexpr int kCsiShift = 14;
-
-[[noreturn]] void failed(const std::string& path, const char* verb) {
-    if (errno == EPIPE) throw BrokenPipe{};
-    if (errno == 0) errno = EIO;
-    throw_errno(path + ": cannot " + verb);
-}
 
 const char* mode_of(VariantFormat format) {
     switch (format) {
@@ -68,19 +60,19 @@ struct VcfWriter::Impl {
     void start() {
         // htslib gets a descriptor of its own on the temporary, so that its close is checked apart from ours.
         const int copy = dup(data.descriptor());
-        if (copy < 0) failed(data.path(), "open");
+        if (copy < 0) throw_hts(data.path(), "open");
         hFILE* handle = hdopen(copy, "w");
         if (handle == nullptr) {
             close(copy);
-            failed(data.path(), "open");
+            throw_hts(data.path(), "open");
         }
         file.reset(hts_hopen(handle, data.path().c_str(), mode_of(options.format)));
         if (!file) {
             hclose_abruptly(handle);
-            failed(data.path(), "open");
+            throw_hts(data.path(), "open");
         }
         errno = 0;
-        if (bcf_hdr_write(file.get(), written.get()) != 0) failed(data.path(), "write");
+        if (bcf_hdr_write(file.get(), written.get()) != 0) throw_hts(data.path(), "write");
     }
 
     void start_index() {
@@ -92,7 +84,7 @@ struct VcfWriter::Impl {
         const bool tbi = options.format == VariantFormat::vcf_gz && fits_tbi;
         index.emplace(data.path() + (tbi ? ".tbi" : ".csi"));
         if (bcf_idx_init(file.get(), written.get(), tbi ? 0 : kCsiShift, index->temp_path().c_str()) != 0)
-            failed(index->path(), "index");
+            throw_hts(index->path(), "index");
     }
 
     void check_order(const VcfRecord& record) {
@@ -138,23 +130,23 @@ void VcfWriter::write(const VcfRecord& record) {
     errno = 0;
     // Text is formatted with the reader's header: only that one knows tags met since.
     if (bcf_write(s.file.get(), s.is_bcf() || s.index ? s.written.get() : s.header->header.get(), r) != 0)
-        failed(s.data.path(), "write");
+        throw_hts(s.data.path(), "write");
 }
 
 void VcfWriter::flush() {
     errno = 0;
-    if (impl_->options.format == VariantFormat::vcf && hts_flush(impl_->file.get()) != 0) failed(impl_->data.path(), "write");
+    if (impl_->options.format == VariantFormat::vcf && hts_flush(impl_->file.get()) != 0) throw_hts(impl_->data.path(), "write");
 }
 
 void VcfWriter::commit() {
     Impl& s = *impl_;
     errno = 0;
-    if (s.index && bcf_idx_save(s.file.get()) != 0) failed(s.index->path(), "write");
-    if (hts_close(s.file.release()) != 0) failed(s.data.path(), "write");
+    if (s.index && bcf_idx_save(s.file.get()) != 0) throw_hts(s.index->path(), "write");
+    if (hts_close(s.file.release()) != 0) throw_hts(s.data.path(), "write");
     s.data.commit();
     if (!s.index) return;
     // The index was written before the last block of the data: its time must not be the earlier one.
-    if (futimens(s.index->descriptor(), nullptr) != 0) failed(s.index->path(), "set the time of");
+    if (futimens(s.index->descriptor(), nullptr) != 0) throw_hts(s.index->path(), "set the time of");
     s.index->commit();
 }
 

@@ -125,3 +125,14 @@ TEST_CASE("a directory is replaced whole, and only one that is ours") {
     CHECK(dir.names() == std::vector<std::string>{"set"});
     CHECK_THROWS_AS(AtomicDirectory(path, "another mark", true), Error);
 }
+
+TEST_CASE("what a killed process of the same number left behind does not stand in the way") {
+    const Scratch dir;
+    fs::create_directory(dir.path(".set." + std::to_string(getpid()) + ".tmp"));
+    AtomicDirectory directory(dir.path("set"), "mark", false);
+    AtomicFile file(directory.file("mark"));
+    file.write("x");
+    file.commit();
+    directory.commit();
+    CHECK(dir.read("set/mark") == "x");
+}

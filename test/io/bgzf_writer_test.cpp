@@ -2,7 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/resource.h>
+
+#include <csignal>
 #include <cstdlib>
+#include <random>
 
 #include "base/error.hpp"
 #include "test/support/scratch.hpp"
@@ -31,5 +35,32 @@ TEST_CASE("unsorted text gets no index and no file") {
         writer.write("chr1\t5\nchr1\t4\n");
         CHECK_THROWS_AS(writer.commit_indexed({}, 10), Error);
     }
+    CHECK(dir.names().empty());
+}
+
+TEST_CASE("a file that may not grow further says so, whichever thread wrote") {
+    const Scratch dir;
+    std::mt19937 random(1);
+    std::string text(std::size_t{4} << 20, '\0');
+    for (char& c : text) c = static_cast<char>('!' + random() % 90);
+    rlimit before{};
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);  // as cli does
+    const rlimit low{1 << 16, before.rlim_max};
+    for (const int workers : {1, 3}) {
+        CAPTURE(workers);
+        REQUIRE(setrlimit(RLIMIT_FSIZE, &low) == 0);
+        std::string said;
+        try {
+            BgzfWriter writer(dir.path("t.gz"), -1, workers);
+            writer.write(text);
+            writer.commit();
+        } catch (const Error& error) {
+            said = error.what();
+        }
+        REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+        CHECK(said == dir.path("t.gz") + ": cannot write: File too large");
+    }
+    std::signal(SIGXFSZ, handler);
     CHECK(dir.names().empty());
 }

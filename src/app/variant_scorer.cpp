@@ -13,7 +13,7 @@
 namespace regkit {
 namespace {
 
-constexpr std::int64_t kBatchBases = 200000;                   // codes per call of Network::infer
+constexpr std::int64_t kBatchBases = 50000;                   // codes per call of Network::infer
 constexpr std::int64_t kMergedBytes = std::int64_t{16} << 20;  // predictions of one merged window
 constexpr std::int64_t kChunkBytes = std::int64_t{96} << 20;   // predictions of one chunk
 constexpr std::size_t kMaxChunk = 256;

@@ -144,9 +144,10 @@ class Annotator {
         return longest;
     }
 
-    std::vector<std::string> provenance() const {
+    std::vector<std::string> provenance() {
         return {"##regsnpVersion=" + std::string(version()), "##regsnpCommand=" + p_.command_line,
-                "##regsnpModel=sha256:" + model_.digest, "##regsnpDevice=" + std::string(backend_->description())};
+                "##regsnpModel=sha256:" + model_.digest, "##regsnpReference=sha256:" + reference_digest(reference_.fasta()),
+                "##regsnpDevice=" + std::string(backend_->description())};
     }
 
     void complete_header() {

@@ -121,7 +121,8 @@ class Caller {
     }
 
   private:
-    void open(bool contigs_first, const std::string& source) {
+    // `digest` is the reference's; a stream has none.
+    void open(bool contigs_first, const std::string& source, const std::string& digest) {
         TrackOptions options;
         options.format = format_;
         for (const Marker& marker : model_.markers) options.markers.push_back(marker.name);
@@ -129,6 +130,7 @@ class Caller {
             options.header = {"regcallVersion=" + std::string(version()), "regcallCommand=" + p_.command_line,
                               "regcallModel=sha256:" + model_.digest,
                               "regcallDevice=" + std::string(backend_->description()), "reference=" + source};
+        if (p_.provenance && !digest.empty()) options.header.push_back("regcallReference=sha256:" + digest);
         options.decimals = p_.decimals;
         options.step = p_.resolution;
         options.contigs_first = contigs_first;
@@ -177,14 +179,14 @@ void Caller::call_reference() {
     FastaFile fasta(p_.fasta);
     std::vector<Region> regions = p_.regions;
     if (!p_.regions_file.empty()) {
-        const std::vector<Region> more = read_bed_regions(p_.regions_file);
+        const std::vector<Region> more = read_bed_regions(p_.regions_file, log_);
         regions.insert(regions.end(), more.begin(), more.end());
     }
     const bool all = p_.regions.empty() && p_.regions_file.empty();
     const std::vector<ContigRange> ranges = plan_regions(regions, all, fasta, log_);
 
     const bool upfront = format_ == TrackFormat::bigwig;  // its header names every contig
-    open(upfront, p_.fasta);
+    open(upfront, p_.fasta, reference_digest(fasta));
     if (upfront)
         for (const Contig& contig : fasta.contigs()) tracks_->add_contig(contig.name, contig.length);
     bool told = model_.reference.empty();
@@ -215,7 +217,7 @@ void Caller::call_reference() {
 
 void Caller::call_stream() {
     FastaStream stream(p_.input);
-    open(false, p_.input == "-" ? "stdin" : p_.input);
+    open(false, p_.input == "-" ? "stdin" : p_.input, "");
     while (stream.next()) call_record(stream);
     for (const auto& [name, contig] : bigwig_contigs_) tracks_->set_length(contig.first, contig.second);
 }

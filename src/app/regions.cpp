@@ -4,26 +4,15 @@
 #include <tuple>
 
 #include "base/error.hpp"
-#include "base/number.hpp"
-#include "io/text_reader.hpp"
+#include "io/intervals.hpp"
 
 namespace regkit {
 
-std::vector<Region> read_bed_regions(const std::string& path) {
-    LineReader lines(path);
+std::vector<Region> read_bed_regions(const std::string& path, Log& log) {
+    IntervalReader reader(path, IntervalFormat::bed, log);
     std::vector<Region> regions;
-    std::vector<std::string_view> fields;
-    for (std::string_view line; lines.next(line);) {
-        if (line.empty() || line.starts_with('#') || line.starts_with("track") || line.starts_with("browser")) continue;
-        if (line.find('\t') != std::string_view::npos) split_fields(line, '\t', fields);
-        else split_blanks(line, fields);
-        if (fields.size() < 3) lines.fail("a BED line has at least 3 columns: contig, start, end");
-        const auto begin = parse_int(fields[1], 0, INT64_MAX - 1);
-        const auto end = parse_int(fields[2], 0, INT64_MAX - 1);
-        if (!begin || !end) lines.fail("start and end must be whole numbers from 0 on");
-        if (*end <= *begin) lines.fail("the end must lie behind the start");
-        regions.push_back({std::string(fields[0]), *begin, *end});
-    }
+    for (Interval interval; reader.next(interval);)
+        regions.push_back({std::string(interval.contig), interval.begin, interval.end});
     return regions;
 }
 

@@ -18,9 +18,8 @@ struct ContigRange {
     bool operator==(const ContigRange&) const = default;
 };
 
-// Regions of a BED file (at least three columns; blanks or tabs; '#', "track" and "browser" lines are skipped). Throws
-// Error(input) naming the line.
-std::vector<Region> read_bed_regions(const std::string& path);
+// Regions of a BED file, as IntervalReader reads it. Error(input) naming the line.
+std::vector<Region> read_bed_regions(const std::string& path, Log& log);
 
 // Sorted by contig (the FASTA's order) and begin; overlapping and adjacent ones merged, so that the same bases give the
 // same output however they are asked for. No region at all stands for every contig. An end beyond the contig is clipped

@@ -44,6 +44,12 @@ std::string reference_digest(const std::vector<ReferenceContig>& reference) {
     return hash.hex();
 }
 
+std::string reference_digest(const FastaFile& fasta) {
+    std::vector<ReferenceContig> contigs;
+    for (const Contig& contig : fasta.contigs()) contigs.push_back({contig.name, contig.length, ""});
+    return reference_digest(contigs);
+}
+
 struct Dataset::Impl {
     std::string path, task, fasta, digest;
     std::int64_t window = 0;

@@ -41,6 +41,8 @@ struct PeakRun {
 
 // SHA-256 of names, lengths and M5s, in order.
 std::string reference_digest(const std::vector<ReferenceContig>& reference);
+// The same of any FASTA, whose bases have not been read: with empty M5s, so it tells names and lengths.
+std::string reference_digest(const FastaFile& fasta);
 
 // A data set in memory. Immutable after loading; safe to read from several threads.
 class Dataset {

@@ -19,6 +19,23 @@ void append(std::string& text, std::int64_t value) {
     text.append(digits.data(), end);
 }
 
+// The readers of a data set take ASCII and tabs between columns; the name of a file may hold anything.
+std::string plain_text(const std::string& name) {
+    static constexpr char kHex[] = "0123456789ABCDEF";
+    std::string text;
+    for (const char c : name) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= ' ' && byte < 0x7f) {
+            text += c;
+        } else {
+            text += '%';
+            text += kHex[byte >> 4];
+            text += kHex[byte & 15];
+        }
+    }
+    return text;
+}
+
 }  // namespace
 
 struct DatasetWriter::Impl {
@@ -71,7 +88,7 @@ void DatasetWriter::markers(const std::vector<MarkerRow>& rows) {
         std::array<char, 32> prevalence{};
         // The shortest text that reads back as the same number.
         const auto end = std::to_chars(prevalence.data(), prevalence.data() + prevalence.size(), m.prevalence).ptr;
-        text += m.name + "\t" + m.class_name + "\t" + m.target + "\t" + m.cell + "\t" + row.file + "\t" + row.sha256 +
+        text += m.name + "\t" + m.class_name + "\t" + m.target + "\t" + m.cell + "\t" + plain_text(row.file) + "\t" + row.sha256 +
                 "\t" + std::to_string(row.peaks) + "\t" + std::to_string(row.covered) + "\t" +
                 std::string(prevalence.data(), end) + "\n";
         impl_->names.push_back(m.name);
@@ -123,7 +140,8 @@ void DatasetWriter::commit(nlohmann::ordered_json description) {
                      {"valid", s.window_rows[1]},
                      {"test", s.window_rows[2]}};
     all["reference"]["digest"] = reference_digest(s.reference);
-    s.write(dataset_file::kDescription, all.dump(2) + "\n");
+    // Paths and commands may hold other characters (escaped) and bytes that are no UTF-8 (replaced).
+    s.write(dataset_file::kDescription, all.dump(2, ' ', true, nlohmann::json::error_handler_t::replace) + "\n");
     s.directory.commit();
 }
 

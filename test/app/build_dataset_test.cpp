@@ -273,3 +273,17 @@ TEST_CASE("a data set that was tampered with is an error that names the file") {
     CHECK_THROWS_AS(Dataset::load(w.p.output), Error);
     CHECK_THROWS_AS(Dataset::load(w.dir.path("absent")), Error);
 }
+
+TEST_CASE("file names and commands of any bytes make a data set that can be read") {
+    Workshop w;
+    const std::string folder = "J\xc3\xbcrgen\tand \xff";  // UTF-8, a tab, and a byte that is no UTF-8
+    fs::create_directory(w.dir.path(folder));
+    w.p.fasta = w.dir.write(folder + "/g.fa", genome());
+    w.p.peaks = {w.dir.write(folder + "/m1.bed", "a\t10\t30\n")};
+    w.p.command = "regds-build -f " + w.p.fasta;
+    w.build();
+    const Dataset dataset = Dataset::load(w.p.output);
+    CHECK(dataset.markers().size() == 1);
+    const std::string rows = w.dir.read("x.regds/markers.tsv");
+    CHECK(rows.find("/J%C3%BCrgen%09and %FF/m1.bed\t") != rows.npos);
+}

@@ -573,3 +573,15 @@ run regsnp -m model.safetensors -f ref.fa --alias alias.tsv -o alias.tsv in.vcf
 exit 2
 err regsnp: alias.tsv: is the same file as the input alias.tsv*
 same alias.tsv
+
+case regcall, a BED line of a contig named like a header is data
+setup printf 'track7\t0\t100\n' > r.bed
+run regcall -m model.safetensors -f ref.fa -R r.bed -O bed
+exit 4
+err regcall: *track7*
+
+case regcall, a region that ends before it starts names its line
+setup printf 'chr1\t0\t100\nchr1\t9\t3\n' > r.bed
+run regcall -m model.safetensors -f ref.fa -R r.bed -O bed
+exit 3
+err regcall: r.bed:2: *

@@ -2,6 +2,7 @@
 """regcall from the outside: formats agree with each other and with pyBigWig, bedtools and tabix; the bytes do not depend
 on workers, tiles, regions or pipes; memory stays constant along a stream; failures have their exit codes."""
 import gzip
+import hashlib
 import os
 import random
 import shutil
@@ -135,6 +136,8 @@ def test_formats(records, values):
     run(*common, "-o", "p.narrowPeak.gz")
     text = gzip.open("p.narrowPeak.gz").read()
     assert text.startswith(b"##regcallVersion=") and b"##regcallModel=sha256:" in text
+    contigs = b"".join(b"\t".join(l.split(b"\t")[:2]) + b"\t\n" for l in open("g.fa.fai", "rb"))
+    assert b"\n##regcallReference=sha256:" + hashlib.sha256(contigs).hexdigest().encode() + b"\n" in text
     assert b"\n".join(l for l in text.split(b"\n") if not l.startswith(b"##")) == peaks
     some = subprocess.run(["tabix", "p.narrowPeak.gz", "chr2:20001-30000"], capture_output=True, check=True).stdout
     assert len(some.splitlines()) == sum(1 for l in lines if l[0] == "chr2" and int(l[2]) > 20000 and int(l[1]) < 30000) > 0

@@ -62,6 +62,9 @@ grep -c 'ID=REG_D_gone' out.vcf > /dev/null && fail "a stale definition stays"
 for line in '##regsnpVersion=' '##regsnpCommand=regsnp annotate -m' '##regsnpModel=sha256:' '##reference='; do
     grep -q "^$line" out.vcf || fail "no $line line"
 done
+# names and lengths as the index has them, and no M5
+digest=$(cut -f1,2 ref.fa.fai | sed 's/$/\t/' | sha256sum | cut -d' ' -f1)
+grep -q "^##regsnpReference=sha256:$digest\$" out.vcf || fail "another reference digest"
 bcftools query -f '%ID %REG_MAX %REG_NOTE\n' out.vcf > values
 grep -q '^multi 0\.[0-9]*,0\.[0-9]*,\.,\. \.,\.,symbolic,star$' values || { fail "values per ALT"; cat values; }
 grep -q '^nothing \. \.$' values || fail "a record without ALT got values"

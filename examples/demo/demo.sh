@@ -109,7 +109,7 @@ step chr20.regds regds-build -f chr20.fa --sheet markers.tsv --valid chr20:1-8,0
 # Accessibility is a matter of short motifs: for DNase markers the preset cnn7 is the equal of the dilated ones, and sooner.
 say "3. regtrain: convolutions, $max_time"
 step model.safetensors regtrain -d chr20.regds -a cnn7 --max-time "$max_time" --batch 4 --schedule cosine \
-    --valid-fraction 0.25 --seed 1 -o model.safetensors
+    --valid-fraction 0.25 --seed 1 --resume -o model.safetensors
 
 say "4. regeval: the held-out arm $held_out"
 step test.tsv regeval -m model.safetensors -d chr20.regds --split test -o test.tsv

@@ -262,7 +262,7 @@ class Annotator {
             if (found >= 0) return found;
         }
         try {
-            return reference_.fasta().require_contig(record.contig());
+            return reference_.fasta().require_contig(record.contig(), "rename one or give --alias ucsc");
         } catch (const Error& error) {
             throw Error(error.kind(), record.where() + ": " + error.what());
         }

@@ -291,6 +291,9 @@ void verify(const BuildDatasetParameters& p) {
     // Before the work rather than after it; DatasetWriter makes sure once more.
     require(p.force || !fs::exists(fs::symlink_status(p.output)), ErrorKind::resource,
             p.output + ": exists already; use --force to replace it");
+    const fs::path parent = fs::path(p.output).lexically_normal().parent_path();
+    require(parent.empty() || fs::is_directory(parent), ErrorKind::resource,
+            p.output + ": cannot create: there is no directory " + parent.string() + "; make it first");
 }
 
 }  // namespace

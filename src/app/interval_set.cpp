@@ -59,7 +59,7 @@ class ContigFinder {
 
     [[noreturn]] void fail(const LineReader& lines) const {
         try {
-            fasta_.require_contig(last_);
+            fasta_.require_contig(last_, "rename one or give --alias ucsc");
         } catch (const Error& error) {
             throw Error(ErrorKind::mismatch, lines.where() + ": " + error.what());
         }

@@ -169,12 +169,12 @@ int FastaFile::find(const std::string& contig) const {
     return found == impl_->by_name.end() ? -1 : found->second;
 }
 
-int FastaFile::require_contig(const std::string& contig) const {
+int FastaFile::require_contig(const std::string& contig, const std::string& remedy) const {
     const int found = find(contig);
     if (found >= 0) return found;
     std::string what = "contig " + contig + " is not in " + path();
     for (const std::string& other : other_conventions(contig))
-        if (find(other) >= 0) what += ", which calls it " + other + "; rename one or give --alias ucsc";
+        if (find(other) >= 0) what += ", which calls it " + other + "; " + remedy;
     throw Error(ErrorKind::mismatch, what);
 }
 

@@ -42,8 +42,9 @@ class FastaFile {
     const std::vector<Contig>& contigs() const;  // file order
     // -1 when there is none.
     int find(const std::string& contig) const;
-    // As find, but throws Error(mismatch) with a hint when chr1/1 or chrM/MT differ only by convention.
-    int require_contig(const std::string& contig) const;
+    // As find, but throws Error(mismatch). When chr1/1 or chrM/MT differ only by convention it tells the name that the
+    // file has, and then `remedy`.
+    int require_contig(const std::string& contig, const std::string& remedy = "use that name") const;
     // Codes of [begin, end); positions outside the contig are N. Throws Error(input) at a byte that is no base, naming
     // file, contig and position.
     void read(int contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes);

@@ -76,9 +76,6 @@ struct VcfWriter::Impl {
     }
 
     void start_index() {
-        const bool compressed = options.format == VariantFormat::vcf_gz || options.format == VariantFormat::bcf;
-        require(compressed && !data.is_stdout(), ErrorKind::usage,
-                "an index needs an output file in bgzip VCF (-O z) or BCF (-O b)");
         const bool fits_tbi = std::all_of(header->contigs.begin(), header->contigs.end(),
                                           [](const Contig& c) { return c.length < kTbiLimit; });
         const bool tbi = options.format == VariantFormat::vcf_gz && fits_tbi;
@@ -101,6 +98,9 @@ VcfWriter::VcfWriter(const std::string& path, const VcfHeader& header, const Opt
     : impl_(std::make_unique<Impl>(path)) {
     Impl& s = *impl_;
     s.options = options;
+    const bool compressed = options.format == VariantFormat::vcf_gz || options.format == VariantFormat::bcf;
+    require(!options.index || (compressed && !s.data.is_stdout()), ErrorKind::usage,
+            "an index needs an output file in bgzip VCF (-O z) or BCF (-O b)");
     s.header = header.state_;
     // What was dropped and not defined anew must stay known while records are parsed (and stripped), but not be written.
     s.written.reset(bcf_hdr_dup(s.header->header.get()));

@@ -66,6 +66,18 @@ exit [34]
 err regds-build: *chr9*
 absent x.regds
 
+case a split of another naming: the remedy is one that helps here
+run regds-build -f ref.fa a.narrowPeak -o x.regds --test 1
+exit 4
+err regds-build: contig 1 is not in ref.fa, which calls it chr1; use that name
+absent x.regds
+
+case an output where there is no directory, told before the peaks are read
+run regds-build -f ref.fa missing.narrowPeak -o nowhere/x.regds
+exit 1
+err regds-build: nowhere/x.regds: cannot create: there is no directory nowhere; make it first
+absent nowhere
+
 case neither sheet nor peaks
 run regds-build -f ref.fa -o x.regds
 exit 2
@@ -431,6 +443,11 @@ run regsnp -m model.safetensors -f ref.fa -o out.vcf wrong.vcf
 exit 3
 err regsnp: *chr1:20000*--ref-mismatch*
 absent out.vcf
+
+case an index of standard output: refused before anything is written
+run regsnp -m model.safetensors -f ref.fa -O z --write-index in.vcf > said.bin || { code=$?; [[ -s said.bin ]] && exit 99; exit $code; }
+exit 2
+err regsnp: an index needs an output file*
 
 case variants of another naming
 setup sed 's/^chr//; s/ID=chr/ID=/' in.vcf > ensembl.vcf

@@ -2,7 +2,7 @@
 # regsnp annotate from the outside: bcftools and tabix read what it writes, records stay as they were, bad input ends with
 # the right exit code and leaves no file.
 set -euo pipefail
-bin=${REGKIT_BIN:?} data=${REGKIT_DATA:?}
+bin=${REGKIT_BIN:?} data=${REGKIT_DATA:?} source=${REGKIT_SOURCE:?}
 for tool in bcftools tabix bgzip samtools; do
     command -v $tool > /dev/null || { echo "SKIPPED: $tool is not installed"; exit 77; }
 done
@@ -210,6 +210,17 @@ if [[ -e $real && -e $data/genome/hg19.chr20.fa.gz ]]; then
     [[ $(bgzip -dc real.tsv.gz | grep -vc '^#') == "$alleles" ]] || fail "rows of the real matrix"
     [[ $(bcftools query -f '%REG_MAX\n' real.vcf.gz | grep -c '^\.$' || true) == 0 ]] || fail "real alleles without a score"
     tabix real.tsv.gz chr20:1000226-1000226 | grep -q rs376678365 || fail "tabix on the real matrix"
+
+    # A model with a trunk at full resolution, in 256 MiB (the sanitizers' own memory is not ours).
+    if ! grep -q __asan_init "$bin/regsnp"; then
+        "$bin/random_model" wide.safetensors "$source/examples/models/cnn7.json" 2.5 chr20:63025520 CTCF=TFBS
+        bcftools view "$real" 2> /dev/null | head -400 > some.vcf || true
+        peak=$("${REGKIT_PYTHON:-python3}" -c 'import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' \
+            "$bin/regsnp" -m wide.safetensors -f "$data/genome/hg19.chr20.fa.gz" -o some.out.vcf some.vcf)
+        ((peak < 256 * 1024)) || fail "$peak kB of memory for $(grep -vc '^#' some.vcf) variants"
+    fi
 else
     echo "SKIPPED: no $real"
     ((failed)) || exit 77

@@ -134,8 +134,8 @@ awk -F'\t' '!/^#/ {delta = marker = ""
                        if (info[i] ~ /^REG_MARKER=/) marker = substr(info[i], 12)
                    }
                    if (delta != "" && delta != ".") print (delta < 0 ? -delta : delta) "\t" $2 "\t" $3 "\t" $4 "\t" $5 "\t" delta "\t" marker}' \
-    variants.scored.vcf | sort -k1,1gr | head -n 5 |
-    awk -F'\t' '{printf "%-10s %-14s %-6s %-12s %+10.4f  %s\n", $2, $3, $4, substr($5, 1, 12), $6, $7}'
+    variants.scored.vcf | sort -k1,1gr |
+    awk -F'\t' 'NR <= 5 {printf "%-10s %-14s %-6s %-12s %+10.4f  %s\n", $2, $3, $4, substr($5, 1, 12), $6, $7}'
 
 say "What you have now, in $(pwd)"
 cat << END

@@ -61,6 +61,7 @@ void PackedGenome::load(std::size_t slot, FastaFile& fasta, int contig_index) {
 void PackedGenome::read(std::size_t slot, std::int64_t begin, std::int64_t end,
                         std::span<std::uint8_t> codes) const {
     const PackedContig& contig = contigs_.at(slot);
+    if (codes.empty()) return;  // memset must not be given a null pointer, not even for no bytes
     const std::int64_t first = std::clamp<std::int64_t>(begin, 0, contig.length);
     const std::int64_t last = std::clamp<std::int64_t>(end, first, contig.length);
     std::memset(codes.data(), kCodeN, static_cast<std::size_t>(end - begin));

@@ -27,6 +27,7 @@ WINDOW, LENGTH, TEST = 5000, 200_000, (50_000, 100_000)
 GAP, EXCLUDED = (61_000, 61_400), (70_000, 73_000)
 MOTIF = "TGACGTCACCGG"
 TOLERANCE = 1e-4
+SANITIZED = "REGKIT_SANITIZED" in os.environ  # too slow to learn anything
 
 
 def run(tool, *args):
@@ -75,7 +76,7 @@ def main():
         data, model, table = (f"{folder}/{name}" for name in ("x.regds", "m.safetensors", "table.tsv"))
         run("regds-build", "-f", f"{folder}/ref.fa", "--window", WINDOW, "--test", f"chrA:{TEST[0] + 1}-{TEST[1]}",
             "--valid", "chrA:1-20000", "-o", data, *(f"{folder}/{name}.bed" for name in "abc"))
-        run("regtrain", "-d", data, "-a", "cnn7", "--steps", 160, "--batch", 4, "--lr", 0.003, "-o", model)
+        run("regtrain", "-d", data, "-a", "cnn7", "--steps", 8 if SANITIZED else 160, "--batch", 4, "--lr", 0.003, "-o", model)
         run("regeval", "-m", model, "-d", data, "--exclude", f"{folder}/most.bed", "-o", table)
 
         net = Net("cnn7", 3)
@@ -100,7 +101,7 @@ def main():
         mean = sum(float(rows[name]["average_precision"]) for name in "ab") / 2
         if not abs(float(rows["mean"]["average_precision"]) - mean) <= 1e-5:
             sys.exit(f"class mean {rows['mean']['average_precision']}, of its markers {mean}")
-        if not float(rows["a"]["average_precision"]) > 0.3:
+        if not SANITIZED and not float(rows["a"]["average_precision"]) > 0.3:
             sys.exit("the planted motif was not learnt: the comparison would say little")
 
 

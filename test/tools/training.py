@@ -11,12 +11,14 @@ import tempfile
 import time
 
 BIN = os.environ.get("REGKIT_BIN", "build/bin")
+SANITIZED = "REGKIT_SANITIZED" in os.environ  # too slow to learn anything
+EPOCHS = 2 if SANITIZED else 14
 MOTIF = "TGACGTCACCGGAATT"
 checks = 0
 
 
 def run(tool, *args, code=0):
-    done = subprocess.run([os.path.join(BIN, tool), *map(str, args)], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([os.path.join(BIN, tool), *map(str, args)], capture_output=True, text=True, timeout=1000)
     assert done.returncode == code, f"{tool} {args}: {done.returncode}, not {code}\n{done.stderr}"
     return done
 
@@ -88,13 +90,13 @@ def main():
 
         # Learning, and regeval.
         model = f"{scratch}/model.safetensors"
-        done = run("regtrain", *data, "--epochs", 14, "--lr", 0.003, "-o", model)
+        done = run("regtrain", *data, "--epochs", EPOCHS, "--lr", 0.003, "-o", model)
         check("best at step" in done.stderr, done.stderr)
         check(not os.path.exists(model + ".part"), "OUT.part stays behind")
         log = rows(f"{scratch}/model.log.tsv")
         losses = [float(row["loss"]) for row in log if row["loss"] != "NA"]
-        check(losses[-1] < losses[0] / 2, losses)
-        check(sum(row["valid_average_precision"] != "NA" for row in log) == 14, "a validation an epoch")
+        check(SANITIZED or losses[-1] < losses[0] / 2, losses)
+        check(sum(row["valid_average_precision"] != "NA" for row in log) == EPOCHS, "a validation an epoch")
         for mode in ("paper", "tiled"):
             run("regeval", "-m", model, "-d", f"{scratch}/x.regds", "--window-mode", mode, "-o", f"{scratch}/{mode}.tsv",
                 "--curves", f"{scratch}/curves.tsv")
@@ -102,8 +104,8 @@ def main():
             check(list(table[0]) == ["split", "marker", "class", "roc_auc", "average_precision", "pr_auc_trapezoid",
                                      "recall_at_fdr05", "prevalence", "positives"], list(table[0]))
             check([row["marker"] for row in table] == ["motif", "noise", "mean", "mean"], table)
-            check(float(table[0]["average_precision"]) > 0.9, table[0])
-            check(float(table[0]["roc_auc"]) > 0.98, table[0])
+            check(SANITIZED or float(table[0]["average_precision"]) > 0.9, table[0])
+            check(SANITIZED or float(table[0]["roc_auc"]) > 0.98, table[0])
             check(0.04 < float(table[0]["prevalence"]) < 0.07, table[0])
         check(len(rows(f"{scratch}/curves.tsv")) > 500, "curves")
         only = run("regeval", "-m", model, "-d", f"{scratch}/x.regds", "-k", "motif", "--split", "valid").stdout
@@ -151,7 +153,7 @@ def main():
         process = start(out)
         wait_for_step(out, 7, process)
         process.send_signal(signal.SIGTERM)
-        words = process.communicate(timeout=60)[1]
+        words = process.communicate(timeout=300)[1]
         check(process.returncode == 75, (process.returncode, words))
         check("--resume" in words, words)
         run("regtrain", *short, "-o", out, "--resume")

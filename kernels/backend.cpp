@@ -160,11 +160,19 @@ void Backend::sequence_conv_grad(const Codes& codes, const View& dy, const Slice
     check_codes(check, codes, dy, geometry);
     const std::int64_t dim = check_embedding(check, embedding);
     check.values("weight", weight, dy.shape.channels * dim * geometry.width);
-    check.values("d_embedding", d_embedding, embedding.count);
+    check.optional("d_embedding", d_embedding, embedding.count);
     check.values("d_weight", d_weight, weight.count);
     check.optional("d_bias", d_bias, dy.shape.channels);
     check.done(*this,
                do_sequence_conv_grad(codes, dy, embedding, weight, geometry, d_embedding, d_weight, d_bias));
+}
+
+void Backend::embed(const Codes& codes, const Slice& embedding, const View& y) {
+    const Checks check("embed");
+    const std::int64_t dim = check_embedding(check, embedding);
+    check_codes(check, codes, y, ConvGeometry{});
+    check.equal("channels of y", y.shape.channels, dim);
+    check.done(*this, do_embed(codes, embedding, y));
 }
 
 // ---- convolution
@@ -210,6 +218,75 @@ void Backend::conv_grad_weight(const View& x, const View& dy, const ConvGeometry
     check.values("d_weight", d_weight, dy.shape.channels * x.shape.channels * geometry.width);
     check.optional("d_bias", d_bias, dy.shape.channels);
     check.done(*this, do_conv_grad_weight(x, dy, geometry, d_weight, d_bias));
+}
+
+// ---- flatten and dense
+// ----------------------------------------------------------------------------------------------
+namespace {
+
+void check_flat(const Checks& check, const View& x, const char* y_name, const View& y) {
+    check.tensor("x", x);
+    check.shape(y_name, y, 1, y.shape.channels, x.shape.batch);
+}
+
+}  // namespace
+
+void Backend::flat_dense(const View& x, const Slice& weight, const Slice& bias, bool relu, const View& y) {
+    const Checks check("flat_dense");
+    check_flat(check, x, "y", y);
+    check.values("weight", weight, y.shape.channels * x.shape.channels * x.shape.length);
+    check.optional("bias", bias, y.shape.channels);
+    check.done(*this, do_flat_dense(x, weight, bias, relu, y));
+}
+
+void Backend::flat_dense_grad_input(const View& dy, const Slice& weight, bool accumulate, const View& dx) {
+    const Checks check("flat_dense_grad_input");
+    check_flat(check, dx, "dy", dy);
+    check.values("weight", weight, dy.shape.channels * dx.shape.channels * dx.shape.length);
+    check.done(*this, do_flat_dense_grad_input(dy, weight, accumulate, dx));
+}
+
+void Backend::flat_dense_grad_weight(const View& x, const View& dy, const Slice& d_weight,
+                                     const Slice& d_bias) {
+    const Checks check("flat_dense_grad_weight");
+    check_flat(check, x, "dy", dy);
+    check.values("d_weight", d_weight, dy.shape.channels * x.shape.channels * x.shape.length);
+    check.optional("d_bias", d_bias, dy.shape.channels);
+    check.done(*this, do_flat_dense_grad_weight(x, dy, d_weight, d_bias));
+}
+
+// ---- LSTM
+// -----------------------------------------------------------------------------------------------------------
+namespace {
+
+void check_lstm(const Checks& check, const View& gates, const Slice& weight_hh, int hidden, int directions,
+                const View& cell, const View& y) {
+    check.that(hidden >= 1, "no hidden units");
+    check.that(directions >= 1 && directions <= kMaxDirections, "neither one direction nor two");
+    check.tensor("gates", gates);
+    check.equal("channels of gates", gates.shape.channels, std::int64_t{4} * directions * hidden);
+    check.values("weight_hh", weight_hh, std::int64_t{4} * directions * hidden * hidden);
+    const Shape state{gates.shape.batch, std::int64_t{directions} * hidden, gates.shape.length};
+    check.shape("cell", cell, state);
+    check.shape("y", y, state);
+}
+
+}  // namespace
+
+void Backend::lstm(const View& gates, const Slice& weight_hh, int hidden, int directions, const View& cell,
+                   const View& y) {
+    const Checks check("lstm");
+    check_lstm(check, gates, weight_hh, hidden, directions, cell, y);
+    check.done(*this, do_lstm(gates, weight_hh, hidden, directions, cell, y));
+}
+
+void Backend::lstm_grad(const View& gates, const Slice& weight_hh, int hidden, int directions,
+                        const View& cell, const View& y, const View& dy, const Slice& d_weight_hh) {
+    const Checks check("lstm_grad");
+    check_lstm(check, gates, weight_hh, hidden, directions, cell, y);
+    check.shape("dy", dy, y.shape);
+    check.values("d_weight_hh", d_weight_hh, weight_hh.count);
+    check.done(*this, do_lstm_grad(gates, weight_hh, hidden, directions, cell, y, dy, d_weight_hh));
 }
 
 // ---- up-convolution
@@ -332,6 +409,17 @@ void Backend::add(const View& x, const View& y) {
     check.tensor("x", x);
     check.shape("y", y, x.shape);
     check.done(*this, do_add(x, y));
+}
+
+void Backend::copy_channels(const View& x, int x_begin, const View& y, int y_begin, int count,
+                            bool accumulate) {
+    const Checks check("copy_channels");
+    check.tensor("x", x);
+    check.shape("y", y, x.shape.batch, y.shape.channels, x.shape.length);
+    check.that(count >= 1 && x_begin >= 0 && y_begin >= 0, "channels below 0, or none");
+    check.that(x_begin <= x.shape.channels - count && y_begin <= y.shape.channels - count,
+               "channels outside the tensor");
+    check.done(*this, do_copy_channels(x, x_begin, y, y_begin, count, accumulate));
 }
 
 }  // namespace regkit

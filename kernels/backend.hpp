@@ -34,6 +34,9 @@ struct Codes {
 };
 inline constexpr int kSymbols = 5;
 
+// Largest number of directions of an LSTM.
+inline constexpr int kMaxDirections = 2;
+
 struct ConvGeometry {
     int width = 1;
     int stride = 1;
@@ -103,28 +106,39 @@ struct TailGradient {
     Slice dense_weight[kMaxDense], dense_bias[kMaxDense];
 };
 
-// Positions [begin, end) of one sample at which `marker` is present; nucleotides of the window.
+// Output positions [begin, end) of one sample (nucleotides or bins) at which `marker` is present; for the Poisson loss, at
+// which its coverage is `value` (>= 0), elsewhere 0.
 struct LabelRun {
     std::int32_t marker = 0;
     std::int32_t begin = 0;
     std::int32_t end = 0;
+    float value = 1;
 };
 
 // Host memory. Runs of sample s: runs[offsets[s]] .. runs[offsets[s + 1]), sorted by (marker, begin), disjoint within a
-// marker, inside [0, window length).
+// marker, inside [0, output positions of a sample).
 struct Labels {
     const LabelRun* runs = nullptr;
     const std::int64_t* offsets = nullptr;  // batch + 1
 };
 
-// loss += scale * sum over samples, positions, markers of the sigmoid cross-entropy
-//   pos_weight * y * softplus(-z) + (1 - y) * softplus(z)
-struct TailLoss {
-    float scale = 1;       // the caller's 1 / (batch * length * markers), times the head's weight
-    float pos_weight = 1;
+enum class LossKind : int {
+    // pos_weight * y * softplus(-z) + (1 - y) * softplus(z)
+    sigmoid_cross_entropy,
+    // Poisson deviance up to a constant with rate = softplus(z), as Basenji (Kelley et al. 2018): rate - y * log(rate).
+    // Far below zero, where softplus(z) = e^z underflows, log(rate) is z and the gradient -y * 1 + e^z.
+    poisson,
 };
 
-enum class TailOutput : int { logits, probabilities };
+// loss += scale * sum over samples, positions, markers of the loss of logit z and target y
+struct TailLoss {
+    float scale = 1;       // the caller's 1 / (batch * length * markers), times the head's weight
+    float pos_weight = 1;  // of the cross-entropy
+    LossKind kind = LossKind::sigmoid_cross_entropy;
+};
+
+// probabilities: sigmoid; rates: softplus.
+enum class TailOutput : int { logits, probabilities, rates };
 
 // Batch norm behind the up-convolution, expressed through its weights. With h the tail's input, u = up(h):
 // statistics of u per output channel follow from the mean m and covariance S of h over batch and coarse positions:
@@ -194,9 +208,12 @@ class Backend {
     // Positions outside the window are zero vectors, not the embedding of N. bias may be none.
     void sequence_conv(const Codes& codes, const Slice& embedding, const Slice& weight, const Slice& bias,
                        const ConvGeometry& geometry, bool relu, const View& y);
+    // d_embedding may be none (a one-hot encoding is not trained).
     void sequence_conv_grad(const Codes& codes, const View& dy, const Slice& embedding, const Slice& weight,
                             const ConvGeometry& geometry, const Slice& d_embedding, const Slice& d_weight,
                             const Slice& d_bias);
+    // y[s][d][p] = embedding[code][d]: the sequence as a tensor, for layers other than convolutions.
+    void embed(const Codes& codes, const Slice& embedding, const View& y);
 
     // ---- convolution; a dense layer over channels is width 1.
     void conv(const View& x, const Slice& weight, const Slice& bias, const ConvGeometry& geometry, bool relu,
@@ -206,6 +223,25 @@ class Backend {
                          const View& dx);
     void conv_grad_weight(const View& x, const View& dy, const ConvGeometry& geometry, const Slice& d_weight,
                           const Slice& d_bias);
+
+    // ---- flatten and dense: y[0][o][s] = b[o] + sum_i sum_p w[o][i * length + p] * x[s][i][p], weight [out][in * length].
+    // y is (1, out, batch of x): one row over the samples, since what follows acts on each alone. Sums run over (i, p) in
+    // ascending order. d_weight may be too large for a copy for each worker.
+    void flat_dense(const View& x, const Slice& weight, const Slice& bias, bool relu, const View& y);
+    void flat_dense_grad_input(const View& dy, const Slice& weight, bool accumulate, const View& dx);
+    void flat_dense_grad_weight(const View& x, const View& dy, const Slice& d_weight, const Slice& d_bias);
+
+    // ---- LSTM (Hochreiter & Schmidhuber 1997; gates and names as PyTorch's: i, f, g, o). The input's projections are a
+    // convolution of width 1 into `gates`; this is the recurrence: for t ascending (direction 1: descending), with h and c
+    // zero before the first,
+    //   a = gates[t] + W_hh h[t-1];  i, f, o = sigmoid(a), g = tanh(a);  c[t] = f * c[t-1] + i * g;  h[t] = o * tanh(c[t])
+    // gates (batch, directions * 4 * hidden, length), the four gates of a direction together; on return they hold i, f, g, o.
+    // weight_hh [directions][4 * hidden][hidden]; cell and y (batch, directions * hidden, length). y may have a halo.
+    void lstm(const View& gates, const Slice& weight_hh, int hidden, int directions, const View& cell, const View& y);
+    // gates, cell and y as lstm left them; dy is the gradient of y. On return gates hold the gradient of what they held
+    // before lstm. d_weight_hh is added to.
+    void lstm_grad(const View& gates, const Slice& weight_hh, int hidden, int directions, const View& cell, const View& y,
+                   const View& dy, const Slice& d_weight_hh);
 
     // ---- up-convolution, width = stride: y[o][p*stride + j] = b[o] + sum_i w[i][o][j] * x[i][p].
     void up_conv(const View& x, const Slice& weight, const Slice& bias, int stride, bool relu, const View& y);
@@ -232,6 +268,9 @@ class Backend {
 
     // y += x
     void add(const View& x, const View& y);
+    // y[s][y_begin + c][p] = (or += when `accumulate`) x[s][x_begin + c][p] for c in [0, count): concatenation and its
+    // gradient. Channels of y outside keep their values; its halo must be zero there already where y has one.
+    void copy_channels(const View& x, int x_begin, const View& y, int y_begin, int count, bool accumulate);
 
     // ---- the fused tail.
     // Coarse positions [begin, end) of every sample, to host memory [batch][markers][(end - begin) * stride].
@@ -279,6 +318,19 @@ class Backend {
                                       const View& dx) noexcept;
     virtual Status do_conv_grad_weight(const View& x, const View& dy, const ConvGeometry&, const Slice& d_weight,
                                        const Slice& d_bias) noexcept;
+    virtual Status do_embed(const Codes&, const Slice& embedding, const View& y) noexcept;
+    virtual Status do_flat_dense(const View& x, const Slice& weight, const Slice& bias, bool relu,
+                                 const View& y) noexcept;
+    virtual Status do_flat_dense_grad_input(const View& dy, const Slice& weight, bool accumulate,
+                                            const View& dx) noexcept;
+    virtual Status do_flat_dense_grad_weight(const View& x, const View& dy, const Slice& d_weight,
+                                             const Slice& d_bias) noexcept;
+    virtual Status do_lstm(const View& gates, const Slice& weight_hh, int hidden, int directions, const View& cell,
+                           const View& y) noexcept;
+    virtual Status do_lstm_grad(const View& gates, const Slice& weight_hh, int hidden, int directions, const View& cell,
+                                const View& y, const View& dy, const Slice& d_weight_hh) noexcept;
+    virtual Status do_copy_channels(const View& x, int x_begin, const View& y, int y_begin, int count,
+                                    bool accumulate) noexcept;
     virtual Status do_up_conv(const View& x, const Slice& weight, const Slice& bias, int stride, bool relu,
                               const View& y) noexcept;
     virtual Status do_up_conv_grad_input(const View& dy, const Slice& weight, int stride, bool accumulate,

@@ -1,4 +1,6 @@
 // The fused tail, the fold of batch norm into it, and the optimiser: checks, then the back end.
+#include <cfloat>
+
 #include "kernels/backend.hpp"
 #include "kernels/checks.hpp"
 
@@ -33,7 +35,7 @@ void check_tail_dropout(const Checks& check, const Tail& tail, const Dropout& dr
 }
 
 void check_labels(const Checks& check, const Labels& labels, std::int64_t batch, int markers,
-                  std::int64_t length) {
+                  std::int64_t length, LossKind loss) {
     check.that(labels.offsets, "labels without offsets");
     check.equal("first offset of the labels", labels.offsets[0], 0);
     for (std::int64_t s = 0; s < batch; ++s) {
@@ -45,6 +47,8 @@ void check_labels(const Checks& check, const Labels& labels, std::int64_t batch,
             check.that(run.marker >= 0 && run.marker < markers, "a label's marker is unknown");
             check.that(run.begin >= 0 && run.begin < run.end && run.end <= length,
                        "a label is outside its window");
+            check.that(loss != LossKind::poisson || (run.value >= 0 && run.value <= FLT_MAX),
+                       "a label's value is negative or not finite");
             check.that(!before || before->marker < run.marker ||
                            (before->marker == run.marker && before->end <= run.begin),
                        "labels are not sorted and disjoint");
@@ -81,7 +85,7 @@ void Backend::tail_train(const View& h, const Tail& tail, const Labels& labels, 
     check_tail(check, h, tail);
     if (tail.has_up()) check_tail_dropout(check, tail, tail.up.dropout);
     for (int i = 0; i + 1 < tail.depth; ++i) check_tail_dropout(check, tail, tail.dense[i].dropout);
-    check_labels(check, labels, h.shape.batch, tail.markers(), h.shape.length * tail.stride);
+    check_labels(check, labels, h.shape.batch, tail.markers(), h.shape.length * tail.stride, how.kind);
     check_gradient(check, tail, gradient);
     check.that(loss.count >= 1 && loss.data, "loss has no value");
     check.shape("dh", dh, h.shape);

@@ -38,6 +38,35 @@ Status Backend::do_conv_grad_weight(const View&, const View&, const ConvGeometry
     return unsupported();
 }
 
+Status Backend::do_embed(const Codes&, const Slice&, const View&) noexcept {
+    return unsupported();
+}
+
+Status Backend::do_flat_dense(const View&, const Slice&, const Slice&, bool, const View&) noexcept {
+    return unsupported();
+}
+
+Status Backend::do_flat_dense_grad_input(const View&, const Slice&, bool, const View&) noexcept {
+    return unsupported();
+}
+
+Status Backend::do_flat_dense_grad_weight(const View&, const View&, const Slice&, const Slice&) noexcept {
+    return unsupported();
+}
+
+Status Backend::do_lstm(const View&, const Slice&, int, int, const View&, const View&) noexcept {
+    return unsupported();
+}
+
+Status Backend::do_lstm_grad(const View&, const Slice&, int, int, const View&, const View&, const View&,
+                             const Slice&) noexcept {
+    return unsupported();
+}
+
+Status Backend::do_copy_channels(const View&, int, const View&, int, int, bool) noexcept {
+    return unsupported();
+}
+
 Status Backend::do_up_conv(const View&, const Slice&, const Slice&, int, bool, const View&) noexcept {
     return unsupported();
 }

@@ -50,7 +50,7 @@ Batch make_batch(const Dataset& dataset, const PackedGenome& genome, const Batch
         peaks.clear();
         dataset.labels(at.contig, at.begin, at.begin + batch.window, peaks);
         const std::size_t first = batch.runs.size();
-        for (const PeakRun& peak : peaks) batch.runs.push_back({peak.marker, peak.begin, peak.end});
+        for (const PeakRun& peak : peaks) batch.runs.push_back({peak.marker, peak.begin, peak.end, peak.value});
         if (plan.rc_augment && reversed_at(plan.seed, position))
             reverse_strand(codes, std::span(batch.runs).subspan(first));
         batch.offsets.push_back(static_cast<std::int64_t>(batch.runs.size()));

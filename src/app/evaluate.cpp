@@ -57,7 +57,7 @@ ContigIntervals read_excluded(const std::vector<std::string>& paths, const Datas
 }
 
 // Everything that both ways of counting need.
-struct Task {
+struct Counting {
     const Model& model;
     Backend& backend;
     const Dataset& dataset;
@@ -68,7 +68,7 @@ struct Task {
     const KeepGoing& keep_going;
 };
 
-void count_paper(const Task& task, MarkerCounts& counts) {
+void count_paper(const Counting& task, MarkerCounts& counts) {
     Network network(task.model.spec, static_cast<int>(task.model.markers.size()), task.backend);
     network.load(task.model.tensors);
     count_windows(network, task.dataset, task.windows, task.read, task.labels, task.excluded, task.keep_going,
@@ -76,7 +76,7 @@ void count_paper(const Task& task, MarkerCounts& counts) {
 }
 
 // Neighbouring windows form one stretch, so that no base is computed twice.
-void count_tiled(const Task& task, MarkerCounts& counts) {
+void count_tiled(const Counting& task, MarkerCounts& counts) {
     PredictorOptions options;
     options.output = TailOutput::logits;
     Predictor predictor(task.model, task.backend, options);
@@ -173,7 +173,7 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
     };
     ThreadPool pool(resolve_workers(parameters.backend.workers));
     MarkerCounts counts(static_cast<int>(model.markers.size()), pool);
-    const Task task{model, *choice.backend, dataset, windows, read, labels, excluded, keep_going};
+    const Counting task{model, *choice.backend, dataset, windows, read, labels, excluded, keep_going};
     if (parameters.window_mode == "tiled")
         count_tiled(task, counts);
     else

@@ -18,6 +18,7 @@ struct Model {
     std::vector<Marker> markers;
     std::vector<NamedTensor> tensors;        // Network::state()
     std::vector<ReferenceContig> reference;  // trained on
+    LabelLayout layout;                      // of the windows it was trained on: where its outputs lie
     std::string summary;                     // JSON: data set digest, epochs, best metric, command, version
     std::string digest;                      // SHA-256 of the file it was loaded from; empty before
 };

@@ -1,5 +1,11 @@
 // A model over sequence of any length: tiles, halo and padding are invisible. Each prediction is the same bytes wherever
 // a tile, region, batch or shard begins.
+//
+// An output is a cell of resolution() bases, cells lying on the contig's grid (multiples of the resolution). Three kinds:
+//  - models of finite context run over long tiles with a halo;
+//  - models of a fixed window and one or a few bins (Task 1) run a window for every bin: its bases around the bin, N beyond
+//    the contig;
+//  - models without finite context (LSTM) run the paper's windows, one after the other on the contig's grid.
 #pragma once
 
 #include <cstdint>

@@ -54,9 +54,9 @@ Spec training_spec(const TrainParameters& parameters, const Dataset& dataset) {
     if (!parameters.norm) spec = without_norm(std::move(spec));
     if (parameters.dropout >= 0) spec.dropout = parameters.dropout;
     spec.window = dataset.window();
-    require(spec.task == dataset.task(), ErrorKind::mismatch,
-            dataset.path() + ": its task is '" + dataset.task() + "', that of " + name + " is '" + spec.task +
-                "'");
+    require(to_string(spec.task) == dataset.layout().task, ErrorKind::mismatch,
+            dataset.path() + ": its task is '" + dataset.layout().task + "', that of " + name + " is '" +
+                to_string(spec.task) + "'");
     const int stride = summarise(spec, static_cast<int>(dataset.markers().size())).stride;
     require(spec.window % stride == 0, ErrorKind::mismatch,
             dataset.path() + ": windows of " + std::to_string(spec.window) +
@@ -74,7 +74,7 @@ std::string dataset_digest(const Dataset& dataset) {
         markers += json({marker.name, marker.class_name, marker.prevalence})
                        .dump(-1, ' ', false, json::error_handler_t::replace);
     TensorFile content;
-    content.metadata = {{"task", dataset.task()},
+    content.metadata = {{"task", dataset.layout().task},
                         {"window", std::to_string(dataset.window())},
                         {"reference", dataset.reference_digest()},
                         {"windows", windows},
@@ -144,7 +144,7 @@ std::string presets_table(int markers) {
     for (const std::string& name : preset_names()) {
         const Spec spec = preset(name);
         const SpecSummary summary = summarise(spec, markers);
-        table += name + "\t" + spec.task + "\t" + std::to_string(spec.layers.size()) + "\t" +
+        table += name + "\t" + to_string(spec.task) + "\t" + std::to_string(spec.layers.size()) + "\t" +
                  std::to_string(summary.parameters) + "\t" + std::to_string(summary.receptive_field()) + "\n";
     }
     return table;

@@ -51,7 +51,8 @@ std::string reference_digest(const FastaFile& fasta) {
 }
 
 struct Dataset::Impl {
-    std::string path, task, fasta, digest;
+    std::string path, fasta, digest;
+    LabelLayout layout;
     std::int64_t window = 0;
     std::vector<Marker> markers;
     std::vector<std::int64_t> covered;  // per marker, as markers.tsv says
@@ -199,11 +200,12 @@ struct Dataset::Impl {
             require(json.at("format") == "regkit dataset", ErrorKind::input, name + ": not a data set of regkit");
             require(json.at("format_version") == kDatasetVersion, ErrorKind::input,
                     name + ": a format version that this regkit does not know; use the newer one or build it anew");
-            task = json.at("task").get<std::string>();
+            layout.task = json.at("task").get<std::string>();
             window = json.at("window").get<std::int64_t>();
             fasta = json.at("reference").at("fasta").get<std::string>();
-            require(task == "nucleotide" && window >= 1 && window <= kMaxLength, ErrorKind::input,
+            require(layout.task == "nucleotide" && window >= 1 && window <= kMaxLength, ErrorKind::input,
                     name + ": unknown task or impossible window");
+            layout.count = window;
             load_reference();
             digest = regkit::reference_digest(reference);
             require(json.at("reference").at("digest") == digest, ErrorKind::input,
@@ -234,7 +236,7 @@ Dataset Dataset::load(const std::string& directory) {
 }
 
 const std::string& Dataset::path() const { return impl_->path; }
-const std::string& Dataset::task() const { return impl_->task; }
+const LabelLayout& Dataset::layout() const { return impl_->layout; }
 std::int64_t Dataset::window() const { return impl_->window; }
 const std::string& Dataset::fasta_path() const { return impl_->fasta; }
 const std::vector<Marker>& Dataset::markers() const { return impl_->markers; }
@@ -247,6 +249,11 @@ std::vector<std::int64_t> Dataset::select(Split split) const {
     for (std::size_t i = 0; i < impl_->windows.size(); ++i)
         if (impl_->windows[i].split == split) chosen.push_back(static_cast<std::int64_t>(i));
     return chosen;
+}
+
+void Dataset::window_labels(std::int64_t index, std::vector<PeakRun>& out) const {
+    const DatasetWindow& at = windows()[static_cast<std::size_t>(index)];
+    labels(at.contig, at.begin, at.begin + window(), out);
 }
 
 void Dataset::labels(std::int32_t contig, std::int64_t begin, std::int64_t end, std::vector<PeakRun>& out) const {

@@ -32,11 +32,26 @@ struct ReferenceContig {
     std::string md5;
 };
 
-// Positions [begin, end) of a contig at which a marker is present. 12 bytes: 23 M of them are 276 MB.
+// Positions [begin, end) at which a marker is present, or its coverage is `value`.
 struct PeakRun {
     std::int32_t begin = 0;
     std::int32_t end = 0;
     std::int32_t marker = 0;
+    float value = 1;
+};
+
+// What the labels of a window stand for: output p of a window that begins at base b is about the `bin` bases from
+// b + offset + p * bin on, p < count. Task "nucleotide": bin 1, the whole window; "bin": 1 where the union of a marker's
+// peaks covers strictly more than `min_overlap` of the bin; "coverage": the mean coverage of the bin.
+struct LabelLayout {
+    std::string task = "nucleotide";
+    std::int64_t bin = 1;
+    std::int64_t offset = 0;
+    std::int64_t count = 0;
+    double min_overlap = 0;
+
+    std::int64_t span() const { return bin * count; }  // bases; successive windows lie this far apart
+    bool operator==(const LabelLayout&) const = default;
 };
 
 // SHA-256 of names, lengths and M5s, in order.
@@ -51,7 +66,7 @@ class Dataset {
     static Dataset load(const std::string& directory);
 
     const std::string& path() const;
-    const std::string& task() const;         // "nucleotide"
+    const LabelLayout& layout() const;
     std::int64_t window() const;             // bases
     const std::string& fasta_path() const;   // as stored when it was built
     const std::vector<Marker>& markers() const;
@@ -60,7 +75,10 @@ class Dataset {
     const std::vector<DatasetWindow>& windows() const;  // sorted by contig, begin
     std::vector<std::int64_t> select(Split split) const;  // indexes into windows()
 
-    // Runs that overlap [begin, end) of a contig, clipped and relative to `begin`, sorted by (marker, begin). Appended.
+    // Labels of windows()[index] in output positions (see LabelLayout), sorted by (marker, begin). Appended.
+    void window_labels(std::int64_t index, std::vector<PeakRun>& out) const;
+    // Task "nucleotide". Runs that overlap [begin, end) of a contig, clipped and relative to `begin`, sorted by (marker,
+    // begin). Appended.
     void labels(std::int32_t contig, std::int64_t begin, std::int64_t end, std::vector<PeakRun>& out) const;
 
     // Error(mismatch) naming the first difference when the FASTA's names and lengths (and, when `whole`, M5s) are not

@@ -24,8 +24,6 @@ class Resolver {
         : spec_(spec), markers_(markers), source_(source) {}
 
     Graph run() {
-        if (spec_.task != "nucleotide")
-            bad(source_, "unknown task '" + spec_.task + "'; the only one is 'nucleotide'");
         if (spec_.layers.empty()) bad(source_, "no layers");
         if (spec_.layers.size() > kMaxLayers)
             bad(source_, "more than " + std::to_string(kMaxLayers) + " layers");
@@ -115,6 +113,10 @@ class Resolver {
                 break;
             case LayerType::embedding:
                 break;
+            case LayerType::one_hot:
+            case LayerType::lstm:
+            case LayerType::concat:
+                fail("is of a type that has no operations yet");
         }
         check(n.channels >= 1, "no filters");
         const std::int64_t width = l.type == LayerType::conv      ? l.width
@@ -199,6 +201,24 @@ Graph resolve(const Spec& spec, int markers, const std::string& source) {
     return Resolver(spec, markers, source).run();
 }
 
+const char* to_string(Task task) {
+    switch (task) {
+        case Task::nucleotide:
+            return "nucleotide";
+        case Task::bin:
+            return "bin";
+        case Task::coverage:
+            return "coverage";
+    }
+    return "";
+}
+
+Task parse_task(const std::string& text) {
+    for (const Task task : {Task::nucleotide, Task::bin, Task::coverage})
+        if (text == to_string(task)) return task;
+    throw Error(ErrorKind::input, "unknown task '" + text + "'; there are nucleotide, bin, coverage");
+}
+
 const char* to_string(LayerType type) {
     switch (type) {
         case LayerType::embedding:
@@ -213,6 +233,12 @@ const char* to_string(LayerType type) {
             return "pool";
         case LayerType::add:
             return "add";
+        case LayerType::one_hot:
+            return "one_hot";
+        case LayerType::lstm:
+            return "lstm";
+        case LayerType::concat:
+            return "concat";
     }
     return "";
 }

@@ -23,7 +23,7 @@ struct TrainStep {
 };
 
 struct StepResult {
-    double loss = 0;       // mean sigmoid cross-entropy, heads weighted
+    double loss = 0;       // mean over positions and markers, heads weighted
     double grad_norm = 0;  // Euclidean, before clipping
     bool finite() const;   // false: training diverged; parameters were not touched
 };
@@ -44,7 +44,8 @@ class Network {
     const std::vector<ParameterInfo>& statistics() const;
 
     // Fresh weights from a counter-based generator: uniform +-1/sqrt(fan_in) as PyTorch's layers, embedding
-    // uniform [0,1), norm 1/0; last bias = logit of each marker's prevalence (clamped to [1e-6, 1 - 1e-6]).
+    // uniform [0,1), norm 1/0, LSTM uniform +-1/sqrt(hidden) with the forget gate's bias 1; last bias = what
+    // makes the output each marker's prevalence (or mean coverage), clamped to [1e-6, 1 - 1e-6] (to 1e-6).
     void initialise(std::uint64_t seed, std::span<const double> prevalence);
 
     // All parameters and statistics under PyTorch's names, canonical fp32. load checks names and shapes

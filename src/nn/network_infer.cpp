@@ -49,6 +49,9 @@ void Network::Impl::infer_layer(int index, const Codes& codes) {
             if (l.relu) backend.norm_act(y, nullptr, true, {}, y);
             break;
         case LayerType::embedding:
+        case LayerType::one_hot:
+        case LayerType::lstm:
+        case LayerType::concat:
             break;
     }
 }

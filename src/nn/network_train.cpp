@@ -119,6 +119,9 @@ void Network::Impl::forward_layer(int index, const Codes& codes, const TrainStep
             for (std::size_t i = 1; i < n.inputs.size(); ++i) backend.add(x(n.inputs[i]), y);
             break;
         case LayerType::embedding:
+        case LayerType::one_hot:
+        case LayerType::lstm:
+        case LayerType::concat:
             break;
     }
     if (!separate) return;
@@ -169,6 +172,9 @@ void Network::Impl::backward_input(int index, const Codes& codes, const View& dy
             for (const int from : n.inputs) copy_or_add(dy, from, codes);
             break;
         case LayerType::embedding:
+        case LayerType::one_hot:
+        case LayerType::lstm:
+        case LayerType::concat:
             break;
     }
     for (const int from : n.inputs) state(from).written = true;

@@ -66,7 +66,10 @@ void ParameterLayout::add_layer(const LayerSpec& layer, const Node& node) {
             at.weight = add_parameter(weight, {out, in}, uniform);
             break;
         case LayerType::pool:
+        case LayerType::one_hot:
+        case LayerType::lstm:
         case LayerType::add:
+        case LayerType::concat:
             break;
     }
     if (at.weight.count > 0 && layer.type != LayerType::embedding)

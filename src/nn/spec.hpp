@@ -9,20 +9,32 @@
 
 namespace regkit {
 
-enum class LayerType { embedding, conv, up_conv, dense, pool, add };
+enum class LayerType { embedding, one_hot, conv, up_conv, dense, pool, lstm, add, concat };
 enum class Padding { same, valid };
+
+// What one output stands for. nucleotide: a base at which a marker is present; bin: a bin in which it is; both are
+// probabilities (sigmoid, cross-entropy). coverage: the coverage of a bin (softplus, Poisson loss).
+enum class Task { nucleotide, bin, coverage };
+const char* to_string(Task task);
+Task parse_task(const std::string& text);  // Error(input)
 
 struct LayerSpec {
     std::string name;  // unique; prefix of its parameters' names
     LayerType type = LayerType::conv;
-    std::vector<std::string> from;  // names of inputs, earlier in the list; "sequence" for an embedding
-    int filters = 0;                // output channels; 0 on a dense layer that a head reads = one per marker
+    // Names of inputs, earlier in the list; "sequence" for an embedding or one_hot (A, C, G, T; N is zero).
+    std::vector<std::string> from;
+    // Layer whose weight and bias it uses; empty: its own. Norms are never shared.
+    std::string weights;
+    // Output channels; of an LSTM those of one direction. 0 on a dense layer that a head reads = one per marker.
+    int filters = 0;
     int width = 1;
     int stride = 1;  // of an up-convolution: also its width
     int dilation = 1;
     Padding padding =
         Padding::same;  // as TensorFlow: total max((ceil(L/s)-1)*s + (k-1)*d + 1 - L, 0), smaller half left
-    bool norm = false;  // batch norm between convolution and ReLU
+    bool flatten = false;        // dense: reads every position of its input at once, one output position a window
+    bool bidirectional = false;  // lstm: channels are those of the forward direction, then of the backward one
+    bool norm = false;           // batch norm between convolution (or dense layer with `flatten`) and ReLU
     bool relu = false;
     bool dropout = false;  // the spec's dropout rate applies after it
     bool operator==(const LayerSpec&) const = default;
@@ -37,13 +49,14 @@ struct HeadSpec {
 struct Spec {
     std::string name;
     std::string description;          // for people
-    std::string task = "nucleotide";  // what one output stands for: "nucleotide"
-    std::int64_t window = 25000;      // training window, bases; a multiple of the stride
+    Task task = Task::nucleotide;
+    // Training window, bases; a multiple of the stride. regtrain sets it to the data set's.
+    std::int64_t window = 25000;
     double dropout = 0.1;
     double norm_momentum = 0.1;  // PyTorch's: 1 - decay
     double norm_eps = 1e-5;
     std::vector<LayerSpec> layers;  // topological order
-    std::vector<HeadSpec> heads;    // one; later the prediction = the last
+    std::vector<HeadSpec> heads;    // losses are added with their weights; the prediction is the last one's
     bool operator==(const Spec&) const = default;
 };
 
@@ -57,13 +70,20 @@ std::string to_json(const Spec& spec);
 std::vector<std::string> preset_names();
 // Throws Error(usage) listing the names when there is none of this name.
 Spec preset(const std::string& name);
-// The same architecture without batch norm (regtrain --no-norm).
+// The same architecture without batch norm (regtrain --no-norm), and for another window: Error(input) where it does not fit.
 Spec without_norm(Spec spec);
+Spec with_window(Spec spec, std::int64_t window, const std::string& source);
 
 // What a spec implies once the number of markers is known.
 struct SpecSummary {
     std::int64_t parameters = 0;  // trained values: no running statistics
-    int stride = 1;               // bases per coarse position; predictions depend on position modulo this
+    int stride = 1;               // windows are a multiple of it; predictions depend on position modulo this
+    // Bases an output position stands for. With `fixed_window` (flatten, padding 'valid') exactly spec.window bases go in
+    // and `outputs` positions come out, wherever the labels are; otherwise length / scale positions.
+    std::int64_t scale = 1;
+    std::int64_t outputs = 0;     // positions for spec.window bases
+    bool fixed_window = false;
+    bool finite_context = true;   // false: an LSTM reads the whole window; context and span are the window's then
     // Bases left and right of an output that can influence it: the largest over the phases of the stride.
     std::int64_t context_left = 0;
     std::int64_t context_right = 0;
@@ -74,5 +94,14 @@ struct SpecSummary {
     std::int64_t span = 1;
 };
 SpecSummary summarise(const Spec& spec, int markers);
+
+// One layer as regtrain --describe shows it.
+struct LayerDescription {
+    std::string name, type, from, shape;  // shape: "50 x 2500", channels x positions of spec.window bases
+    std::int64_t parameters = 0;          // its own: none where weights are shared
+    std::int64_t receptive_field = 0;     // bases; 0: the whole window
+    double flops_per_base = 0;            // multiply and add are two; of the forward pass
+};
+std::vector<LayerDescription> describe(const Spec& spec, int markers);
 
 }  // namespace regkit

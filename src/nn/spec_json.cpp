@@ -197,7 +197,10 @@ LayerSpec parse_layer(const Json& json, const std::string& source, int number, c
         case LayerType::pool:
             parse_sliding(members, layer);
             break;
+        case LayerType::one_hot:
+        case LayerType::lstm:
         case LayerType::add:
+        case LayerType::concat:
             break;
     }
     if (layer.type != LayerType::embedding && layer.type != LayerType::pool) {
@@ -216,7 +219,7 @@ Spec parse_spec(std::string_view text, const std::string& source) {
     Spec spec;
     spec.name = members.text("name");
     spec.description = members.text("description", "");
-    spec.task = members.text("task", spec.task);
+    spec.task = parse_task(members.text("task", to_string(spec.task)));
     spec.window = members.integer("window", spec.window, 1, kMaxWindow);
     spec.dropout = members.real("dropout", spec.dropout, 0, 1, false);
     spec.norm_momentum = members.real("norm_momentum", spec.norm_momentum, 0, 1, true);
@@ -244,7 +247,7 @@ std::string to_json(const Spec& spec) {
     Json json;
     json["name"] = spec.name;
     if (!spec.description.empty()) json["description"] = spec.description;
-    json["task"] = spec.task;
+    json["task"] = to_string(spec.task);
     json["window"] = spec.window;
     json["dropout"] = spec.dropout;
     json["norm_momentum"] = spec.norm_momentum;

@@ -330,7 +330,8 @@ TrainLogRow Run::row(double loss, double norm) const {
 }
 
 Model Run::model(std::vector<NamedTensor> tensors) const {
-    return {spec_, dataset_.markers(), std::move(tensors), dataset_.reference(), summary(), ""};
+    return {spec_, dataset_.markers(), std::move(tensors), dataset_.reference(),
+                 dataset_.layout(), summary(), ""};
 }
 
 std::string Run::summary() const {

@@ -255,6 +255,20 @@ void Backend::flat_dense_grad_weight(const View& x, const View& dy, const Slice&
     check.done(*this, do_flat_dense_grad_weight(x, dy, d_weight, d_bias));
 }
 
+void Backend::flatten(const View& x, const View& y) {
+    const Checks check("flatten");
+    check.tensor("x", x);
+    check.shape("y", y, 1, x.shape.channels * x.shape.length, x.shape.batch);
+    check.done(*this, do_flatten(x, y));
+}
+
+void Backend::flatten_grad(const View& dy, bool accumulate, const View& dx) {
+    const Checks check("flatten_grad");
+    check.tensor("dx", dx);
+    check.shape("dy", dy, 1, dx.shape.channels * dx.shape.length, dx.shape.batch);
+    check.done(*this, do_flatten_grad(dy, accumulate, dx));
+}
+
 // ---- LSTM
 // -----------------------------------------------------------------------------------------------------------
 namespace {

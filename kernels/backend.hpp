@@ -230,6 +230,10 @@ class Backend {
     void flat_dense(const View& x, const Slice& weight, const Slice& bias, bool relu, const View& y);
     void flat_dense_grad_input(const View& dy, const Slice& weight, bool accumulate, const View& dx);
     void flat_dense_grad_weight(const View& x, const View& dy, const Slice& d_weight, const Slice& d_bias);
+    // The copy alone, before a fused tail that reads every position: y[0][i * length + p][s] = x[s][i][p], y (1, channels *
+    // length of x, batch of x); and its gradient.
+    void flatten(const View& x, const View& y);
+    void flatten_grad(const View& dy, bool accumulate, const View& dx);
 
     // ---- LSTM (Hochreiter & Schmidhuber 1997; gates and names as PyTorch's: i, f, g, o). The input's projections are a
     // convolution of width 1 into `gates`; this is the recurrence: for t ascending (direction 1: descending), with h and c
@@ -269,7 +273,7 @@ class Backend {
     // y += x
     void add(const View& x, const View& y);
     // y[s][y_begin + c][p] = (or += when `accumulate`) x[s][x_begin + c][p] for c in [0, count): concatenation and its
-    // gradient. Channels of y outside keep their values; its halo must be zero there already where y has one.
+    // gradient. Channels of y outside keep their values.
     void copy_channels(const View& x, int x_begin, const View& y, int y_begin, int count, bool accumulate);
 
     // ---- the fused tail.
@@ -325,6 +329,8 @@ class Backend {
                                             const View& dx) noexcept;
     virtual Status do_flat_dense_grad_weight(const View& x, const View& dy, const Slice& d_weight,
                                              const Slice& d_bias) noexcept;
+    virtual Status do_flatten(const View& x, const View& y) noexcept;
+    virtual Status do_flatten_grad(const View& dy, bool accumulate, const View& dx) noexcept;
     virtual Status do_lstm(const View& gates, const Slice& weight_hh, int hidden, int directions, const View& cell,
                            const View& y) noexcept;
     virtual Status do_lstm_grad(const View& gates, const Slice& weight_hh, int hidden, int directions, const View& cell,

@@ -54,6 +54,14 @@ Status Backend::do_flat_dense_grad_weight(const View&, const View&, const Slice&
     return unsupported();
 }
 
+Status Backend::do_flatten(const View&, const View&) noexcept {
+    return unsupported();
+}
+
+Status Backend::do_flatten_grad(const View&, bool, const View&) noexcept {
+    return unsupported();
+}
+
 Status Backend::do_lstm(const View&, const Slice&, int, int, const View&, const View&) noexcept {
     return unsupported();
 }

@@ -84,6 +84,8 @@ class CpuBackend final : public Backend {
                               bool accumulate, const View& dx) noexcept override;
     Status do_conv_grad_weight(const View& x, const View& dy, const ConvGeometry& geometry,
                                const Slice& d_weight, const Slice& d_bias) noexcept override;
+    Status do_flatten(const View& x, const View& y) noexcept override;
+    Status do_flatten_grad(const View& dy, bool accumulate, const View& dx) noexcept override;
     Status do_up_conv(const View& x, const Slice& weight, const Slice& bias, int stride, bool relu,
                       const View& y) noexcept override;
     Status do_up_conv_grad_input(const View& dy, const Slice& weight, int stride, bool accumulate,

@@ -75,7 +75,7 @@ TEST_CASE("what is not said has its default") {
     const Spec spec = parse_spec(R"({"name": "x", "layers": [{"name": "e", "type": "embedding", "filters": 4},
         {"name": "c", "type": "conv", "filters": 8, "width": 3}, {"name": "d", "type": "dense"}]})",
                                  "test");
-    CHECK(spec.task == "nucleotide");
+    CHECK(spec.task == regkit::Task::nucleotide);
     CHECK(spec.window == 25000);
     CHECK(spec.dropout == 0.1);
     CHECK(spec.norm_momentum == 0.1);

@@ -11,15 +11,21 @@
 namespace regkit {
 
 inline constexpr int kSequence = -1;  // as an input: the window's codes
+inline constexpr int kBases = 4;      // channels of a one-hot sequence
 
 struct Node {
     std::vector<int> inputs;     // layer indexes, or kSequence
     std::vector<int> consumers;  // layers that read this one, ascending
-    int channels_in = 0;         // of one input
+    int weights = 0;             // layer that owns its weight and bias: itself, unless they are shared
+    int channels_in = 0;         // of its first input; of a flattened one channels * positions
     int channels = 0;
+    int directions = 1;  // of an LSTM
     // Convolution or pool. The padding is the same for every window that is a multiple of Graph::stride.
     ConvGeometry geometry;
-    int scale = 1;  // bases per position of the output
+    int scale = 1;            // bases per position of the output
+    std::int64_t length = 0;  // positions of spec.window bases
+    // Behind a dense layer that flattens: one position a window. The tensor is (1, channels, batch).
+    bool flat = false;
 
     PoolGeometry pool() const {
         return {geometry.width, geometry.stride, geometry.dilation, geometry.pad_left, geometry.pad_right};
@@ -28,8 +34,18 @@ struct Node {
 
 struct Graph {
     std::vector<Node> nodes;  // one a layer, same order
-    int stride = 1;           // least common multiple of the scales: windows must be a multiple of it
-    int head = 0;             // layer that the head reads
+    int stride = 1;           // windows must be a multiple of it; of a fixed window that window
+    bool fixed_window = false;
+    bool finite_context = true;
+    std::vector<int> heads;  // layers that the heads read, in their order
+    int head = 0;            // the prediction's: the last
+
+    // The layer's output for a batch of windows of `length` bases.
+    Shape shape(int layer, std::int64_t batch, std::int64_t length) const {
+        const Node& n = nodes[static_cast<std::size_t>(layer)];
+        if (n.flat) return {1, n.channels, batch};
+        return {batch, n.channels, fixed_window ? n.length : length / n.scale};
+    }
 };
 
 // Throws Error(input) "SOURCE: layer 'x': ..." when names, channels or lengths do not fit.
@@ -37,5 +53,8 @@ Graph resolve(const Spec& spec, int markers, const std::string& source);
 
 // "conv", "up_conv", ...
 const char* to_string(LayerType type);
+inline bool reads_sequence(LayerType type) {
+    return type == LayerType::embedding || type == LayerType::one_hot;
+}
 
 }  // namespace regkit

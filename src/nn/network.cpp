@@ -1,5 +1,6 @@
 #include "nn/network.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -82,25 +83,20 @@ Network::Impl::Impl(const Spec& s, int marker_count, Backend& b)
       plan(make_plan(spec, graph, true)) {
     parameters = backend.alloc_flat(layout.parameter_count());
     if (layout.statistic_count() > 0) statistics = backend.alloc_flat(layout.statistic_count());
-}
-
-Tail Network::Impl::tail(const Buffer& arena) const {
-    const auto fill = [&](TailLayer& to, int index) {
-        const LayerParameters& at = layout.layer(index);
-        to.weight = slice(arena, at.weight);
-        to.bias = slice(arena, at.bias);
-        to.in = node(index).channels_in;
-        to.out = node(index).channels;
-    };
-    Tail tail;
-    tail.stride = plan.tail.stride;
-    if (plan.tail.up >= 0) fill(tail.up, plan.tail.up);
-    for (const int index : plan.tail.dense) fill(tail.dense[tail.depth++], index);
-    return tail;
+    const bool any = std::any_of(spec.layers.begin(), spec.layers.end(),
+                                 [](const LayerSpec& l) { return l.type == LayerType::one_hot; });
+    if (!any) return;
+    one_hot = backend.alloc_flat(kSymbols * kBases);
+    std::vector<float> table(kSymbols * kBases, 0.0f);  // N is zero
+    for (int base = 0; base < kBases; ++base) table[static_cast<std::size_t>((base + 1) * kBases + base)] = 1;
+    backend.write(one_hot.slice(), std::span<const float>(table));
 }
 
 void Network::Impl::check_window(const Codes& codes) const {
     require(codes.data && codes.batch >= 1 && codes.length >= 1, ErrorKind::usage, "network: no window");
+    require(!graph.fixed_window || codes.length == spec.window, ErrorKind::usage,
+            "network: a window of " + std::to_string(codes.length) + " bases; the model reads windows of " +
+                std::to_string(spec.window));
     require(codes.length % graph.stride == 0, ErrorKind::usage,
             "network: a window of " + std::to_string(codes.length) +
                 " bases is not a multiple of the stride " + std::to_string(graph.stride));
@@ -153,14 +149,21 @@ std::vector<NamedTensor> Network::state() const {
     std::vector<NamedTensor> tensors;
     append(tensors, n.layout.parameters(), "", n.read(n.parameters, n.layout.parameter_count()));
     append(tensors, n.layout.statistics(), "", n.read(n.statistics, n.layout.statistic_count()));
+    for (const FrozenParameter& frozen : n.layout.frozen())
+        tensors.push_back({frozen.name, {frozen.to.count}, std::vector<float>(static_cast<std::size_t>(frozen.to.count))});
     return tensors;
 }
 
 void Network::load(const std::vector<NamedTensor>& tensors) {
     Impl& n = *impl_;
     TensorSet set(tensors);
-    const std::vector<float> parameters = set.take(n.layout.parameters(), "");
+    std::vector<float> parameters = set.take(n.layout.parameters(), "");
     const std::vector<float> statistics = set.take(n.layout.statistics(), "");
+    for (const FrozenParameter& frozen : n.layout.frozen()) {
+        const std::vector<float> values = set.take({{frozen.name, {frozen.to.count}, 0, frozen.to.count}}, "");
+        for (std::size_t i = 0; i < values.size(); ++i)
+            parameters[static_cast<std::size_t>(frozen.to.offset) + i] += values[i];
+    }
     set.finish();
     n.backend.write(n.parameters.slice(), std::span<const float>(parameters));
     if (n.statistics) n.backend.write(n.statistics.slice(), std::span<const float>(statistics));

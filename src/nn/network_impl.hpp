@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
+#include <span>
 #include <vector>
 
 #include "nn/network.hpp"
@@ -40,63 +42,108 @@ struct Network::Impl {
     Plan plan;
 
     Buffer parameters, statistics;
+    Buffer one_hot;                    // the table of one_hot layers; none where there are none
     Buffer gradients, adam_m, adam_v;  // made when first needed
+
+    // A flat array and where each layer's part of it lies.
+    struct Weights {
+        const Buffer& arena;
+        std::span<const LayerParameters> places;
+
+        const LayerParameters& at(int layer) const { return places[static_cast<std::size_t>(layer)]; }
+    };
+    Weights trained() const { return {parameters, layout.layers()}; }
+
+    // What an LSTM needs beside its output.
+    struct Recurrence {
+        Buffer gates, cell;
+    };
 
     // ---- inference
     struct Inference {
         bool current = false;  // `parameters` holds what the network holds now
         Buffer parameters;     // batch norm folded in
+        std::vector<LayerParameters> places;
         Capacity capacity;
         std::vector<Buffer> slots;
+        std::vector<Recurrence> recurrences;  // one a layer; empty but for LSTMs
+        Buffer flat;                          // the tail's input, flattened
+        std::vector<float> values;            // of a flat head, [markers][batch]
     } inference;
 
     // ---- training
     struct Layer {
-        Buffer before;  // convolution's output, where norm or dropout follows; else none
+        Buffer before;  // the operation's output, where norm or dropout follows; else none
         Buffer output;
-        Buffer gradient;       // of `output`, then of `before`
+        Buffer gradient;       // of `output`, then of `before`; none of a one_hot
         bool written = false;  // `gradient` holds a consumer's contribution
+        Recurrence recurrence;
+    };
+    struct TailBuffers {
+        Buffer up_norm;       // input mean and covariance, folded weight and bias, and the gradients of those
+        Buffer flat, d_flat;  // the tail's input, flattened, and its gradient
     };
     struct Training {
         Capacity capacity;
         std::vector<Layer> layers;
+        std::vector<TailBuffers> tails;
         Buffer moments;  // of the batch, laid out as `statistics`
         Buffer scalars;  // loss, gradient norm
-        Buffer up_norm;  // input mean and covariance, folded weight and bias, and the gradients of those
+        // Labels of windows with one output each, as those of one row over the windows.
+        std::vector<LabelRun> flat_runs;
+        std::vector<std::int64_t> flat_offsets;
     } training;
 
     const LayerSpec& layer(int index) const { return spec.layers[static_cast<std::size_t>(index)]; }
     const Node& node(int index) const { return graph.nodes[static_cast<std::size_t>(index)]; }
-    bool is_embedding(int index) const { return layer(index).type == LayerType::embedding; }
+    // Sequence layers have no gradient with respect to their output: a convolution that reads one has it as its own.
+    bool is_sequence(int index) const { return reads_sequence(layer(index).type); }
     static Slice slice(const Buffer& arena, Range range) {
         return range.count > 0 ? arena.slice(range.offset, range.count) : Slice{};
     }
-    // The tail's weights in `arena`, without dropout.
-    Tail tail(const Buffer& arena) const;
-    void check_window(const Codes& codes) const;
+    View view(const Buffer& buffer, int index, const Codes& codes) const {
+        const Shape shape = graph.shape(index, codes.batch, codes.length);
+        return buffer.view(shape.batch, shape.length);
+    }
     std::vector<double> read(const Buffer& arena, std::int64_t count) const;
+    void check_window(const Codes& codes) const;
+
+    // network_layers.cpp: what inference and training share
+    Slice embedding(int index, const Weights& weights) const;
+    Tail tail(const TailPlan& tail_plan, const Weights& weights) const;  // without dropout
+    Buffer make_buffer(int index, const Capacity& capacity, Halo halo) const;
+    Recurrence make_recurrence(int index, const Capacity& capacity) const;
+    Buffer make_flat(const TailPlan& tail_plan, const Capacity& capacity) const;
+    // The operation of a layer into y, without its norm and dropout; `relu` as its epilogue. x(layer): an output.
+    void run_layer(int index, const Codes& codes, const Weights& weights,
+                   const std::function<View(int)>& x, const Recurrence& recurrence, bool relu,
+                   const View& y);
 
     // network_infer.cpp
     void refresh_inference();
+    void prepare_inference(const Codes& codes);
     void infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
                std::span<float> out);
-    void infer_layer(int index, const Codes& codes);
+    void infer_flat(const View& h, const Tail& t, TailOutput kind, std::span<float> out);
     View slot(int index, const Codes& codes) const;
 
     // network_train.cpp
     StepResult forward_backward(const Codes& codes, const Labels& labels, const TrainStep& how);
     void prepare_training(const Codes& codes);
     void make_layer(int index, const Capacity& capacity);
+    void make_tail(std::size_t number, const Capacity& capacity);
     bool keeps_before(int index) const;
     Dropout dropout(int index, const TrainStep& how) const;
     Norm batch_norm(int index) const;
-    View view(const Buffer& buffer, int index, const Codes& codes) const;
     Layer& state(int index) { return training.layers[static_cast<std::size_t>(index)]; }
     void forward_layer(int index, const Codes& codes, const TrainStep& how);
     void backward_layer(int index, const Codes& codes, const TrainStep& how);
+    void backward_sequence_conv(int index, const Codes& codes, const View& dy);
+    void backward_lstm(int index, const Codes& codes, const View& dy);
     void backward_input(int index, const Codes& codes, const View& dy);
-    void copy_or_add(const View& from, int to, const Codes& codes);
-    void train_tail(const Codes& codes, const Labels& labels, const TrainStep& how);
+    void copy_or_add(const View& from, int begin, int to, const Codes& codes);
+    Labels flat_labels(const Codes& codes, const Labels& labels);
+    void train_tail(std::size_t number, const Codes& codes, const Labels& labels, const TrainStep& how);
     void update_running(const Codes& codes);
     void apply_adam(const AdamStep& how);
     void need_optimiser();

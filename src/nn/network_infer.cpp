@@ -6,54 +6,44 @@ namespace regkit {
 
 void Network::Impl::refresh_inference() {
     if (inference.current) return;
-    if (!inference.parameters) inference.parameters = backend.alloc_flat(layout.parameter_count());
-    const std::vector<float> folded =
+    InferenceParameters folded =
         fold_norms(spec, graph, layout, read(parameters, layout.parameter_count()),
                    read(statistics, layout.statistic_count()));
-    backend.write(inference.parameters.slice(), std::span<const float>(folded));
+    if (!inference.parameters)
+        inference.parameters = backend.alloc_flat(static_cast<std::int64_t>(folded.values.size()));
+    backend.write(inference.parameters.slice(), std::span<const float>(folded.values));
+    inference.places = std::move(folded.layers);
     inference.current = true;
 }
 
 View Network::Impl::slot(int index, const Codes& codes) const {
     const auto number = static_cast<std::size_t>(plan.slot[static_cast<std::size_t>(index)]);
-    return inference.slots[number].view(codes.batch, codes.length / node(index).scale);
+    return view(inference.slots[number], index, codes);
 }
 
-void Network::Impl::infer_layer(int index, const Codes& codes) {
-    const LayerSpec& l = layer(index);
-    const Node& n = node(index);
-    const LayerParameters& at = layout.layer(index);
-    const Slice weight = slice(inference.parameters, at.weight), bias = slice(inference.parameters, at.bias);
-    const View y = slot(index, codes);
-    const int input = n.inputs[0];
-    switch (l.type) {
-        case LayerType::conv:
-            if (is_embedding(input))
-                backend.sequence_conv(codes, slice(inference.parameters, layout.layer(input).weight), weight,
-                                      bias, n.geometry, l.relu, y);
-            else
-                backend.conv(slot(input, codes), weight, bias, n.geometry, l.relu, y);
-            break;
-        case LayerType::dense:
-            backend.conv(slot(input, codes), weight, bias, ConvGeometry{}, l.relu, y);
-            break;
-        case LayerType::up_conv:
-            backend.up_conv(slot(input, codes), weight, bias, l.stride, l.relu, y);
-            break;
-        case LayerType::pool:
-            backend.pool(slot(input, codes), n.pool(), y);
-            break;
-        case LayerType::add:
-            backend.norm_act(slot(input, codes), nullptr, false, {}, y);  // copies
-            for (std::size_t i = 1; i < n.inputs.size(); ++i) backend.add(slot(n.inputs[i], codes), y);
-            if (l.relu) backend.norm_act(y, nullptr, true, {}, y);
-            break;
-        case LayerType::embedding:
-        case LayerType::one_hot:
-        case LayerType::lstm:
-        case LayerType::concat:
-            break;
-    }
+void Network::Impl::prepare_inference(const Codes& codes) {
+    inference.capacity.grow(codes, [&](const Capacity& capacity) {
+        inference.slots.clear();  // first give back, then take
+        inference.recurrences.clear();
+        inference.flat = {};
+        for (const Plan::Slot& s : plan.slots) inference.slots.push_back(make_buffer(s.layer, capacity, s.halo));
+        inference.recurrences.resize(spec.layers.size());
+        for (const int index : plan.inference)
+            inference.recurrences[static_cast<std::size_t>(index)] = make_recurrence(index, capacity);
+        inference.flat = make_flat(plan.tails.back(), capacity);
+    });
+}
+
+// One output a window, which the tail gives as one row over the windows.
+void Network::Impl::infer_flat(const View& h, const Tail& t, TailOutput kind, std::span<float> out) {
+    const std::int64_t batch = h.shape.length;
+    require(static_cast<std::int64_t>(out.size()) == batch * markers, ErrorKind::usage,
+            "infer: there must be one value a window and marker");
+    inference.values.resize(out.size());
+    backend.tail_infer(h, t, 0, batch, kind, inference.values);
+    for (std::int64_t s = 0; s < batch; ++s)
+        for (int m = 0; m < markers; ++m)
+            out[static_cast<std::size_t>(s * markers + m)] = inference.values[static_cast<std::size_t>(m * batch + s)];
 }
 
 void Network::Impl::infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
@@ -63,16 +53,29 @@ void Network::Impl::infer(const Codes& codes, std::int64_t begin, std::int64_t e
                 end % graph.stride == 0,
             ErrorKind::usage, "infer: the range must lie in the window and be a multiple of the stride");
     refresh_inference();
-    inference.capacity.grow(codes, [&](const Capacity& capacity) {
-        inference.slots.clear();  // first give back, then take
-        for (const Plan::Slot& s : plan.slots)
-            inference.slots.push_back(
-                backend.alloc({capacity.batch, s.channels, capacity.length / s.scale}, s.halo));
-    });
-    for (const int index : plan.trunk) infer_layer(index, codes);
-    const int stride = plan.tail.stride;
-    backend.tail_infer(slot(plan.tail.input, codes), tail(inference.parameters), begin / stride, end / stride,
-                       kind, out);
+    prepare_inference(codes);
+    const Weights weights{inference.parameters, inference.places};
+    const auto x = [&](int from) { return slot(from, codes); };
+    for (const int index : plan.inference)
+        run_layer(index, codes, weights, x, inference.recurrences[static_cast<std::size_t>(index)],
+                  layer(index).relu, slot(index, codes));
+    const TailPlan& last = plan.tails.back();
+    const Tail t = tail(last, weights);
+    const View h = slot(last.input, codes);
+    if (last.flatten) {
+        const View flat = inference.flat.view(1, codes.batch);
+        backend.flatten(h, flat);
+        infer_flat(flat, t, kind, out);
+    } else if (node(last.input).flat) {
+        infer_flat(h, t, kind, out);
+    } else if (graph.fixed_window) {
+        const bool all = begin == 0 && end == codes.length;
+        require(all, ErrorKind::usage, "infer: of a model with a fixed window, only the whole can be asked for");
+        backend.tail_infer(h, t, 0, h.shape.length, kind, out);
+    } else {
+        const int scale = node(last.input).scale;
+        backend.tail_infer(h, t, begin / scale, end / scale, kind, out);
+    }
 }
 
 }  // namespace regkit

@@ -1,4 +1,5 @@
 // Training: forward with the batch's own moments, the fused tail with the loss, backward.
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.hpp"
@@ -29,16 +30,13 @@ struct UpNormPlaces {
 
 }  // namespace
 
-View Network::Impl::view(const Buffer& buffer, int index, const Codes& codes) const {
-    return buffer.view(codes.batch, codes.length / node(index).scale);
-}
-
 // Whether the layer's value before norm, ReLU and dropout is needed in the backward pass. Of a ReLU alone the
 // output tells as much.
 bool Network::Impl::keeps_before(int index) const {
     const LayerSpec& l = layer(index);
     const bool drops = l.dropout && spec.dropout > 0;
-    return l.norm || drops || (l.type == LayerType::add && l.relu);
+    const bool joins = l.type == LayerType::add || l.type == LayerType::concat;
+    return l.norm || drops || (joins && l.relu);
 }
 
 Dropout Network::Impl::dropout(int index, const TrainStep& how) const {
@@ -59,27 +57,35 @@ Norm Network::Impl::batch_norm(int index) const {
 }
 
 void Network::Impl::make_layer(int index, const Capacity& capacity) {
-    const Node& n = node(index);
     const auto i = static_cast<std::size_t>(index);
-    const Shape shape{capacity.batch, n.channels, capacity.length / n.scale};
     Layer& l = state(index);
-    if (keeps_before(index)) l.before = backend.alloc(shape);
-    l.output = backend.alloc(shape, plan.halo[i]);
-    l.gradient = backend.alloc(shape, plan.gradient_halo[i]);
+    if (keeps_before(index)) l.before = make_buffer(index, capacity, {});
+    l.output = make_buffer(index, capacity, plan.halo[i]);
+    if (!is_sequence(index)) l.gradient = make_buffer(index, capacity, plan.gradient_halo[i]);
+    l.recurrence = make_recurrence(index, capacity);
+}
+
+void Network::Impl::make_tail(std::size_t number, const Capacity& capacity) {
+    const TailPlan& t = plan.tails[number];
+    TailBuffers& buffers = training.tails[number];
+    buffers.flat = make_flat(t, capacity);
+    buffers.d_flat = make_flat(t, capacity);
+    if (t.up >= 0 && layer(t.up).norm)
+        buffers.up_norm =
+            backend.alloc_flat(UpNormPlaces(node(t.up).channels_in, node(t.up).channels, t.stride).total);
 }
 
 void Network::Impl::prepare_training(const Codes& codes) {
     if (!gradients) gradients = backend.alloc_flat(layout.parameter_count());
     if (!training.scalars) training.scalars = backend.alloc_flat(2);
     if (!training.moments && statistics) training.moments = backend.alloc_flat(layout.statistic_count());
-    const int up = plan.tail.up;
-    if (!training.up_norm && up >= 0 && layer(up).norm)
-        training.up_norm =
-            backend.alloc_flat(UpNormPlaces(node(up).channels_in, node(up).channels, plan.tail.stride).total);
     training.capacity.grow(codes, [&](const Capacity& capacity) {
         training.layers.clear();  // first give back, then take
+        training.tails.clear();
         training.layers.resize(spec.layers.size());
+        training.tails.resize(plan.tails.size());
         for (const int index : plan.trunk) make_layer(index, capacity);
+        for (std::size_t number = 0; number < plan.tails.size(); ++number) make_tail(number, capacity);
     });
     backend.fill(gradients.slice(), 0);
     backend.fill(training.scalars.slice(), 0);
@@ -88,55 +94,49 @@ void Network::Impl::prepare_training(const Codes& codes) {
 
 void Network::Impl::forward_layer(int index, const Codes& codes, const TrainStep& how) {
     const LayerSpec& l = layer(index);
-    const Node& n = node(index);
-    const LayerParameters& at = layout.layer(index);
-    const Slice weight = slice(parameters, at.weight), bias = slice(parameters, at.bias);
     Layer& s = state(index);
     const bool separate = keeps_before(index);
-    const bool relu = l.relu && !separate;
     const View y = view(separate ? s.before : s.output, index, codes);
-    const int input = n.inputs[0];
     const auto x = [&](int from) { return view(state(from).output, from, codes); };
-    switch (l.type) {
-        case LayerType::conv:
-            if (is_embedding(input))
-                backend.sequence_conv(codes, slice(parameters, layout.layer(input).weight), weight, bias,
-                                      n.geometry, relu, y);
-            else
-                backend.conv(x(input), weight, bias, n.geometry, relu, y);
-            break;
-        case LayerType::dense:
-            backend.conv(x(input), weight, bias, ConvGeometry{}, relu, y);
-            break;
-        case LayerType::up_conv:
-            backend.up_conv(x(input), weight, bias, l.stride, relu, y);
-            break;
-        case LayerType::pool:
-            backend.pool(x(input), n.pool(), y);
-            break;
-        case LayerType::add:
-            backend.norm_act(x(input), nullptr, false, {}, y);  // copies
-            for (std::size_t i = 1; i < n.inputs.size(); ++i) backend.add(x(n.inputs[i]), y);
-            break;
-        case LayerType::embedding:
-        case LayerType::one_hot:
-        case LayerType::lstm:
-        case LayerType::concat:
-            break;
-    }
+    run_layer(index, codes, trained(), x, s.recurrence, l.relu && !separate, y);
     if (!separate) return;
     const Norm norm = batch_norm(index);
     if (l.norm) backend.moments(y, norm.mean, norm.var);
     backend.norm_act(y, l.norm ? &norm : nullptr, l.relu, dropout(index, how), view(s.output, index, codes));
 }
 
-// Adds `from` to the gradient of layer `to`, or begins it.
-void Network::Impl::copy_or_add(const View& from, int to, const Codes& codes) {
+// Adds channels of `from`, beginning with `begin`, to the gradient of layer `to`, or begins it.
+void Network::Impl::copy_or_add(const View& from, int begin, int to, const Codes& codes) {
     const View dx = view(state(to).gradient, to, codes);
-    if (state(to).written)
+    if (from.shape.channels != dx.shape.channels)
+        backend.copy_channels(from, begin, dx, 0, node(to).channels, state(to).written);
+    else if (state(to).written)
         backend.add(from, dx);
     else
         backend.norm_act(from, nullptr, false, {}, dx);
+}
+
+void Network::Impl::backward_sequence_conv(int index, const Codes& codes, const View& dy) {
+    const Node& n = node(index);
+    const LayerParameters& at = layout.layer(index);
+    const int input = n.inputs[0];
+    backend.sequence_conv_grad(codes, dy, embedding(input, trained()), slice(parameters, at.weight), n.geometry,
+                               slice(gradients, layout.layer(input).weight), slice(gradients, at.weight),
+                               slice(gradients, at.bias));
+}
+
+void Network::Impl::backward_lstm(int index, const Codes& codes, const View& dy) {
+    const LayerParameters& at = layout.layer(index);
+    Layer& s = state(index);
+    const int input = node(index).inputs[0];
+    const View gates = view(s.recurrence.gates, index, codes);
+    backend.lstm_grad(gates, slice(parameters, at.weight_hh), layer(index).filters, node(index).directions,
+                      view(s.recurrence.cell, index, codes),
+                      view(s.before ? s.before : s.output, index, codes), dy, slice(gradients, at.weight_hh));
+    backend.conv_grad_weight(view(state(input).output, input, codes), gates, ConvGeometry{},
+                             slice(gradients, at.weight), slice(gradients, at.bias));
+    backend.conv_grad_input(gates, slice(parameters, at.weight), ConvGeometry{}, state(input).written,
+                            view(state(input).gradient, input, codes));
 }
 
 // Gradients of the layer's parameters and of its inputs, from `dy` of its value before activation.
@@ -147,19 +147,24 @@ void Network::Impl::backward_input(int index, const Codes& codes, const View& dy
     const Slice weight = slice(parameters, at.weight);
     const Slice d_weight = slice(gradients, at.weight), d_bias = slice(gradients, at.bias);
     const int input = n.inputs[0];
-    if (l.type == LayerType::conv && is_embedding(input)) {
-        const Range embedding = layout.layer(input).weight;
-        backend.sequence_conv_grad(codes, dy, slice(parameters, embedding), weight, n.geometry,
-                                   slice(gradients, embedding), d_weight, d_bias);
-        return;
-    }
-    const View x = view(state(input).output, input, codes), dx = view(state(input).gradient, input, codes);
+    const bool has_gradient = !is_sequence(input);
+    const View x = state(input).output ? view(state(input).output, input, codes) : View{};
+    const View dx = has_gradient ? view(state(input).gradient, input, codes) : View{};
     const bool accumulate = state(input).written;
     switch (l.type) {
         case LayerType::conv:
-        case LayerType::dense:
+            if (!has_gradient) return backward_sequence_conv(index, codes, dy);
             backend.conv_grad_weight(x, dy, n.geometry, d_weight, d_bias);
             backend.conv_grad_input(dy, weight, n.geometry, accumulate, dx);
+            break;
+        case LayerType::dense:
+            if (l.flatten) {
+                backend.flat_dense_grad_weight(x, dy, d_weight, d_bias);
+                if (has_gradient) backend.flat_dense_grad_input(dy, weight, accumulate, dx);
+            } else {
+                backend.conv_grad_weight(x, dy, ConvGeometry{}, d_weight, d_bias);
+                backend.conv_grad_input(dy, weight, ConvGeometry{}, accumulate, dx);
+            }
             break;
         case LayerType::up_conv:
             backend.up_conv_grad_weight(x, dy, l.stride, d_weight, d_bias);
@@ -168,19 +173,29 @@ void Network::Impl::backward_input(int index, const Codes& codes, const View& dy
         case LayerType::pool:
             backend.pool_grad(x, dy, n.pool(), accumulate, dx);
             break;
-        case LayerType::add:
-            for (const int from : n.inputs) copy_or_add(dy, from, codes);
+        case LayerType::lstm:
+            backward_lstm(index, codes, dy);
             break;
+        case LayerType::add:
+            for (const int from : n.inputs) copy_or_add(dy, 0, from, codes);
+            break;
+        case LayerType::concat: {
+            int begin = 0;
+            for (const int from : n.inputs) {
+                copy_or_add(dy, begin, from, codes);
+                begin += node(from).channels;
+            }
+            break;
+        }
         case LayerType::embedding:
         case LayerType::one_hot:
-        case LayerType::lstm:
-        case LayerType::concat:
             break;
     }
     for (const int from : n.inputs) state(from).written = true;
 }
 
 void Network::Impl::backward_layer(int index, const Codes& codes, const TrainStep& how) {
+    if (is_sequence(index)) return;
     const LayerSpec& l = layer(index);
     const LayerParameters& at = layout.layer(index);
     Layer& s = state(index);
@@ -195,50 +210,78 @@ void Network::Impl::backward_layer(int index, const Codes& codes, const TrainSte
     backward_input(index, codes, dy);
 }
 
-void Network::Impl::train_tail(const Codes& codes, const Labels& labels, const TrainStep& how) {
-    const int up = plan.tail.up;
+// Of windows with one output each, which the tail sees as one row over the windows.
+Labels Network::Impl::flat_labels(const Codes& codes, const Labels& labels) {
+    auto& runs = training.flat_runs;
+    runs.clear();
+    for (std::int64_t s = 0; s < codes.batch; ++s)
+        for (std::int64_t r = labels.offsets[s]; r < labels.offsets[s + 1]; ++r) {
+            const LabelRun& run = labels.runs[r];
+            require(run.begin == 0 && run.end == 1, ErrorKind::usage, "labels: there is one output a window");
+            runs.push_back({run.marker, static_cast<std::int32_t>(s), static_cast<std::int32_t>(s + 1), run.value});
+        }
+    std::sort(runs.begin(), runs.end(), [](const LabelRun& a, const LabelRun& b) {
+        return a.marker != b.marker ? a.marker < b.marker : a.begin < b.begin;
+    });
+    training.flat_offsets = {0, static_cast<std::int64_t>(runs.size())};
+    return {runs.data(), training.flat_offsets.data()};
+}
+
+void Network::Impl::train_tail(std::size_t number, const Codes& codes, const Labels& labels,
+                               const TrainStep& how) {
+    const TailPlan& p = plan.tails[number];
+    TailBuffers& buffers = training.tails[number];
+    const int up = p.up;
     const bool folds = up >= 0 && layer(up).norm;
-    Tail t = tail(parameters);
+    Tail t = tail(p, trained());
     TailGradient gradient;
     if (t.has_up()) {
         t.up.dropout = dropout(up, how);
         gradient.up_weight = slice(gradients, layout.layer(up).weight);
         gradient.up_bias = slice(gradients, layout.layer(up).bias);
     }
-    for (std::size_t i = 0; i < plan.tail.dense.size(); ++i) {
-        const LayerParameters& at = layout.layer(plan.tail.dense[i]);
-        t.dense[i].dropout = dropout(plan.tail.dense[i], how);
+    for (std::size_t i = 0; i < p.dense.size(); ++i) {
+        const LayerParameters& at = layout.layer(p.dense[i]);
+        t.dense[i].dropout = dropout(p.dense[i], how);
         gradient.dense_weight[i] = slice(gradients, at.weight);
         gradient.dense_bias[i] = slice(gradients, at.bias);
     }
-    const View h = view(state(plan.tail.input).output, plan.tail.input, codes);
-    const View dh = view(state(plan.tail.input).gradient, plan.tail.input, codes);
-    const double outputs = static_cast<double>(codes.batch) * static_cast<double>(codes.length) * markers;
-    const TailLoss loss{static_cast<float>(spec.heads[0].weight / outputs), how.pos_weight};
+    Layer& input = state(p.input);
+    const View x = view(input.output, p.input, codes);
+    const View h = p.flatten ? buffers.flat.view(1, codes.batch) : x;
+    const View dh = p.flatten ? buffers.d_flat.view(1, codes.batch) : view(input.gradient, p.input, codes);
+    if (p.flatten) backend.flatten(x, h);
+    const bool accumulate = input.written && !p.flatten;
+    const Shape outputs = graph.shape(graph.heads[number], codes.batch, codes.length);
+    const TailLoss loss{static_cast<float>(spec.heads[number].weight / static_cast<double>(outputs.size())),
+                        how.pos_weight,
+                        spec.task == Task::coverage ? LossKind::poisson : LossKind::sigmoid_cross_entropy};
     const Slice sum = training.scalars.slice(0, 1);
     if (!folds) {
-        backend.tail_train(h, t, labels, loss, sum, gradient, false, dh);
+        backend.tail_train(h, t, labels, loss, sum, gradient, accumulate, dh);
     } else {
         const LayerParameters& at = layout.layer(up);
         const Norm norm = batch_norm(up);
         const UpNormPlaces places(t.up.in, t.up.out, t.stride);
         const UpNorm fold{t.up.weight, t.up.bias, norm.gamma, norm.beta,
                           t.up.in,     t.up.out,  t.stride,   norm.eps};
-        const UpNormState batch{slice(training.up_norm, places.input_mean),
-                                slice(training.up_norm, places.input_covariance), norm.mean, norm.var};
-        t.up.weight = slice(training.up_norm, places.weight);
-        t.up.bias = slice(training.up_norm, places.bias);
-        gradient.up_weight = slice(training.up_norm, places.d_weight);
-        gradient.up_bias = slice(training.up_norm, places.d_bias);
+        const UpNormState batch{slice(buffers.up_norm, places.input_mean),
+                                slice(buffers.up_norm, places.input_covariance), norm.mean, norm.var};
+        t.up.weight = slice(buffers.up_norm, places.weight);
+        t.up.bias = slice(buffers.up_norm, places.bias);
+        gradient.up_weight = slice(buffers.up_norm, places.d_weight);
+        gradient.up_bias = slice(buffers.up_norm, places.d_bias);
         backend.fold_up_norm(h, fold, batch, t.up.weight, t.up.bias);
         backend.fill(gradient.up_weight, 0);
         backend.fill(gradient.up_bias, 0);
-        backend.tail_train(h, t, labels, loss, sum, gradient, false, dh);
+        backend.tail_train(h, t, labels, loss, sum, gradient, accumulate, dh);
         backend.fold_up_norm_grad(h, fold, batch, gradient.up_weight, gradient.up_bias,
                                   slice(gradients, at.weight), slice(gradients, at.bias),
                                   slice(gradients, at.gamma), slice(gradients, at.beta), dh);
     }
-    state(plan.tail.input).written = true;
+    if (p.flatten && !is_sequence(p.input))
+        backend.flatten_grad(dh, input.written, view(input.gradient, p.input, codes));
+    input.written = true;
 }
 
 void Network::Impl::update_running(const Codes& codes) {
@@ -247,7 +290,8 @@ void Network::Impl::update_running(const Codes& codes) {
         const LayerParameters& at = layout.layer(index);
         backend.update_running(
             slice(training.moments, at.running_mean), slice(training.moments, at.running_var),
-            codes.batch * (codes.length / node(index).scale), static_cast<float>(spec.norm_momentum),
+            graph.shape(index, codes.batch, codes.length).size() / node(index).channels,
+            static_cast<float>(spec.norm_momentum),
             slice(statistics, at.running_mean), slice(statistics, at.running_var));
     }
     inference.current = false;
@@ -257,7 +301,8 @@ StepResult Network::Impl::forward_backward(const Codes& codes, const Labels& lab
     check_window(codes);
     prepare_training(codes);
     for (const int index : plan.trunk) forward_layer(index, codes, how);
-    train_tail(codes, labels, how);
+    const Labels seen = node(graph.head).flat ? flat_labels(codes, labels) : labels;
+    for (std::size_t number = 0; number < plan.tails.size(); ++number) train_tail(number, codes, seen, how);
     for (auto index = plan.trunk.rbegin(); index != plan.trunk.rend(); ++index)
         backward_layer(*index, codes, how);
     backend.grad_norm(gradients.slice(), training.scalars.slice(1, 1));

@@ -19,10 +19,21 @@ ParameterInfo describe(const std::string& name, std::vector<std::int64_t> shape,
     return {name, std::move(shape), offset, count};
 }
 
+// What makes the output of a zero input the prevalence of a marker, or its mean coverage.
+double output_bias(Task task, double prevalence) {
+    if (task == Task::coverage) {  // the inverse of softplus, also where e^coverage overflows
+        const double coverage = std::clamp(prevalence, 1e-6, 1e6);
+        return coverage + std::log(-std::expm1(-coverage));
+    }
+    const double rate = std::clamp(prevalence, 1e-6, 1 - 1e-6);
+    return std::log(rate / (1 - rate));
+}
+
 }  // namespace
 
-ParameterLayout::ParameterLayout(const Spec& spec, const Graph& graph) : head_(graph.head) {
+ParameterLayout::ParameterLayout(const Spec& spec, const Graph& graph) : task_(spec.task) {
     for (std::size_t i = 0; i < spec.layers.size(); ++i) add_layer(spec.layers[i], graph.nodes[i]);
+    for (const int head : graph.heads) head_biases_.push_back(layer(head).bias);
 }
 
 std::int64_t ParameterLayout::parameter_count() const {
@@ -52,28 +63,36 @@ void ParameterLayout::add_layer(const LayerSpec& layer, const Node& node) {
     const double bound =
         1 / std::sqrt(static_cast<double>(in * (layer.type == LayerType::conv ? layer.width : 1)));
     const Initial uniform{-bound, bound};
-    switch (layer.type) {
-        case LayerType::embedding:
-            at.weight = add_parameter(weight, {in, out}, {0, 1});
-            break;
-        case LayerType::conv:
-            at.weight = add_parameter(weight, {out, in, layer.width}, uniform);
-            break;
-        case LayerType::up_conv:
-            at.weight = add_parameter(weight, {in, out, layer.stride}, uniform);
-            break;
-        case LayerType::dense:
-            at.weight = add_parameter(weight, {out, in}, uniform);
-            break;
-        case LayerType::pool:
-        case LayerType::one_hot:
-        case LayerType::lstm:
-        case LayerType::add:
-        case LayerType::concat:
-            break;
+    if (node.weights != static_cast<int>(layers_.size())) {
+        at = this->layer(node.weights);
+        at.gamma = at.beta = at.running_mean = at.running_var = {};
+    } else {
+        switch (layer.type) {
+            case LayerType::embedding:
+                at.weight = add_parameter(weight, {in, out}, {0, 1});
+                break;
+            case LayerType::conv:
+                at.weight = add_parameter(weight, {out, in, layer.width}, uniform);
+                break;
+            case LayerType::up_conv:
+                at.weight = add_parameter(weight, {in, out, layer.stride}, uniform);
+                break;
+            case LayerType::dense:
+                at.weight = add_parameter(weight, {out, in}, uniform);
+                break;
+            case LayerType::lstm:
+                add_lstm(layer, node, at);
+                break;
+            case LayerType::one_hot:
+            case LayerType::pool:
+            case LayerType::add:
+            case LayerType::concat:
+                break;
+        }
+        const bool biased = layer.type == LayerType::conv || layer.type == LayerType::up_conv ||
+                            layer.type == LayerType::dense;
+        if (biased) at.bias = add_parameter(layer.name + ".bias", {out}, uniform);
     }
-    if (at.weight.count > 0 && layer.type != LayerType::embedding)
-        at.bias = add_parameter(layer.name + ".bias", {out}, uniform);
     if (layer.norm) {
         at.gamma = add_parameter(layer.name + ".norm.weight", {out}, {1, 1});
         at.beta = add_parameter(layer.name + ".norm.bias", {out}, {0, 0});
@@ -81,6 +100,30 @@ void ParameterLayout::add_layer(const LayerSpec& layer, const Node& node) {
         at.running_var = add_statistic(layer.name + ".norm.running_var", out);
     }
     layers_.push_back(at);
+}
+
+// Directions one after the other, so that the input's projections of both are one convolution of width 1.
+void ParameterLayout::add_lstm(const LayerSpec& layer, const Node& node, LayerParameters& at) {
+    const std::int64_t hidden = layer.filters, gates = 4 * hidden;
+    const double bound = 1 / std::sqrt(static_cast<double>(hidden));
+    const auto add = [&](const char* what, std::vector<std::int64_t> shape) {
+        Range all;
+        for (int d = 0; d < node.directions; ++d) {
+            const std::string name = layer.name + "." + what + "_l0" + (d == 0 ? "" : "_reverse");
+            const Range one = add_parameter(name, shape, {-bound, bound});
+            if (d == 0) all.offset = one.offset;
+            all.count += one.count;
+        }
+        return all;
+    };
+    at.weight = add("weight_ih", {gates, node.channels_in});
+    at.weight_hh = add("weight_hh", {gates, hidden});
+    at.bias = add("bias_ih", {gates});
+    for (int d = 0; d < node.directions; ++d) {
+        const Range bias{at.bias.offset + d * gates, gates};
+        forget_.push_back({bias.offset + hidden, hidden});
+        frozen_.push_back({layer.name + ".bias_hh_l0" + (d == 0 ? "" : "_reverse"), bias});
+    }
 }
 
 // Element i of parameter number p is a pure function of (seed, p, i): the same on every platform and back
@@ -100,11 +143,11 @@ std::vector<float> ParameterLayout::initial_parameters(std::uint64_t seed,
             values.push_back(static_cast<float>(range.low + (range.high - range.low) * uniform));
         }
     }
-    const Range bias = layer(head_).bias;
-    for (std::int64_t m = 0; m < bias.count; ++m) {
-        const double rate = std::clamp(prevalence[static_cast<std::size_t>(m)], 1e-6, 1 - 1e-6);
-        values[static_cast<std::size_t>(bias.offset + m)] = static_cast<float>(std::log(rate / (1 - rate)));
-    }
+    for (const Range gate : forget_) std::fill_n(values.begin() + gate.offset, gate.count, 1.0f);
+    for (const Range bias : head_biases_)
+        for (std::int64_t m = 0; m < bias.count; ++m)
+            values[static_cast<std::size_t>(bias.offset + m)] =
+                static_cast<float>(output_bias(task_, prevalence[static_cast<std::size_t>(m)]));
     return values;
 }
 
@@ -115,32 +158,41 @@ std::vector<float> ParameterLayout::initial_statistics() const {
     return values;
 }
 
-std::vector<float> fold_norms(const Spec& spec, const Graph& graph, const ParameterLayout& layout,
-                              std::span<const double> parameters, std::span<const double> statistics) {
-    std::vector<float> folded(parameters.begin(), parameters.end());
+InferenceParameters fold_norms(const Spec& spec, const Graph& graph, const ParameterLayout& layout,
+                               std::span<const double> parameters, std::span<const double> statistics) {
+    InferenceParameters folded;
+    folded.values.reserve(parameters.size());
     const auto value = [](std::span<const double> from, Range range, std::int64_t i) {
         return from[static_cast<std::size_t>(range.offset + i)];
     };
     for (std::size_t index = 0; index < spec.layers.size(); ++index) {
-        if (!spec.layers[index].norm) continue;
         const LayerParameters& at = layout.layer(static_cast<int>(index));
         const std::int64_t channels = graph.nodes[index].channels;
-        std::vector<double> scale(static_cast<std::size_t>(channels));
-        for (std::int64_t c = 0; c < channels; ++c) {
-            const double s = value(parameters, at.gamma, c) /
-                             std::sqrt(value(statistics, at.running_var, c) + spec.norm_eps);
-            scale[static_cast<std::size_t>(c)] = s;
-            folded[static_cast<std::size_t>(at.bias.offset + c)] = static_cast<float>(
-                (value(parameters, at.bias, c) - value(statistics, at.running_mean, c)) * s +
-                value(parameters, at.beta, c));
-        }
-        // Weights of one output channel: a row of [out][in * width], or the strided block of
-        // [in][out][stride].
+        const bool normed = spec.layers[index].norm;
+        std::vector<double> scale(normed ? static_cast<std::size_t>(channels) : 0);
+        for (std::size_t c = 0; c < scale.size(); ++c)
+            scale[c] = value(parameters, at.gamma, static_cast<std::int64_t>(c)) /
+                       std::sqrt(value(statistics, at.running_var, static_cast<std::int64_t>(c)) + spec.norm_eps);
+        // Weights of one output channel: a row of [out][inputs], or the strided block of [in][out][stride].
         const bool up = spec.layers[index].type == LayerType::up_conv;
-        const std::int64_t inner = up ? spec.layers[index].stride : at.weight.count / channels;
-        for (std::int64_t i = 0; i < at.weight.count; ++i)
-            folded[static_cast<std::size_t>(at.weight.offset + i)] = static_cast<float>(
-                value(parameters, at.weight, i) * scale[static_cast<std::size_t>(i / inner % channels)]);
+        const std::int64_t inner = up ? spec.layers[index].stride : std::max<std::int64_t>(at.weight.count / channels, 1);
+        const auto copy = [&](Range from, const auto& map) {
+            const Range to{static_cast<std::int64_t>(folded.values.size()), from.count};
+            for (std::int64_t i = 0; i < from.count; ++i)
+                folded.values.push_back(static_cast<float>(map(value(parameters, from, i), i)));
+            return to;
+        };
+        LayerParameters ranges;
+        ranges.weight = copy(at.weight, [&](double w, std::int64_t i) {
+            return normed ? w * scale[static_cast<std::size_t>(i / inner % channels)] : w;
+        });
+        ranges.weight_hh = copy(at.weight_hh, [](double w, std::int64_t) { return w; });
+        ranges.bias = copy(at.bias, [&](double b, std::int64_t c) {
+            if (!normed) return b;
+            return (b - value(statistics, at.running_mean, c)) * scale[static_cast<std::size_t>(c)] +
+                   value(parameters, at.beta, c);
+        });
+        folded.layers.push_back(ranges);
     }
     return folded;
 }

@@ -17,9 +17,18 @@ struct Range {
     std::int64_t count = 0;  // 0: the layer has none
 };
 
+// Of an LSTM, weight and bias are those of the input's projections, both directions one after the other, and weight_hh
+// those of the recurrence. Layers that share weights have the same ranges.
 struct LayerParameters {
-    Range weight, bias, gamma, beta;  // of the parameters
-    Range running_mean, running_var;  // of the statistics
+    Range weight, weight_hh, bias, gamma, beta;  // of the parameters
+    Range running_mean, running_var;             // of the statistics
+};
+
+// A parameter that PyTorch has and this does not: zero in files, not trained, not counted. What a file holds is added to
+// another one: `to`, of the same size.
+struct FrozenParameter {
+    std::string name;
+    Range to;
 };
 
 class ParameterLayout {
@@ -28,6 +37,8 @@ class ParameterLayout {
 
     const std::vector<ParameterInfo>& parameters() const { return parameters_; }
     const std::vector<ParameterInfo>& statistics() const { return statistics_; }
+    const std::vector<FrozenParameter>& frozen() const { return frozen_; }
+    std::span<const LayerParameters> layers() const { return layers_; }
     const LayerParameters& layer(int index) const { return layers_[static_cast<std::size_t>(index)]; }
     std::int64_t parameter_count() const;
     std::int64_t statistic_count() const;
@@ -41,19 +52,26 @@ class ParameterLayout {
         double low, high;  // uniform in [low, high)
     };
     void add_layer(const LayerSpec& layer, const Node& node);
+    void add_lstm(const LayerSpec& layer, const Node& node, LayerParameters& at);
     Range add_parameter(const std::string& name, std::vector<std::int64_t> shape, Initial initial);
     Range add_statistic(const std::string& name, std::int64_t channels);
 
     std::vector<ParameterInfo> parameters_, statistics_;
+    std::vector<FrozenParameter> frozen_;
     std::vector<LayerParameters> layers_;
-    std::vector<Initial> initial_;  // of each parameter
-    int head_;
+    std::vector<Initial> initial_;   // of each parameter
+    std::vector<Range> forget_;      // biases of forget gates
+    std::vector<Range> head_biases_;
+    Task task_;
 };
 
-// The parameters that inference uses: batch norm folded into the weights and bias of its layer, in double
-// precision. `parameters` and `statistics` in arena order; the result too (gamma and beta are left as they
-// were).
-std::vector<float> fold_norms(const Spec& spec, const Graph& graph, const ParameterLayout& layout,
-                              std::span<const double> parameters, std::span<const double> statistics);
+// The parameters that inference uses: batch norm folded into the weights and bias of its layer, in double precision.
+// Layers that share weights have a copy each, since their norms differ.
+struct InferenceParameters {
+    std::vector<float> values;
+    std::vector<LayerParameters> layers;  // weight, weight_hh and bias
+};
+InferenceParameters fold_norms(const Spec& spec, const Graph& graph, const ParameterLayout& layout,
+                               std::span<const double> parameters, std::span<const double> statistics);
 
 }  // namespace regkit

@@ -9,19 +9,60 @@ std::size_t at(int index) {
     return static_cast<std::size_t>(index);
 }
 
-// Assigns buffers to the trunk's outputs: a buffer is free again once the last reader of its content has run.
+bool same_shape(const Node& a, const Node& b) {
+    return a.channels == b.channels && a.scale == b.scale && a.length == b.length && a.flat == b.flat;
+}
+
+// Layers with an output of their own, in order, that no tail contains.
+std::vector<int> find_trunk(const Spec& spec, const Graph& graph, const std::vector<TailPlan>& tails) {
+    std::vector<bool> in_tail(spec.layers.size());
+    std::vector<bool> flattened(spec.layers.size());
+    for (const TailPlan& tail : tails) {
+        if (tail.up >= 0) in_tail[at(tail.up)] = true;
+        for (const int layer : tail.dense) in_tail[at(layer)] = true;
+        if (tail.flatten) flattened[at(tail.input)] = true;
+    }
+    for (std::size_t i = 0; i < spec.layers.size(); ++i)
+        if (spec.layers[i].flatten && !in_tail[i]) flattened[at(graph.nodes[i].inputs[0])] = true;
+    std::vector<int> trunk;
+    for (int layer = 0; layer < static_cast<int>(spec.layers.size()); ++layer)
+        if (!in_tail[at(layer)] && (!reads_sequence(spec.layers[at(layer)].type) || flattened[at(layer)]))
+            trunk.push_back(layer);
+    return trunk;
+}
+
+// The part of the trunk that `layer` depends on, itself included.
+std::vector<int> ancestors(const Graph& graph, const std::vector<int>& trunk, int layer) {
+    std::vector<bool> needed(graph.nodes.size());
+    needed[at(layer)] = true;
+    for (int i = layer; i >= 0; --i)
+        if (needed[at(i)])
+            for (const int input : graph.nodes[at(i)].inputs)
+                if (input != kSequence) needed[at(input)] = true;
+    std::vector<int> chosen;
+    for (const int i : trunk)
+        if (needed[at(i)]) chosen.push_back(i);
+    return chosen;
+}
+
+// Assigns buffers to the outputs that inference needs: a buffer is free again once the last reader of its content has
+// run. The tail's input is read after all of them.
 void assign_slots(const Graph& graph, Plan& plan) {
     plan.slot.assign(graph.nodes.size(), -1);
+    std::vector<int> last_reader(graph.nodes.size(), -1);
+    for (const int layer : plan.inference)
+        for (const int input : graph.nodes[at(layer)].inputs)
+            if (input != kSequence) last_reader[at(input)] = layer;
+    last_reader[at(plan.tails.back().input)] = -1;
     std::vector<bool> busy;
-    for (const int layer : plan.trunk) {
+    for (const int layer : plan.inference) {
         const Node& node = graph.nodes[at(layer)];
         int chosen = -1;
         for (std::size_t s = 0; s < plan.slots.size() && chosen < 0; ++s)
-            if (!busy[s] && plan.slots[s].channels == node.channels && plan.slots[s].scale == node.scale)
-                chosen = static_cast<int>(s);
+            if (!busy[s] && same_shape(graph.nodes[at(plan.slots[s].layer)], node)) chosen = static_cast<int>(s);
         if (chosen < 0) {
             chosen = static_cast<int>(plan.slots.size());
-            plan.slots.push_back({node.channels, node.scale, {}});
+            plan.slots.push_back({layer, {}});
             busy.push_back(false);
         }
         busy[at(chosen)] = true;
@@ -31,25 +72,28 @@ void assign_slots(const Graph& graph, Plan& plan) {
                 std::max(halo.right, plan.halo[at(layer)].right)};
         for (const int input : node.inputs) {
             const int from = input == kSequence ? -1 : plan.slot[at(input)];
-            if (from >= 0 && graph.nodes[at(input)].consumers.back() == layer) busy[at(from)] = false;
+            if (from >= 0 && last_reader[at(input)] == layer) busy[at(from)] = false;
         }
     }
 }
 
 }  // namespace
 
-TailPlan head_alone(const Graph& graph) {
+TailPlan head_alone(const Spec& spec, const Graph& graph, int head) {
     TailPlan tail;
-    tail.dense = {graph.head};
-    tail.input = graph.nodes[at(graph.head)].inputs[0];
+    tail.dense = {head};
+    tail.input = graph.nodes[at(head)].inputs[0];
+    tail.flatten = spec.layers[at(head)].flatten;
     return tail;
 }
 
-TailPlan find_tail(const Spec& spec, const Graph& graph) {
-    TailPlan tail = head_alone(graph);
+TailPlan find_tail(const Spec& spec, const Graph& graph, int head) {
+    TailPlan tail = head_alone(spec, graph, head);
+    if (tail.flatten) return tail;
     const auto joins = [&](LayerType type) {
         const LayerSpec& layer = spec.layers[at(tail.input)];
-        return layer.type == type && layer.relu && graph.nodes[at(tail.input)].consumers.size() == 1;
+        return layer.type == type && layer.relu && !layer.flatten &&
+               graph.nodes[at(tail.input)].consumers.size() == 1;
     };
     while (static_cast<int>(tail.dense.size()) < kMaxDense && joins(LayerType::dense)) {
         tail.dense.insert(tail.dense.begin(), tail.input);
@@ -66,22 +110,23 @@ TailPlan find_tail(const Spec& spec, const Graph& graph) {
 Plan make_plan(const Spec& spec, const Graph& graph, bool fused) {
     const std::size_t layers = spec.layers.size();
     Plan plan;
-    const TailPlan natural = find_tail(spec, graph);
-    plan.tail = fused ? natural : head_alone(graph);
-    // Both ways of running the tail must draw the same dropout.
     plan.interleave.assign(layers, 1);
-    if (natural.up >= 0) plan.interleave[at(natural.up)] = static_cast<std::uint32_t>(natural.stride);
-    for (const int layer : natural.dense)
-        plan.interleave[at(layer)] = static_cast<std::uint32_t>(natural.stride);
-
-    for (int layer = 0; layer <= plan.tail.input; ++layer)
-        if (spec.layers[at(layer)].type != LayerType::embedding) plan.trunk.push_back(layer);
+    for (const int head : graph.heads) {
+        const TailPlan natural = find_tail(spec, graph, head);
+        plan.tails.push_back(fused ? natural : head_alone(spec, graph, head));
+        // Both ways of running the tail must draw the same dropout.
+        if (natural.up >= 0) plan.interleave[at(natural.up)] = static_cast<std::uint32_t>(natural.stride);
+        for (const int layer : natural.dense)
+            plan.interleave[at(layer)] = static_cast<std::uint32_t>(natural.stride);
+    }
+    plan.trunk = find_trunk(spec, graph, plan.tails);
+    plan.inference = ancestors(graph, plan.trunk, plan.tails.back().input);
     plan.halo.resize(layers);
     plan.gradient_halo.resize(layers);
     for (const int layer : plan.trunk) {
         const Node& node = graph.nodes[at(layer)];
         const bool reads_layer = spec.layers[at(layer)].type == LayerType::conv &&
-                                 spec.layers[at(node.inputs[0])].type != LayerType::embedding;
+                                 !reads_sequence(spec.layers[at(node.inputs[0])].type);
         if (!reads_layer) continue;
         if (node.geometry.stride == 1) plan.gradient_halo[at(layer)] = node.geometry.gradient_halo();
         Halo& halo = plan.halo[at(node.inputs[0])];

@@ -84,7 +84,8 @@ struct SpecSummary {
     std::int64_t outputs = 0;     // positions for spec.window bases
     bool fixed_window = false;
     bool finite_context = true;   // false: an LSTM reads the whole window; context and span are the window's then
-    // Bases left and right of an output that can influence it: the largest over the phases of the stride.
+    // Bases left and right of an output's own that can influence it: the largest over the phases of the stride. Of a fixed
+    // window or an LSTM: the window.
     std::int64_t context_left = 0;
     std::int64_t context_right = 0;
     // From the first to the last base that can influence one output: 10,810 for `dilated`, as the paper

@@ -149,10 +149,14 @@ Json parse_strict(std::string_view text, const std::string& source) {
 
 LayerType parse_type(Members& members) {
     const std::string name = members.text("type");
-    for (const LayerType type : {LayerType::embedding, LayerType::conv, LayerType::up_conv, LayerType::dense,
-                                 LayerType::pool, LayerType::add})
+    std::string known;
+    for (const LayerType type :
+         {LayerType::embedding, LayerType::one_hot, LayerType::conv, LayerType::up_conv, LayerType::dense,
+          LayerType::pool, LayerType::lstm, LayerType::add, LayerType::concat}) {
         if (name == to_string(type)) return type;
-    members.fail("unknown type '" + name + "'; there are embedding, conv, up_conv, dense, pool, add");
+        known += (known.empty() ? "" : ", ") + std::string(to_string(type));
+    }
+    members.fail("unknown type '" + name + "'; there are " + known);
 }
 
 void parse_sliding(Members& members, LayerSpec& layer) {
@@ -193,20 +197,26 @@ LayerSpec parse_layer(const Json& json, const std::string& source, int number, c
             break;
         case LayerType::dense:
             layer.filters = static_cast<int>(members.integer("filters", 0, 1, kMaxFilters));
+            layer.flatten = members.flag("flatten");
+            if (layer.flatten) layer.norm = members.flag("norm");
+            break;
+        case LayerType::lstm:
+            layer.filters = members.integer("filters", 1, kMaxFilters);
+            layer.bidirectional = members.flag("bidirectional");
             break;
         case LayerType::pool:
             parse_sliding(members, layer);
             break;
         case LayerType::one_hot:
-        case LayerType::lstm:
         case LayerType::add:
         case LayerType::concat:
             break;
     }
-    if (layer.type != LayerType::embedding && layer.type != LayerType::pool) {
-        layer.relu = members.flag("relu");
-        layer.dropout = members.flag("dropout");
-    }
+    const bool computes = !reads_sequence(layer.type) && layer.type != LayerType::pool;
+    if (computes && layer.type != LayerType::lstm) layer.relu = members.flag("relu");
+    if (computes) layer.dropout = members.flag("dropout");
+    if (computes && layer.type != LayerType::add && layer.type != LayerType::concat)
+        layer.weights = members.text("weights", "");
     members.finish();
     return layer;
 }
@@ -219,7 +229,11 @@ Spec parse_spec(std::string_view text, const std::string& source) {
     Spec spec;
     spec.name = members.text("name");
     spec.description = members.text("description", "");
-    spec.task = parse_task(members.text("task", to_string(spec.task)));
+    try {
+        spec.task = parse_task(members.text("task", to_string(spec.task)));
+    } catch (const Error& e) {
+        members.fail(e.what());
+    }
     spec.window = members.integer("window", spec.window, 1, kMaxWindow);
     spec.dropout = members.real("dropout", spec.dropout, 0, 1, false);
     spec.norm_momentum = members.real("norm_momentum", spec.norm_momentum, 0, 1, true);
@@ -263,6 +277,9 @@ std::string to_json(const Spec& spec) {
         if (slides || layer.type == LayerType::up_conv) item["stride"] = layer.stride;
         if (slides) item["dilation"] = layer.dilation;
         if (slides) item["padding"] = layer.padding == Padding::same ? "same" : "valid";
+        if (!layer.weights.empty()) item["weights"] = layer.weights;
+        if (layer.flatten) item["flatten"] = true;
+        if (layer.bidirectional) item["bidirectional"] = true;
         if (layer.norm) item["norm"] = true;
         if (layer.relu) item["relu"] = true;
         if (layer.dropout) item["dropout"] = true;
@@ -279,6 +296,12 @@ std::string to_json(const Spec& spec) {
 
 Spec without_norm(Spec spec) {
     for (LayerSpec& layer : spec.layers) layer.norm = false;
+    return spec;
+}
+
+Spec with_window(Spec spec, std::int64_t window, const std::string& source) {
+    spec.window = window;
+    resolve(spec, 1, source);
     return spec;
 }
 

@@ -33,17 +33,21 @@ Interval reach(const LayerSpec& layer, const Node& node, Interval out) {
     }
 }
 
-// Bases that the output at base `position` depends on, from the head back to the sequence.
-Interval bases(const Spec& spec, const Graph& graph, std::int64_t position) {
+// Bases that output `position` of layer `from` depends on, back to the sequence; none where that is the whole window,
+// through an LSTM or a dense layer that flattens.
+std::optional<Interval> bases(const Spec& spec, const Graph& graph, int from, std::int64_t position) {
     std::vector<std::optional<Interval>> needed(spec.layers.size());
-    needed[static_cast<std::size_t>(graph.head)] = Interval{position, position};
+    needed[static_cast<std::size_t>(from)] = Interval{position, position};
     Interval sequence{position, position};
+    bool any = false;
     for (std::size_t i = spec.layers.size(); i-- > 0;) {
         if (!needed[i]) continue;
+        if (spec.layers[i].flatten || spec.layers[i].type == LayerType::lstm) return std::nullopt;
         const Interval in = reach(spec.layers[i], graph.nodes[i], *needed[i]);
         for (const int input : graph.nodes[i].inputs) {
             if (input == kSequence) {
-                sequence = {std::min(sequence.low, in.low), std::max(sequence.high, in.high)};
+                sequence = any ? Interval{std::min(sequence.low, in.low), std::max(sequence.high, in.high)} : in;
+                any = true;
                 continue;
             }
             auto& slot = needed[static_cast<std::size_t>(input)];
@@ -53,20 +57,77 @@ Interval bases(const Spec& spec, const Graph& graph, std::int64_t position) {
     return sequence;
 }
 
+// Positions of a layer after which its dependence on the sequence repeats.
+std::int64_t phases(const Graph& graph, const Node& node) {
+    return graph.fixed_window ? 1 : graph.stride / node.scale;
+}
+
+double flops(const LayerSpec& layer, const Node& node) {
+    const double in = node.channels_in, out = node.channels, length = static_cast<double>(node.length);
+    switch (layer.type) {
+        case LayerType::conv:
+            return 2 * layer.width * in * out * length;
+        case LayerType::up_conv:  // every output is a sum over the inputs of one position
+        case LayerType::dense:
+            return 2 * in * out * length;
+        case LayerType::lstm:
+            return node.directions * 8.0 * layer.filters * (in + layer.filters) * length;
+        default:
+            return 0;
+    }
+}
+
 }  // namespace
 
 SpecSummary summarise(const Spec& spec, int markers) {
     const Graph graph = resolve(spec, markers, spec.name);
+    const Node& head = graph.nodes[static_cast<std::size_t>(graph.head)];
     SpecSummary summary;
     summary.parameters = ParameterLayout(spec, graph).parameter_count();
     summary.stride = graph.stride;
-    for (std::int64_t phase = 0; phase < graph.stride; ++phase) {
-        const Interval span = bases(spec, graph, phase);
-        summary.context_left = std::max(summary.context_left, phase - span.low);
-        summary.context_right = std::max(summary.context_right, span.high - phase);
+    summary.scale = graph.fixed_window ? spec.window / head.length : head.scale;
+    summary.outputs = head.length;
+    summary.fixed_window = graph.fixed_window;
+    summary.finite_context = graph.finite_context;
+    if (graph.fixed_window || !graph.finite_context) {
+        summary.context_left = summary.context_right = summary.span = spec.window;
+        return summary;
+    }
+    for (std::int64_t position = 0; position < phases(graph, head); ++position) {
+        const Interval span = *bases(spec, graph, graph.head, position);
+        const std::int64_t first = position * head.scale, last = first + head.scale - 1;
+        summary.context_left = std::max(summary.context_left, first - span.low);
+        summary.context_right = std::max(summary.context_right, span.high - last);
         summary.span = std::max(summary.span, span.high - span.low + 1);
     }
     return summary;
+}
+
+std::vector<LayerDescription> describe(const Spec& spec, int markers) {
+    const Graph graph = resolve(spec, markers, spec.name);
+    const ParameterLayout layout(spec, graph);
+    std::vector<LayerDescription> rows;
+    for (std::size_t i = 0; i < spec.layers.size(); ++i) {
+        const LayerSpec& layer = spec.layers[i];
+        const Node& node = graph.nodes[i];
+        const LayerParameters& at = layout.layer(static_cast<int>(i));
+        LayerDescription row;
+        row.name = layer.name;
+        row.type = to_string(layer.type);
+        for (const std::string& from : layer.from) row.from += (row.from.empty() ? "" : ",") + from;
+        row.shape = std::to_string(node.channels) + " x " + std::to_string(node.length);
+        row.parameters = at.gamma.count + at.beta.count;
+        if (node.weights == static_cast<int>(i))
+            row.parameters += at.weight.count + at.weight_hh.count + at.bias.count;
+        for (std::int64_t position = 0; position < phases(graph, node); ++position) {
+            const std::optional<Interval> span = bases(spec, graph, static_cast<int>(i), position);
+            row.receptive_field = span ? std::max(row.receptive_field, span->high - span->low + 1) : 0;
+            if (!span) break;
+        }
+        row.flops_per_base = flops(layer, node) / static_cast<double>(spec.window);
+        rows.push_back(row);
+    }
+    return rows;
 }
 
 }  // namespace regkit

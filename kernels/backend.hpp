@@ -125,8 +125,9 @@ struct Labels {
 enum class LossKind : int {
     // pos_weight * y * softplus(-z) + (1 - y) * softplus(z)
     sigmoid_cross_entropy,
-    // Poisson deviance up to a constant with rate = softplus(z), as Basenji (Kelley et al. 2018): rate - y * log(rate).
-    // Far below zero, where softplus(z) = e^z underflows, log(rate) is z and the gradient -y * 1 + e^z.
+    // Negative Poisson log-likelihood up to a constant, with rate = softplus(z) as in Basenji (Kelley et al. 2018):
+    // rate - y * log(rate), whose gradient is sigmoid(z) * (1 - y / rate). Far below zero, where the rate is
+    // e^z (1 - e^z / 2 + ...) and underflows, log(rate) is z - e^z / 2 and the gradient e^z - y * (1 - e^z / 2).
     poisson,
 };
 

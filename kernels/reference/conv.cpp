@@ -69,10 +69,19 @@ Status ReferenceBackend::do_sequence_conv_grad(const Codes& codes, const View& d
                      [&](auto o, auto p, auto i, auto t, auto q) {
                          const std::int64_t at = (o * dim + i) * g.width + t;
                          dw[at] += dy(s, o, p) * rows[window[q] * dim + i];
-                         d_rows[window[q] * dim + i] += dy(s, o, p) * w[at];
+                         if (d_rows) d_rows[window[q] * dim + i] += dy(s, o, p) * w[at];
                      });
     }
     add_bias_gradient(dy, Flat(d_bias));
+    return {};
+}
+
+Status ReferenceBackend::do_embed(const Codes& codes, const Slice& embedding, const View& y_view) noexcept {
+    const Tensor y(y_view);
+    const Flat rows(embedding);
+    y.each([&](std::int64_t s, std::int64_t d, std::int64_t p) {
+        y(s, d, p) = rows[codes.data[s * codes.length + p] * y.channels + d];
+    });
     return {};
 }
 

@@ -95,7 +95,7 @@ Status ReferenceBackend::do_norm_act_grad(const View& x_view, const View& dy_vie
     return {};
 }
 
-// ---- pool, add
+// ---- pool, add, concatenation
 // --------------------------------------------------------------------------------------------------
 namespace {
 
@@ -137,6 +137,18 @@ Status ReferenceBackend::do_pool_grad(const View& x_view, const View& dy_view, c
 Status ReferenceBackend::do_add(const View& x_view, const View& y_view) noexcept {
     const Tensor x(x_view), y(y_view);
     y.each([&](std::int64_t s, std::int64_t c, std::int64_t p) { y(s, c, p) += x(s, c, p); });
+    return {};
+}
+
+Status ReferenceBackend::do_copy_channels(const View& x_view, int x_begin, const View& y_view, int y_begin,
+                                          int count, bool accumulate) noexcept {
+    const Tensor x(x_view), y(y_view);
+    for (std::int64_t s = 0; s < x.batch; ++s)
+        for (std::int64_t c = 0; c < count; ++c)
+            for (std::int64_t p = 0; p < x.length; ++p) {
+                const double value = x(s, x_begin + c, p);
+                y(s, y_begin + c, p) = accumulate ? y(s, y_begin + c, p) + value : value;
+            }
     return {};
 }
 

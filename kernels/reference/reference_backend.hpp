@@ -39,6 +39,7 @@ class ReferenceBackend final : public Backend {
     Status do_sequence_conv_grad(const Codes& codes, const View& dy, const Slice& embedding,
                                  const Slice& weight, const ConvGeometry& geometry, const Slice& d_embedding,
                                  const Slice& d_weight, const Slice& d_bias) noexcept override;
+    Status do_embed(const Codes& codes, const Slice& embedding, const View& y) noexcept override;
 
     Status do_conv(const View& x, const Slice& weight, const Slice& bias, const ConvGeometry& geometry,
                    bool relu, const View& y) noexcept override;
@@ -55,6 +56,18 @@ class ReferenceBackend final : public Backend {
     Status do_up_conv_grad_weight(const View& x, const View& dy, int stride, const Slice& d_weight,
                                   const Slice& d_bias) noexcept override;
 
+    Status do_flat_dense(const View& x, const Slice& weight, const Slice& bias, bool relu,
+                         const View& y) noexcept override;
+    Status do_flat_dense_grad_input(const View& dy, const Slice& weight, bool accumulate,
+                                    const View& dx) noexcept override;
+    Status do_flat_dense_grad_weight(const View& x, const View& dy, const Slice& d_weight,
+                                     const Slice& d_bias) noexcept override;
+    Status do_lstm(const View& gates, const Slice& weight_hh, int hidden, int directions, const View& cell,
+                   const View& y) noexcept override;
+    Status do_lstm_grad(const View& gates, const Slice& weight_hh, int hidden, int directions,
+                        const View& cell, const View& y, const View& dy,
+                        const Slice& d_weight_hh) noexcept override;
+
     Status do_moments(const View& x, const Slice& mean, const Slice& var) noexcept override;
     Status do_update_running(const Slice& mean, const Slice& var, std::int64_t count, float momentum,
                              const Slice& running_mean, const Slice& running_var) noexcept override;
@@ -67,6 +80,8 @@ class ReferenceBackend final : public Backend {
     Status do_pool_grad(const View& x, const View& dy, const PoolGeometry& geometry, bool accumulate,
                         const View& dx) noexcept override;
     Status do_add(const View& x, const View& y) noexcept override;
+    Status do_copy_channels(const View& x, int x_begin, const View& y, int y_begin, int count,
+                            bool accumulate) noexcept override;
 
     Status do_tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
                          TailOutput kind, float* out) noexcept override;

@@ -106,12 +106,45 @@ double sigmoid(double z) {
     return z > 0 ? 1 / (1 + std::exp(-z)) : std::exp(z) / (1 + std::exp(z));
 }
 
-bool is_present(const Labels& labels, Place at, int marker) {
+// The label of a marker at a place; none where it is absent.
+const LabelRun* label_at(const Labels& labels, Place at, int marker) {
     for (std::int64_t r = labels.offsets[at.sample]; r < labels.offsets[at.sample + 1]; ++r) {
         const LabelRun& run = labels.runs[r];
-        if (run.marker == marker && run.begin <= at.position && at.position < run.end) return true;
+        if (run.marker == marker && run.begin <= at.position && at.position < run.end) return &run;
     }
-    return false;
+    return nullptr;
+}
+
+// Loss of one logit, and its derivative.
+struct Loss {
+    double value, gradient;
+};
+
+Loss cross_entropy(double z, bool present, double pos_weight) {
+    if (present) return {pos_weight * softplus(-z), -pos_weight * sigmoid(-z)};
+    return {softplus(z), sigmoid(z)};
+}
+
+// Below -30, where e^z is lost beside 1: softplus(z) = e^z - e^2z/2, so that its logarithm is z - e^z/2 and
+// sigmoid / softplus is 1 - e^z/2, also where e^z underflows.
+Loss poisson(double z, double y) {
+    const bool far_below = z < -30;
+    const double rate = softplus(z);
+    const double log_rate = far_below ? z - std::exp(z) / 2 : std::log(rate);
+    const double ratio = far_below ? 1 - std::exp(z) / 2 : sigmoid(z) / rate;
+    return {rate - y * log_rate, sigmoid(z) - y * ratio};
+}
+
+double tail_output(double z, TailOutput kind) {
+    switch (kind) {
+        case TailOutput::logits:
+            return z;
+        case TailOutput::probabilities:
+            return sigmoid(z);
+        case TailOutput::rates:
+            return softplus(z);
+    }
+    return z;
 }
 
 }  // namespace
@@ -128,7 +161,7 @@ Status ReferenceBackend::do_tail_infer(const View& h_view, const Tail& tail, std
                 for (int marker = 0; marker < tail.markers(); ++marker) {
                     const double z = logits[static_cast<std::size_t>(marker)];
                     out[(s * tail.markers() + marker) * length + p] =
-                        static_cast<float>(kind == TailOutput::logits ? z : sigmoid(z));
+                        static_cast<float>(tail_output(z, kind));
                 }
             }
     });
@@ -141,7 +174,7 @@ Status ReferenceBackend::do_tail_train(const View& h_view, const Tail& tail, con
         const Tensor h(h_view), dh(dh_view);
         const Flat total(loss);
         const ReferenceTail layers(tail, gradient, true);
-        const double pos_weight = how.pos_weight, scale = how.scale;
+        const double scale = how.scale;
         if (!accumulate) dh.clear();
         for (std::int64_t s = 0; s < h.batch; ++s)
             for (std::int64_t p = 0; p < h.length * tail.stride; ++p) {
@@ -149,9 +182,12 @@ Status ReferenceBackend::do_tail_train(const View& h_view, const Tail& tail, con
                 Values d_logits;
                 for (int marker = 0; marker < tail.markers(); ++marker) {
                     const double z = values.back()[static_cast<std::size_t>(marker)];
-                    const bool y = is_present(labels, {s, p}, marker);
-                    total[0] += scale * (y ? pos_weight * softplus(-z) : softplus(z));
-                    d_logits.push_back(scale * (y ? -pos_weight * sigmoid(-z) : sigmoid(z)));
+                    const LabelRun* const label = label_at(labels, {s, p}, marker);
+                    const Loss part = how.kind == LossKind::poisson
+                                          ? poisson(z, label ? static_cast<double>(label->value) : 0.0)
+                                          : cross_entropy(z, label != nullptr, how.pos_weight);
+                    total[0] += scale * part.value;
+                    d_logits.push_back(scale * part.gradient);
                 }
                 const Values d_inputs = layers.backward(values, d_logits, {s, p});
                 for (std::int64_t c = 0; c < h.channels; ++c)

@@ -274,7 +274,7 @@ class Backend {
     // y += x
     void add(const View& x, const View& y);
     // y[s][y_begin + c][p] = (or += when `accumulate`) x[s][x_begin + c][p] for c in [0, count): concatenation and its
-    // gradient. Channels of y outside keep their values.
+    // gradient. Channels of y outside keep their values; those inside get a halo of zeros, unless it accumulates.
     void copy_channels(const View& x, int x_begin, const View& y, int y_begin, int count, bool accumulate);
 
     // ---- the fused tail.

@@ -78,6 +78,7 @@ class CpuBackend final : public Backend {
     Status do_sequence_conv_grad(const Codes& codes, const View& dy, const Slice& embedding,
                                  const Slice& weight, const ConvGeometry& geometry, const Slice& d_embedding,
                                  const Slice& d_weight, const Slice& d_bias) noexcept override;
+    Status do_embed(const Codes& codes, const Slice& embedding, const View& y) noexcept override;
     Status do_conv(const View& x, const Slice& weight, const Slice& bias, const ConvGeometry& geometry,
                    bool relu, const View& y) noexcept override;
     Status do_conv_grad_input(const View& dy, const Slice& weight, const ConvGeometry& geometry,
@@ -104,6 +105,8 @@ class CpuBackend final : public Backend {
     Status do_pool_grad(const View& x, const View& dy, const PoolGeometry& geometry, bool accumulate,
                         const View& dx) noexcept override;
     Status do_add(const View& x, const View& y) noexcept override;
+    Status do_copy_channels(const View& x, int x_begin, const View& y, int y_begin, int count,
+                            bool accumulate) noexcept override;
     Status do_tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
                          TailOutput kind, float* out) noexcept override;
     Status do_tail_train(const View& h, const Tail& tail, const Labels& labels, const TailLoss& how,

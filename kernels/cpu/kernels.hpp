@@ -125,9 +125,9 @@ struct HiddenArgs {
     float scale = 1;     // of survivors
 };
 struct LossArgs {
-    float* z = nullptr;              // in: logits of one marker; out: their gradient
-    const float* present = nullptr;  // 1 where the marker is present; none = nowhere
-    const float* valid = nullptr;    // 1 or 0 a column
+    float* z = nullptr;             // in: logits of one marker; out: their gradient
+    const float* target = nullptr;  // 1 where the marker is present, or its coverage; none = 0 everywhere
+    const float* valid = nullptr;   // 1 or 0 a column
     std::int64_t columns = 0;
     float scale = 1, pos_weight = 1;
 };
@@ -140,8 +140,10 @@ struct TailKernels {
     // dz = h > 0 ? dh * scale : 0, in place in dh; sums[r] += row sums.
     void (*hidden_grad)(const float* h, float* dh, std::int64_t stride, int rows, std::int64_t columns,
                         float scale, float* sums);
-    LossSums (*loss)(const LossArgs& args);
+    LossSums (*cross_entropy)(const LossArgs& args);
+    LossSums (*poisson)(const LossArgs& args);
     void (*sigmoid)(float* z, std::int64_t n);
+    void (*softplus)(float* z, std::int64_t n);
     // to[c*to_stride + r] = from[r*from_stride + c]; reads and writes whole groups of 4 rows and 4 columns.
     void (*transpose)(const float* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
                       float* to, std::int64_t to_stride);

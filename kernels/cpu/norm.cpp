@@ -1,5 +1,6 @@
-// Batch statistics, normalisation with activation and dropout, and their gradients; addition of tensors.
-// One task a channel where sums over the batch are formed (samples in order), else one a row.
+// Batch statistics, normalisation with activation and dropout, and their gradients; addition and
+// concatenation of tensors. One task a channel where sums over the batch are formed (samples in order), else
+// one a row.
 #include <algorithm>
 #include <cmath>
 
@@ -134,6 +135,21 @@ Status CpuBackend::do_add(const View& x_view, const View& y_view) noexcept {
         parallel(x.batch * x.channels, [&](std::int64_t task, int) {
             const std::int64_t s = task / x.channels, c = task % x.channels;
             kernels_.optimiser->add(x.row(s, c), x.length, y.row(s, c));
+        });
+    });
+}
+
+Status CpuBackend::do_copy_channels(const View& x_view, int x_begin, const View& y_view, int y_begin,
+                                    int count, bool accumulate) noexcept {
+    return guarded([&] {
+        const Rows x = rows_of(x_view), y = rows_of(y_view);
+        parallel(x.batch * count, [&](std::int64_t task, int) {
+            const std::int64_t s = task / count, c = task % count;
+            const float* const from = x.row(s, x_begin + c);
+            float* const to = y.row(s, y_begin + c);
+            if (accumulate) return kernels_.optimiser->add(from, x.length, to);
+            std::copy_n(from, x.length, to);
+            y.zero_edges(to);
         });
     });
 }

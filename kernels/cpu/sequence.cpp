@@ -96,6 +96,22 @@ Status CpuBackend::do_sequence_conv(const Codes& codes, const Slice& embedding, 
     });
 }
 
+Status CpuBackend::do_embed(const Codes& codes, const Slice& embedding, const View& y_view) noexcept {
+    return guarded([&] {
+        const Rows y = rows_of(y_view);
+        parallel(y.batch * y.channels, [&](std::int64_t task, int) {
+            const std::int64_t s = task / y.channels, d = task % y.channels;
+            const std::uint8_t* const from = codes.data + s * codes.length;
+            float entry[kSymbols];
+            for (int symbol = 0; symbol < kSymbols; ++symbol)
+                entry[symbol] = floats(embedding)[symbol * y.channels + d];
+            float* const to = y.row(s, d);
+            for (std::int64_t p = 0; p < y.length; ++p) to[p] = entry[from[p]];
+            y.zero_edges(to);
+        });
+    });
+}
+
 Status CpuBackend::do_sequence_conv_grad(const Codes& codes, const View& dy_view, const Slice& embedding,
                                          const Slice& weight, const ConvGeometry& geometry,
                                          const Slice& d_embedding, const Slice& d_weight,
@@ -138,7 +154,7 @@ Status CpuBackend::do_sequence_conv_grad(const Codes& codes, const View& dy_view
 
         const std::int64_t dim = embedding.count / kSymbols;
         const float *const e = floats(embedding), *const w = floats(weight);
-        for (std::int64_t i = 0; i < dim; ++i)
+        for (std::int64_t i = 0; i < dim && d_embedding; ++i)
             for (int symbol = 0; symbol < kSymbols; ++symbol) {
                 double sum = 0;
                 for (std::int64_t o = 0; o < dy.channels; ++o)

@@ -115,6 +115,8 @@ double TrainBlock::output_layer(std::int64_t sample, int first_phase, int phases
     const LayerPlan& layer = plan_.dense[last];
     const std::int64_t columns = phases * plan_.lanes;
     kernels_.tail->transpose(at_.layer[last], columns_, layer.in, columns, at_.transposed, layer.padded_in);
+    const auto loss_of =
+        how_.kind == LossKind::poisson ? kernels_.tail->poisson : kernels_.tail->cross_entropy;
     double loss = 0;
     next_run_ = labels_.offsets[sample];
     for (int g = 0; g < plan_.marker_groups(); ++g) {
@@ -126,12 +128,12 @@ double TrainBlock::output_layer(std::int64_t sample, int first_phase, int phases
         for (int q = 0; q < count; ++q) {
             LossArgs row;
             row.z = at_.logits + q * columns_;
-            row.present = mark_labels(sample, m + q, first_phase, phases) ? at_.present : nullptr;
+            row.target = mark_targets(sample, m + q, first_phase, phases) ? at_.target : nullptr;
             row.valid = at_.valid;
             row.columns = columns;
             row.scale = how_.scale;
             row.pos_weight = how_.pos_weight;
-            const LossSums result = kernels_.tail->loss(row);
+            const LossSums result = loss_of(row);
             loss += result.loss;
             sums_[layer.d_bias + m + q] += result.gradient;
         }
@@ -145,9 +147,9 @@ double TrainBlock::output_layer(std::int64_t sample, int first_phase, int phases
     return loss;
 }
 
-// Sets at_.present for one marker; false when it is absent from the whole block. Markers come in order within
+// Sets at_.target for one marker; false when it is absent from the whole block. Markers come in order within
 // a call of output_layer, so the sample's runs are walked once.
-bool TrainBlock::mark_labels(std::int64_t sample, int marker, int first_phase, int phases) {
+bool TrainBlock::mark_targets(std::int64_t sample, int marker, int first_phase, int phases) {
     const std::int64_t end_run = labels_.offsets[sample + 1];
     const std::int64_t begin = first_ * plan_.stride, end = begin + plan_.lanes * plan_.stride;
     while (next_run_ < end_run && labels_.runs[next_run_].marker < marker) ++next_run_;
@@ -155,13 +157,14 @@ bool TrainBlock::mark_labels(std::int64_t sample, int marker, int first_phase, i
     for (; next_run_ < end_run && labels_.runs[next_run_].marker == marker; ++next_run_) {
         const LabelRun& run = labels_.runs[next_run_];
         if (run.end <= begin || run.begin >= end) continue;
-        if (!any) std::fill_n(at_.present, columns_, 0.0f);
+        if (!any) std::fill_n(at_.target, columns_, 0.0f);
         any = true;
+        const float value = how_.kind == LossKind::poisson ? run.value : 1.0f;
         const std::int64_t first = std::max<std::int64_t>(run.begin, begin) - begin;
         const std::int64_t last = std::min<std::int64_t>(run.end, end) - begin;
         for (std::int64_t n = first; n < last; ++n) {
             const std::int64_t phase = n % plan_.stride - first_phase;
-            if (phase >= 0 && phase < phases) at_.present[phase * plan_.lanes + n / plan_.stride] = 1.0f;
+            if (phase >= 0 && phase < phases) at_.target[phase * plan_.lanes + n / plan_.stride] = value;
         }
     }
     return any;

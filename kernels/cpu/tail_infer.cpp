@@ -118,6 +118,7 @@ Status CpuBackend::do_tail_infer(const View& h_view, const Tail& tail, std::int6
                 for (int q = 0; q < count; ++q) {
                     float* const logits = work.logits + q * lanes * stride;
                     if (kind == TailOutput::probabilities) kernels_.tail->sigmoid(logits, columns);
+                    if (kind == TailOutput::rates) kernels_.tail->softplus(logits, columns);
                     std::copy_n(logits, columns,
                                 out + (sample * markers + m + q) * length + (first - begin) * stride);
                 }

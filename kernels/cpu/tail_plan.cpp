@@ -72,7 +72,7 @@ BlockMemory::BlockMemory(const TrainPlan& plan, Carve& carve) {
     }
     transposed = carve.take(plan.columns() * widest);
     logits = carve.take(rows(plan.marker_group) * plan.columns());
-    present = carve.take(plan.columns());
+    target = carve.take(plan.columns());
     valid = carve.take(plan.columns());
     const auto bits_of = [&](const LayerPlan& p) {
         return reinterpret_cast<std::uint8_t*>(carve.take(p.drop ? plan.bits_size(p) / 4 : 0));

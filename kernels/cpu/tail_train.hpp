@@ -60,7 +60,7 @@ struct BlockMemory {
     float *input, *input_transposed, *d_input;  // of the block: [channels][lanes], [lanes][channels padded]
     float* layer[kMaxDense] = {};    // input of dense layer i: of the up-convolution or of dense layer i - 1
     float* d_layer[kMaxDense] = {};  // and its gradient; [rows][columns]
-    float *transposed, *logits, *present, *valid;
+    float *transposed, *logits, *target, *valid;
     std::uint8_t* up_bits = nullptr;  // survivors of dropout, 128 coarse positions
     std::uint8_t* bits[kMaxDense] = {};
 };
@@ -80,7 +80,7 @@ class TrainBlock {
     void draw(std::int64_t sample, std::int64_t group);
     void forward(int first_phase, int phases);
     double output_layer(std::int64_t sample, int first_phase, int phases);
-    bool mark_labels(std::int64_t sample, int marker, int first_phase, int phases);
+    bool mark_targets(std::int64_t sample, int marker, int first_phase, int phases);
     void backward(int first_phase, int phases, bool first_group);
     void add_outer(const LayerPlan& layer, std::int64_t d_weight, const float* dz, std::int64_t dz_stride,
                    int rows, const float* transposed, std::int64_t columns);

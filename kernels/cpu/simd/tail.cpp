@@ -3,7 +3,7 @@
 //
 // With e = exp(-|z|), one division gives the sigmoid, and softplus(z) = max(z, 0) + log(1 + e). The logarithm
 // is taken once a lane and row, of the product of all (1 + e), kept as product - 1 so that small e lose
-// nothing.
+// nothing. The Poisson loss needs the logarithm of every softplus: see Softplus.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/simd/tail.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
@@ -59,6 +59,78 @@ void sigmoid(float* z, std::int64_t n) {
     }
 }
 
+// atanh(s) / s for |s| <= 1/3, from the square of s: 1 + s^2/3 + s^4/5 + ...
+HWY_INLINE Vec atanh_ratio(Vec square) {
+    const Tag d;
+    Vec p = hn::Set(d, 1.0f / 15);
+    for (const float denominator : {13.0f, 11.0f, 9.0f, 7.0f, 5.0f, 3.0f, 1.0f})
+        p = hn::MulAdd(p, square, hn::Set(d, 1.0f / denominator));
+    return p;
+}
+
+// log(x) of a normal x > 0: x = 2^k m with m in [sqrt(1/2), sqrt(2)), log(m) = 2 atanh((m - 1) / (m + 1)).
+HWY_INLINE Vec log_positive(Vec x) {
+    const Tag d;
+    const TagI di;
+    const auto bits = hn::BitCast(di, x);
+    const auto k = hn::ShiftRight<23>(hn::Sub(bits, hn::Set(di, 0x3f3504f3)));  // of sqrt(1/2)
+    const Vec m = hn::BitCast(d, hn::Sub(bits, hn::ShiftLeft<23>(k)));
+    const Vec one = hn::Set(d, 1.0f), exponent = hn::ConvertTo(d, k);
+    const Vec s = hn::Div(hn::Sub(m, one), hn::Add(m, one));
+    const Vec log_m = hn::Mul(hn::Add(s, s), atanh_ratio(hn::Mul(s, s)));
+    const Vec low = hn::MulAdd(exponent, hn::Set(d, -2.12194440e-4f), log_m);
+    return hn::MulAdd(exponent, hn::Set(d, 0.693359375f), low);
+}
+
+// softplus(z) without loss of relative precision anywhere above e^-87. With e = exp(-|z|) and q = log(1 + e)
+// / e in [log 2, 1] it is e q below zero and z + e q above; so its logarithm is min(z, 0) + log(factor), and
+// sigmoid(z) / softplus(z) is 1 / ((1 + e) factor), where nothing underflows.
+struct Softplus {
+    Vec e, value, factor;
+
+    HWY_INLINE explicit Softplus(Vec z) {
+        const Tag d;
+        e = exp_negative(hn::Neg(hn::Abs(z)));
+        // log(1 + e) = 2 atanh(s) with s = e / (2 + e)
+        const Vec twice = hn::Div(hn::Set(d, 2.0f), hn::Add(hn::Set(d, 2.0f), e));
+        const Vec s = hn::Mul(hn::Mul(e, hn::Set(d, 0.5f)), twice);
+        const Vec q = hn::Mul(twice, atanh_ratio(hn::Mul(s, s)));
+        const Vec above = hn::IfThenZeroElse(hn::Lt(z, hn::Zero(d)), z);  // unlike Max, NaN stays
+        value = hn::MulAdd(e, q, above);
+        factor = hn::IfThenElse(hn::Gt(z, hn::Zero(d)), value, q);
+    }
+};
+
+void softplus(float* z, std::int64_t n) {
+    const Tag d;
+    for (std::int64_t p = 0; p < n; p += kLanes) hn::StoreU(Softplus(hn::LoadU(d, z + p)).value, d, z + p);
+}
+
+// rate - y log(rate) and its derivative ((z < 0 ? e : 1) - y / factor) / (1 + e).
+LossSums poisson(const LossArgs& a) {
+    const Tag d;
+    const Vec scale = hn::Set(d, a.scale), one = hn::Set(d, 1.0f);
+    Vec loss = hn::Zero(d), gradient = hn::Zero(d);
+    for (std::int64_t p = 0; p < a.columns; p += kLanes) {
+        const Vec z = hn::LoadU(d, a.z + p), valid = hn::LoadU(d, a.valid + p);
+        const Softplus rate(z);
+        Vec value = rate.value, slope = hn::IfThenElse(hn::Lt(z, hn::Zero(d)), rate.e, one);
+        if (a.target) {
+            const Vec y = hn::LoadU(d, a.target + p);
+            const Vec log_rate = hn::Add(hn::Min(z, hn::Zero(d)), log_positive(rate.factor));
+            value = hn::NegMulAdd(y, log_rate, value);
+            slope = hn::Sub(slope, hn::Div(y, rate.factor));
+        }
+        loss = hn::MulAdd(valid, value, loss);
+        // NaN reaches the gradient through the factor or e.
+        const Vec g = hn::Mul(hn::Div(slope, hn::Add(one, rate.e)), hn::Mul(valid, scale));
+        hn::StoreU(g, d, a.z + p);
+        gradient = hn::Add(gradient, g);
+    }
+    return {static_cast<double>(hn::GetLane(hn::SumOfLanes(d, loss))),
+            hn::GetLane(hn::SumOfLanes(d, gradient))};
+}
+
 // log of the product of all (1 + lane), in double precision, where adding a small lane to 1 loses nothing
 // that counts.
 double log_of_product(const float (&lanes)[kLanes]) {
@@ -67,7 +139,7 @@ double log_of_product(const float (&lanes)[kLanes]) {
     return std::log(product);
 }
 
-LossSums loss(const LossArgs& a) {
+LossSums cross_entropy(const LossArgs& a) {
     const Tag d;
     const Vec scale = hn::Set(d, a.scale), weight = hn::Set(d, a.pos_weight);
     Vec linear = hn::Zero(d), gradient = hn::Zero(d);
@@ -82,9 +154,9 @@ LossSums loss(const LossArgs& a) {
             const Vec e = exp_negative(hn::Neg(hn::Abs(z)));
             const Vec s = sigmoid_of(z, e);
             Vec g = s;
-            if (a.present) {
+            if (a.target) {
                 // pos_weight * softplus(-z) = pos_weight * (max(-z, 0) + log(1 + e)) where present
-                const Vec y = hn::Mul(hn::LoadU(d, a.present + p), valid), absent = hn::Sub(valid, y);
+                const Vec y = hn::Mul(hn::LoadU(d, a.target + p), valid), absent = hn::Sub(valid, y);
                 const Vec positive = hn::Mul(weight, y);
                 linear = hn::MulAdd(absent, hn::Max(hn::Zero(d), z), linear);
                 linear = hn::MulAdd(positive, hn::Max(hn::Zero(d), hn::Neg(z)), linear);
@@ -106,7 +178,7 @@ LossSums loss(const LossArgs& a) {
         hn::Store(product, d, lanes[0]);
         hn::Store(weighted, d, lanes[1]);
         logs += log_of_product(lanes[0]);
-        if (a.present) logs += static_cast<double>(a.pos_weight) * log_of_product(lanes[1]);
+        if (a.target) logs += static_cast<double>(a.pos_weight) * log_of_product(lanes[1]);
     }
     return {logs + static_cast<double>(hn::GetLane(hn::SumOfLanes(d, linear))),
             hn::GetLane(hn::SumOfLanes(d, gradient))};
@@ -182,7 +254,8 @@ void transpose(const float* from, std::int64_t from_stride, std::int64_t rows, s
 }
 
 const TailKernels* table() {
-    static constexpr TailKernels kTable{hidden, hidden_grad, loss, sigmoid, transpose};
+    static constexpr TailKernels kTable{hidden,  hidden_grad, cross_entropy, poisson,
+                                        sigmoid, softplus,    transpose};
     return &kTable;
 }
 

@@ -3,6 +3,7 @@
 
 #include <sstream>
 
+#include "base/error.hpp"
 #include "test/kernels/harness.hpp"
 
 using namespace regkit;
@@ -40,7 +41,12 @@ const std::vector<ConvCase> kConvCases = {
     {2, 1, 1, 1, {5, 1, 2, 4, 4}},          // length 1
     {1, 1, 4, 31, {3, 1, 1, 2, 0}},         // causal: all padding on one side
     {2, 4, 1, 31, {3, 1, 1, 0, 2}},
-    {1, 4, 5, 64, {7, 1, 1, 0, 0}},     // no padding: the output is shorter
+    {1, 4, 5, 64, {7, 1, 1, 0, 0}},   // no padding: the output is shorter
+    {2, 3, 5, 70, {3, 1, 16, 0, 0}},  // deep-dilated's widest
+    {1, 5, 4, 33, {3, 1, 16, 0, 0}},  // leaves one position
+    {3, 2, 3, 60, {8, 1, 3, 0, 0}},
+    {2, 3, 4, 53, {4, 3, 2, 0, 0}},     // no padding, stride and dilation, positions left over
+    {1, 4, 7, 1000, {26, 1, 1, 0, 0}},  // danq's
     {3, 4, 6, 100, {10, 10, 1, 0, 0}},  // stride = width
     {2, 5, 3, 47, {4, 3, 2, 3, 3}},     // stride and dilation
     {1, 3, 9, 19, {3, 5, 1, 1, 1}},     // stride beyond the width: some inputs are never read
@@ -289,6 +295,75 @@ TEST_CASE("sequence_conv: gradients by finite differences") {
                 return std::vector{run.read(d_embedding), run.read(d_weight), run.read(d_bias)};
             });
     }
+}
+
+TEST_CASE("sequence_conv_grad of an embedding that is not trained: the other gradients do not change") {
+    for (const SequenceCase& c : kSequenceCases) {
+        const auto windows = c.windows();
+        run_everywhere(c.text(), [&](Run& run) {
+            const View dy = run.random(c.y(), 1, {2, 1});
+            Values gradients[2];
+            for (const bool trained : {false, true}) {
+                const Slice d_weight = run.random_flat(c.weights(), 3), d_bias = run.random_flat(c.out, 4);
+                run.backend().sequence_conv_grad(c.codes(windows), dy, run.random_flat(kSymbols * c.dim, 5),
+                                                 run.random_flat(c.weights(), 6), c.geometry,
+                                                 trained ? run.zeros(kSymbols * c.dim) : Slice{}, d_weight,
+                                                 d_bias);
+                gradients[trained] = run.read(d_weight);
+                const Values bias = run.read(d_bias);
+                gradients[trained].insert(gradients[trained].end(), bias.begin(), bias.end());
+            }
+            CHECK(gradients[0] == gradients[1]);
+            run.keep("d_weight and d_bias", gradients[0]);
+        });
+    }
+}
+
+// ---- the sequence as a tensor
+// -----------------------------------------------------------------------------------
+TEST_CASE("embed") {
+    for (const SequenceCase& c : kSequenceCases) {
+        const auto windows = c.windows();
+        const Values embedding = random_values(kSymbols * c.dim, 1);
+        run_everywhere(
+            "embed, " + c.text(),
+            [&](Run& run) {
+                const View y = run.output({c.batch, c.dim, c.length});
+                run.backend().embed(c.codes(windows), run.flat(embedding), y);
+                run.keep("y", y);
+                Values expected;
+                for (std::int64_t s = 0; s < c.batch; ++s)
+                    for (std::int64_t d = 0; d < c.dim; ++d)
+                        for (std::int64_t p = 0; p < c.length; ++p) {
+                            const int code = windows[static_cast<std::size_t>(s * c.length + p)];
+                            expected.push_back(embedding[static_cast<std::size_t>(code * c.dim + d)]);
+                        }
+                check_close("rows of the embedding", run.read(y), expected, 0);
+            },
+            true);
+    }
+}
+
+TEST_CASE("embed: shapes and codes that do not fit are refused") {
+    for_each_backend([](Backend& backend, double) {
+        Run run(backend);
+        const std::vector<std::uint8_t> good = {0, 1, 2, 3, 4, 0}, bad = {0, 1, 2, 3, 4, 5};
+        const View y = run.output({2, 4, 3}), wide = run.output({2, 5, 3}), long_y = run.output({2, 4, 4});
+        const auto refused = [&](const std::vector<std::uint8_t>& codes, std::int64_t values,
+                                 const View& to) {
+            try {
+                backend.embed({codes.data(), 2, 3}, run.random_flat(values, 1), to);
+            } catch (const Error& error) {
+                return error.kind() == ErrorKind::usage;
+            }
+            return false;
+        };
+        CHECK_FALSE(refused(good, 20, y));
+        CHECK(refused(bad, 20, y));
+        CHECK(refused(good, 19, y));
+        CHECK(refused(good, 20, wide));
+        CHECK(refused(good, 20, long_y));
+    });
 }
 
 // A one-hot embedding turns the first layer into a convolution over one-hot rows, written by hand here.

@@ -1,4 +1,4 @@
-// Moments, batch norm + ReLU + dropout, running statistics, max-pool, add.
+// Moments, batch norm + ReLU + dropout, running statistics, add.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -225,76 +225,6 @@ TEST_CASE("dropout drops about its rate, scales the rest, and changes with every
         const Values next = ones(run, other);
         CHECK(Values(next.begin(), next.begin() + 4000) == Values(base.begin() + 4000, base.end()));
     });
-}
-
-// ---- max-pool
-// ---------------------------------------------------------------------------------------------------
-namespace {
-
-struct PoolCase {
-    Shape x;
-    PoolGeometry geometry;
-
-    Shape y() const { return {x.batch, x.channels, geometry.output_length(x.length)}; }
-    // Few different values, so that windows hold ties; some negative, so that a zero from padding would win.
-    Values values() const {
-        Values values = random_values(x.size(), 1, -6, 2);
-        for (double& value : values) value = std::floor(value);
-        return values;
-    }
-};
-
-const std::vector<PoolCase> kPoolCases = {
-    {{1, 1, 1}, {1, 1, 1, 0, 0}},       {{3, 5, 33}, {4, 4, 1, 0, 0}}, {{2, 17, 129}, {5, 1, 27, 54, 54}},
-    {{1, 3, 20}, {5, 1, 81, 162, 162}}, {{2, 2, 50}, {3, 2, 1, 1, 1}}, {{1, 4, 47}, {10, 1, 1, 4, 5}},
-    {{1, 2, 3}, {2, 1, 8, 4, 4}},  // every window misses the row
-    {{1, 2, 30}, {2, 1, 40, 20, 20}},
-};
-
-}  // namespace
-
-TEST_CASE("pool") {
-    for (const PoolCase& c : kPoolCases)
-        run_everywhere(
-            "pool",
-            [&](Run& run) {
-                const View x = run.input(c.x, c.values()), y = run.output(c.y());
-                run.backend().pool(x, c.geometry, y);
-                run.keep("y", y);
-            },
-            true);
-}
-
-TEST_CASE("pool_grad: the first of equal values takes the gradient") {
-    for (const PoolCase& c : kPoolCases)
-        for (const bool accumulate : {false, true})
-            run_everywhere("pool_grad", [&](Run& run) {
-                const View x = run.input(c.x, c.values()), dy = run.random(c.y(), 2);
-                const View dx = accumulate ? run.random(c.x, 3, {3, 2}) : run.output(c.x);
-                run.backend().pool_grad(x, dy, c.geometry, accumulate, dx);
-                run.keep("dx", dx);
-            });
-}
-
-TEST_CASE("pool: gradients by finite differences") {
-    for (const PoolCase& c : kPoolCases) {
-        Values distinct;  // a permutation, far apart beside the step of the differences
-        for (std::int64_t i = 0; i < c.x.size(); ++i)
-            distinct.push_back(0.01 * static_cast<double>(i * 7919 % c.x.size()));
-        check_gradient(
-            "pool", {distinct},
-            [&](Run& run, const std::vector<Values>& in) {
-                const View y = run.output(c.y());
-                run.backend().pool(run.input(c.x, in[0]), c.geometry, y);
-                return run.read(y);
-            },
-            [&](Run& run, const std::vector<Values>& in, const Values& d_outputs) {
-                const View dx = run.output(c.x);
-                run.backend().pool_grad(run.input(c.x, in[0]), run.input(c.y(), d_outputs), c.geometry, false,
-                                        dx);
-                return std::vector<Values>{run.read(dx)};
-            });
-    }
 }
 
 TEST_CASE("add") {

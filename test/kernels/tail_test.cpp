@@ -2,174 +2,14 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <sstream>
 
-#include "test/kernels/harness.hpp"
+#include "test/kernels/tail_case.hpp"
 
 using namespace regkit;
 using namespace regkit::test;
 
-namespace {
-
-struct TailCase {
-    std::int64_t batch, inputs, length;  // of h: coarse positions
-    int stride;                          // 1 with up = 0: no up-convolution
-    int up;
-    std::vector<int> dense;  // outputs of each layer; the last are the markers
-    float dropout;
-    float pos_weight;
-
-    Shape h() const { return {batch, inputs, length}; }
-    int markers() const { return dense.back(); }
-    std::int64_t nucleotides() const { return length * stride; }
-    std::string text() const {
-        std::ostringstream text;
-        text << "tail: batch " << batch << ", " << inputs << " channels, length " << length << ", up " << up
-             << " x " << stride << ", dense";
-        for (const int out : dense) text << ' ' << out;
-        text << ", dropout " << dropout << ", pos_weight " << pos_weight;
-        return text.str();
-    }
-};
-
-const std::vector<TailCase> kTailCases = {
-    {1, 1, 1, 1, 0, {1}, 0, 1},
-    {1, 1, 1, 4, 1, {1}, 0, 1},
-    {1, 50, 33, 10, 50, {125, 37}, 0.1f, 1},  // the presets' shape
-    {3, 7, 17, 10, 5, {9, 3}, 0.5f, 3},
-    {2, 5, 64, 1, 0, {8, 6}, 0.25f, 1},
-    {3, 13, 129, 1, 0, {11}, 0.5f, 2},
-    {2, 6, 20, 3, 17, {4, 5, 33}, 0.1f, 1},
-    {1, 3, 150, 20, 4, {6}, 0.1f, 0.5f},
-    {1, 4, 31, 2, 3, {5, 4, 6, 2}, 0, 1},
-};
-
-// The tail's weights, in a Run; the order of `values` is that of parameters().
-struct Weights {
-    std::vector<std::int64_t> counts;
-
-    explicit Weights(const TailCase& c) {
-        std::int64_t in = c.inputs;
-        if (c.up) {
-            counts.push_back(in * c.up * c.stride);
-            counts.push_back(c.up);
-            in = c.up;
-        }
-        for (const int out : c.dense) {
-            counts.push_back(in * out);
-            counts.push_back(out);
-            in = out;
-        }
-    }
-    std::vector<Values> random() const {
-        std::vector<Values> values;
-        for (std::size_t i = 0; i < counts.size(); ++i)
-            values.push_back(random_values(counts[i], 10 + static_cast<std::uint32_t>(i), -0.5, 0.5));
-        return values;
-    }
-    std::vector<Slice> zeros(Run& run) const {
-        std::vector<Slice> slices;
-        for (const std::int64_t count : counts) slices.push_back(run.zeros(count));
-        return slices;
-    }
-};
-
-Dropout tail_dropout(const TailCase& c, std::uint32_t layer) {
-    Dropout d;
-    d.rate = c.dropout;
-    d.seed = 4711;
-    d.step = 3;
-    d.layer = layer;
-    d.sample = 6;
-    d.interleave = static_cast<std::uint32_t>(c.stride);
-    return d;
-}
-
-Tail make_tail(const TailCase& c, const std::vector<Slice>& weights) {
-    Tail tail;
-    tail.stride = c.stride;
-    std::size_t next = 0;
-    int in = static_cast<int>(c.inputs);
-    const auto layer = [&](int out, std::uint32_t index) {
-        const TailLayer layer{weights[next], weights[next + 1], in, out, tail_dropout(c, index)};
-        next += 2;
-        in = out;
-        return layer;
-    };
-    if (c.up) tail.up = layer(c.up, 7);
-    for (const int out : c.dense) {
-        tail.dense[tail.depth] = layer(out, 8 + static_cast<std::uint32_t>(tail.depth));
-        ++tail.depth;
-    }
-    return tail;
-}
-
-Tail make_tail(const TailCase& c, Run& run, const std::vector<Values>& values) {
-    std::vector<Slice> slices;
-    for (const Values& v : values) slices.push_back(run.flat(v));
-    return make_tail(c, slices);
-}
-
-TailGradient make_gradient(const TailCase& c, const std::vector<Slice>& slices) {
-    TailGradient gradient;
-    std::size_t next = 0;
-    if (c.up) {
-        gradient.up_weight = slices[next++];
-        gradient.up_bias = slices[next++];
-    }
-    for (std::size_t i = 0; i < c.dense.size(); ++i) {
-        gradient.dense_weight[i] = slices[next++];
-        gradient.dense_bias[i] = slices[next++];
-    }
-    return gradient;
-}
-
-// Runs of every kind: none, the whole window, one nucleotide at each edge, neighbours that touch, ends inside
-// a coarse position.
-struct OwnedLabels {
-    std::vector<LabelRun> runs;
-    std::vector<std::int64_t> offsets = {0};
-
-    explicit OwnedLabels(const TailCase& c) {
-        const auto length = static_cast<std::int32_t>(c.nucleotides());
-        for (std::int64_t sample = 0; sample < c.batch; ++sample) {
-            if (sample != 1)  // the second sample has no label at all
-                for (std::int32_t marker = 0; marker < c.markers(); ++marker) add(marker, length);
-            offsets.push_back(static_cast<std::int64_t>(runs.size()));
-        }
-    }
-    Labels labels() const { return {runs.data(), offsets.data()}; }
-
-  private:
-    void add(std::int32_t marker, std::int32_t length) {
-        switch (marker % 5) {
-            case 0:
-                runs.push_back({marker, 0, length});
-                break;
-            case 1:
-                runs.push_back({marker, 0, 1});
-                if (length > 2) runs.push_back({marker, length - 1, length});
-                break;
-            case 3:
-                for (std::int32_t begin = 3; begin + 7 <= length; begin += 19) {
-                    runs.push_back({marker, begin, begin + 4});
-                    runs.push_back({marker, begin + 4, begin + 7});
-                }
-                break;
-            default:
-                if (marker % 2 == 0 && length > 40) runs.push_back({marker, length / 3, length / 2 + 1});
-        }
-    }
-};
-
-TailLoss loss_of(const TailCase& c) {
-    return {1.0f / static_cast<float>(c.batch * c.nucleotides() * c.markers()), c.pos_weight};
-}
-
-}  // namespace
-
 TEST_CASE("tail_infer") {
-    for (const TailCase& c : kTailCases)
+    for (const TailCase& c : tail_cases())
         for (const TailOutput kind : {TailOutput::logits, TailOutput::probabilities})
             run_everywhere(c.text(), [&](Run& run) {
                 const View h = run.random(c.h(), 1, {2, 3});
@@ -198,7 +38,7 @@ TEST_CASE("tail_infer: probabilities of extreme logits") {
 }
 
 TEST_CASE("tail_train") {
-    for (const TailCase& c : kTailCases) {
+    for (const TailCase& c : tail_cases()) {
         const OwnedLabels labels(c);
         for (const bool accumulate : {false, true})
             run_everywhere(c.text(), [&](Run& run) {
@@ -217,7 +57,7 @@ TEST_CASE("tail_train") {
 }
 
 TEST_CASE("tail_train adds to the gradients it is given") {
-    const TailCase& c = kTailCases[3];
+    const TailCase& c = tail_cases()[3];
     const OwnedLabels labels(c);
     run_everywhere(c.text(), [&](Run& run) {
         const View h = run.random(c.h(), 1), dh = run.output(c.h());
@@ -249,8 +89,8 @@ TEST_CASE("tail_train: extreme logits keep loss and gradient finite") {
 }
 
 TEST_CASE("tail_train: gradients by finite differences") {
-    for (const TailCase& c : kTailCases) {
-        if (c.h().size() * c.stride > 4000 || c.inputs > 20) continue;
+    for (const TailCase& c : tail_cases()) {
+        if (c.large()) continue;
         const OwnedLabels labels(c);
         const auto train = [&](Run& run, const std::vector<Values>& in, const std::vector<Slice>& gradient,
                                float scale, const View& dh) {
@@ -369,7 +209,7 @@ struct HostLoss {
 }  // namespace
 
 TEST_CASE("the fused tail equals the plain composition of its layers: inference") {
-    for (const TailCase& c : kTailCases)
+    for (const TailCase& c : tail_cases())
         run_everywhere(c.text(), [&](Run& run) {
             const View h = run.random(c.h(), 1);
             const Tail tail = make_tail(c, run, Weights(c).random());
@@ -383,7 +223,7 @@ TEST_CASE("the fused tail equals the plain composition of its layers: inference"
 }
 
 TEST_CASE("the fused tail equals the plain composition of its layers: training, with dropout") {
-    for (const TailCase& c : kTailCases) {
+    for (const TailCase& c : tail_cases()) {
         const OwnedLabels labels(c);
         run_everywhere(c.text(), [&](Run& run) {
             const View h = run.random(c.h(), 1), dh = run.output(c.h()), plain_dh = run.output(c.h());

@@ -24,7 +24,7 @@ void check_gradients(const Spec& spec, bool fused, float dropout_scale) {
     Network network(spec, kMarkers, *reference);
     network.use_fused_tail(fused);
     randomise(network, 11);
-    const Windows w = random_windows(2, spec.window, kMarkers, 5);
+    const Windows w = windows_of(spec, 3, kMarkers, 5);
     const TrainStep how{7, 3, 1.7f, dropout_scale};
     const std::vector<NamedTensor> start = network.state();
     const StepResult result = network.forward_backward(w.view(), w.labels(), how);
@@ -67,7 +67,9 @@ std::vector<float> flat(const std::vector<NamedTensor>& tensors) {
 }  // namespace
 
 TEST_CASE("gradients agree with finite differences through the whole network") {
-    for (const Spec& spec : {small_spec(), without_norm(small_spec()), unstrided_spec()})
+    std::vector<Spec> specs = specs_of_every_kind();
+    specs.push_back(without_norm(small_spec()));
+    for (const Spec& spec : specs)
         for (const bool fused : {true, false}) check_gradients(spec, fused, 1);
     check_gradients(small_spec(), true, 0);
 }
@@ -102,13 +104,16 @@ TEST_CASE("every back end agrees with the reference") {
     for (const std::string& device : devices()) {
         CAPTURE(device);
         const auto b = backend(device);
-        for (const Spec& spec : {small_spec(), unstrided_spec(), preset("dilated-pool")}) {
-            const Windows w =
-                random_windows(2, spec.name == "dilated-pool" ? 1200 : spec.window, kMarkers, 21);
+        std::vector<Spec> specs = specs_of_every_kind();
+        specs.push_back(with_window(preset("dilated-pool"), 1200, "dilated-pool"));
+        for (const Spec& spec : specs) {
+            CAPTURE(spec.name);
+            const Windows w = windows_of(spec, 3, kMarkers, 21);
             Network ours(spec, kMarkers, *b), theirs(spec, kMarkers, *reference);
             randomise(ours, 8);
             theirs.load(ours.state());
-            CHECK(largest_difference(infer_all(ours, w), infer_all(theirs, w)) <= 5e-5);
+            for (const TailOutput kind : {TailOutput::logits, TailOutput::probabilities, TailOutput::rates})
+                CHECK(largest_difference(infer_all(ours, w, kind), infer_all(theirs, w, kind)) <= 5e-5);
             const TrainStep how{3, 4, 2, 1};
             const AdamStep adam{};
             const StepResult a = ours.train(w.view(), w.labels(), how, adam);
@@ -154,6 +159,55 @@ TEST_CASE("tiles with halo equal one long stretch, and samples do not depend on 
             const auto from = together.begin() + i * static_cast<std::int64_t>(alone.size());
             CHECK(std::equal(alone.begin(), alone.end(), from));
         }
+    }
+}
+
+TEST_CASE("samples of every kind of model do not depend on their batch, bit by bit") {
+    for (const std::string& device : devices())
+        for (const Spec& spec : specs_of_every_kind()) {
+            CAPTURE(device);
+            CAPTURE(spec.name);
+            const auto b = backend(device);
+            Network network(spec, kMarkers, *b);
+            randomise(network, 2);
+            const Windows batch = windows_of(spec, 21, kMarkers, 13);
+            const std::vector<float> together = infer_all(network, batch);
+            for (std::int64_t i = 0; i < batch.batch; ++i) {
+                std::vector<float> alone(static_cast<std::size_t>(kMarkers * batch.positions));
+                network.infer({batch.codes.data() + i * batch.length, 1, batch.length}, 0, batch.length,
+                              TailOutput::logits, alone);
+                const auto from = together.begin() + i * static_cast<std::int64_t>(alone.size());
+                CHECK(std::equal(alone.begin(), alone.end(), from));
+            }
+        }
+}
+
+TEST_CASE("inference is training's forward pass with the statistics given: shared weights, heads and LSTMs too") {
+    // Without norm and dropout both compute the same logits; the loss of known logits tells.
+    const auto b = backend("reference");
+    for (Spec spec : specs_of_every_kind()) {
+        CAPTURE(spec.name);
+        spec = without_norm(spec);
+        Network network(spec, kMarkers, *b);
+        randomise(network, 9);
+        const Windows w = windows_of(spec, 4, kMarkers, 3);
+        const std::vector<float> z = infer_all(network, w);
+        std::vector<double> y(z.size());
+        for (std::int64_t s = 0; s < w.batch; ++s)
+            for (std::int64_t r = w.offsets[static_cast<std::size_t>(s)]; r < w.offsets[static_cast<std::size_t>(s) + 1]; ++r) {
+                const LabelRun& run = w.runs[static_cast<std::size_t>(r)];
+                for (std::int32_t p = run.begin; p < run.end; ++p)
+                    y[static_cast<std::size_t>((s * kMarkers + run.marker) * w.positions + p)] = static_cast<double>(run.value);
+            }
+        double loss = 0;
+        for (std::size_t i = 0; i < z.size(); ++i) {
+            const double logit = static_cast<double>(z[i]), rate = std::log1p(std::exp(logit));
+            loss += spec.task == Task::coverage ? rate - y[i] * std::log(rate) : rate - (y[i] > 0 ? logit : 0);
+        }
+        loss *= spec.heads.back().weight / static_cast<double>(z.size());
+        const double got = network.forward_backward(w.view(), w.labels(), {1, 0, 1, 0}).loss;
+        if (spec.heads.size() == 1) CHECK(std::fabs(got - loss) <= 1e-6);
+        if (spec.heads.size() > 1) CHECK(got > loss);  // the other heads' share
     }
 }
 

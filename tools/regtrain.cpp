@@ -2,6 +2,7 @@
 // src/app/trainer.hpp.
 #include <cstdio>
 
+#include "app/architecture.hpp"
 #include "app/trainer.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
@@ -39,10 +40,14 @@ std::vector<cli::Option> model_options() {
          .group = cli::group::model},
         cli::common::seed(std::to_string(defaults.seed)),
         {.name = "presets", .help = "print a table of the presets and end", .group = cli::group::model},
+        {.name = "describe",
+         .value = "NAME",
+         .help = "print the layers of a preset or spec.json with shapes, parameters, receptive field and arithmetic, and end",
+         .group = cli::group::model},
         {.name = "marker-count",
          .value = "N",
          .fallback = std::to_string(kPaperMarkers),
-         .help = "markers for which --presets counts parameters",
+         .help = "markers for which --presets and --describe count",
          .group = cli::group::model},
     };
 }
@@ -142,7 +147,7 @@ cli::Tool make_tool() {
     cli::Tool tool{
         .name = "regtrain",
         .title = "train a model of regulatory markers",
-        .usage = {"-d NAME.regds -a PRESET|spec.json -o model.safetensors [options]", "--presets"}};
+        .usage = {"-d NAME.regds -a PRESET|spec.json -o model.safetensors [options]", "--presets", "--describe PRESET|spec.json"}};
     tool.options = {cli::common::dataset(),
                     cli::common::fasta(),
                     {.name = "check-reference",
@@ -161,6 +166,7 @@ cli::Tool make_tool() {
         {"regtrain -d chr20.regds -a dilated -o model.safetensors --epochs 20 --patience 3 --resume",
          "for a queue that may kill and restart it"},
         {"regtrain --presets", "what -a knows"},
+        {"regtrain --describe spec.json | column -t", "what an architecture of one's own comes to"},
     };
     tool.notes =
         "SIGTERM and SIGINT write a checkpoint and end with 75; the same command with --resume goes on, to "
@@ -227,6 +233,14 @@ void run(const cli::Arguments& args, Log& log) {
     if (args.flag("presets")) {
         const auto markers = static_cast<int>(args.integer("marker-count", 1, 1'000'000));
         std::fputs(presets_table(markers).c_str(), stdout);
+        return;
+    }
+    if (args.given("describe")) {
+        const Spec spec = load_architecture(args.text("describe"));
+        std::fputs(describe_table(args.flag("no-norm") ? without_norm(spec) : spec,
+                                  static_cast<int>(args.integer("marker-count", 1, 1'000'000)))
+                       .c_str(),
+                   stdout);
         return;
     }
     const cli::StopRequest stop;

@@ -86,8 +86,4 @@ struct TrainReport {
 // checkpoint is on disk.
 TrainReport train(const TrainParameters& parameters, const TrainHost& host, Log& log);
 
-// regtrain --presets: a TSV table of preset, task, layers, parameters at `markers` markers, receptive field
-// in bases.
-std::string presets_table(int markers);
-
 }  // namespace regkit

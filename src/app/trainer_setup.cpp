@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "app/architecture.hpp"
 #include "app/window_order.hpp"
 #include "base/error.hpp"
 #include "io/safetensors.hpp"
@@ -17,14 +16,6 @@ using nlohmann::json;
 
 void require_option(bool ok, const char* what) {
     require(ok, ErrorKind::usage, what);
-}
-
-std::string read_text(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) throw_errno("cannot open " + path);
-    std::string text{std::istreambuf_iterator<char>(in), {}};
-    require(!in.bad(), ErrorKind::resource, "cannot read " + path);
-    return text;
 }
 
 }  // namespace
@@ -49,8 +40,7 @@ void TrainParameters::verify() const {
 
 Spec training_spec(const TrainParameters& parameters, const Dataset& dataset) {
     const std::string& name = parameters.architecture;
-    const bool is_file = name.ends_with(".json");
-    Spec spec = is_file ? parse_spec(read_text(name), name) : preset(name);
+    Spec spec = load_architecture(name);
     if (!parameters.norm) spec = without_norm(std::move(spec));
     if (parameters.dropout >= 0) spec.dropout = parameters.dropout;
     spec.window = dataset.window();
@@ -137,17 +127,6 @@ std::vector<std::string> class_names(const std::vector<Marker>& markers) {
         if (std::find(names.begin(), names.end(), marker.class_name) == names.end())
             names.push_back(marker.class_name);
     return names;
-}
-
-std::string presets_table(int markers) {
-    std::string table = "preset\ttask\tlayers\tparameters\treceptive_field\n";
-    for (const std::string& name : preset_names()) {
-        const Spec spec = preset(name);
-        const SpecSummary summary = summarise(spec, markers);
-        table += name + "\t" + to_string(spec.task) + "\t" + std::to_string(spec.layers.size()) + "\t" +
-                 std::to_string(summary.parameters) + "\t" + std::to_string(summary.receptive_field()) + "\n";
-    }
-    return table;
 }
 
 }  // namespace regkit

@@ -337,6 +337,21 @@ same x.regds/windows.bed.gz
 same x.regds/dataset.json
 
 # ---- regtrain ----------------------------------------------------------------------------------------------------------
+case describing a spec with an unknown key
+run printf '{"name": "x", "layers": [{"name": "e", "type": "embedding", "filters": 4}, {"name": "d", "type": "dense", "heads": 1}]}' > x.json; regtrain --describe x.json
+exit 3
+err regtrain: x.json: layer 'd': unknown key 'heads'*
+
+case a spec with a cycle
+run printf '{"name": "x", "layers": [{"name": "e", "type": "embedding", "filters": 4}, {"name": "a", "type": "conv", "from": "b", "filters": 4, "width": 1}, {"name": "b", "type": "conv", "filters": 4, "width": 1}]}' > x.json; regtrain --describe x.json
+exit 3
+err regtrain: x.json: layer 'a': reads 'b', which is not an earlier layer*
+
+case a spec whose shapes do not fit
+run printf '{"name": "x", "layers": [{"name": "e", "type": "embedding", "filters": 4}, {"name": "a", "type": "conv", "filters": 4, "width": 1}, {"name": "b", "type": "conv", "filters": 5, "width": 1}, {"name": "s", "type": "add", "from": ["a", "b"]}, {"name": "d", "type": "dense"}]}' > x.json; regtrain --describe x.json
+exit 3
+err regtrain: x.json: layer 's': adds 'a' of 4 channels*
+
 case regtrain without a data set
 run regtrain -a dilated -o m.safetensors
 exit 2

@@ -13,6 +13,14 @@ case regtrain names its presets
 run regtrain --presets
 golden -
 
+case regtrain describes a preset
+run regtrain --describe dilated
+golden -
+
+case regtrain describes a spec at another number of markers
+run regtrain --describe "$TEST_TOOLS/data/tiny.json" --marker-count 3 --no-norm
+golden -
+
 case regtrain, then regeval
 run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" --steps 20 --seed 5 --device reference --no-version -o new.safetensors && regeval -m new.safetensors -d small.regds --device reference | cut -f1-3,8-9
 golden -

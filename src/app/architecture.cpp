@@ -1,0 +1,62 @@
+#include "app/architecture.hpp"
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "base/error.hpp"
+
+namespace regkit {
+namespace {
+
+std::string read_text(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    if (!in) throw_errno("cannot open " + path);
+    std::string text{std::istreambuf_iterator<char>(in), {}};
+    require(!in.bad(), ErrorKind::resource, "cannot read " + path);
+    return text;
+}
+
+std::string number(double value) {
+    char text[40];
+    std::snprintf(text, sizeof text, "%.6g", value);
+    return text;
+}
+
+}  // namespace
+
+Spec load_architecture(const std::string& name) {
+    return name.ends_with(".json") ? parse_spec(read_text(name), name) : preset(name);
+}
+
+std::string presets_table(int markers) {
+    std::string table = "preset\ttask\tlayers\tparameters\treceptive_field\n";
+    for (const std::string& name : preset_names()) {
+        const Spec spec = preset(name);
+        const SpecSummary summary = summarise(spec, markers);
+        table += name + "\t" + to_string(spec.task) + "\t" + std::to_string(spec.layers.size()) + "\t" +
+                 std::to_string(summary.parameters) + "\t" + std::to_string(summary.receptive_field()) + "\n";
+    }
+    return table;
+}
+
+std::string describe_table(const Spec& spec, int markers) {
+    std::string table = "layer\ttype\tfrom\tshape\tparameters\treceptive_field\tflops_per_base\n";
+    std::int64_t parameters = 0;
+    double flops = 0;
+    for (const LayerDescription& row : describe(spec, markers)) {
+        const std::string field = row.receptive_field > 0 ? std::to_string(row.receptive_field) : "window";
+        table += row.name + "\t" + row.type + "\t" + row.from + "\t" + row.shape + "\t" +
+                 std::to_string(row.parameters) + "\t" + field + "\t" + number(row.flops_per_base) + "\n";
+        parameters += row.parameters;
+        flops += row.flops_per_base;
+    }
+    const SpecSummary summary = summarise(spec, markers);
+    const std::string field = summary.fixed_window || !summary.finite_context ? "window"
+                                                                              : std::to_string(summary.receptive_field());
+    table += "total\t" + std::string(to_string(spec.task)) + "\tsequence\t" + std::to_string(markers) + " x " +
+             std::to_string(summary.outputs) + "\t" + std::to_string(parameters) + "\t" + field + "\t" + number(flops) + "\n";
+    return table;
+}
+
+}  // namespace regkit

@@ -87,6 +87,17 @@ class CpuBackend final : public Backend {
                                const Slice& d_weight, const Slice& d_bias) noexcept override;
     Status do_flatten(const View& x, const View& y) noexcept override;
     Status do_flatten_grad(const View& dy, bool accumulate, const View& dx) noexcept override;
+    Status do_flat_dense(const View& x, const Slice& weight, const Slice& bias, bool relu,
+                         const View& y) noexcept override;
+    Status do_flat_dense_grad_input(const View& dy, const Slice& weight, bool accumulate,
+                                    const View& dx) noexcept override;
+    Status do_flat_dense_grad_weight(const View& x, const View& dy, const Slice& d_weight,
+                                     const Slice& d_bias) noexcept override;
+    Status do_lstm(const View& gates, const Slice& weight_hh, int hidden, int directions, const View& cell,
+                   const View& y) noexcept override;
+    Status do_lstm_grad(const View& gates, const Slice& weight_hh, int hidden, int directions,
+                        const View& cell, const View& y, const View& dy,
+                        const Slice& d_weight_hh) noexcept override;
     Status do_up_conv(const View& x, const Slice& weight, const Slice& bias, int stride, bool relu,
                       const View& y) noexcept override;
     Status do_up_conv_grad_input(const View& dy, const Slice& weight, int stride, bool accumulate,
@@ -137,6 +148,8 @@ class CpuBackend final : public Backend {
     // grad_weight.cpp
     void contract(const cpu::Contraction& job);
     void add_row_sums(const cpu::Rows& dy, const Slice& d_bias);
+    // lstm_grad.cpp
+    void lstm_grad_weight(const cpu::Rows& d_gates, const cpu::Rows& y, int hidden, int directions, float* d_weight);
     // up_norm.cpp
     void input_statistics(const View& h, const UpNormState& state);
     void covariance_times_weight(const UpNorm& norm, const UpNormState& state, double* product);

@@ -54,8 +54,8 @@ Kernels select_kernels(const std::string& name) {
     const Isa isa = choose(name);
     hwy::SetSupportedTargetsForTest(isa.target);
     hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    Kernels kernels{tile_kernels(), outer_kernels(), norm_kernels(),      sequence_kernels(),
-                    pool_kernels(), tail_kernels(),  optimiser_kernels(), isa.name};
+    Kernels kernels{tile_kernels(), outer_kernels(), norm_kernels(),      sequence_kernels(), pool_kernels(),
+                    tail_kernels(), lstm_kernels(),  optimiser_kernels(), isa.name};
     hwy::SetSupportedTargetsForTest(0);
     hwy::GetChosenTarget().Update(hwy::SupportedTargets());
     return kernels;

@@ -30,10 +30,12 @@ struct TileArgs {
     std::int64_t valid = 0;           // sums of positions from here on count as zero
     bool relu = false;
     bool accumulate = false;
+    bool resume = false;  // sums start from y, not from bias or zero: the chain of a sum cut into pieces goes on
 };
 
 struct TileKernels {
     int block;  // output channels of one tile
+    int strip;  // positions of one tile
     // Packs source(o, t, k) = w[o*so + t*st + k*sk] for blocks [first, last) of the balanced partition of
     // `out`.
     void (*pack)(const float* w, std::int64_t so, std::int64_t st, std::int64_t sk, int out, int taps, int in,
@@ -149,6 +151,20 @@ struct TailKernels {
                       float* to, std::int64_t to_stride);
 };
 
+// ---- LSTM: one step of `rows` samples; gates i, f, g, o lie `units` apart (a multiple of 16) in a row of four.
+struct CellArgs {
+    int rows = 0;
+    std::int64_t units = 0;
+};
+struct LstmKernels {
+    // gates: in the sums, out i, f, g, o; cell = f * before + i * g; hidden = o * tanh(cell).
+    void (*cell)(const CellArgs& args, float* gates, const float* before, float* cell, float* hidden);
+    // gates: in i, f, g, o, out the gradient of their sums. d_cell: in what later steps send, out what the step before
+    // gets.
+    void (*cell_grad)(const CellArgs& args, float* gates, const float* before, const float* cell,
+                      const float* d_hidden, float* d_cell);
+};
+
 // ---- optimiser
 struct AdamArgs {
     float step_size, beta1, beta2, eps, root_correction, gradient_scale;
@@ -167,6 +183,7 @@ struct Kernels {
     const SequenceKernels* sequence;
     const PoolKernels* pool;
     const TailKernels* tail;
+    const LstmKernels* lstm;
     const OptimiserKernels* optimiser;
     std::string isa;  // "avx512", "avx2", "sse4", ...
 };
@@ -185,6 +202,7 @@ const NormKernels* norm_kernels();
 const SequenceKernels* sequence_kernels();
 const PoolKernels* pool_kernels();
 const TailKernels* tail_kernels();
+const LstmKernels* lstm_kernels();
 const OptimiserKernels* optimiser_kernels();
 
 }  // namespace regkit::cpu

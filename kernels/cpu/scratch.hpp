@@ -23,6 +23,8 @@ enum class Slot : int {
     chunks,     // partial sums, one set a chunk
     worker,     // one block a worker
     tail_plan,  // packed weights of the tail
+    panel,      // an operand of a matrix product in strips
+    turned,     // an operand transposed
     count
 };
 

@@ -13,6 +13,7 @@
 #include <cmath>
 
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cpu/simd/exp-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace regkit::cpu::HWY_NAMESPACE {
@@ -24,38 +25,10 @@ using TagI = hn::RebindToSigned<Tag>;
 using Vec = hn::Vec<Tag>;
 constexpr std::int64_t kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
 
-// exp(x) for x <= 0, relative error below 2e-7; 0 where it would be subnormal, NaN for NaN. Range reduction
-// by Cody and Waite's two-part ln 2, then the series to r^7 on |r| <= ln 2 / 2.
-HWY_INLINE Vec exp_negative(Vec x) {
-    const Tag d;
-    const TagI di;
-    const Vec n = hn::Round(hn::Mul(x, hn::Set(d, 1.44269504f)));
-    Vec r = hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x);
-    r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), r);
-    Vec p = hn::Set(d, 1.0f / 5040);
-    p = hn::MulAdd(p, r, hn::Set(d, 1.0f / 720));
-    p = hn::MulAdd(p, r, hn::Set(d, 1.0f / 120));
-    p = hn::MulAdd(p, r, hn::Set(d, 1.0f / 24));
-    p = hn::MulAdd(p, r, hn::Set(d, 1.0f / 6));
-    p = hn::MulAdd(p, r, hn::Set(d, 0.5f));
-    p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
-    p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
-    const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(di, n), hn::Set(di, 127)));
-    return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -87.0f)), hn::Mul(p, hn::BitCast(d, exponent)));
-}
-
-// 1 / (1 + exp(-z)) from e = exp(-|z|).
-HWY_INLINE Vec sigmoid_of(Vec z, Vec e) {
-    const Tag d;
-    const Vec one = hn::Set(d, 1.0f);
-    return hn::Div(hn::IfThenElse(hn::Lt(z, hn::Zero(d)), e, one), hn::Add(one, e));
-}
-
-void sigmoid(float* z, std::int64_t n) {
+void sigmoids(float* z, std::int64_t n) {
     const Tag d;
     for (std::int64_t p = 0; p < n; p += kLanes) {
-        const Vec value = hn::LoadU(d, z + p);
-        hn::StoreU(sigmoid_of(value, exp_negative(hn::Neg(hn::Abs(value)))), d, z + p);
+        hn::StoreU(sigmoid(d, hn::LoadU(d, z + p)), d, z + p);
     }
 }
 
@@ -90,7 +63,7 @@ struct Softplus {
 
     HWY_INLINE explicit Softplus(Vec z) {
         const Tag d;
-        e = exp_negative(hn::Neg(hn::Abs(z)));
+        e = exp_negative(d, hn::Neg(hn::Abs(z)));
         // log(1 + e) = 2 atanh(s) with s = e / (2 + e)
         const Vec twice = hn::Div(hn::Set(d, 2.0f), hn::Add(hn::Set(d, 2.0f), e));
         const Vec s = hn::Mul(hn::Mul(e, hn::Set(d, 0.5f)), twice);
@@ -151,8 +124,8 @@ LossSums cross_entropy(const LossArgs& a) {
         Vec product = hn::Zero(d), weighted = hn::Zero(d);
         for (std::int64_t p = begin; p < end; p += kLanes) {
             const Vec z = hn::LoadU(d, a.z + p), valid = hn::LoadU(d, a.valid + p);
-            const Vec e = exp_negative(hn::Neg(hn::Abs(z)));
-            const Vec s = sigmoid_of(z, e);
+            const Vec e = exp_negative(d, hn::Neg(hn::Abs(z)));
+            const Vec s = sigmoid_of(d, z, e);
             Vec g = s;
             if (a.target) {
                 // pos_weight * softplus(-z) = pos_weight * (max(-z, 0) + log(1 + e)) where present
@@ -254,8 +227,8 @@ void transpose(const float* from, std::int64_t from_stride, std::int64_t rows, s
 }
 
 const TailKernels* table() {
-    static constexpr TailKernels kTable{hidden,  hidden_grad, cross_entropy, poisson,
-                                        sigmoid, softplus,    transpose};
+    static constexpr TailKernels kTable{hidden,   hidden_grad, cross_entropy, poisson,
+                                        sigmoids, softplus,    transpose};
     return &kTable;
 }
 

@@ -6,7 +6,8 @@
 // multiply-adds. 10 x 2 fills the 32 registers of AVX-512 (20 sums), 6 x 2 the 16 of the older sets (12
 // sums); both keep the multiply-add units busy through their latency. Outputs are cut into equal blocks of at
 // most kOut, so 50 channels cost
-// 50. Each element is one chain of sums (bias, then taps, then inputs), whatever the tile it falls in.
+// 50. Each element is one chain of sums (bias, then taps, then inputs), whatever the tile it falls in; with `resume`
+// the chain goes on from an earlier call.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/simd/tile.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
@@ -53,8 +54,9 @@ HWY_INLINE void tile(const TileArgs& a, const float* HWY_RESTRICT w, int first, 
     HWY_UNROLL(16)
     for (int q = 0; q < kOut; ++q) {
         const Vec start = a.bias ? hn::Set(d, a.bias[first + q]) : hn::Zero(d);
+        const float* const y = a.y + (first + q) * a.y_stride + p;
         HWY_UNROLL(2)
-        for (int v = 0; v < kVec; ++v) sum[q][v] = start;
+        for (int v = 0; v < kVec; ++v) sum[q][v] = a.resume ? hn::LoadU(d, y + v * kLanes) : start;
     }
     const int in = a.in;
     const std::int64_t x_stride = a.x_stride, w_stride = a.w_stride;
@@ -122,7 +124,7 @@ void pack(const float* w, std::int64_t so, std::int64_t st, std::int64_t sk, int
 }
 
 const TileKernels* table() {
-    static constexpr TileKernels kTable{kBlock, pack, run};
+    static constexpr TileKernels kTable{kBlock, static_cast<int>(2 * kLanes), pack, run};
     return &kTable;
 }
 

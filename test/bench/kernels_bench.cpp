@@ -29,7 +29,10 @@ struct Bench {
     std::vector<Buffer> buffers;
 
     View tensor(std::int64_t channels, std::int64_t halo = 0, double low = -1) {
-        buffers.push_back(backend->alloc({kBatch, channels, kLength}, {halo, halo}));
+        return tensor({kBatch, channels, kLength}, halo, low);
+    }
+    View tensor(const Shape& shape, std::int64_t halo = 0, double low = -1) {
+        buffers.push_back(backend->alloc(shape, {halo, halo}));
         const View view = buffers.back().view();
         backend->write(view, numbers(view.shape.size(), low));
         return view;
@@ -221,6 +224,54 @@ void optimiser(benchmark::State& state) {
     }
 }
 
+// Flatten and dense; part 0 forward, 1 and 2 the gradients of input and weight.
+struct FlatShape {
+    const char* name;
+    std::int64_t batch, channels, length, out;
+};
+constexpr FlatShape kFlats[] = {{"danq", 100, 640, 75, 925}, {"deepsea", 100, 960, 62, 919}};
+const char* const kFlatParts[] = {"flat_dense", "flat_dense_grad_input", "flat_dense_grad_weight"};
+
+void flat_dense(benchmark::State& state, const FlatShape& shape, int part) {
+    Bench bench;
+    const std::int64_t inputs = shape.channels * shape.length;
+    const View x = bench.tensor({shape.batch, shape.channels, shape.length}), y = bench.tensor({1, shape.out, shape.batch});
+    const Slice w = bench.flat(shape.out * inputs), b = bench.flat(shape.out);
+    for (auto _ : state) {
+        if (part == 0) bench.backend->flat_dense(x, w, b, true, y);
+        if (part == 1) bench.backend->flat_dense_grad_input(y, w, false, x);
+        if (part == 2) bench.backend->flat_dense_grad_weight(x, y, w, b);
+    }
+    report(state, 2.0 * static_cast<double>(inputs * shape.out * shape.batch), 0);
+}
+
+// The recurrence in both directions; its gradient counts that of the recurrent weights too. Each pass goes on from what the
+// last left in gates.
+struct LstmShape {
+    const char* name;
+    std::int64_t batch;
+    int hidden;
+    std::int64_t length;
+};
+constexpr LstmShape kLstms[] = {{"danq", 100, 320, 75}, {"bi-lstm", 8, 80, 1250}};
+
+void lstm(benchmark::State& state, const LstmShape& shape, bool gradient) {
+    Bench bench;
+    const View gates = bench.tensor({shape.batch, 8 * shape.hidden, shape.length});
+    const View cell = bench.tensor({shape.batch, 2 * shape.hidden, shape.length});
+    const View y = bench.tensor(cell.shape), dy = bench.tensor(cell.shape);
+    const Slice w = bench.flat(std::int64_t{8} * shape.hidden * shape.hidden), dw = bench.flat(w.count);
+    for (auto _ : state) {
+        if (gradient) state.PauseTiming();
+        bench.backend->lstm(gates, w, shape.hidden, 2, cell, y);
+        if (!gradient) continue;
+        state.ResumeTiming();
+        bench.backend->lstm_grad(gates, w, shape.hidden, 2, cell, y, dy, dw);
+    }
+    report(state, (gradient ? 4.0 : 2.0) * 8 * shape.hidden * shape.hidden * static_cast<double>(shape.batch * shape.length),
+           0);
+}
+
 // A convolution whose operands stay in the first cache: what the register tile can reach here.
 void ceiling(benchmark::State& state) {
     Bench bench;
@@ -280,5 +331,12 @@ int main(int argc, char** argv) {
     add("pool/240", elementwise, 240, Elementwise::pool);
     add("pool_grad/240", elementwise, 240, Elementwise::pool_grad);
     add("grad_norm+adam", optimiser);
+    for (const FlatShape& shape : kFlats)
+        for (int part = 0; part < 3; ++part)
+            add(std::string(kFlatParts[part]) + "/" + shape.name, flat_dense, shape, part);
+    for (const LstmShape& shape : kLstms) {
+        add(std::string("lstm/") + shape.name, lstm, shape, false);
+        add(std::string("lstm_grad/") + shape.name, lstm, shape, true);
+    }
     benchmark::RunSpecifiedBenchmarks();
 }

@@ -11,11 +11,34 @@ namespace {
 using namespace regkit;
 
 const BuildDatasetParameters kDefaults;
+constexpr std::int64_t kMostBases = INT32_MAX;
 
 std::string number(double value) {
     char text[32];
     std::snprintf(text, sizeof text, "%g", value);
     return text;
+}
+
+// A default that depends on the target: the first one's, then the others' that differ.
+template <class Show>
+std::string per_target(Show&& show) {
+    std::string text;
+    for (const std::string& name : target_names()) {
+        const std::string value = show(target_defaults(name));
+        if (value.empty() || (!text.empty() && text == value)) continue;
+        text += (text.empty() ? "" : "; ") + (name == kDefaults.target ? "" : name + " ") + value;
+    }
+    return text;
+}
+
+// "" for a target without bins.
+std::string bins_of(const TargetDefaults& target) {
+    if (target.target == kDefaults.target) return "";
+    return target.label_bins == kAllBins ? "all" : std::to_string(target.label_bins);
+}
+
+std::string bin_of(const TargetDefaults& target) {
+    return target.target == kDefaults.target ? "" : std::to_string(target.label_bin);
 }
 
 cli::Option split_regions(const std::string& split) {
@@ -40,8 +63,18 @@ cli::Tool make_tool() {
         {.name = "output", .letter = 'o', .value = "DIR", .help = "the data set, a directory", .group = cli::group::output, .needed = true},
         cli::common::force(),
         cli::common::no_version(),
-        {.name = "window", .value = "BASES", .fallback = std::to_string(kDefaults.window), .help = "length of a window", .group = "Windows"},
-        {.name = "max-n", .value = "FRACTION", .fallback = number(kDefaults.max_n), .help = "drop windows with more N than this", .group = "Windows"},
+        {.name = "target", .value = "WHAT", .fallback = kDefaults.target, .help = "what has labels: each nucleotide, or bins in the middle of each window",
+         .group = "Labels", .choices = target_names()},
+        {.name = "label-bin", .value = "BASES", .fallback = per_target(bin_of), .help = "length of a bin", .group = "Labels"},
+        {.name = "label-bins", .value = "N", .fallback = per_target(bins_of), .help = "bins in the middle of a window, or all that it holds", .group = "Labels"},
+        {.name = "min-overlap", .value = "FRACTION", .fallback = number(target_defaults("bin").min_overlap),
+         .help = "a bin has a marker whose peaks cover more of it than this; 0 is any base", .group = "Labels"},
+        {.name = "window", .value = "BASES", .fallback = per_target([](const TargetDefaults& t) { return std::to_string(t.window); }),
+         .help = "length of a window", .group = "Windows"},
+        {.name = "keep-if", .value = "RULE", .fallback = per_target([](const TargetDefaults& t) { return std::string(t.keep_if); }),
+         .help = "all windows, or those with a label of any marker, or of class:NAME", .group = "Windows", .repeatable = true},
+        {.name = "max-n", .value = "FRACTION", .fallback = per_target([](const TargetDefaults& t) { return number(t.max_n); }),
+         .help = "drop windows with more N than this", .group = "Windows"},
         {.name = "mask", .value = "BED", .help = "regions that are hard to map", .group = "Windows", .repeatable = true},
         {.name = "max-mask", .value = "FRACTION", .fallback = number(kDefaults.max_mask), .help = "drop windows of which more than this is masked", .group = "Windows"},
         split_regions("train"),
@@ -70,7 +103,7 @@ void report(const BuildDatasetSummary& s, const std::string& output, Log& log) {
     log.info("windows kept: " + std::to_string(s.kept()) + " (" + row("train", s.train) + ", " + row("valid", s.valid) + ", " +
              row("test", s.test) + ")");
     log.info("windows dropped: " + row("cut short by the contig's end", s.short_end) + ", " + row("too much N", s.too_much_n) +
-             ", " + row("masked", s.masked) + ", " + row("in two splits", s.straddling) + ", " + row("in no split", s.unassigned));
+             ", " + row("masked", s.masked) + (s.filters_labels ? ", " + row("without a label", s.unlabelled) : "") + ", " + row("in two splits", s.straddling) + ", " + row("in no split", s.unassigned));
     log.info("peaks: " + std::to_string(s.intervals) + " read, " + std::to_string(s.peaks) + " after merging within a marker, " +
              std::to_string(s.summits_outside) + " with the summit outside");
     for (const ClassSummary& c : s.classes) {
@@ -88,8 +121,14 @@ void build(const cli::Arguments& args, Log& log) {
     p.sheet = args.text("sheet");
     p.peaks = args.positional();
     p.output = args.text("output");
-    p.window = args.integer("window", 1, INT32_MAX);
-    p.max_n = args.real("max-n", 0, 1);
+    p.target = args.text("target");
+    const TargetDefaults& defaults = target_defaults(p.target);
+    p.window = args.given("window") ? args.integer("window", 1, kMostBases) : defaults.window;
+    p.max_n = args.given("max-n") ? args.real("max-n", 0, 1) : defaults.max_n;
+    if (args.given("label-bin")) p.label_bin = args.integer("label-bin", 1, kMostBases);
+    if (args.given("label-bins")) p.label_bins = args.text("label-bins") == "all" ? kAllBins : args.integer("label-bins", 1, kMostBases);
+    if (args.given("min-overlap")) p.min_overlap = args.real("min-overlap", 0, 1);
+    if (args.given("keep-if")) p.keep_if = args.all("keep-if");
     p.max_mask = args.real("max-mask", 0, 1);
     p.masks = args.all("mask");
     p.alias = args.text("alias");

@@ -12,13 +12,13 @@
 
 namespace regkit {
 
-void reverse_strand(std::span<std::uint8_t> codes, std::span<LabelRun> runs) {
+void reverse_strand(std::span<std::uint8_t> codes, std::span<LabelRun> runs, std::int64_t outputs) {
     reverse_complement(codes);
-    const auto window = static_cast<std::int32_t>(codes.size());
+    const auto count = static_cast<std::int32_t>(outputs);
     for (LabelRun& run : runs) {
         const std::int32_t begin = run.begin;
-        run.begin = window - run.end;
-        run.end = window - begin;
+        run.begin = count - run.end;
+        run.end = count - begin;
     }
     // Within a marker the order has turned round; markers stay where they are.
     for (std::size_t begin = 0; begin < runs.size();) {
@@ -48,11 +48,11 @@ Batch make_batch(const Dataset& dataset, const PackedGenome& genome, const Batch
         const std::span codes(batch.sequence.data() + static_cast<std::size_t>(sample) * window, window);
         genome.read(static_cast<std::size_t>(at.contig), at.begin, at.begin + batch.window, codes);
         peaks.clear();
-        dataset.labels(at.contig, at.begin, at.begin + batch.window, peaks);
+        dataset.window_labels(static_cast<std::int64_t>(index), peaks);
         const std::size_t first = batch.runs.size();
         for (const PeakRun& peak : peaks) batch.runs.push_back({peak.marker, peak.begin, peak.end, peak.value});
         if (plan.rc_augment && reversed_at(plan.seed, position))
-            reverse_strand(codes, std::span(batch.runs).subspan(first));
+            reverse_strand(codes, std::span(batch.runs).subspan(first), dataset.layout().count);
         batch.offsets.push_back(static_cast<std::int64_t>(batch.runs.size()));
     }
     return batch;

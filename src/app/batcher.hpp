@@ -15,7 +15,7 @@ namespace regkit {
 struct Batch {
     std::int64_t step = 0;
     std::vector<std::uint8_t> sequence;  // [batch][window]
-    std::vector<LabelRun> runs;          // of sample s: offsets[s] .. offsets[s + 1]
+    std::vector<LabelRun> runs;          // in output positions; of sample s: offsets[s] .. offsets[s + 1]
     std::vector<std::int64_t> offsets;
     std::int64_t window = 0;
 
@@ -34,9 +34,9 @@ struct BatchPlan {
 Batch make_batch(const Dataset& dataset, const PackedGenome& genome, const BatchPlan& plan,
                  std::int64_t step);
 
-// Reverses strand: codes, and runs [begin, end) -> [window - end, window - begin), still sorted by (marker,
-// begin). `runs` are those of one sample.
-void reverse_strand(std::span<std::uint8_t> codes, std::span<LabelRun> runs);
+// Reverses strand: codes, and runs [begin, end) -> [outputs - end, outputs - begin), still sorted by (marker,
+// begin). `runs` are those of one sample with so many output positions, which lie in the middle of its window.
+void reverse_strand(std::span<std::uint8_t> codes, std::span<LabelRun> runs, std::int64_t outputs);
 
 class Batcher {
   public:

@@ -10,11 +10,13 @@
 
 #include "app/interval_set.hpp"
 #include "app/marker_sheet.hpp"
+#include "app/window_grid.hpp"
 #include "app/window_split.hpp"
 #include "base/error.hpp"
 #include "base/thread_pool.hpp"
 #include "base/version.hpp"
 #include "io/dataset_files.hpp"
+#include "io/label_runs.hpp"
 
 namespace regkit {
 namespace {
@@ -24,16 +26,22 @@ namespace fs = std::filesystem;
 // What one pass over a contig tells.
 struct ContigScan {
     std::string md5;
-    std::vector<std::int32_t> n;  // bases that are N, per window of the grid
+    std::vector<Run> n;  // bases that are N
 };
 
 class DatasetBuilder {
   public:
     DatasetBuilder(const BuildDatasetParameters& parameters, Log& log)
-        : p_(parameters), log_(log), pool_(parameters.workers), fasta_(parameters.fasta), alias_(parameters.alias) {}
+        : p_(parameters),
+          log_(log),
+          grid_{label_layout(parameters), parameters.window},
+          pool_(parameters.workers),
+          fasta_(parameters.fasta),
+          alias_(parameters.alias) {}
 
     BuildDatasetSummary build() {
         sources_ = p_.sheet.empty() ? markers_of_files(p_.peaks) : read_marker_sheet(p_.sheet);
+        choose_wanted();
         for (const Contig& contig : fasta_.contigs())
             require(contig.length <= INT32_MAX, ErrorKind::input,
                     p_.fasta + ": contig " + contig.name + " has more than 2147483647 bases");
@@ -41,6 +49,7 @@ class DatasetBuilder {
         const RegionSplit regions(p_, fasta_);
         read_masks();
         scan_and_read();
+        find_labelled();
         choose_windows(regions);
         measure_prevalence();
         write();
@@ -50,6 +59,23 @@ class DatasetBuilder {
   private:
     std::size_t contig_count() const { return fasta_.contigs().size(); }
     std::int64_t length(std::size_t contig) const { return fasta_.contigs()[contig].length; }
+
+    // The markers of which a window must have a label to be kept.
+    void choose_wanted() {
+        keep_if_ = p_.keep_if;
+        if (keep_if_.empty()) keep_if_ = {target_defaults(p_.target).keep_if};
+        if (keep_if_.front() == "all") return;
+        for (const std::string& pattern : keep_if_) {
+            std::size_t found = 0;
+            for (std::size_t i = 0; i < sources_.size(); ++i) {
+                if (pattern != "any" && pattern != "class:" + sources_[i].marker.class_name) continue;
+                wanted_.push_back(i);
+                ++found;
+            }
+            require(found > 0, ErrorKind::usage, "--keep-if " + pattern + ": no marker is of this class");
+        }
+        summary_.filters_labels = true;
+    }
 
     void read_masks() {
         std::vector<IntervalSet> sets;
@@ -102,32 +128,44 @@ class DatasetBuilder {
     }
 
     void scan_contig(FastaFile& reader, std::size_t contig) {
-        ContigScan& scan = scans_[contig];
-        scan.n.assign(static_cast<std::size_t>(length(contig) / p_.window), 0);
-        scan.md5 = reader.scan(static_cast<int>(contig), [&](std::int64_t begin, std::span<const std::uint8_t> codes) {
-            for (std::size_t at = 0; at < codes.size();) {
-                const std::int64_t position = begin + static_cast<std::int64_t>(at);
-                const auto window = static_cast<std::size_t>(position / p_.window);
-                if (window >= scan.n.size()) return;
-                const auto part = std::min(codes.size() - at, static_cast<std::size_t>(p_.window - position % p_.window));
-                const auto* const first = codes.data() + at;
-                scan.n[window] += static_cast<std::int32_t>(std::count(first, first + part, kCodeN));
-                at += part;
+        std::vector<Run>& runs = scans_[contig].n;
+        scans_[contig].md5 = reader.scan(static_cast<int>(contig), [&](std::int64_t begin, std::span<const std::uint8_t> codes) {
+            const auto position = [&](auto at) { return static_cast<std::int32_t>(begin + (at - codes.begin())); };
+            for (auto at = codes.begin();;) {
+                at = std::find(at, codes.end(), kCodeN);
+                if (at == codes.end()) return;
+                const auto end = std::find_if(at, codes.end(), [](std::uint8_t code) { return code != kCodeN; });
+                if (!runs.empty() && runs.back().end == position(at))
+                    runs.back().end = position(end);
+                else
+                    runs.push_back({position(at), position(end)});
+                at = end;
             }
         });
     }
 
-    // Bases of each window of a contig's grid that lie in runs.
-    std::vector<std::int32_t> cover(const IntervalSet& set, std::size_t contig) const {
-        std::vector<std::int32_t> covered(static_cast<std::size_t>(length(contig) / p_.window), 0);
-        const auto [first, last] = set.on(static_cast<std::int32_t>(contig));
-        for (const Run* run = first; run != last; ++run)
-            for (std::int64_t w = run->begin / p_.window; w * p_.window < run->end; ++w) {
-                if (static_cast<std::size_t>(w) >= covered.size()) break;
-                covered[static_cast<std::size_t>(w)] += static_cast<std::int32_t>(
-                    std::min<std::int64_t>(run->end, (w + 1) * p_.window) - std::max<std::int64_t>(run->begin, w * p_.window));
-            }
-        return covered;
+    // Calls emit(first, last, value) for the runs of equal labels of a marker, in bins from the contig's first base on.
+    template <class Emit>
+    void for_labels(std::size_t marker, std::int32_t contig, Emit&& emit) const {
+        const auto [first, last] = sets_[marker].on(contig);
+        for_label_runs(first, last, grid_.layout.bin, grid_.layout.needed(),
+                       [&](std::int64_t from, std::int64_t to) { emit(from, to, 1.0f); });
+    }
+
+    // The windows in which a wanted marker has a label.
+    void find_labelled() {
+        labelled_.resize(contig_count());
+        if (!summary_.filters_labels) return;
+        pool_.run(static_cast<std::int64_t>(contig_count()), [&](std::int64_t number, int) {
+            const auto contig = static_cast<std::size_t>(number);
+            std::vector<bool>& labelled = labelled_[contig];
+            labelled.resize(static_cast<std::size_t>(grid_.count(length(contig))));
+            for (const std::size_t marker : wanted_)
+                for_labels(marker, static_cast<std::int32_t>(contig), [&](std::int64_t from, std::int64_t to, float) {
+                    const auto count = grid_.layout.count;
+                    for (std::int64_t w = from / count; w * count < to; ++w) labelled[static_cast<std::size_t>(w)] = true;
+                });
+        });
     }
 
     void choose_windows(const RegionSplit& regions) {
@@ -135,17 +173,22 @@ class DatasetBuilder {
         constexpr double kRounding = 1e-9;
         const auto most = [&](double fraction) { return fraction * static_cast<double>(p_.window) * (1 + kRounding); };
         for (std::size_t contig = 0; contig < contig_count(); ++contig) {
-            const std::vector<std::int32_t> masked = cover(mask_, contig);
-            summary_.short_end += length(contig) % p_.window != 0;
-            for (std::size_t w = 0; w < masked.size(); ++w) {
-                const std::int64_t begin = static_cast<std::int64_t>(w) * p_.window;
-                const auto number = static_cast<std::int32_t>(contig);
-                if (scans_[contig].n[w] > most(p_.max_n)) {
+            const auto number = static_cast<std::int32_t>(contig);
+            const std::vector<Run>& n = scans_[contig].n;
+            const auto [first, last] = mask_.on(number);
+            WindowCover unknown(n.data(), n.data() + n.size()), masked(first, last);
+            for (std::int64_t w = 0; w < grid_.count(length(contig)); ++w) {
+                const std::int64_t begin = grid_.begin(w), end = begin + p_.window;
+                if (!grid_.inside(w, length(contig))) {
+                    ++summary_.short_end;
+                } else if (static_cast<double>(unknown.of(begin, end)) > most(p_.max_n)) {
                     ++summary_.too_much_n;
-                } else if (masked[w] > most(p_.max_mask)) {
+                } else if (static_cast<double>(masked.of(begin, end)) > most(p_.max_mask)) {
                     ++summary_.masked;
+                } else if (summary_.filters_labels && !labelled_[contig][static_cast<std::size_t>(w)]) {
+                    ++summary_.unlabelled;
                 } else {
-                    const Assignment assigned = regions.of(number, begin, begin + p_.window);
+                    const Assignment assigned = regions.of(number, begin, end);
                     summary_.straddling += assigned == Assignment::straddling;
                     summary_.unassigned += assigned == Assignment::unassigned;
                     if (assigned <= Assignment::test) windows_.push_back({number, begin, static_cast<Split>(assigned)});
@@ -157,30 +200,31 @@ class DatasetBuilder {
                                                   fasta_.contigs(), windows_);
         for (const auto& w : windows_) ++(w.split == Split::train ? summary_.train : w.split == Split::valid ? summary_.valid : summary_.test);
         require(!windows_.empty(), ErrorKind::input,
-                p_.fasta + ": no window is left; look at --window, --max-n, --max-mask and the splits");
+                p_.fasta + ": no window is left; look at --window, --max-n, --max-mask, --keep-if and the splits");
         if (summary_.train == 0) log_.warn("no-train", "no window is train: prevalences are 0");
     }
 
-    // Over the positions of the training windows.
+    // Over the output positions of the training windows.
     void measure_prevalence() {
-        std::vector<std::vector<char>> train(contig_count());
+        std::vector<std::vector<bool>> train(contig_count());
         for (std::size_t contig = 0; contig < contig_count(); ++contig)
-            train[contig].assign(static_cast<std::size_t>(length(contig) / p_.window), 0);
+            train[contig].resize(static_cast<std::size_t>(grid_.count(length(contig))));
         for (const auto& w : windows_)
-            if (w.split == Split::train)
-                train[static_cast<std::size_t>(w.contig)][static_cast<std::size_t>(w.begin / p_.window)] = 1;
-        pool_.run(static_cast<std::int64_t>(sets_.size()), [&](std::int64_t marker, int) {
-            const IntervalSet& set = sets_[static_cast<std::size_t>(marker)];
-            std::int64_t positive = 0;
-            for (const auto& stretch : set.contigs) {
-                const auto contig = static_cast<std::size_t>(stretch.contig);
-                const std::vector<std::int32_t> covered = cover(set, contig);
-                for (std::size_t w = 0; w < covered.size(); ++w)
-                    if (train[contig][w] != 0) positive += covered[w];
-            }
-            const auto positions = static_cast<double>(summary_.train * p_.window);
-            sources_[static_cast<std::size_t>(marker)].marker.prevalence =
-                summary_.train == 0 ? 0 : static_cast<double>(positive) / positions;
+            if (w.split == Split::train) train[static_cast<std::size_t>(w.contig)][static_cast<std::size_t>(grid_.number(w.begin))] = true;
+        const std::int64_t count = grid_.layout.count;
+        const auto positions = static_cast<double>(summary_.train * count);
+        pool_.run(static_cast<std::int64_t>(sources_.size()), [&](std::int64_t number, int) {
+            const auto marker = static_cast<std::size_t>(number);
+            double sum = 0;
+            for (std::size_t contig = 0; contig < contig_count(); ++contig)
+                for_labels(marker, static_cast<std::int32_t>(contig), [&](std::int64_t from, std::int64_t to, float value) {
+                    for (std::int64_t w = from / count; w * count < to; ++w) {
+                        if (!train[contig][static_cast<std::size_t>(w)]) continue;
+                        const std::int64_t bins = std::min(to, (w + 1) * count) - std::max(from, w * count);
+                        sum += static_cast<double>(bins) * static_cast<double>(value);
+                    }
+                });
+            sources_[marker].marker.prevalence = summary_.train == 0 ? 0 : sum / positions;
         });
         std::map<std::string, ClassSummary> classes;
         for (const MarkerSource& source : sources_) {
@@ -199,7 +243,7 @@ class DatasetBuilder {
         std::vector<ReferenceContig> reference;
         for (std::size_t i = 0; i < contig_count(); ++i)
             reference.push_back({fasta_.contigs()[i].name, length(i), scans_[i].md5});
-        DatasetWriter writer(p_.output, p_.force, p_.workers, std::move(reference));
+        DatasetWriter writer(p_.output, p_.force, p_.workers, std::move(reference), grid_.layout);
         std::vector<MarkerRow> rows;
         for (std::size_t i = 0; i < sources_.size(); ++i)
             rows.push_back({sources_[i].marker, sources_[i].file, sets_[i].sha256, sets_[i].intervals, sets_[i].covered});
@@ -212,7 +256,7 @@ class DatasetBuilder {
     // As many contigs at a time as there are workers: gathered and sorted side by side, written in order.
     void write_peaks(DatasetWriter& writer) {
         const auto batch = static_cast<std::size_t>(pool_.workers());
-        std::vector<std::vector<PeakRun>> runs(batch);
+        std::vector<std::vector<Peak>> runs(batch);
         for (std::size_t first = 0; first < contig_count(); first += batch) {
             const std::size_t count = std::min(batch, contig_count() - first);
             pool_.run(static_cast<std::int64_t>(count), [&](std::int64_t i, int) {
@@ -222,14 +266,14 @@ class DatasetBuilder {
         }
     }
 
-    void gather(std::int32_t contig, std::vector<PeakRun>& runs) const {
+    void gather(std::int32_t contig, std::vector<Peak>& runs) const {
         runs.clear();
         for (std::size_t marker = 0; marker < sets_.size(); ++marker) {
             const auto [first, last] = sets_[marker].on(contig);
             for (const Run* run = first; run != last; ++run)
                 runs.push_back({run->begin, run->end, static_cast<std::int32_t>(marker)});
         }
-        std::sort(runs.begin(), runs.end(), [](const PeakRun& a, const PeakRun& b) {
+        std::sort(runs.begin(), runs.end(), [](const Peak& a, const Peak& b) {
             return a.begin != b.begin ? a.begin < b.begin : a.end != b.end ? a.end < b.end : a.marker < b.marker;
         });
     }
@@ -245,13 +289,14 @@ class DatasetBuilder {
             json["version"] = version();
             json["command"] = p_.command;
         }
-        json["task"] = "nucleotide";
+        json["task"] = grid_.layout.task;
         json["window"] = p_.window;
         json["reference"] = {{"fasta", fs::absolute(p_.fasta).lexically_normal().string()}};
         json["filters"] = {{"max_n", p_.max_n}, {"max_mask", p_.max_mask}};
         json["filters"]["masks"] = nlohmann::ordered_json::array();
         for (std::size_t i = 0; i < p_.masks.size(); ++i)
             json["filters"]["masks"].push_back({{"file", p_.masks[i]}, {"sha256", mask_sha256_[i]}});
+        if (summary_.filters_labels) json["filters"]["keep_if"] = keep_if_;
         if (p_.split.empty())
             json["split"] = {{"method", "regions"}, {"train", texts(p_.train)}, {"valid", texts(p_.valid)}, {"test", texts(p_.test)}};
         else
@@ -259,6 +304,7 @@ class DatasetBuilder {
         json["seed"] = p_.seed;
         json["dropped"] = {{"contig_end", summary_.short_end}, {"n", summary_.too_much_n}, {"mask", summary_.masked},
                            {"two_splits", summary_.straddling}, {"no_split", summary_.unassigned}};
+        if (summary_.filters_labels) json["dropped"]["no_label"] = summary_.unlabelled;
         json["intervals_read"] = summary_.intervals;
         json["summits_outside_peak"] = summary_.summits_outside;
         return json;
@@ -266,6 +312,7 @@ class DatasetBuilder {
 
     const BuildDatasetParameters& p_;
     Log& log_;
+    WindowGrid grid_;
     ThreadPool pool_;
     FastaFile fasta_;
     ContigAlias alias_;
@@ -274,12 +321,23 @@ class DatasetBuilder {
     std::vector<std::string> mask_sha256_;
     std::vector<ContigScan> scans_;   // per contig
     std::vector<IntervalSet> sets_;   // per marker
+    std::vector<std::string> keep_if_;
+    std::vector<std::size_t> wanted_;          // markers that keep_if_ names
+    std::vector<std::vector<bool>> labelled_;  // per contig and window of the grid
     std::vector<DatasetWindow> windows_;
     BuildDatasetSummary summary_;
 };
 
+constexpr std::array<TargetDefaults, 2> kTargets{{
+    {"nucleotide", 25000, 0.1, 1, kAllBins, 0, "all"},
+    {"bin", 1000, 0, 200, 1, 0.5, "any"},
+}};
+
+void usage(bool ok, const std::string& what) {
+    require(ok, ErrorKind::usage, what);
+}
+
 void verify(const BuildDatasetParameters& p) {
-    const auto usage = [](bool ok, const char* what) { require(ok, ErrorKind::usage, what); };
     usage(!p.output.empty() && p.output != "-", "-o needs the name of a directory: a data set cannot be written to a pipe");
     usage(p.sheet.empty() != p.peaks.empty(), "give either --sheet or peak files");
     usage(p.window >= 1 && p.window <= INT32_MAX, "--window must lie between 1 and 2147483647");
@@ -287,6 +345,14 @@ void verify(const BuildDatasetParameters& p) {
     usage(p.split.empty() || (p.train.empty() && p.valid.empty() && p.test.empty()),
           "--split random and the regions of --train, --valid and --test exclude each other");
     usage(p.split_block >= 0, "--split-block must not be negative");
+    const std::int64_t span = label_layout(p).span();
+    usage(p.split.empty() || p.split_block > 0 || span == p.window,
+          "--split-block 0 would deal overlapping windows into different splits: windows of " + std::to_string(p.window) +
+              " bases begin " + std::to_string(span) + " apart; give blocks much longer than a window");
+    for (const std::string& word : p.keep_if) {
+        usage(word == "any" || word == "all" || word.starts_with("class:"), "--keep-if '" + word + "': neither any, all nor class:NAME");
+        usage(p.keep_if.size() == 1 || word.starts_with("class:"), "--keep-if " + word + " stands alone; several are classes, class:NAME");
+    }
     if (!p.split.empty()) parse_random_split(p.split);
     // Before the work rather than after it; DatasetWriter makes sure once more.
     require(p.force || !fs::exists(fs::symlink_status(p.output)), ErrorKind::resource,
@@ -297,6 +363,37 @@ void verify(const BuildDatasetParameters& p) {
 }
 
 }  // namespace
+
+std::vector<std::string> target_names() {
+    std::vector<std::string> names;
+    for (const TargetDefaults& target : kTargets) names.push_back(target.target);
+    return names;
+}
+
+const TargetDefaults& target_defaults(const std::string& target) {
+    for (const TargetDefaults& candidate : kTargets)
+        if (candidate.target == target) return candidate;
+    throw Error(ErrorKind::usage, "--target '" + target + "' is unknown");
+}
+
+LabelLayout label_layout(const BuildDatasetParameters& p) {
+    const TargetDefaults& defaults = target_defaults(p.target);
+    const bool nucleotide = p.target == "nucleotide";
+    usage(!nucleotide || (!p.label_bin && !p.label_bins), "--label-bin and --label-bins do not go with --target nucleotide: every base has labels");
+    usage(p.target == "bin" || !p.min_overlap, "--min-overlap does not go with --target " + p.target);
+    LabelLayout layout{.task = p.target, .bin = p.label_bin.value_or(defaults.label_bin)};
+    layout.min_overlap = p.min_overlap.value_or(defaults.min_overlap);
+    usage(layout.min_overlap >= 0 && layout.min_overlap < 1, "--min-overlap must be at least 0 and less than 1: a bin has a marker that covers more than this");
+    const std::string bins = "bins of " + std::to_string(layout.bin) + " bases", window = "a window of " + std::to_string(p.window);
+    usage(layout.bin >= 1 && layout.bin <= p.window, bins + " do not fit into " + window + "; look at --label-bin and --window");
+    const std::int64_t fit = p.window / layout.bin, wanted = p.label_bins.value_or(defaults.label_bins);
+    layout.count = wanted == kAllBins ? fit : wanted;
+    usage(layout.count >= 1 && layout.count <= fit, std::to_string(layout.count) + " " + bins + " do not fit into " + window + "; look at --label-bins");
+    usage((p.window - layout.span()) % 2 == 0, std::to_string(layout.count) + " " + bins + " cannot lie in the middle of " + window +
+                                                   ": " + std::to_string(p.window - layout.span()) + " bases around them is odd");
+    layout.offset = (p.window - layout.span()) / 2;
+    return layout;
+}
 
 BuildDatasetSummary build_dataset(const BuildDatasetParameters& parameters, Log& log) {
     verify(parameters);

@@ -2,19 +2,43 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/log.hpp"
 #include "base/region.hpp"
+#include "io/dataset.hpp"
 
 namespace regkit {
+
+// What a target ("nucleotide", "bin") starts from.
+struct TargetDefaults {
+    const char* target;
+    std::int64_t window;
+    double max_n;
+    std::int64_t label_bin;
+    std::int64_t label_bins;  // kAllBins, or so many in the middle
+    double min_overlap;
+    const char* keep_if;
+};
+inline constexpr std::int64_t kAllBins = 0;
+std::vector<std::string> target_names();
+const TargetDefaults& target_defaults(const std::string& target);  // Error(usage) for another name
 
 struct BuildDatasetParameters {
     std::string fasta;
     std::string sheet;               // a marker sheet, or
     std::vector<std::string> peaks;  // files, whose markers are named after them
     std::string output;
+    std::string target = "nucleotide";
+    // Bases of a bin, how many bins (kAllBins: as many as the window holds), and the fraction of a bin over which a marker's
+    // peaks must cover it; none: the target's default. Error(usage) where the target has no such thing.
+    std::optional<std::int64_t> label_bin, label_bins;
+    std::optional<double> min_overlap;
+    // Which windows to keep: "all"; "any", those with a label of any marker; or with one of a class, each "class:NAME".
+    // Empty: the target's default.
+    std::vector<std::string> keep_if;
     std::int64_t window = 25000;
     double max_n = 0.1;              // largest fraction of N of a window that is kept
     double max_mask = 0.1;           // largest fraction covered by the masks
@@ -34,10 +58,13 @@ struct BuildDatasetParameters {
     std::string command;
 };
 
+// Where the labels of a window lie. Error(usage) when bins and window do not fit.
+LabelLayout label_layout(const BuildDatasetParameters& parameters);
+
 struct ClassSummary {
     std::string class_name;
     std::int64_t markers = 0;
-    double prevalence = 0;  // mean over its markers
+    double prevalence = 0;  // mean over its markers; of coverage: the mean coverage
 };
 
 struct BuildDatasetSummary {
@@ -46,6 +73,7 @@ struct BuildDatasetSummary {
     std::int64_t short_end = 0;   // the contig ends within the window
     std::int64_t too_much_n = 0;
     std::int64_t masked = 0;
+    std::int64_t unlabelled = 0;  // without a label of the markers that keep_if names
     std::int64_t straddling = 0;  // in two splits
     std::int64_t unassigned = 0;  // in none, where train regions are named
     std::int64_t intervals = 0;   // read
@@ -54,6 +82,7 @@ struct BuildDatasetSummary {
     std::int64_t mask_elsewhere = 0;  // mask intervals on contigs that the FASTA does not hold
     std::vector<ClassSummary> classes;
 
+    bool filters_labels = false;      // whether windows without labels are left out
     std::int64_t kept() const { return train + valid + test; }
 };
 

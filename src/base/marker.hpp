@@ -10,7 +10,7 @@ struct Marker {
     std::string class_name;   // "TFBS", "Histone", "DNase" or any other; may be empty
     std::string cell;
     std::string target;
-    double prevalence = 0;    // fraction of the training positions (or bins) that it covers
+    double prevalence = 0;    // fraction of the training positions (or bins) with it; of coverage: the mean over the bins
 };
 
 }  // namespace regkit

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <string_view>
 #include <unordered_map>
 
 #include "base/error.hpp"
 #include "base/number.hpp"
 #include "io/dataset_files.hpp"
+#include "io/label_runs.hpp"
 #include "io/peak_index.hpp"
 #include "io/sha256.hpp"
 #include "io/text_reader.hpp"
@@ -33,6 +35,13 @@ Split parse_split(const std::string& text) {
     for (std::size_t i = 0; i < kSplitNames.size(); ++i)
         if (text == kSplitNames[i]) return static_cast<Split>(i);
     throw Error(ErrorKind::usage, "'" + text + "' is no split; it is one of train, valid, test");
+}
+
+std::int64_t LabelLayout::needed() const {
+    // A product as 0.29 * 100 falls short of 29, which is not over it.
+    constexpr double kRounding = 1e-12;
+    const double limit = std::floor(min_overlap * static_cast<double>(bin) * (1 + kRounding));
+    return std::min(bin, static_cast<std::int64_t>(limit) + 1);
 }
 
 std::string reference_digest(const std::vector<ReferenceContig>& reference) {
@@ -63,6 +72,27 @@ struct Dataset::Impl {
     std::unordered_map<std::string, std::int32_t> contig_number;
 
     std::string file(const char* name) const { return path + "/" + name; }
+    bool coverage() const { return layout.task == "coverage"; }
+    const char* peaks_file() const { return coverage() ? dataset_file::kCoverage : dataset_file::kPeaks; }
+
+    void load_layout(const Json& json, const std::string& name) {
+        layout.task = json.at("task").get<std::string>();
+        window = json.at("window").get<std::int64_t>();
+        const bool nucleotide = layout.task == "nucleotide";
+        require((nucleotide || layout.task == "bin" || coverage()) && window >= 1 && window <= kMaxLength, ErrorKind::input,
+                name + ": unknown task or impossible window");
+        layout.count = window;
+        if (nucleotide) return;
+        const Json& labels = json.at("labels");
+        layout.bin = labels.at("bin").get<std::int64_t>();
+        layout.count = labels.at("count").get<std::int64_t>();
+        layout.offset = labels.at("offset").get<std::int64_t>();
+        if (!coverage()) layout.min_overlap = labels.at("min_overlap").get<double>();
+        require(layout.bin >= 1 && layout.bin <= window && layout.count >= 1 && layout.count <= window / layout.bin &&
+                    layout.offset >= 0 && 2 * layout.offset == window - layout.span() && layout.min_overlap >= 0 &&
+                    layout.min_overlap < 1,
+                ErrorKind::input, name + ": its labels do not lie in the middle of a window");
+    }
 
     void load_reference() {
         LineReader lines(file(dataset_file::kReference));
@@ -96,7 +126,8 @@ struct Dataset::Impl {
             if (fields.size() != 9) lines.fail("not 9 columns");
             const auto count = parse_int(fields[6], 1, INT64_MAX), bases = parse_int(fields[7], 1, INT64_MAX);
             const auto prevalence = parse_real(fields[8]);
-            if (fields[0].empty() || !count || !bases || !prevalence || *prevalence < 0 || *prevalence > 1)
+            if (fields[0].empty() || !count || !bases || !prevalence || *prevalence < 0 ||
+                (*prevalence > 1 && !coverage()))
                 lines.fail("a column is not what the header says");
             Marker marker{std::string(fields[0]), std::string(fields[1]), std::string(fields[3]), std::string(fields[2]),
                           *prevalence};
@@ -130,7 +161,9 @@ struct Dataset::Impl {
             const std::int64_t length = reference[static_cast<std::size_t>(contig)].length;
             const auto begin = parse_int(fields[1], 0, length), end = parse_int(fields[2], 1, length);
             if (!begin || !end || *end - *begin != window) lines.fail("not a window of " + std::to_string(window) + " bases inside the contig");
-            if (contig == before && *begin < windows.back().begin + window) lines.fail("windows overlap or are not sorted");
+            if (contig == before && *begin < windows.back().begin + layout.span())
+                lines.fail("the labelled bases of windows overlap, or windows are not sorted");
+            if ((*begin + layout.offset) % layout.bin != 0) lines.fail("the window's bins do not lie at multiples of their length");
             const auto split = std::find(kSplitNames.begin(), kSplitNames.end(), fields[3]);
             if (split == kSplitNames.end()) lines.fail("the split is none of train, valid, test");
             const auto number = static_cast<std::size_t>(split - kSplitNames.begin());
@@ -142,26 +175,30 @@ struct Dataset::Impl {
                 lines.fail(std::string("has another number of ") + kSplitNames[i] + " windows than " + dataset_file::kDescription);
     }
 
+    // Peaks, or runs of bins with their coverage.
     void load_peaks(std::int64_t expected) {
-        LineReader lines(file(dataset_file::kPeaks));
+        LineReader lines(file(peaks_file()));
         std::unordered_map<std::string_view, std::int32_t> number;
         for (std::size_t i = 0; i < markers.size(); ++i) number.emplace(markers[i].name, static_cast<std::int32_t>(i));
         std::vector<std::int64_t> bases(markers.size());
         std::vector<std::int32_t> last_end(markers.size(), -1);
-        std::vector<PeakRun> runs;
+        std::vector<Peak> runs;
+        std::vector<float> values;
         std::vector<std::string_view> fields;
         std::int32_t contig = -1;
         const auto finish_contigs = [&](std::int32_t next) {
             while (static_cast<std::int32_t>(peaks.size()) < next) {
                 runs.shrink_to_fit();
-                peaks.emplace_back(std::move(runs), reference[peaks.size()].length);
+                values.shrink_to_fit();
+                peaks.emplace_back(std::move(runs), std::move(values), reference[peaks.size()].length);
                 runs = {};
+                values = {};
                 std::fill(last_end.begin(), last_end.end(), -1);
             }
         };
         for (std::string_view line; lines.next(line); ++peak_rows) {
             split_fields(line, '\t', fields);
-            if (fields.size() != 4) lines.fail("not 4 columns");
+            if (fields.size() != (coverage() ? 5 : 4)) lines.fail(coverage() ? "not 5 columns" : "not 4 columns");
             contig = contig_of(lines, fields[0], contig);
             finish_contigs(contig);
             const std::int64_t length = reference[static_cast<std::size_t>(contig)].length;
@@ -170,18 +207,29 @@ struct Dataset::Impl {
             const auto marker = number.find(fields[3]);
             if (marker == number.end()) lines.fail("marker " + std::string(fields[3]) + " is not in " + dataset_file::kMarkers);
             const auto which = static_cast<std::size_t>(marker->second);
-            const PeakRun run{static_cast<std::int32_t>(*begin), static_cast<std::int32_t>(*end), marker->second};
+            const Peak run{static_cast<std::int32_t>(*begin), static_cast<std::int32_t>(*end), marker->second};
             if (!runs.empty() && run.begin < runs.back().begin) lines.fail("peaks are not sorted");
-            if (run.begin <= last_end[which]) lines.fail("peaks of one marker overlap or touch");
+            if (coverage()) values.push_back(coverage_of(lines, fields[4], run));
+            // Neighbouring bins differ in their coverage.
+            if (run.begin < last_end[which] + (coverage() ? 0 : 1)) lines.fail("peaks of one marker overlap or touch");
             last_end[which] = run.end;
             bases[which] += run.end - run.begin;
             runs.push_back(run);
         }
         finish_contigs(static_cast<std::int32_t>(reference.size()));
-        if (peak_rows != expected) lines.fail(std::string("has another number of peaks than ") + dataset_file::kDescription);
+        if (peak_rows != expected) lines.fail(std::string("has another number of lines than ") + dataset_file::kDescription + " says");
         for (std::size_t i = 0; i < markers.size(); ++i)
             if (bases[i] != covered[i])
                 lines.fail("marker " + markers[i].name + " covers other bases than " + dataset_file::kMarkers + " says");
+    }
+
+    float coverage_of(const LineReader& lines, std::string_view text, const Peak& run) const {
+        const auto value = parse_real(text);
+        if (!value || *value <= 0 || *value > static_cast<double>(std::numeric_limits<float>::max()))
+            lines.fail("the coverage is no number above 0");
+        if (run.begin % layout.bin != 0 || run.end % layout.bin != 0)
+            lines.fail("not whole bins of " + std::to_string(layout.bin) + " bases");
+        return static_cast<float>(*value);
     }
 
     Json read_description() {
@@ -193,19 +241,24 @@ struct Dataset::Impl {
         return json;
     }
 
+    void need(const char* name) const {
+        require(access(file(name).c_str(), F_OK) == 0, ErrorKind::input,
+                path + ": no data set, it holds no " + name + "; build one with regds-build");
+    }
+
     void load() {
+        for (const char* name :
+             {dataset_file::kDescription, dataset_file::kReference, dataset_file::kMarkers, dataset_file::kWindows})
+            need(name);
         const Json json = read_description();
         const std::string name = file(dataset_file::kDescription);
         try {
             require(json.at("format") == "regkit dataset", ErrorKind::input, name + ": not a data set of regkit");
             require(json.at("format_version") == kDatasetVersion, ErrorKind::input,
                     name + ": a format version that this regkit does not know; use the newer one or build it anew");
-            layout.task = json.at("task").get<std::string>();
-            window = json.at("window").get<std::int64_t>();
+            load_layout(json, name);
+            need(peaks_file());
             fasta = json.at("reference").at("fasta").get<std::string>();
-            require(layout.task == "nucleotide" && window >= 1 && window <= kMaxLength, ErrorKind::input,
-                    name + ": unknown task or impossible window");
-            layout.count = window;
             load_reference();
             digest = regkit::reference_digest(reference);
             require(json.at("reference").at("digest") == digest, ErrorKind::input,
@@ -214,7 +267,7 @@ struct Dataset::Impl {
             require(json.at("counts").at("markers") == markers.size(), ErrorKind::input,
                     file(dataset_file::kMarkers) + ": has another number of markers than " + name);
             load_windows(json.at("counts"));
-            load_peaks(json.at("counts").at("peaks").get<std::int64_t>());
+            load_peaks(json.at("counts").at(coverage() ? "runs" : "peaks").get<std::int64_t>());
         } catch (const Json::exception& error) {
             throw Error(ErrorKind::input, name + ": " + error.what());
         }
@@ -225,10 +278,6 @@ Dataset Dataset::load(const std::string& directory) {
     auto impl = std::make_shared<Impl>();
     impl->path = directory;
     while (impl->path.size() > 1 && impl->path.ends_with('/')) impl->path.pop_back();
-    for (const char* name : {dataset_file::kDescription, dataset_file::kReference, dataset_file::kMarkers,
-                             dataset_file::kWindows, dataset_file::kPeaks})
-        require(access(impl->file(name).c_str(), F_OK) == 0, ErrorKind::input,
-                directory + ": no data set, it holds no " + name + "; build one with regds-build");
     impl->load();
     Dataset dataset;
     dataset.impl_ = std::move(impl);
@@ -252,8 +301,29 @@ std::vector<std::int64_t> Dataset::select(Split split) const {
 }
 
 void Dataset::window_labels(std::int64_t index, std::vector<PeakRun>& out) const {
+    const LabelLayout& layout = impl_->layout;
     const DatasetWindow& at = windows()[static_cast<std::size_t>(index)];
-    labels(at.contig, at.begin, at.begin + window(), out);
+    const std::int64_t begin = at.begin + layout.offset;
+    if (layout.bin == 1) {
+        labels(at.contig, begin, begin + layout.span(), out);
+        return;
+    }
+    std::vector<PeakRun> runs;
+    labels(at.contig, begin, begin + layout.span(), runs);
+    const auto bin = static_cast<std::int32_t>(layout.bin);
+    if (impl_->coverage()) {
+        for (const PeakRun& run : runs) out.push_back({run.begin / bin, run.end / bin, run.marker, run.value});
+        return;
+    }
+    const std::int64_t needed = layout.needed();
+    for (auto first = runs.begin(); first != runs.end();) {
+        const std::int32_t marker = first->marker;
+        const auto last = std::find_if(first, runs.end(), [&](const PeakRun& run) { return run.marker != marker; });
+        for_label_runs(first, last, bin, needed, [&](std::int64_t from, std::int64_t to) {
+            out.push_back({static_cast<std::int32_t>(from), static_cast<std::int32_t>(to), marker});
+        });
+        first = last;
+    }
 }
 
 void Dataset::labels(std::int32_t contig, std::int64_t begin, std::int64_t end, std::vector<PeakRun>& out) const {

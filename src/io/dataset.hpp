@@ -1,6 +1,7 @@
 // The data set directory NAME.regds/ that regds-build writes and every other tool reads (regds(5)):
 //   windows.bed.gz+tbi  chrom start end split          peaks.bed.gz+tbi  chrom start end marker, merged within a marker
 //   markers.tsv  reference.dict (@SQ with LN and M5)   dataset.json (task, window, filters, counts, seed, command)
+// and, where the task is coverage, instead of peaks coverage.bed.gz+tbi  chrom start end marker value
 #pragma once
 
 #include <cstdint>
@@ -51,6 +52,8 @@ struct LabelLayout {
     double min_overlap = 0;
 
     std::int64_t span() const { return bin * count; }  // bases; successive windows lie this far apart
+    // Covered bases from which on a marker is present in a bin: the least number over min_overlap of it.
+    std::int64_t needed() const;
     bool operator==(const LabelLayout&) const = default;
 };
 
@@ -72,13 +75,14 @@ class Dataset {
     const std::vector<Marker>& markers() const;
     const std::vector<ReferenceContig>& reference() const;
     std::string reference_digest() const;    // of names, lengths and M5s
-    const std::vector<DatasetWindow>& windows() const;  // sorted by contig, begin
+    // Sorted by contig, begin. Where the layout's span is shorter than a window they overlap, but not their labelled bases.
+    const std::vector<DatasetWindow>& windows() const;
     std::vector<std::int64_t> select(Split split) const;  // indexes into windows()
 
     // Labels of windows()[index] in output positions (see LabelLayout), sorted by (marker, begin). Appended.
     void window_labels(std::int64_t index, std::vector<PeakRun>& out) const;
-    // Task "nucleotide". Runs that overlap [begin, end) of a contig, clipped and relative to `begin`, sorted by (marker,
-    // begin). Appended.
+    // Peaks (of task "coverage": runs of bins with their coverage) that overlap bases [begin, end) of a contig, clipped and
+    // relative to `begin`, sorted by (marker, begin). Appended.
     void labels(std::int32_t contig, std::int64_t begin, std::int64_t end, std::vector<PeakRun>& out) const;
 
     // Error(mismatch) naming the first difference when the FASTA's names and lengths (and, when `whole`, M5s) are not

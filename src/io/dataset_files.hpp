@@ -9,12 +9,14 @@
 #include <vector>
 
 #include "io/dataset.hpp"
+#include "io/peak_index.hpp"
 
 namespace regkit {
 
 namespace dataset_file {
 inline constexpr const char* kWindows = "windows.bed.gz";
 inline constexpr const char* kPeaks = "peaks.bed.gz";
+inline constexpr const char* kCoverage = "coverage.bed.gz";  // instead of kPeaks where the task is "coverage"
 inline constexpr const char* kMarkers = "markers.tsv";
 inline constexpr const char* kReference = "reference.dict";
 inline constexpr const char* kDescription = "dataset.json";
@@ -29,7 +31,7 @@ struct MarkerRow {
     std::string file;          // as the sheet has it
     std::string sha256;        // of that file
     std::int64_t peaks = 0;    // intervals in it
-    std::int64_t covered = 0;  // bases of the reference that they cover
+    std::int64_t covered = 0;  // bases of the reference that the data set's runs of the marker cover
 };
 
 // Writes a data set beside its final name. The parts may come in any order, peaks contig by contig; each once. Nothing
@@ -37,14 +39,16 @@ struct MarkerRow {
 class DatasetWriter {
   public:
     // `workers` compress; the bytes do not depend on them.
-    DatasetWriter(const std::string& directory, bool force, int workers, std::vector<ReferenceContig> reference);
+    DatasetWriter(const std::string& directory, bool force, int workers, std::vector<ReferenceContig> reference,
+                  const LabelLayout& layout);
     ~DatasetWriter();
 
     void markers(const std::vector<MarkerRow>& rows);  // before peaks()
     void windows(const std::vector<DatasetWindow>& windows, std::int64_t window);
-    // Runs of the next contigs in the reference's order, sorted by (begin, end, marker).
-    void peaks(std::int32_t contig, std::span<const PeakRun> runs);
-    // Completes `description` with format, version, counts and the reference's digest, and gives the directory its name.
+    // Runs of the next contigs in the reference's order, sorted by (begin, end, marker); of coverage with a value each.
+    void peaks(std::int32_t contig, std::span<const Peak> runs, std::span<const float> values = {});
+    // Completes `description` with format, version, layout, counts and the reference's digest, and gives the directory
+    // its name.
     void commit(nlohmann::ordered_json description);
 
   private:

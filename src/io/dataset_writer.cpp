@@ -13,10 +13,22 @@ namespace {
 constexpr std::size_t kTextBuffer = 1 << 20;
 constexpr TabixColumns kBedColumns{.contig = 1, .begin = 2, .end = 3, .zero_based = true};
 
-void append(std::string& text, std::int64_t value) {
-    std::array<char, 24> digits{};
+// Of a real number the shortest text that reads back as the same one.
+template <class Number>
+void append(std::string& text, Number value) {
+    std::array<char, 32> digits{};
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
     text.append(digits.data(), end);
+}
+
+bool is_coverage(const LabelLayout& layout) {
+    return layout.task == "coverage";
+}
+
+nlohmann::ordered_json layout_json(const LabelLayout& layout) {
+    nlohmann::ordered_json json{{"bin", layout.bin}, {"count", layout.count}, {"offset", layout.offset}};
+    if (!is_coverage(layout)) json["min_overlap"] = layout.min_overlap;
+    return json;
 }
 
 // The readers of a data set take ASCII and tabs between columns; the name of a file may hold anything.
@@ -41,6 +53,7 @@ std::string plain_text(const std::string& name) {
 struct DatasetWriter::Impl {
     AtomicDirectory directory;
     int workers;
+    LabelLayout layout;
     std::vector<ReferenceContig> reference;
     std::vector<std::string> names;
     std::int64_t longest = 0;
@@ -49,13 +62,17 @@ struct DatasetWriter::Impl {
     std::int64_t peak_rows = 0;
     std::array<std::int64_t, kSplits> window_rows{};
 
-    Impl(const std::string& path, bool force, int workers_, std::vector<ReferenceContig> reference_)
+    Impl(const std::string& path, bool force, int workers_, std::vector<ReferenceContig> reference_,
+         const LabelLayout& layout_)
         : directory(path, dataset_file::kDescription, force),
           workers(workers_),
+          layout(layout_),
           reference(std::move(reference_)),
-          peaks(directory.file(dataset_file::kPeaks), -1, workers_) {
+          peaks(directory.file(peaks_file()), -1, workers_) {
         for (const auto& contig : reference) longest = std::max(longest, contig.length);
     }
+
+    const char* peaks_file() const { return is_coverage(layout) ? dataset_file::kCoverage : dataset_file::kPeaks; }
 
     void write(const char* name, const std::string& content) {
         AtomicFile file(directory.file(name));
@@ -71,8 +88,8 @@ struct DatasetWriter::Impl {
 };
 
 DatasetWriter::DatasetWriter(const std::string& directory, bool force, int workers,
-                             std::vector<ReferenceContig> reference)
-    : impl_(std::make_unique<Impl>(directory, force, workers, std::move(reference))) {
+                             std::vector<ReferenceContig> reference, const LabelLayout& layout)
+    : impl_(std::make_unique<Impl>(directory, force, workers, std::move(reference), layout)) {
     std::string text = "@HD\tVN:1.6\n";
     for (const auto& contig : impl_->reference)
         text += "@SQ\tSN:" + contig.name + "\tLN:" + std::to_string(contig.length) + "\tM5:" + contig.md5 + "\n";
@@ -85,12 +102,10 @@ void DatasetWriter::markers(const std::vector<MarkerRow>& rows) {
     std::string text = std::string(kMarkerHeader) + "\n";
     for (const MarkerRow& row : rows) {
         const Marker& m = row.marker;
-        std::array<char, 32> prevalence{};
-        // The shortest text that reads back as the same number.
-        const auto end = std::to_chars(prevalence.data(), prevalence.data() + prevalence.size(), m.prevalence).ptr;
         text += m.name + "\t" + m.class_name + "\t" + m.target + "\t" + m.cell + "\t" + plain_text(row.file) + "\t" + row.sha256 +
-                "\t" + std::to_string(row.peaks) + "\t" + std::to_string(row.covered) + "\t" +
-                std::string(prevalence.data(), end) + "\n";
+                "\t" + std::to_string(row.peaks) + "\t" + std::to_string(row.covered) + "\t";
+        append(text, m.prevalence);
+        text += '\n';
         impl_->names.push_back(m.name);
     }
     impl_->write(dataset_file::kMarkers, text);
@@ -108,10 +123,11 @@ void DatasetWriter::windows(const std::vector<DatasetWindow>& windows, std::int6
     file.commit_indexed(kBedColumns, s.longest);
 }
 
-void DatasetWriter::peaks(std::int32_t contig, std::span<const PeakRun> runs) {
+void DatasetWriter::peaks(std::int32_t contig, std::span<const Peak> runs, std::span<const float> values) {
     Impl& s = *impl_;
     const std::string& name = s.reference[static_cast<std::size_t>(contig)].name;
-    for (const PeakRun& run : runs) {
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+        const Peak& run = runs[i];
         s.text += name;
         s.text += '\t';
         append(s.text, run.begin);
@@ -119,6 +135,10 @@ void DatasetWriter::peaks(std::int32_t contig, std::span<const PeakRun> runs) {
         append(s.text, run.end);
         s.text += '\t';
         s.text += s.names[static_cast<std::size_t>(run.marker)];
+        if (!values.empty()) {
+            s.text += '\t';
+            append(s.text, values[i]);
+        }
         s.text += '\n';
         if (s.text.size() < kTextBuffer) continue;
         s.peaks.write(s.text);
@@ -130,12 +150,13 @@ void DatasetWriter::peaks(std::int32_t contig, std::span<const PeakRun> runs) {
 void DatasetWriter::commit(nlohmann::ordered_json description) {
     Impl& s = *impl_;
     s.peaks.write(s.text);
-    s.remember_index(dataset_file::kPeaks);
+    s.remember_index(s.peaks_file());
     s.peaks.commit_indexed(kBedColumns, s.longest);
     nlohmann::ordered_json all{{"format", "regkit dataset"}, {"format_version", kDatasetVersion}};
     all.update(description);
+    if (s.layout.task != "nucleotide") all["labels"] = layout_json(s.layout);
     all["counts"] = {{"markers", s.names.size()},
-                     {"peaks", s.peak_rows},
+                     {is_coverage(s.layout) ? "runs" : "peaks", s.peak_rows},
                      {"train", s.window_rows[0]},
                      {"valid", s.window_rows[1]},
                      {"test", s.window_rows[2]}};

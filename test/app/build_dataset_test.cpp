@@ -155,6 +155,85 @@ TEST_CASE("random splits keep blocks whole and follow the seed") {
         CHECK_THROWS_AS_MESSAGE(regkit::parse_random_split(bad), Error, bad);
 }
 
+TEST_CASE("windows that overlap are never in different splits") {
+    const std::vector<regkit::Contig> contigs{{"a", 300000}};
+    // Blocks shorter and longer than a window, with gaps between the windows here and there.
+    for (const std::int64_t block : {std::int64_t{150}, std::int64_t{700}, std::int64_t{1000}, std::int64_t{5300}}) {
+        std::vector<regkit::DatasetWindow> windows;
+        for (std::int64_t begin = 0; begin + 1000 <= 300000; begin += begin % 7000 == 0 ? 1800 : 200) windows.push_back({0, begin, Split::train});
+        const std::size_t all = windows.size();
+        const auto dropped = regkit::split_at_random(regkit::parse_random_split("random:0.5,0.25,0.25"), block, 1, 1000, contigs, windows);
+        CHECK(dropped > 0);
+        CHECK(windows.size() + static_cast<std::size_t>(dropped) == all);
+        int leaks = 0;
+        for (std::size_t i = 0; i < windows.size(); ++i)
+            for (std::size_t j = i + 1; j < windows.size() && windows[j].begin < windows[i].begin + 1000; ++j)
+                leaks += windows[i].split != windows[j].split;
+        CHECK(leaks == 0);
+    }
+}
+
+TEST_CASE("bins in the middle of windows") {
+    Workshop w;
+    w.p.target = "bin";
+    w.p.window = 50;
+    w.p.max_n = 0;
+    w.p.label_bin = 20;
+    const auto s = w.build();
+    // Bins of 20 lie at 0, 20, 40, ...; windows reach 15 bases further on both sides.
+    CHECK(s.short_end == 2 + 3);    // a: the first and the last; b: the first, and the last two (one a part of a bin)
+    CHECK(s.too_much_n == 5);       // a: the bins from 80 to 160 and their neighbours
+    CHECK(s.filters_labels);
+    const Dataset d = Dataset::load(w.p.output);
+    CHECK(d.layout() == regkit::LabelLayout{"bin", 20, 15, 1, 0.5});
+    CHECK(s.kept() + s.unlabelled == 50 + 13 - s.short_end - s.too_much_n);
+    // m1 covers a:10-45 (bins 0, 1 and a quarter of 2) and all of b; m2 covers a quarter of a's last bin, a fifth of b's first.
+    REQUIRE(d.windows().size() == 1 + 10);
+    CHECK((d.windows()[0].contig == 0 && d.windows()[0].begin == 5));
+    CHECK((d.windows()[1].contig == 1 && d.windows()[1].begin == 5));
+    std::vector<PeakRun> runs;
+    d.window_labels(0, runs);
+    d.window_labels(1, runs);
+    REQUIRE(runs.size() == 2);
+    for (const PeakRun& run : runs) CHECK((run.begin == 0 && run.end == 1 && run.marker == 0 && run.value == 1));
+    CHECK(d.markers()[0].prevalence == 1);
+    CHECK(d.markers()[1].prevalence == 0);
+    CHECK(w.dir.read("x.regds/dataset.json").find("\"keep_if\": [\n      \"any\"\n    ]") != std::string::npos);
+
+    w.p.force = true;
+    w.p.keep_if = {"all"};
+    CHECK(w.build().unlabelled == 0);
+    w.p.keep_if = {"class:"};  // markers of files have no class
+    CHECK(w.build().kept() == 11);
+    w.p.keep_if = {"any"};
+    w.p.min_overlap = 0;
+    CHECK(w.build().kept() == 12);  // and a:40-60
+}
+
+TEST_CASE("labels that do not fit their window") {
+    const auto refused = [](void (*change)(BuildDatasetParameters&), const char* why) {
+        Workshop w;
+        w.p.target = "bin";
+        w.p.label_bin = 20;
+        w.p.split_block = 1000;
+        change(w.p);
+        CHECK_MESSAGE(w.kind() == ErrorKind::usage, why);
+        CHECK_MESSAGE(w.message.find(why) != std::string::npos, w.message);
+    };
+    refused([](BuildDatasetParameters& p) { p.target = "other"; }, "--target 'other'");
+    refused([](BuildDatasetParameters& p) { p.target = "nucleotide"; }, "every base");
+    refused([](BuildDatasetParameters& p) { p.target = "nucleotide"; p.label_bin.reset(); p.min_overlap = 0.5; }, "--min-overlap");
+    refused([](BuildDatasetParameters& p) { p.label_bin = 101; }, "do not fit into a window of 100");
+    refused([](BuildDatasetParameters& p) { p.label_bin = 0; }, "do not fit");
+    refused([](BuildDatasetParameters& p) { p.label_bins = 6; }, "6 bins of 20 bases do not fit");
+    refused([](BuildDatasetParameters& p) { p.label_bin = 21; }, "79 bases around them is odd");
+    refused([](BuildDatasetParameters& p) { p.min_overlap = 1; }, "less than 1");
+    refused([](BuildDatasetParameters& p) { p.keep_if = {"some"}; }, "--keep-if 'some'");
+    refused([](BuildDatasetParameters& p) { p.keep_if = {"class:", "any"}; }, "--keep-if any stands alone");
+    refused([](BuildDatasetParameters& p) { p.keep_if = {"class:TFBS"}; }, "--keep-if class:TFBS: no marker");
+    refused([](BuildDatasetParameters& p) { p.split = "random:0.8,0.1,0.1"; p.split_block = 0; }, "--split-block 0");
+}
+
 TEST_CASE("the bytes depend on neither workers nor the order of intervals") {
     Workshop w;
     w.p.provenance = false;

@@ -55,7 +55,7 @@ cli::Tool make_tool() {
     tool.max_arguments = 100000;
     tool.options = {
         cli::common::fasta(cli::kNeeded),
-        {.name = "sheet", .value = "TSV", .help = "markers and their peak files: columns name, class, target, cell, peaks",
+        {.name = "sheet", .value = "TSV", .help = "markers and their files: columns name, class, target, cell, peaks",
          .group = cli::group::input},
         {.name = "alias", .value = "RULE",
          .help = "contig names of peaks and masks: ucsc (chr1 is 1, chrM is MT) or a file of two columns, their name and the reference's",
@@ -63,7 +63,7 @@ cli::Tool make_tool() {
         {.name = "output", .letter = 'o', .value = "DIR", .help = "the data set, a directory", .group = cli::group::output, .needed = true},
         cli::common::force(),
         cli::common::no_version(),
-        {.name = "target", .value = "WHAT", .fallback = kDefaults.target, .help = "what has labels: each nucleotide, or bins in the middle of each window",
+        {.name = "target", .value = "WHAT", .fallback = kDefaults.target, .help = "what has labels: each nucleotide, or bins: a marker in them, or its coverage",
          .group = "Labels", .choices = target_names()},
         {.name = "label-bin", .value = "BASES", .fallback = per_target(bin_of), .help = "length of a bin", .group = "Labels"},
         {.name = "label-bins", .value = "N", .fallback = per_target(bins_of), .help = "bins in the middle of a window, or all that it holds", .group = "Labels"},
@@ -90,6 +90,10 @@ cli::Tool make_tool() {
          "a sheet of markers, whole chromosomes held out"},
         {"regds-build -f hg19.fa.gz --split random:0.8,0.1,0.1 -o two.regds CTCF.narrowPeak.gz DNase.bed",
          "two files, blocks of 1 Mb dealt out at random"},
+        {"regds-build -f hg19.fa.gz --sheet markers.tsv --target bin --keep-if class:TFBS -o task1.regds",
+         "a label for each 200 bases in the middle of 1,000; only windows with a peak of a TFBS marker"},
+        {"regds-build -f hg19.fa.gz --sheet bigwigs.tsv --target coverage --test chr9 -o coverage.regds",
+         "the mean coverage of bins of 128 bases, in windows of 131,072"},
     };
     tool.notes = "The data set is described in regds(5).";
     return tool;
@@ -99,20 +103,24 @@ std::string row(const char* what, std::int64_t count) {
     return std::string(what) + " " + std::to_string(count);
 }
 
-void report(const BuildDatasetSummary& s, const std::string& output, Log& log) {
+void report(const BuildDatasetSummary& s, const BuildDatasetParameters& p, Log& log) {
+    const bool coverage = p.target == "coverage";
     log.info("windows kept: " + std::to_string(s.kept()) + " (" + row("train", s.train) + ", " + row("valid", s.valid) + ", " +
              row("test", s.test) + ")");
     log.info("windows dropped: " + row("cut short by the contig's end", s.short_end) + ", " + row("too much N", s.too_much_n) +
              ", " + row("masked", s.masked) + (s.filters_labels ? ", " + row("without a label", s.unlabelled) : "") + ", " + row("in two splits", s.straddling) + ", " + row("in no split", s.unassigned));
-    log.info("peaks: " + std::to_string(s.intervals) + " read, " + std::to_string(s.peaks) + " after merging within a marker, " +
-             std::to_string(s.summits_outside) + " with the summit outside");
+    if (coverage)
+        log.info("coverage: " + row("intervals read", s.intervals) + ", " + row("runs of bins", s.peaks));
+    else
+        log.info("peaks: " + std::to_string(s.intervals) + " read, " + std::to_string(s.peaks) + " after merging within a marker, " +
+                 std::to_string(s.summits_outside) + " with the summit outside");
     for (const ClassSummary& c : s.classes) {
         char prevalence[32];
         std::snprintf(prevalence, sizeof prevalence, "%.5f", c.prevalence);
         log.info("class " + (c.class_name.empty() ? std::string("(none)") : c.class_name) + ": " + std::to_string(c.markers) +
-                 (c.markers == 1 ? " marker" : " markers") + ", mean prevalence " + prevalence);
+                 (c.markers == 1 ? " marker" : " markers") + (coverage ? ", mean coverage " : ", mean prevalence ") + prevalence);
     }
-    log.info("wrote " + output);
+    log.info("wrote " + p.output);
 }
 
 void build(const cli::Arguments& args, Log& log) {
@@ -142,7 +150,7 @@ void build(const cli::Arguments& args, Log& log) {
     p.workers = cli::threads(args);
     p.provenance = !args.flag("no-version");
     p.command = args.command_line();
-    report(build_dataset(p, log), p.output, log);
+    report(build_dataset(p, log), p, log);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "app/coverage_set.hpp"
 #include "app/interval_set.hpp"
 #include "app/marker_sheet.hpp"
 #include "app/window_grid.hpp"
@@ -58,6 +59,7 @@ class DatasetBuilder {
 
   private:
     std::size_t contig_count() const { return fasta_.contigs().size(); }
+    bool coverage() const { return grid_.layout.task == "coverage"; }
     std::int64_t length(std::size_t contig) const { return fasta_.contigs()[contig].length; }
 
     // The markers of which a window must have a label to be kept.
@@ -94,7 +96,7 @@ class DatasetBuilder {
     // One pool for contigs and files, the longest task first, so that no worker is left with a long one at the end.
     void scan_and_read() {
         scans_.resize(contig_count());
-        sets_.resize(sources_.size());
+        (coverage() ? coverage_.resize(sources_.size()) : sets_.resize(sources_.size()));
         struct Task {
             double cost;
             std::size_t index;
@@ -113,7 +115,7 @@ class DatasetBuilder {
         pool_.run(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t number, int worker) {
             const Task& task = tasks[static_cast<std::size_t>(number)];
             if (task.file) {
-                sets_[task.index] = read_interval_set(sources_[task.index].path, fasta_, alias_, Elsewhere::refuse, log_);
+                read_marker(task.index);
                 return;
             }
             auto& reader = readers[static_cast<std::size_t>(worker)];
@@ -125,6 +127,18 @@ class DatasetBuilder {
             summary_.peaks += static_cast<std::int64_t>(set.runs.size());
             summary_.summits_outside += set.summits_outside;
         }
+        for (const CoverageSet& set : coverage_) {
+            summary_.intervals += set.intervals;
+            summary_.peaks += static_cast<std::int64_t>(set.runs.size());
+        }
+    }
+
+    void read_marker(std::size_t marker) {
+        const std::string& path = sources_[marker].path;
+        if (coverage())
+            coverage_[marker] = read_coverage_set(path, grid_.layout.bin, fasta_, alias_, log_);
+        else
+            sets_[marker] = read_interval_set(path, fasta_, alias_, Elsewhere::refuse, log_);
     }
 
     void scan_contig(FastaFile& reader, std::size_t contig) {
@@ -147,6 +161,12 @@ class DatasetBuilder {
     // Calls emit(first, last, value) for the runs of equal labels of a marker, in bins from the contig's first base on.
     template <class Emit>
     void for_labels(std::size_t marker, std::int32_t contig, Emit&& emit) const {
+        if (coverage()) {
+            const auto [first, last] = coverage_[marker].on(contig);
+            for (const CoverageRun* run = first; run != last; ++run)
+                emit(std::int64_t{run->begin}, std::int64_t{run->end}, run->value);
+            return;
+        }
         const auto [first, last] = sets_[marker].on(contig);
         for_label_runs(first, last, grid_.layout.bin, grid_.layout.needed(),
                        [&](std::int64_t from, std::int64_t to) { emit(from, to, 1.0f); });
@@ -246,36 +266,62 @@ class DatasetBuilder {
         DatasetWriter writer(p_.output, p_.force, p_.workers, std::move(reference), grid_.layout);
         std::vector<MarkerRow> rows;
         for (std::size_t i = 0; i < sources_.size(); ++i)
-            rows.push_back({sources_[i].marker, sources_[i].file, sets_[i].sha256, sets_[i].intervals, sets_[i].covered});
+            rows.push_back(coverage() ? row_of(sources_[i], coverage_[i]) : row_of(sources_[i], sets_[i]));
         writer.markers(rows);
         writer.windows(windows_, p_.window);
         write_peaks(writer);
         writer.commit(describe());
     }
 
+    template <class Set>
+    static MarkerRow row_of(const MarkerSource& source, const Set& set) {
+        return {source.marker, source.file, set.sha256, set.intervals, set.covered};
+    }
+
     // As many contigs at a time as there are workers: gathered and sorted side by side, written in order.
     void write_peaks(DatasetWriter& writer) {
         const auto batch = static_cast<std::size_t>(pool_.workers());
         std::vector<std::vector<Peak>> runs(batch);
+        std::vector<std::vector<float>> values(batch);
         for (std::size_t first = 0; first < contig_count(); first += batch) {
             const std::size_t count = std::min(batch, contig_count() - first);
-            pool_.run(static_cast<std::int64_t>(count), [&](std::int64_t i, int) {
-                gather(static_cast<std::int32_t>(first) + static_cast<std::int32_t>(i), runs[static_cast<std::size_t>(i)]);
+            pool_.run(static_cast<std::int64_t>(count), [&](std::int64_t number, int) {
+                const auto i = static_cast<std::size_t>(number);
+                const auto contig = static_cast<std::int32_t>(first + i);
+                runs[i].clear();
+                values[i].clear();
+                coverage() ? gather_coverage(contig, runs[i], values[i]) : gather(contig, runs[i]);
             });
-            for (std::size_t i = 0; i < count; ++i) writer.peaks(static_cast<std::int32_t>(first + i), runs[i]);
+            for (std::size_t i = 0; i < count; ++i) writer.peaks(static_cast<std::int32_t>(first + i), runs[i], values[i]);
         }
     }
 
+    static bool comes_first(const Peak& a, const Peak& b) {
+        return a.begin != b.begin ? a.begin < b.begin : a.end != b.end ? a.end < b.end : a.marker < b.marker;
+    }
+
     void gather(std::int32_t contig, std::vector<Peak>& runs) const {
-        runs.clear();
         for (std::size_t marker = 0; marker < sets_.size(); ++marker) {
             const auto [first, last] = sets_[marker].on(contig);
             for (const Run* run = first; run != last; ++run)
                 runs.push_back({run->begin, run->end, static_cast<std::int32_t>(marker)});
         }
-        std::sort(runs.begin(), runs.end(), [](const Peak& a, const Peak& b) {
-            return a.begin != b.begin ? a.begin < b.begin : a.end != b.end ? a.end < b.end : a.marker < b.marker;
-        });
+        std::sort(runs.begin(), runs.end(), comes_first);
+    }
+
+    void gather_coverage(std::int32_t contig, std::vector<Peak>& runs, std::vector<float>& values) const {
+        std::vector<std::pair<Peak, float>> all;
+        const auto bin = static_cast<std::int32_t>(grid_.layout.bin);
+        for (std::size_t marker = 0; marker < coverage_.size(); ++marker) {
+            const auto [first, last] = coverage_[marker].on(contig);
+            for (const CoverageRun* run = first; run != last; ++run)
+                all.push_back({{run->begin * bin, run->end * bin, static_cast<std::int32_t>(marker)}, run->value});
+        }
+        std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return comes_first(a.first, b.first); });
+        for (const auto& [run, value] : all) {
+            runs.push_back(run);
+            values.push_back(value);
+        }
     }
 
     nlohmann::ordered_json describe() const {
@@ -306,7 +352,7 @@ class DatasetBuilder {
                            {"two_splits", summary_.straddling}, {"no_split", summary_.unassigned}};
         if (summary_.filters_labels) json["dropped"]["no_label"] = summary_.unlabelled;
         json["intervals_read"] = summary_.intervals;
-        json["summits_outside_peak"] = summary_.summits_outside;
+        if (!coverage()) json["summits_outside_peak"] = summary_.summits_outside;
         return json;
     }
 
@@ -320,7 +366,8 @@ class DatasetBuilder {
     IntervalSet mask_;
     std::vector<std::string> mask_sha256_;
     std::vector<ContigScan> scans_;   // per contig
-    std::vector<IntervalSet> sets_;   // per marker
+    std::vector<IntervalSet> sets_;   // per marker, or
+    std::vector<CoverageSet> coverage_;
     std::vector<std::string> keep_if_;
     std::vector<std::size_t> wanted_;          // markers that keep_if_ names
     std::vector<std::vector<bool>> labelled_;  // per contig and window of the grid
@@ -328,9 +375,10 @@ class DatasetBuilder {
     BuildDatasetSummary summary_;
 };
 
-constexpr std::array<TargetDefaults, 2> kTargets{{
+constexpr std::array<TargetDefaults, 3> kTargets{{
     {"nucleotide", 25000, 0.1, 1, kAllBins, 0, "all"},
     {"bin", 1000, 0, 200, 1, 0.5, "any"},
+    {"coverage", 131072, 0.1, 128, kAllBins, 0, "all"},
 }};
 
 void usage(bool ok, const std::string& what) {

@@ -12,7 +12,7 @@
 
 namespace regkit {
 
-// What a target ("nucleotide", "bin") starts from.
+// What a target ("nucleotide", "bin", "coverage") starts from.
 struct TargetDefaults {
     const char* target;
     std::int64_t window;
@@ -29,7 +29,7 @@ const TargetDefaults& target_defaults(const std::string& target);  // Error(usag
 struct BuildDatasetParameters {
     std::string fasta;
     std::string sheet;               // a marker sheet, or
-    std::vector<std::string> peaks;  // files, whose markers are named after them
+    std::vector<std::string> peaks;  // files, whose markers are named after them. Of coverage: bedGraph or bigWig
     std::string output;
     std::string target = "nucleotide";
     // Bases of a bin, how many bins (kAllBins: as many as the window holds), and the fraction of a bin over which a marker's
@@ -77,7 +77,7 @@ struct BuildDatasetSummary {
     std::int64_t straddling = 0;  // in two splits
     std::int64_t unassigned = 0;  // in none, where train regions are named
     std::int64_t intervals = 0;   // read
-    std::int64_t peaks = 0;       // after merging
+    std::int64_t peaks = 0;       // after merging; of coverage: runs of bins
     std::int64_t summits_outside = 0;
     std::int64_t mask_elsewhere = 0;  // mask intervals on contigs that the FASTA does not hold
     std::vector<ClassSummary> classes;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/error.hpp"
+#include "app/contig_finder.hpp"
 #include "io/intervals.hpp"
 #include "io/sha256.hpp"
 
@@ -35,44 +35,6 @@ void merge_into(std::vector<Placed>& placed, IntervalSet& set) {
     }
 }
 
-// Contig names to numbers. Files mostly name one contig many times in a row.
-class ContigFinder {
-  public:
-    ContigFinder(const FastaFile& fasta, const ContigAlias& alias) : fasta_(fasta), alias_(alias) {}
-
-    // -1 when neither the name nor an alias is in the FASTA.
-    std::int32_t find(std::string_view name) {
-        if (name == last_) return number_;
-        last_ = name;
-        number_ = -1;
-        for (const std::string& candidate : alias_.candidates(last_))
-            if ((number_ = fasta_.find(candidate)) >= 0) break;
-        return number_;
-    }
-
-    // Whether only the convention differs; such a file would be lost in silence.
-    bool differs_by_convention() const {
-        for (const std::string& other : other_conventions(last_))
-            if (fasta_.find(other) >= 0) return true;
-        return false;
-    }
-
-    [[noreturn]] void fail(const LineReader& lines) const {
-        try {
-            fasta_.require_contig(last_, "rename one or give --alias ucsc");
-        } catch (const Error& error) {
-            throw Error(ErrorKind::mismatch, lines.where() + ": " + error.what());
-        }
-        throw Error(ErrorKind::mismatch, lines.where() + ": contig " + last_ + " cannot be used");
-    }
-
-  private:
-    const FastaFile& fasta_;
-    const ContigAlias& alias_;
-    std::string last_;
-    std::int32_t number_ = -1;
-};
-
 }  // namespace
 
 std::pair<const Run*, const Run*> IntervalSet::on(std::int32_t contig) const {
@@ -94,7 +56,7 @@ IntervalSet read_interval_set(const std::string& path, const FastaFile& fasta, c
     for (Interval interval; reader.next(interval); ++set.intervals) {
         const std::int32_t contig = finder.find(interval.contig);
         if (contig < 0) {
-            if (elsewhere == Elsewhere::refuse || finder.differs_by_convention()) finder.fail(reader.lines());
+            if (elsewhere == Elsewhere::refuse || finder.differs_by_convention()) finder.fail(reader.lines().where());
             ++set.elsewhere;
             continue;
         }

@@ -25,7 +25,8 @@ std::string marker_name(const std::string& path) {
     std::string name = path.substr(directory_of(path).size());
     for (const char* end : {".gz", ".bgz"})
         if (name.ends_with(end)) name.resize(name.size() - std::string_view(end).size());
-    for (const char* end : {".narrowPeak", ".broadPeak", ".bed", ".narrowpeak", ".broadpeak"})
+    for (const char* end : {".narrowPeak", ".broadPeak", ".bed", ".narrowpeak", ".broadpeak", ".bedGraph", ".bedgraph", ".bdg",
+                            ".bigWig", ".bigwig", ".bw"})
         if (name.ends_with(end)) name.resize(name.size() - std::string_view(end).size());
     return name;
 }

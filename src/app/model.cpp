@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -56,7 +57,9 @@ json list_of(const TensorFile& file, const std::string& key, const std::string& 
     return list;
 }
 
-std::vector<Marker> markers_of(const TensorFile& file, const std::string& path) {
+std::vector<Marker> markers_of(const TensorFile& file, const std::string& path, Task task) {
+    // Of coverage it is the mean, which has no bound.
+    const double most = task == Task::coverage ? std::numeric_limits<double>::max() : 1;
     std::vector<Marker> markers;
     std::set<std::string> names;
     for (const json& item : list_of(file, kMarkersKey, path)) {
@@ -71,8 +74,8 @@ std::vector<Marker> markers_of(const TensorFile& file, const std::string& path) 
             throw Error(ErrorKind::input, path + ": marker " + std::to_string(markers.size() + 1) +
                                               " lacks name, class, cell, target or prevalence");
         }
-        require(marker.prevalence >= 0 && marker.prevalence <= 1, ErrorKind::input,
-                path + ": marker '" + marker.name + "': prevalence is not in 0..1");
+        require(marker.prevalence >= 0 && marker.prevalence <= most, ErrorKind::input,
+                path + ": marker '" + marker.name + "': impossible prevalence");
         require(!marker.name.empty() && names.insert(marker.name).second, ErrorKind::input,
                 path + ": marker '" + marker.name + "' twice or without a name");
         markers.push_back(std::move(marker));
@@ -130,7 +133,7 @@ Model model_of(TensorFile file, const std::string& path) {
                     std::string(kChecksumKey) + "' from its metadata)");
     Model model;
     model.spec = parse_spec(entry(file, kSpecKey, path), path);
-    model.markers = markers_of(file, path);
+    model.markers = markers_of(file, path, model.spec.task);
     model.reference = reference_of(file, path);
     model.summary = entry(file, kSummaryKey, path);
     require(json::parse(model.summary, nullptr, false).is_object(), ErrorKind::input,

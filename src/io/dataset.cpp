@@ -84,9 +84,10 @@ struct Dataset::Impl {
         layout.count = window;
         if (nucleotide) return;
         const Json& labels = json.at("labels");
-        layout.bin = labels.at("bin").get<std::int64_t>();
-        layout.count = labels.at("count").get<std::int64_t>();
-        layout.offset = labels.at("offset").get<std::int64_t>();
+        for (const auto& [key, value] : {std::pair{"bin", &layout.bin}, {"count", &layout.count}, {"offset", &layout.offset}}) {
+            require(labels.at(key).is_number_integer(), ErrorKind::input, name + ": labels: " + key + " is no whole number");
+            *value = labels.at(key).get<std::int64_t>();
+        }
         if (!coverage()) layout.min_overlap = labels.at("min_overlap").get<double>();
         require(layout.bin >= 1 && layout.bin <= window && layout.count >= 1 && layout.count <= window / layout.bin &&
                     layout.offset >= 0 && 2 * layout.offset == window - layout.span() && layout.min_overlap >= 0 &&

@@ -153,8 +153,10 @@ void DatasetWriter::commit(nlohmann::ordered_json description) {
     s.remember_index(s.peaks_file());
     s.peaks.commit_indexed(kBedColumns, s.longest);
     nlohmann::ordered_json all{{"format", "regkit dataset"}, {"format_version", kDatasetVersion}};
-    all.update(description);
-    if (s.layout.task != "nucleotide") all["labels"] = layout_json(s.layout);
+    for (const auto& [key, value] : description.items()) {
+        all[key] = value;
+        if (key == "window" && s.layout.task != "nucleotide") all["labels"] = layout_json(s.layout);
+    }
     all["counts"] = {{"markers", s.names.size()},
                      {is_coverage(s.layout) ? "runs" : "peaks", s.peak_rows},
                      {"train", s.window_rows[0]},

@@ -52,10 +52,16 @@ bool IntervalReader::next(Interval& interval) {
     else
         split_blanks(line, fields_);
     check_columns(line);
-    interval = {fields_[0], coordinate(1), coordinate(2)};
+    interval = {fields_[0], coordinate(1), coordinate(2), 0};
     if (interval.end <= interval.begin)
         lines_.fail("the end " + std::to_string(interval.end) + " is not after the start " + std::to_string(interval.begin));
-    if (format_ != IntervalFormat::bed) check_peak(interval);
+    if (format_ == IntervalFormat::bed_graph) {
+        const auto value = parse_real(fields_[3]);
+        if (!value) lines_.fail("value " + quoted(fields_[3]) + " is no finite number");
+        interval.value = *value;
+    } else if (format_ != IntervalFormat::bed) {
+        check_peak(interval);
+    }
     return true;
 }
 
@@ -65,6 +71,7 @@ void IntervalReader::check_columns(std::string_view line) {
     if (format_ == IntervalFormat::bed && count < 3) lines_.fail("BED needs at least 3 columns, here are " + found);
     if (format_ == IntervalFormat::narrow_peak && count != 10) lines_.fail("narrowPeak has 10 columns, here are " + found);
     if (format_ == IntervalFormat::broad_peak && count != 9) lines_.fail("broadPeak has 9 columns, here are " + found);
+    if (format_ == IntervalFormat::bed_graph && count != 4) lines_.fail("bedGraph has 4 columns, here are " + found);
     if (fields_[0].empty()) lines_.fail("no contig name");
 }
 

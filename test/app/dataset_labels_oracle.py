@@ -81,6 +81,59 @@ def make_peaks(work, genome, rng, classes, density=300, longest=400):
     return tracks
 
 
+def write_bed_graph(path, arrays):
+    with open(path, "w") as file:
+        file.write("track type=bedGraph\n")
+        for name in reversed(arrays):  # contigs in another order than the genome's
+            edges = numpy.flatnonzero(numpy.diff(arrays[name], prepend=-1, append=-1))
+            for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist()):
+                if arrays[name][begin] > 0 or begin % 3 == 0:  # zeros may be there or not
+                    file.write("%s\t%d\t%d\t%r\n" % (name, begin, end, float(arrays[name][begin])))
+
+
+def write_bigwig(path, arrays):
+    """Sections of all three types."""
+    file = pyBigWig.open(path, "w")
+    names = sorted(name for name in arrays if (arrays[name] > 0).any())
+    file.addHeader([(name, len(arrays[name])) for name in sorted(arrays)])
+    for number, name in enumerate(names):
+        values = arrays[name].astype(float)
+        half = len(values) // 2
+        edges = numpy.flatnonzero(numpy.diff(values[:half], prepend=-1, append=-1))
+        runs = [(b, e) for b, e in zip(edges[:-1].tolist(), edges[1:].tolist()) if values[b] > 0]
+        if runs:
+            file.addEntries([name] * len(runs), [b for b, _ in runs], ends=[e for _, e in runs], values=[values[b] for b, _ in runs])
+        if number % 2 == 0:  # fixedStep, else variableStep
+            file.addEntries(name, half, values=values[half:].tolist(), span=1, step=1)
+        else:
+            places = (half + numpy.flatnonzero(values[half:] > 0)).tolist()
+            if places:
+                file.addEntries(name, places, values=values[places].tolist(), span=1)
+    file.close()
+
+
+def make_coverage(work, genome, rng):
+    tracks = []
+    for number, kind in enumerate(("bedgraph", "bigwig", "bedgraph.gz", "bw")):
+        arrays = {}
+        for name, bases in genome.items():
+            values = numpy.zeros(len(bases), dtype=numpy.float32)
+            if not (name == "three" and number == 0):  # a contig without coverage
+                for _ in range(len(bases) // 150 + 1):
+                    at = int(rng.integers(0, len(bases)))
+                    values[at:at + int(rng.integers(1, 300))] = numpy.float32(rng.integers(0, 5) * (0.37 if number < 2 else 1000.5))
+            arrays[name] = values
+        path = "%s/c%d.%s" % (work, number, kind)
+        if "graph" in kind:
+            write_bed_graph(path.removesuffix(".gz"), arrays)
+            if kind.endswith(".gz"):
+                subprocess.run(["gzip", "-n", path.removesuffix(".gz")], check=True)
+        else:
+            write_bigwig(path, arrays)
+        tracks.append(Track("c%d" % number, "even" if number % 2 == 0 else "odd", path, arrays))
+    return tracks
+
+
 def write_sheet(path, tracks):
     with open(path, "w") as file:
         file.write("name\tclass\tpeaks\n")
@@ -230,9 +283,47 @@ def synthetic(work):
                 cases.append(("bin", window, bin_size, bins, overlap, keep_if, 0 if overlap else 0.02, bin_size % 2 == 0))
     random.seed(1)
     cases = cases[:3] + random.sample(cases[3:], 33)
-    windows = sum(run_case(work, number, fasta, genome, tracks, masks, case) for number, case in enumerate(cases))
+    coverage = make_coverage(work, genome, rng)
+    write_sheet(work + "/coverage.tsv", coverage)
+    for window, bin_size, bins in ((1280, 128, "all"), (1000, 100, 2), (512, 128, 2), (64, 64, 1), (40, 1, "all"), (50, 10, 3)):
+        for keep_if in (["all"], ["any"], ["class:odd"]):
+            cases.append(("coverage", window, bin_size, bins, 0, keep_if, 0.1, bin_size == 100))
+    windows = sum(run_case(work, number, fasta, genome, coverage if case[0] == "coverage" else tracks, masks, case)
+                  for number, case in enumerate(cases))
     check(windows > 20000, "only %d windows in all" % windows)
     print("%d data sets of %d windows agree" % (len(cases), windows))
+
+
+def refused_bigwigs(work):
+    """Exit code and place for what a bigWig must not hold, or must not be."""
+    with open(work + "/g.fa", "w") as file:
+        file.write(">a\n%s\n>b\n%s\n" % ("ACGT" * 500, "TTGCA" * 100))
+
+    def write(name, contigs, values):
+        file = pyBigWig.open(work + "/" + name, "w")
+        file.addHeader(contigs)
+        file.addEntries(["a"] * len(values), list(range(0, 20 * len(values), 20)), ends=list(range(10, 20 * len(values), 20)), values=values)
+        file.close()
+
+    contigs = [("a", 2000), ("b", 500)]
+    write("good.bw", contigs, [1.0] * 100)
+    write("negative.bw", contigs, [1.0, 2.0, -1.0])
+    write("nan.bw", contigs, [1.0, float("nan")])
+    write("inf.bw", contigs, [1.0, 2.0, 3.0, float("inf")])
+    write("length.bw", [("a", 1999), ("b", 500)], [1.0])
+    write("elsewhere.bw", [("a", 2000), ("z", 7)], [1.0])
+    whole = open(work + "/good.bw", "rb").read()
+    for name, content in (("cut.bw", whole[:300]), ("empty.bw", b"")):
+        with open(work + "/" + name, "wb") as file:
+            file.write(content)
+    for name, code, words in (("good.bw", 0, ""), ("negative.bw", 3, "negative.bw (a:41): value -1"), ("nan.bw", 3, "nan.bw (a:21): value nan"),
+                              ("inf.bw", 3, "inf.bw (a:61): value inf"), ("length.bw", 4, "length.bw: contig a has 1999 bases"),
+                              ("elsewhere.bw", 0, ""), ("cut.bw", 3, "cut.bw: it ends before"), ("empty.bw", 3, "empty.bw")):
+        out = work + "/" + name + ".regds"
+        run = subprocess.run([BIN + "/regds-build", "-f", work + "/g.fa", "-o", out, "--target", "coverage", "--window", "100",
+                              "--label-bin", "10", "--verbosity", "1", work + "/" + name], stderr=subprocess.PIPE, text=True)
+        check(run.returncode == code and words in run.stderr, "%s: exit %d, %s" % (name, run.returncode, run.stderr))
+        check(os.path.exists(out) == (code == 0), "what is left of " + name)
 
 
 def yeast(work):
@@ -287,7 +378,7 @@ def chromosome_20(work):
 def main():
     with tempfile.TemporaryDirectory() as work:
         done = True
-        for part in (synthetic, yeast, chromosome_20):
+        for part in (synthetic, refused_bigwigs, yeast, chromosome_20):
             folder = "%s/%s" % (work, part.__name__)
             os.mkdir(folder)
             done = part(folder) is not False and done

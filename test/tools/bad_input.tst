@@ -322,6 +322,115 @@ exit 3
 err regds-build: ref.fa: no window is left*
 absent x.regds
 
+# ---- labels ------------------------------------------------------------------------------------------------------------
+case an unknown target
+run regds-build -f ref.fa a.narrowPeak -o x.regds --target gene
+exit 2
+err regds-build: --target 'gene'*nucleotide, bin, coverage*
+
+case bins of nucleotides
+run regds-build -f ref.fa a.narrowPeak -o x.regds --label-bin 200
+exit 2
+err regds-build: --label-bin and --label-bins do not go with --target nucleotide*
+absent x.regds
+
+case an overlap of nucleotides
+run regds-build -f ref.fa a.narrowPeak -o x.regds --min-overlap 0.5
+exit 2
+err regds-build: --min-overlap does not go with --target nucleotide
+
+case an overlap of coverage
+run regds-build -f ref.fa a.narrowPeak -o x.regds --target coverage --min-overlap 0.5
+exit 2
+err regds-build: --min-overlap does not go with --target coverage
+
+case more than all of a bin
+run regds-build -f ref.fa a.narrowPeak -o x.regds --target bin --min-overlap 1
+exit 2
+err regds-build: --min-overlap must be at least 0 and less than 1*
+
+case bins longer than the window
+run regds-build -f ref.fa a.narrowPeak -o x.regds --target bin --window 100
+exit 2
+err regds-build: bins of 200 bases do not fit into a window of 100*
+
+case more bins than the window holds
+run regds-build -f ref.fa a.narrowPeak -o x.regds --target bin --label-bins 6
+exit 2
+err regds-build: 6 bins of 200 bases do not fit into a window of 1000*
+
+case bins that cannot lie in the middle
+run regds-build -f ref.fa a.narrowPeak -o x.regds --target bin --window 1001
+exit 2
+err regds-build: 1 bins of 200 bases cannot lie in the middle of a window of 1001*odd*
+absent x.regds
+
+case no bins
+run regds-build -f ref.fa a.narrowPeak -o x.regds --target bin --label-bins 0
+exit 2
+err regds-build: --label-bins '0'*
+
+case a class that no marker has
+run regds-build -f ref.fa --sheet sheet.tsv -o x.regds --target bin --keep-if class:Histone
+exit 2
+err regds-build: --keep-if class:Histone: no marker is of this class*
+absent x.regds
+
+case a rule that is none
+run regds-build -f ref.fa a.narrowPeak -o x.regds --target bin --keep-if some
+exit 2
+err regds-build: --keep-if 'some': *
+
+case rules that contradict each other
+run regds-build -f ref.fa --sheet sheet.tsv -o x.regds --target bin --keep-if class:TFBS --keep-if all
+exit 2
+err regds-build: --keep-if all stands alone*
+
+case overlapping windows dealt out one by one
+run regds-build -f ref.fa a.narrowPeak -o x.regds --target bin --split random:0.8,0.1,0.1 --split-block 0
+exit 2
+err regds-build: --split-block 0 would deal overlapping windows into different splits*
+absent x.regds
+
+case peaks for coverage
+run regds-build -f ref.fa a.narrowPeak -o x.regds --target coverage
+exit 3
+err regds-build: a.narrowPeak:1: bedGraph has 4 columns*
+absent x.regds
+
+case negative coverage
+setup printf 'track type=bedGraph\nchr1\t0\t100\t3\nchr1\t100\t200\t-0.5\n' > c.bedGraph
+run regds-build -f ref.fa c.bedGraph -o x.regds --target coverage --window 1000
+exit 3
+err regds-build: c.bedGraph:3: the value is negative*
+absent x.regds
+
+case coverage that is no number
+setup printf 'chr1\t0\t100\tinf\n' > c.bedGraph
+run regds-build -f ref.fa c.bedGraph -o x.regds --target coverage --window 1000
+exit 3
+err regds-build: c.bedGraph:1: value 'inf' is no finite number
+
+case coverage that overlaps
+setup printf 'chr1\t0\t100\t3\nchr1\t99\t200\t1\n' > c.bedGraph
+run regds-build -f ref.fa c.bedGraph -o x.regds --target coverage --window 1000
+exit 3
+err regds-build: c.bedGraph:2: begins at 99, before the end of the interval above, 100*
+
+case a bigWig that is none
+setup cp b.bed c.bw
+run regds-build -f ref.fa c.bw -o x.regds --target coverage --window 1000
+exit 3
+err regds-build: c.bw: this is no bigWig*
+absent x.regds
+
+case a data set of coverage with a bin's coverage gone
+setup printf 'chr1\t0\t100\t3\nchr1\t100\t200\t1\n' > c.bedGraph; regds-build -f ref.fa c.bedGraph -o c.regds --target coverage --window 1000 --label-bin 100; zcat c.regds/coverage.bed.gz | head -n 1 | gzip > cut; mv cut c.regds/coverage.bed.gz
+run regtrain -d c.regds -a dilated --steps 1 -o new.safetensors
+exit 3
+err regtrain: c.regds/coverage.bed.gz:1: has another number of lines than dataset.json says
+absent new.safetensors
+
 # ---- when things end early ---------------------------------------------------------------------------------------------
 case a limit on the size of files
 run ulimit -f 2; regds-build -f ref.fa a.narrowPeak --window 20 --no-version -o x.regds

@@ -9,6 +9,19 @@ case regds-build at random
 run regds-build -f ref.fa --split random:0.6,0.2,0.2 --split-block 10000 --window 2000 --no-version -o made.regds b.bed a.narrowPeak.gz && cp made.regds/windows.bed.gz .
 golden windows.bed.gz
 
+case regds-build of bins in the middle of windows
+run regds-build -f ref.fa --sheet sheet.tsv --target bin --test chr2:1-30000 --keep-if class:TFBS --no-version -o made.regds 2> said.txt; cp made.regds/{markers.tsv,windows.bed.gz} .; sed '/"fasta"/d' made.regds/dataset.json > dataset.json
+golden markers.tsv windows.bed.gz dataset.json said.txt
+
+case regds-build of coverage
+setup awk 'BEGIN {OFS = "\t"; for (i = 0; i < 200; ++i) print "chr1", i * 290, i * 290 + 10 + i, i / 8; print "chr2", 0, 30000, 2.5}' > deep.bedGraph
+run regds-build -f ref.fa --target coverage --window 2000 --label-bin 100 --valid chr2:1-30000 --no-version -o made.regds deep.bedGraph 2> said.txt; cp made.regds/{markers.tsv,coverage.bed.gz} .; sed '/"fasta"/d' made.regds/dataset.json > dataset.json
+golden markers.tsv coverage.bed.gz dataset.json said.txt
+
+case regds-build of nucleotides in windows of Task 1, and of bins in those of Task 2
+run for o in '--target nucleotide --window 1000' '--target bin --window 25000'; do regds-build -f ref.fa --sheet sheet.tsv $o --max-n 1 --no-version -o made.regds --force 2>&1 | grep -v wrote; grep -A5 '"task"\|"labels"' made.regds/dataset.json | grep -v fasta; done
+golden -
+
 case regtrain names its presets
 run regtrain --presets
 golden -

@@ -49,13 +49,12 @@ cli::Tool call_tool() {
          .group = cli::group::output},
         {.name = "resolution",
          .value = "BASES",
-         .fallback = std::to_string(defaults.resolution),
-         .help = "average values over bins of so many bases (bedgraph, bigwig)",
+         .help = "average values over bins of so many bases (bedgraph, bigwig) [what an output of the model stands for]",
          .group = cli::group::output},
         {.name = "round",
          .value = "DECIMALS",
          .fallback = std::to_string(defaults.decimals),
-         .help = "decimals of the probabilities written; fewer make smaller files",
+         .help = "decimals of the values written; fewer make smaller files",
          .group = cli::group::output},
         cli::common::no_version(),
         cli::common::threads(),
@@ -82,10 +81,10 @@ void run_call(const cli::Arguments& args, Log& log) {
     p.markers = args.list("markers");
     if (args.given("output")) p.output = args.text("output");
     if (args.given("output-format")) p.format = parse_track_format(args.text("output-format"));
-    p.cutoff = args.real("cutoff", 0, 1);
+    if (args.given("cutoff")) p.cutoff = args.real("cutoff", 0, 1e30);
     p.min_length = args.integer("min-length", 1, kMany);
     p.merge_gap = args.integer("merge-gap", 0, kMany);
-    p.resolution = args.integer("resolution", 1, kMany);
+    if (args.given("resolution")) p.resolution = args.integer("resolution", 1, kMany);
     p.decimals = static_cast<int>(args.integer("round", 0, Rounding::kMaxDecimals));
     if (args.given("tile")) p.tile = args.integer("tile", 1, 10'000'000);
     p.rc_average = args.flag("rc-average");

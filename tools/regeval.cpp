@@ -13,7 +13,7 @@ namespace {
 cli::Tool make_tool() {
     const EvaluateParameters defaults;
     cli::Tool tool{.name = "regeval",
-                   .title = "ranking metrics of a model on a held-out split",
+                   .title = "metrics of a model on a held-out split",
                    .usage = {"-m MODEL -d NAME.regds [options]"}};
     tool.options = {
         cli::common::model(cli::kNeeded),
@@ -84,13 +84,9 @@ void run(const cli::Arguments& args, Log& log) {
     log.info(cli::grouped(static_cast<double>(report.windows)) + " windows, " +
              cli::grouped(static_cast<double>(report.positions)) + " positions, " +
              cli::grouped(report.nt_per_second) + " nt/s");
-    for (const ClassMean& c : report.means) {
-        char text[160];
-        std::snprintf(text, sizeof text, "average precision %.4f, ROC AUC %.4f, prevalence %.4f",
-                      c.mean.average_precision, c.mean.roc_auc, c.mean.prevalence);
+    for (const ClassReport& c : report.classes)
         log.info((c.class_name.empty() ? "no class" : c.class_name) + " (" + std::to_string(c.scored) +
-                 " markers): " + (c.scored > 0 ? text : "NA"));
-    }
+                 " markers): " + (c.scored > 0 ? c.text : "NA"));
 }
 
 }  // namespace

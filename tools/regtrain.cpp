@@ -256,7 +256,7 @@ void run(const cli::Arguments& args, Log& log) {
                   report.loss);
     std::string best;
     if (report.best_step >= 0)
-        best = "; best at step " + std::to_string(report.best_step) + ": mean average precision " +
+        best = "; best at step " + std::to_string(report.best_step) + ": " + report.metric + " " +
                number(report.best_metric);
     log.info(text + best);
 }

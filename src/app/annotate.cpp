@@ -86,7 +86,7 @@ class Annotator {
 
     AnnotateSummary run() {
         const auto start = std::chrono::steady_clock::now();
-        const AnnotationFields fields(model_.markers, p_.span);
+        const AnnotationFields fields(model_.markers, model_.spec.task, scorer_->compared());
         fields.define(reader_.header());
         complete_header();
         VcfWriter writer(p_.output, reader_.header(), {p_.format.value_or(variant_format_of(p_.output)), p_.write_index});

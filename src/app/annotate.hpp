@@ -52,7 +52,7 @@ struct AnnotateSummary {
 // Throws Error; on any the outputs do not come to be. Memory does not grow with the number of records.
 AnnotateSummary annotate(const AnnotateParameters& parameters, Log& log);
 
-// log2((alt + e) / (ref + e)): e = 1e-6 only keeps a probability of 0 from giving infinity.
+// log2((alt + e) / (ref + e)): e = 1e-6 only keeps a value of 0 from giving infinity.
 float log2_fold_change(float ref, float alt);
 
 }  // namespace regkit

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 namespace regkit {
 namespace {
@@ -43,7 +44,8 @@ std::size_t strongest_marker(const AlleleEffect& effect, const std::vector<std::
     return best;
 }
 
-AnnotationFields::AnnotationFields(const std::vector<Marker>& markers, std::int64_t span) : span_(span) {
+AnnotationFields::AnnotationFields(const std::vector<Marker>& markers, Task task, std::string compared)
+    : coverage_(task == Task::coverage), compared_(std::move(compared)) {
     for (std::size_t i = 0; i < markers.size(); ++i) {
         markers_.push_back(markers[i].name);
         if (markers[i].class_name.empty()) continue;
@@ -56,19 +58,20 @@ AnnotationFields::AnnotationFields(const std::vector<Marker>& markers, std::int6
 
 void AnnotationFields::define(VcfHeader& header) const {
     header.drop_info("REG_");
-    const std::string where = " within " + std::to_string(span_) + " bases of the variant";
     const std::string sign = "; ALT minus REF, so positive where ALT raises it";
     header.define_info("REG_MAX", "A", "Float",
-                       "Largest absolute change of a predicted marker probability" + where + ", over " +
+                       std::string("Largest absolute change of ") +
+                           (coverage_ ? "the predicted coverage of a marker" : "a predicted marker probability") + compared_ + ", over " +
                            std::to_string(markers_.size()) + " markers");
     header.define_info("REG_DELTA", "A", "Float", "The change behind REG_MAX" + sign);
     header.define_info("REG_MARKER", "A", "String", "The marker behind REG_MAX");
     header.define_info("REG_LOG2FC", "A", "Float",
-                       "log2((p_ALT + 1e-6) / (p_REF + 1e-6)) of that marker at that base");
+                       coverage_ ? "log2((ALT + 1e-6) / (REF + 1e-6)) of that marker's coverage there"
+                                 : "log2((p_ALT + 1e-6) / (p_REF + 1e-6)) of that marker at that base");
     for (const Class& c : classes_)
         header.define_info(c.id, "A", "Float",
                            "Change of largest magnitude among the " + std::to_string(c.members.size()) + " markers of class " +
-                               quoted_safe(c.name) + where + sign);
+                               quoted_safe(c.name) + compared_ + sign);
     header.define_info("REG_NOTE", "A", "String",
                        "Why an allele has no score (star, symbolic, breakend, ambiguous: not A C G T only, telomere, "
                        "uncompared: no base to compare, ref_mismatch), or its caveat (vcf_ref: scored against the "

@@ -8,12 +8,14 @@
 #include "app/variant_scorer.hpp"
 #include "base/marker.hpp"
 #include "io/vcf.hpp"
+#include "nn/spec.hpp"
 
 namespace regkit {
 
 class AnnotationFields {
   public:
-    AnnotationFields(const std::vector<Marker>& markers, std::int64_t span);
+    // `compared` is VariantScorer::compared().
+    AnnotationFields(const std::vector<Marker>& markers, Task task, std::string compared);
 
     // Drops the input's own REG_* fields and defines ours.
     void define(VcfHeader& header) const;
@@ -28,7 +30,8 @@ class AnnotationFields {
     };
     std::vector<std::string> markers_;
     std::vector<Class> classes_;
-    std::int64_t span_;
+    bool coverage_;
+    std::string compared_;
 };
 
 // The member whose effect is strongest, the first of equals; `members` is not empty.

@@ -46,13 +46,16 @@ Batch make_batch(const Dataset& dataset, const PackedGenome& genome, const Batch
         const auto index = static_cast<std::size_t>(plan.windows[static_cast<std::size_t>(pick)]);
         const DatasetWindow& at = dataset.windows()[index];
         const std::span codes(batch.sequence.data() + static_cast<std::size_t>(sample) * window, window);
-        genome.read(static_cast<std::size_t>(at.contig), at.begin, at.begin + batch.window, codes);
+        const bool reversed = plan.rc_augment && reversed_at(plan.seed, position);
+        // Where the labels do not lie in the window's middle, the other strand's window lies elsewhere.
+        const LabelLayout& layout = dataset.layout();
+        const std::int64_t begin = at.begin + (reversed ? 2 * layout.offset + layout.span() - batch.window : 0);
+        genome.read(static_cast<std::size_t>(at.contig), begin, begin + batch.window, codes);
         peaks.clear();
         dataset.window_labels(static_cast<std::int64_t>(index), peaks);
         const std::size_t first = batch.runs.size();
         for (const PeakRun& peak : peaks) batch.runs.push_back({peak.marker, peak.begin, peak.end, peak.value});
-        if (plan.rc_augment && reversed_at(plan.seed, position))
-            reverse_strand(codes, std::span(batch.runs).subspan(first), dataset.layout().count);
+        if (reversed) reverse_strand(codes, std::span(batch.runs).subspan(first), layout.count);
         batch.offsets.push_back(static_cast<std::int64_t>(batch.runs.size()));
     }
     return batch;

@@ -35,7 +35,7 @@ Batch make_batch(const Dataset& dataset, const PackedGenome& genome, const Batch
                  std::int64_t step);
 
 // Reverses strand: codes, and runs [begin, end) -> [outputs - end, outputs - begin), still sorted by (marker,
-// begin). `runs` are those of one sample with so many output positions, which lie in the middle of its window.
+// begin). `runs` are those of one sample with so many output positions.
 void reverse_strand(std::span<std::uint8_t> codes, std::span<LabelRun> runs, std::int64_t outputs);
 
 class Batcher {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <map>
 #include <memory>
 #include <utility>
@@ -10,7 +11,6 @@
 #include "app/model.hpp"
 #include "app/predictor.hpp"
 #include "app/regions.hpp"
-#include "app/window_labeller.hpp"
 #include "base/error.hpp"
 #include "base/version.hpp"
 #include "io/atomic_file.hpp"
@@ -20,12 +20,12 @@ namespace regkit {
 namespace {
 
 constexpr std::int64_t kTile = 50000;
-// Probabilities of one tile lie in memory: at most so many, 160 MB.
+// Values of one tile lie in memory: at most so many, 160 MB.
 constexpr std::int64_t kTileValues = 40'000'000;
+constexpr double kCutoff = 0.5;
 
-std::int64_t tile_for(std::int64_t asked, std::int64_t markers, std::int64_t stride) {
-    const std::int64_t tile = asked > 0 ? asked : std::clamp<std::int64_t>(kTileValues / markers, 1000, kTile);
-    return (tile + stride - 1) / stride * stride;
+std::int64_t tile_for(std::int64_t asked, std::int64_t markers) {
+    return asked > 0 ? asked : std::clamp<std::int64_t>(kTileValues / markers, 1000, kTile);
 }
 
 TrackFormat format_of(const CallParameters& p) {
@@ -45,10 +45,10 @@ void check(const CallParameters& p, TrackFormat format) {
     require(!stream || (p.regions.empty() && p.regions_file.empty()), ErrorKind::usage,
             "-r and -R need an indexed reference: name it with -f");
     require(stream || !p.remap, ErrorKind::usage, "--remap reads the names of records of a stream; with -f use -r");
-    require(p.cutoff >= 0 && p.cutoff <= 1, ErrorKind::usage, "the cutoff is a probability, 0 to 1");
-    require(p.resolution >= 1 && p.min_length >= 1 && p.merge_gap >= 0, ErrorKind::usage,
+    require(p.cutoff.value_or(kCutoff) >= 0, ErrorKind::usage, "the cutoff is at least 0");
+    require(p.resolution >= 0 && p.min_length >= 1 && p.merge_gap >= 0, ErrorKind::usage,
             "resolution and least length are at least 1, the gap to merge at least 0");
-    require(p.resolution == 1 || holds_values(format), ErrorKind::usage,
+    require(p.resolution <= 1 || holds_values(format), ErrorKind::usage,
             "--resolution averages values: it goes with bedgraph and bigwig, not with intervals");
 }
 
@@ -100,11 +100,10 @@ class Caller {
         if (!choice.notice.empty()) log_.info(choice.notice);
         backend_ = std::move(choice.backend);
         const auto markers = static_cast<std::int64_t>(model_.markers.size());
-        const std::int64_t stride = summarise(model_.spec, static_cast<int>(markers)).stride;
-        const std::int64_t tile = tile_for(p_.tile, markers, stride);
-        predictor_ = std::make_unique<Predictor>(model_, *backend_,
-                                                 PredictorOptions{.tile = tile, .rc_average = p_.rc_average});
-        labeller_ = std::make_unique<WindowLabeller>(*predictor_, tile, p_.paper_windows ? model_.spec.window : 0);
+        predictor_ = std::make_unique<Predictor>(
+            model_, *backend_,
+            PredictorOptions{.tile = tile_for(p_.tile, markers), .rc_average = p_.rc_average, .paper_windows = p_.paper_windows});
+        check_model();
     }
 
     CallSummary run() {
@@ -121,6 +120,20 @@ class Caller {
     }
 
   private:
+    bool coverage() const { return model_.spec.task == Task::coverage; }
+
+    // What depends on what the model predicts.
+    void check_model() {
+        cell_ = predictor_->resolution();
+        width_ = p_.resolution > 0 ? p_.resolution : cell_;
+        require(width_ % cell_ == 0, ErrorKind::usage,
+                "--resolution " + std::to_string(width_) + " is not a multiple of the " + std::to_string(cell_) +
+                    " bases that an output of this model stands for");
+        require(coverage() || p_.cutoff.value_or(kCutoff) <= 1, ErrorKind::usage, "the cutoff is a probability, 0 to 1");
+        require(!coverage() || p_.cutoff || holds_values(format_), ErrorKind::usage,
+                "the model predicts coverage: give the least coverage of an interval with -c");
+    }
+
     // `digest` is the reference's; a stream has none.
     void open(bool contigs_first, const std::string& source, const std::string& digest) {
         TrackOptions options;
@@ -131,15 +144,19 @@ class Caller {
                               "regcallModel=sha256:" + model_.digest,
                               "regcallDevice=" + std::string(backend_->description()), "reference=" + source};
         if (p_.provenance && !digest.empty()) options.header.push_back("regcallReference=sha256:" + digest);
+        if (p_.provenance && (cell_ > 1 || coverage()))
+            options.header.push_back(std::string("regcallValues=") + (coverage() ? "coverage" : "probability") + " of " +
+                                     std::to_string(cell_) + " bases");
         options.decimals = p_.decimals;
-        options.step = p_.resolution;
+        options.step = width_;
         options.contigs_first = contigs_first;
         tracks_ = std::make_unique<TrackSet>(p_.output, options, pool_);
         for (const std::string& path : tracks_->paths())
             for (const std::string& input : {p_.input, p_.fasta, p_.model, p_.regions_file})
                 if (!input.empty()) refuse_same_file(path, input);
-        const CallRules rules{static_cast<float>(p_.cutoff), p_.merge_gap, p_.min_length};
-        sink_ = std::make_unique<CallSink>(*tracks_, format_, predictor_->markers(), rules, p_.resolution, pool_);
+        const CallRules rules{static_cast<float>(p_.cutoff.value_or(kCutoff)), p_.merge_gap, p_.min_length, cell_};
+        const float largest = coverage() ? std::numeric_limits<float>::max() : 1.0f;
+        sink_ = std::make_unique<CallSink>(*tracks_, format_, predictor_->markers(), rules, width_, largest, pool_);
     }
 
     void call_reference();
@@ -155,9 +172,9 @@ class Caller {
     Model model_;
     std::unique_ptr<Backend> backend_;
     std::unique_ptr<Predictor> predictor_;
-    std::unique_ptr<WindowLabeller> labeller_;
     std::unique_ptr<TrackSet> tracks_;
     std::unique_ptr<CallSink> sink_;
+    std::int64_t cell_ = 1, width_ = 1;  // bases an output, bases a value written
     CallSummary summary_;
     RecordWindow window_;
     std::map<std::string, std::pair<int, std::int64_t>> bigwig_contigs_;  // of a stream: number, length so far
@@ -183,7 +200,7 @@ void Caller::call_reference() {
         regions.insert(regions.end(), more.begin(), more.end());
     }
     const bool all = p_.regions.empty() && p_.regions_file.empty();
-    const std::vector<ContigRange> ranges = plan_regions(regions, all, fasta, log_);
+    const std::vector<ContigRange> ranges = plan_regions(regions, all, fasta, cell_, log_);
 
     const bool upfront = format_ == TrackFormat::bigwig;  // its header names every contig
     open(upfront, p_.fasta, reference_digest(fasta));
@@ -202,7 +219,7 @@ void Caller::call_reference() {
             ++summary_.contigs;
             sink_->begin_contig(upfront ? range.contig : tracks_->add_contig(contig.name, contig.length));
         }
-        labeller_->predict(
+        predictor_->predict(
             contig.length, range.begin, range.end,
             [&](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
                 fasta.read(range.contig, begin, end, codes);
@@ -235,7 +252,8 @@ int Caller::stream_contig(const std::string& name) {
 }
 
 // Predicts unit by unit, as soon as enough bases ahead are known. With --remap a record lies at the coordinates in its
-// name: local position 0 is the start of the stride cell in which it begins, and the cell's missing bases are N.
+// name: local position 0 is the start of the stride cell (or window) in which it begins, and the missing bases are N; an
+// output cell of which bases are missing begins with the record.
 void Caller::call_record(FastaStream& stream) {
     Region place{stream.name(), 0, kContigEnd};
     if (p_.remap) {
@@ -246,18 +264,21 @@ void Caller::call_record(FastaStream& stream) {
                                               "): --remap needs records named contig:begin-end, from 1");
         }
     }
-    const std::int64_t lead = place.begin % predictor_->stride();
+    const std::int64_t lead = place.begin % predictor_->grid();
     const std::int64_t shift = place.begin - lead;
     window_.start(lead);
     const FetchCodes fetch = [this](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
         window_.copy(begin, end, codes);
     };
     const TileSink sink = [&](std::int64_t begin, std::int64_t, std::span<const std::uint8_t> codes,
-                              std::span<const float> values) { sink_->tile(begin + shift, codes, values); };
+                              std::span<const float> values) {
+        const std::int64_t missing = std::max<std::int64_t>(0, lead - begin);
+        sink_->tile(begin + missing + shift, codes.subspan(static_cast<std::size_t>(missing)), values);
+    };
     int contig = -1;
-    for (std::int64_t position = lead;;) {
-        const std::int64_t stop = (position / labeller_->unit() + 1) * labeller_->unit();
-        const std::int64_t needed = stop + labeller_->ahead();
+    for (std::int64_t position = lead / cell_ * cell_;;) {
+        const std::int64_t stop = (position / predictor_->unit() + 1) * predictor_->unit();
+        const std::int64_t needed = stop + predictor_->ahead();
         const bool more = window_.fill(stream, needed);
         if (contig < 0 && window_.end() > lead) {
             contig = stream_contig(place.contig);
@@ -265,10 +286,10 @@ void Caller::call_record(FastaStream& stream) {
             ++summary_.contigs;
         }
         const std::int64_t length = more ? needed : window_.end();
-        labeller_->predict(length, position, more ? stop : length, fetch, sink);
+        if (contig >= 0) predictor_->predict(length, position, more ? stop : length, fetch, sink);
         if (!more) break;
         position = stop;
-        window_.drop_before(position - labeller_->behind());
+        window_.drop_before(position - predictor_->behind());
     }
     if (contig < 0) {
         log_.warn("empty-record", p_.input + " (" + stream.name() + "): the record has no bases");

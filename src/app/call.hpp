@@ -22,14 +22,16 @@ struct CallParameters {
     std::vector<std::string> markers;   // patterns of select_markers; empty = all
     std::string output = "-";           // "{marker}" in it: one file a marker
     std::optional<TrackFormat> format;  // by default what the output's name says; narrowPeak on standard output
-    double cutoff = 0.5;                // compared, as a float, with the float probability of each position
+    // Compared, as a float, with the float value of each cell; by default probability 0.5. For intervals of coverage it
+    // must be given.
+    std::optional<double> cutoff;
     std::int64_t min_length = 1;
     std::int64_t merge_gap = 0;
-    std::int64_t resolution = 1;
+    std::int64_t resolution = 0;        // bases a value; a multiple of the model's own, which is taken for 0
     int decimals = 4;
     std::int64_t tile = 0;              // bases predicted at a time; 0 = what suits the number of markers
     bool rc_average = false;
-    bool paper_windows = false;         // independent zero-padded windows on the contig's grid
+    bool paper_windows = false;         // independent zero-padded windows on the contig's grid; some models have no others
     bool remap = false;                 // stream: a record named chr:begin-end lies there
     bool provenance = true;
     std::string command_line;
@@ -39,7 +41,7 @@ struct CallParameters {
 struct CallSummary {
     std::int64_t contigs = 0;    // or records
     std::int64_t bases = 0;
-    std::int64_t n_bases = 0;    // of them, without a value
+    std::int64_t n_bases = 0;    // of them, without a value (cells that are all N)
     std::int64_t intervals = 0;
     std::int64_t dropped = 0;    // shorter than min_length
     double seconds = 0;

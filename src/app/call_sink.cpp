@@ -7,8 +7,21 @@
 
 namespace regkit {
 
-BinAverager::BinAverager(int markers, std::int64_t width, TrackSet& tracks, ThreadPool& pool)
-    : width_(width), tracks_(tracks), pool_(pool), sum_(static_cast<std::size_t>(markers)) {}
+namespace {
+
+// The cells of `size` bases that bases [begin, end) lie in.
+struct Cells {
+    std::int64_t begin, end, size;
+
+    std::int64_t count() const { return (end - 1) / size - begin / size + 1; }
+    std::int64_t cell_begin(std::int64_t i) const { return std::max(begin, (begin / size + i) * size); }
+    std::int64_t cell_end(std::int64_t i) const { return std::min(end, (begin / size + i + 1) * size); }
+};
+
+}  // namespace
+
+BinAverager::BinAverager(int markers, std::int64_t cell, std::int64_t width, TrackSet& tracks, ThreadPool& pool)
+    : cell_(cell), width_(width), tracks_(tracks), pool_(pool), sum_(static_cast<std::size_t>(markers)) {}
 
 // The open part, [begin_, end), as one value a marker.
 void BinAverager::emit(std::int64_t end) {
@@ -27,18 +40,20 @@ void BinAverager::end_stretch() {
     begin_ = end_ = 0;
 }
 
-void BinAverager::add(int contig, std::int64_t begin, std::int64_t count, std::span<const float> values,
+void BinAverager::add(int contig, std::int64_t begin, std::int64_t end, std::span<const float> values,
                       std::int64_t row) {
     if (contig != contig_ || begin != end_) {
         end_stretch();
         contig_ = contig;
         begin_ = begin;
     }
-    const std::int64_t end = end_ = begin + count;
+    end_ = end;
+    const Cells cells{begin, end, cell_};
     const std::int64_t markers = static_cast<std::int64_t>(sum_.size());
     const auto add_up = [&](double sum, std::int64_t m, std::int64_t from, std::int64_t to) {
         const float* v = values.data() + m * row;
-        for (std::int64_t p = from; p < to; ++p) sum += static_cast<double>(v[p - begin]);
+        for (std::int64_t i = from / cell_ - begin / cell_; i < cells.count() && cells.cell_begin(i) < to; ++i)
+            sum += static_cast<double>(v[i]) * static_cast<double>(cells.cell_end(i) - cells.cell_begin(i));
         return sum;
     };
     // The open bin first.
@@ -62,43 +77,64 @@ void BinAverager::add(int contig, std::int64_t begin, std::int64_t count, std::s
     begin_ = open_end + bins * width_;
 }
 
-CallSink::CallSink(TrackSet& tracks, TrackFormat format, int markers, const CallRules& rules, std::int64_t resolution,
-                   ThreadPool& pool)
+CallSink::CallSink(TrackSet& tracks, TrackFormat format, int markers, const CallRules& rules, std::int64_t width,
+                   float largest, ThreadPool& pool)
     : tracks_(tracks),
       pool_(pool),
       markers_(markers),
       intervals_wanted_(!holds_values(format)),
-      resolution_(resolution),
+      cell_(rules.resolution),
+      width_(width),
+      largest_(largest),
       caller_(markers, rules),
-      bins_(markers, resolution, tracks, pool) {}
+      bins_(markers, cell_, width, tracks, pool) {}
 
 void CallSink::tile(std::int64_t begin, std::span<const std::uint8_t> codes, std::span<const float> values) {
-    const auto row = static_cast<std::int64_t>(codes.size());
+    const Cells cells{begin, begin + static_cast<std::int64_t>(codes.size()), cell_};
+    const std::int64_t row = cells.count();
     pool_.run(markers_, [&](std::int64_t m, int) {
         unsigned bad = 0;
-        for (const float v : values.subspan(static_cast<std::size_t>(m * row), codes.size()))
-            bad |= v >= 0.0f && v <= 1.0f ? 0u : 1u;
+        for (const float v : values.subspan(static_cast<std::size_t>(m * row), static_cast<std::size_t>(row)))
+            bad |= v >= 0.0f && v <= largest_ ? 0u : 1u;
         require(bad == 0, ErrorKind::input,
-                "the model predicts something that is no probability near position " + std::to_string(begin + 1));
+                std::string("the model predicts something that is no ") + (largest_ == 1.0f ? "probability" : "coverage") +
+                    " near position " + std::to_string(begin + 1));
     });
+    const auto is_n = [&](std::int64_t i) {
+        const auto first = codes.begin() + (cells.cell_begin(i) - begin);
+        return std::all_of(first, codes.begin() + (cells.cell_end(i) - begin), [](std::uint8_t c) { return c == kCodeN; });
+    };
     for (std::int64_t i = 0; i < row;) {
-        const bool is_n = codes[static_cast<std::size_t>(i)] == kCodeN;
+        const bool unknown = is_n(i);
         std::int64_t j = i + 1;
-        while (j < row && (codes[static_cast<std::size_t>(j)] == kCodeN) == is_n) ++j;
-        if (is_n) n_bases_ += j - i;
-        else stretch(begin + i, j - i, values.subspan(static_cast<std::size_t>(i)), row);
+        while (j < row && is_n(j) == unknown) ++j;
+        const std::int64_t from = cells.cell_begin(i), to = cells.cell_end(j - 1);
+        if (unknown) n_bases_ += to - from;
+        else stretch(from, to, values.subspan(static_cast<std::size_t>(i)), row);
         i = j;
     }
-    bases_ += row;
+    bases_ += cells.end - cells.begin;
     if (intervals_wanted_) release();
 }
 
-void CallSink::stretch(std::int64_t begin, std::int64_t count, std::span<const float> values, std::int64_t row) {
+void CallSink::stretch(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row) {
     if (begin != next_) end_region();
-    if (intervals_wanted_) caller_.add(begin, count, values, row, pool_);
-    else if (resolution_ == 1) tracks_.values(contig_, begin, 1, count, values, row);
-    else bins_.add(contig_, begin, count, values, row);
-    next_ = begin + count;
+    if (intervals_wanted_) {
+        caller_.add(begin, end, values, row, pool_);
+    } else if (width_ > cell_) {
+        bins_.add(contig_, begin, end, values, row);
+    } else {
+        // Whole cells together, one that an end cuts by itself.
+        const Cells cells{begin, end, cell_};
+        for (std::int64_t i = 0, n = cells.count(); i < n;) {
+            const std::int64_t span = cells.cell_end(i) - cells.cell_begin(i);
+            std::int64_t j = i + 1;
+            if (span == cell_) j = std::max(j, cells.cell_end(n - 1) % cell_ == 0 ? n : n - 1);
+            tracks_.values(contig_, cells.cell_begin(i), span, j - i, values.subspan(static_cast<std::size_t>(i)), row);
+            i = j;
+        }
+    }
+    next_ = end;
 }
 
 void CallSink::end_region() {

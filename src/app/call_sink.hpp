@@ -1,4 +1,5 @@
-// What becomes of the predictions of a call: intervals over a cutoff, or values per base or per bin, into the output files.
+// What becomes of the predictions of a call: intervals over a cutoff, or values per cell or per bin, into the output files.
+// A cell is the bases that one output of the model stands for; cells lie on the contig's grid.
 #pragma once
 
 #include <cstdint>
@@ -12,20 +13,21 @@
 
 namespace regkit {
 
-// Averages of bins that lie on the contig's grid of multiples of `width`. A bin that N or the end of a region cuts gives
-// the average of each part that has values, with the part's own extent. One sum in ascending order a bin and marker, so
-// that tiles do not show.
+// Averages over the bases of bins that lie on the contig's grid of multiples of `width`, itself a multiple of the cell. A
+// bin that N or the end of a region cuts gives the average of each part that has values, with the part's own extent. One
+// sum in ascending order a bin and marker, so that tiles do not show.
 class BinAverager {
   public:
-    BinAverager(int markers, std::int64_t width, TrackSet& tracks, ThreadPool& pool);
+    BinAverager(int markers, std::int64_t cell, std::int64_t width, TrackSet& tracks, ThreadPool& pool);
 
-    void add(int contig, std::int64_t begin, std::int64_t count, std::span<const float> values, std::int64_t row);
+    // The cells of bases [begin, end).
+    void add(int contig, std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row);
     void end_stretch();
 
   private:
     void emit(std::int64_t end);
 
-    std::int64_t width_;
+    std::int64_t cell_, width_;
     TrackSet& tracks_;
     ThreadPool& pool_;
     int contig_ = 0;
@@ -34,16 +36,17 @@ class BinAverager {
     std::vector<float> averages_;
 };
 
-// Takes tiles in ascending order. Bases that are N get no value and end an interval.
+// Takes tiles in ascending order. Cells whose bases are all N get no value and end an interval.
 class CallSink {
   public:
-    // `resolution` > 1 averages values; only for formats that hold them.
-    CallSink(TrackSet& tracks, TrackFormat format, int markers, const CallRules& rules, std::int64_t resolution,
+    // A `width` above rules.resolution averages values; only for formats that hold them. Values are at most `largest`.
+    CallSink(TrackSet& tracks, TrackFormat format, int markers, const CallRules& rules, std::int64_t width, float largest,
              ThreadPool& pool);
 
     // Of the track set; everything before must have ended.
     void begin_contig(int contig) { contig_ = contig; }
-    // Predictions [markers][codes.size()] of positions from `begin` on. Error(input) when one is not a probability.
+    // Predictions [markers][cells] of the cells of these bases from `begin` on; the end of what is known may cut the first
+    // and the last. Error(input) when one is not a number from 0 to `largest`.
     void tile(std::int64_t begin, std::span<const std::uint8_t> codes, std::span<const float> values);
     // Nothing contiguous follows.
     void end_region();
@@ -54,14 +57,15 @@ class CallSink {
     std::int64_t n_bases() const { return n_bases_; }
 
   private:
-    void stretch(std::int64_t begin, std::int64_t count, std::span<const float> values, std::int64_t row);
+    void stretch(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row);
     void release();
 
     TrackSet& tracks_;
     ThreadPool& pool_;
     int markers_;
     bool intervals_wanted_;
-    std::int64_t resolution_;
+    std::int64_t cell_, width_;
+    float largest_;
     IntervalCaller caller_;
     BinAverager bins_;
     int contig_ = 0;

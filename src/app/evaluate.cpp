@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <map>
 
+#include "app/coverage_metrics.hpp"
 #include "app/genome_of.hpp"
+#include "app/label_fit.hpp"
 #include "app/metrics_table.hpp"
 #include "app/model.hpp"
 #include "app/predictor.hpp"
@@ -66,52 +69,89 @@ struct Counting {
     const LabelMap& labels;
     const ContigIntervals& excluded;
     const KeepGoing& keep_going;
+    const CountPositions& count;
 };
 
-void count_paper(const Counting& task, MarkerCounts& counts) {
+void count_paper(const Counting& task) {
     Network network(task.model.spec, static_cast<int>(task.model.markers.size()), task.backend);
     network.load(task.model.tensors);
     count_windows(network, task.dataset, task.windows, task.read, task.labels, task.excluded, task.keep_going,
-                  counts);
+                  task.count);
+}
+
+// Windows [first, last) of `windows`, one behind the other on a contig.
+struct Stretch {
+    std::size_t first = 0, last = 0;
+    std::int32_t contig = 0;
+    std::int64_t begin = 0, end = 0;
+};
+
+Stretch stretch_from(const Counting& task, std::size_t first) {
+    const auto window = [&](std::size_t i) -> const DatasetWindow& {
+        return task.dataset.windows()[static_cast<std::size_t>(task.windows[i])];
+    };
+    const DatasetWindow& at = window(first);
+    Stretch stretch{first, first + 1, at.contig, at.begin, at.begin + task.dataset.window()};
+    while (stretch.last < task.windows.size() && window(stretch.last).contig == at.contig &&
+           window(stretch.last).begin == stretch.end) {
+        ++stretch.last;
+        stretch.end += task.dataset.window();
+    }
+    return stretch;
+}
+
+// The labels of bases [begin, end) of a stretch, in output positions from `begin` on.
+void stretch_labels(const Counting& task, const Stretch& stretch, std::int64_t begin, std::int64_t end,
+                    std::vector<PeakRun>& out) {
+    const std::int64_t window = task.dataset.window(), bin = task.dataset.layout().bin;
+    const std::int64_t count = (end - begin) / bin;
+    out.clear();
+    for (std::int64_t w = (begin - stretch.begin) / window; stretch.begin + w * window < end; ++w)
+        task.labels.window_labels(task.dataset, task.windows[stretch.first + static_cast<std::size_t>(w)],
+                                  (stretch.begin + w * window - begin) / bin, out);
+    for (PeakRun& run : out) {
+        run.begin = std::max(run.begin, 0);
+        run.end = static_cast<std::int32_t>(std::min<std::int64_t>(run.end, count));
+    }
+    std::erase_if(out, [](const PeakRun& run) { return run.begin >= run.end; });
+    sort_labels(out);
 }
 
 // Neighbouring windows form one stretch, so that no base is computed twice.
-void count_tiled(const Counting& task, MarkerCounts& counts) {
+void count_tiled(const Counting& task) {
     PredictorOptions options;
-    options.output = TailOutput::logits;
+    options.logits = true;
     Predictor predictor(task.model, task.backend, options);
-    const std::int64_t window = task.dataset.window();
+    const std::int64_t window = task.dataset.window(), bin = task.dataset.layout().bin;
     std::vector<KeptRun> kept;
     std::vector<PeakRun> runs;
-    for (std::size_t first = 0, next = 0; first < task.windows.size(); first = next) {
-        const DatasetWindow& at = task.dataset.windows()[static_cast<std::size_t>(task.windows[first])];
-        std::int64_t stretch_end = at.begin + window;
-        for (next = first + 1; next < task.windows.size(); ++next) {
-            const DatasetWindow& other = task.dataset.windows()[static_cast<std::size_t>(task.windows[next])];
-            if (other.contig != at.contig || other.begin != stretch_end) break;
-            stretch_end += window;
-        }
+    for (std::size_t first = 0; first < task.windows.size();) {
+        const Stretch stretch = stretch_from(task, first);
+        require(stretch.begin % bin == 0, ErrorKind::mismatch,
+                task.dataset.path() + ": windows do not begin at multiples of the bin; use --window-mode paper");
         const auto fetch = [&](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
-            task.read(at.contig, begin, end, codes);
+            task.read(stretch.contig, begin, end, codes);
         };
         const auto sink = [&](std::int64_t begin, std::int64_t end, std::span<const std::uint8_t> codes,
                               std::span<const float> logits) {
-            kept_runs(codes, begin, task.excluded[static_cast<std::size_t>(at.contig)], kept);
-            task.labels.labels(task.dataset, at.contig, begin, end, runs);
-            counts.add(logits, end - begin, kept, runs);
-            task.keep_going(static_cast<std::int64_t>(first) + (end - at.begin) / window);
+            kept.clear();
+            kept_positions(codes, begin, bin, task.excluded[static_cast<std::size_t>(stretch.contig)], 0, kept);
+            stretch_labels(task, stretch, begin, end, runs);
+            task.count(logits, (end - begin) / bin, kept, runs);
+            task.keep_going(static_cast<std::int64_t>(first) + (end - stretch.begin) / window);
         };
-        const std::int64_t length = task.dataset.reference()[static_cast<std::size_t>(at.contig)].length;
-        predictor.predict(length, at.begin, stretch_end, fetch, sink);
+        const std::int64_t length = task.dataset.reference()[static_cast<std::size_t>(stretch.contig)].length;
+        predictor.predict(length, stretch.begin, stretch.end, fetch, sink);
+        first = stretch.last;
     }
 }
 
-void report_unscored(const std::vector<ClassMean>& means, const std::string& split, Log& log) {
-    for (const ClassMean& c : means)
+void report_unscored(const std::vector<ClassReport>& classes, const std::string& split, const char* why, Log& log) {
+    for (const ClassReport& c : classes)
         if (c.scored < c.markers)
             log.info(std::to_string(c.markers - c.scored) + " of " + std::to_string(c.markers) +
-                     " markers of class '" + c.class_name + "' have no positives or no negatives in " +
-                     split + ": NA, left out of its means");
+                     " markers of class '" + c.class_name + "' have " + why + " in " + split +
+                     ": NA, left out of its means");
 }
 
 // Results must not take the place of what they were made from.
@@ -129,6 +169,81 @@ void write_text(const std::string& path, const std::string& text) {
     AtomicFile file(path);
     file.write(text);
     file.commit();
+}
+
+std::string rounded(const char* format, double a, double b, double c) {
+    char text[160];
+    std::snprintf(text, sizeof text, format, a, b, c);
+    return text;
+}
+
+// What was counted, ready to be told and written.
+struct Measured {
+    EvaluateReport report;
+    std::string table, curves;
+    const char* unscored = "";  // why a marker may have no metrics
+};
+
+// Adds to the metrics by calling what it is given.
+using CountAll = std::function<void(const CountPositions&)>;
+
+Measured measure_presence(const EvaluateParameters& p, const std::vector<Marker>& markers, ThreadPool& pool,
+                          const CountAll& count_all) {
+    MarkerCounts counts(static_cast<int>(markers.size()), pool);
+    count_all([&](std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
+                  std::span<const PeakRun> labels) { counts.add(logits, length, kept, labels); });
+    const std::vector<MarkerMetrics> metrics = counts.all_metrics();
+    Measured m;
+    m.report.positions = metrics.front().positions;
+    m.report.loss = counts.loss();
+    m.unscored = "no positives or no negatives";
+    for (const ClassMean& c : class_means(markers, metrics))
+        m.report.classes.push_back({c.class_name, c.markers, c.scored,
+                                    c.scored == 0 ? "" : rounded("average precision %.4f, ROC AUC %.4f, prevalence %.4f",
+                                                                 c.mean.average_precision, c.mean.roc_auc,
+                                                                 c.mean.prevalence)});
+    m.table = metrics_table(p.split, markers, metrics);
+    if (!p.curves.empty()) m.curves = curves_table(p.split, markers, counts);
+    return m;
+}
+
+Measured measure_coverage(const EvaluateParameters& p, const std::vector<Marker>& markers, ThreadPool& pool,
+                          const CountAll& count_all) {
+    CoverageSums sums(static_cast<int>(markers.size()), pool);
+    count_all([&](std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
+                  std::span<const PeakRun> labels) { sums.add(logits, length, kept, labels); });
+    const std::vector<CoverageMetrics> metrics = sums.all_metrics();
+    Measured m;
+    m.report.positions = metrics.front().bins;
+    m.report.loss = sums.loss();
+    m.unscored = "the same coverage or prediction everywhere";
+    for (const CoverageClassMean& c : class_means(markers, metrics))
+        m.report.classes.push_back(
+            {c.class_name, c.markers, c.scored,
+             c.scored == 0 ? "" : rounded("Pearson correlation %.4f, of log(1 + x) %.4f, Poisson loss %.4f",
+                                          c.mean.pearson_r, c.mean.pearson_r_log1p, c.mean.poisson_loss)});
+    m.table = coverage_table(p.split, markers, metrics);
+    return m;
+}
+
+// Labels and outputs must stand for the same bases.
+void require_evaluable(const EvaluateParameters& p, const Model& model, const Dataset& dataset) {
+    const SpecSummary summary = summarise(model.spec, static_cast<int>(model.markers.size()));
+    const LabelLayout outputs = output_layout(model, summary);
+    const LabelLayout& labels = dataset.layout();
+    require(p.window_mode == "paper" || (!summary.fixed_window && summary.finite_context), ErrorKind::usage,
+            "--window-mode tiled: " + model.spec.name +
+                (summary.fixed_window ? " takes windows of one length" : " reads the whole window for every output") +
+                "; use paper");
+    require(p.curves.empty() || model.spec.task != Task::coverage, ErrorKind::usage,
+            "--curves: coverage is not ranked, there are none");
+    const std::string name = "model " + p.model;
+    require_fit(model.spec, summary, labels, dataset.window(), dataset.path(), name);
+    require(!summary.fixed_window || (outputs.bin == labels.bin && outputs.offset == labels.offset), ErrorKind::mismatch,
+            dataset.path() + ": its windows are labelled at " + std::to_string(labels.count) + " x " +
+                std::to_string(labels.bin) + " bases from base " + std::to_string(labels.offset) + " on, " + name +
+                " was trained on " + std::to_string(outputs.count) + " x " + std::to_string(outputs.bin) + " from base " +
+                std::to_string(outputs.offset) + " on");
 }
 
 }  // namespace
@@ -149,6 +264,7 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
     const Dataset dataset = Dataset::load(parameters.dataset);
     FastaFile fasta = open_reference(dataset, parameters.fasta, parameters.check_reference);
     refuse_inputs(parameters, fasta.path());
+    require_evaluable(parameters, model, dataset);
     const LabelMap labels = LabelMap::by_name(model.markers, dataset);
     const std::vector<std::int64_t> windows = dataset.select(parse_split(parameters.split));
     require(!windows.empty(), ErrorKind::input, dataset.path() + ": no windows in split " + parameters.split);
@@ -172,23 +288,23 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
         return true;
     };
     ThreadPool pool(resolve_workers(parameters.backend.workers));
-    MarkerCounts counts(static_cast<int>(model.markers.size()), pool);
-    const Counting task{model, *choice.backend, dataset, windows, read, labels, excluded, keep_going};
-    if (parameters.window_mode == "tiled")
-        count_tiled(task, counts);
-    else
-        count_paper(task, counts);
-
-    const std::vector<MarkerMetrics> metrics = counts.all_metrics();
-    EvaluateReport report{total, metrics.front().positions, class_means(model.markers, metrics),
-                          counts.loss(), speed};
-    require(report.positions > 0, ErrorKind::input,
+    const CountAll count_all = [&](const CountPositions& count) {
+        const Counting task{model, *choice.backend, dataset, windows, read, labels, excluded, keep_going, count};
+        if (parameters.window_mode == "tiled")
+            count_tiled(task);
+        else
+            count_paper(task);
+    };
+    const bool coverage = model.spec.task == Task::coverage;
+    Measured measured = (coverage ? measure_coverage : measure_presence)(parameters, model.markers, pool, count_all);
+    measured.report.windows = total;
+    measured.report.nt_per_second = speed;
+    require(measured.report.positions > 0, ErrorKind::input,
             dataset.path() + ": no position of split " + parameters.split + " is left to count");
-    write_text(parameters.output, metrics_table(parameters.split, model.markers, metrics));
-    if (!parameters.curves.empty())
-        write_text(parameters.curves, curves_table(parameters.split, model.markers, counts));
-    report_unscored(report.means, parameters.split, log);
-    return report;
+    write_text(parameters.output, measured.table);
+    if (!parameters.curves.empty()) write_text(parameters.curves, measured.curves);
+    report_unscored(measured.report.classes, parameters.split, measured.unscored, log);
+    return measured.report;
 }
 
 }  // namespace regkit

@@ -1,4 +1,4 @@
-// Ranking metrics of a model on one split of a data set: what regeval does.
+// Ranking metrics, or for coverage correlations, of a model on one split of a data set: what regeval does.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "app/metrics.hpp"
 #include "base/log.hpp"
 #include "io/dataset.hpp"
 #include "kernels/backend.hpp"
@@ -20,7 +19,8 @@ struct EvaluateParameters {
     std::string split = "test";        // train | valid | test
     std::vector<std::string> exclude;  // BED files: positions inside count neither way
     std::vector<std::string> markers;  // names, globs, class:NAME; empty: all
-    // paper: each window by itself, zero-padded, as in training. tiled: every position with its full context.
+    // paper: each window by itself, zero-padded, as in training. tiled: every position with its full context; models
+    // that have none (a fixed window, an LSTM) are Error(usage).
     std::string window_mode = "paper";
     std::string output;            // metrics, TSV; empty: standard output
     std::string curves;            // points of the curves, TSV; empty: none
@@ -36,16 +36,22 @@ struct EvaluateHost {
         [](std::int64_t, std::int64_t, double) {};
 };
 
+struct ClassReport {
+    std::string class_name;
+    int markers = 0, scored = 0;
+    std::string text;  // its means, for people; empty when none is scored
+};
+
 struct EvaluateReport {
     std::int64_t windows = 0;
-    std::int64_t positions = 0;  // counted: not N, not excluded
-    std::vector<ClassMean> means;
+    std::int64_t positions = 0;  // counted: not N, not excluded; bases or bins
+    std::vector<ClassReport> classes;
     double loss = 0;
     double nt_per_second = 0;
 };
 
-// Writes the table (and the curves). Errors: mismatch when the FASTA is not the data set's or the data set
-// lacks a marker of the model's; input when the split has no windows or no counted position.
+// Writes the table (and the curves). Errors: mismatch when the FASTA is not the data set's, or the data set
+// lacks a marker of the model's or labels something else; input when the split has no windows or no counted position.
 EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost& host, Log& log);
 
 }  // namespace regkit

@@ -82,48 +82,52 @@ void IntervalSorter::release(std::int64_t bound, const std::function<void(const 
 IntervalCaller::IntervalCaller(int markers, const CallRules& rules)
     : rules_(rules), states_(static_cast<std::size_t>(markers)) {}
 
-void IntervalCaller::add(std::int64_t begin, std::int64_t count, std::span<const float> values, std::int64_t row,
+void IntervalCaller::add(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row,
                          ThreadPool& pool) {
     if (begin != position_) end_stretch();
+    const auto cells = static_cast<std::size_t>((end - 1) / rules_.resolution - begin / rules_.resolution + 1);
     pool.run(static_cast<std::int64_t>(states_.size()), [&](std::int64_t marker, int) {
-        scan(states_[static_cast<std::size_t>(marker)], static_cast<std::int32_t>(marker), begin,
-             values.subspan(static_cast<std::size_t>(marker * row), static_cast<std::size_t>(count)));
+        scan(states_[static_cast<std::size_t>(marker)], static_cast<std::int32_t>(marker), begin, end,
+             values.subspan(static_cast<std::size_t>(marker * row), cells));
     });
-    position_ = begin + count;
+    position_ = end;
 }
 
-void IntervalCaller::scan(State& s, std::int32_t marker, std::int64_t begin, std::span<const float> values) const {
+void IntervalCaller::scan(State& s, std::int32_t marker, std::int64_t begin, std::int64_t end,
+                          std::span<const float> values) const {
+    const std::int64_t first = begin / rules_.resolution;
+    const auto cell_begin = [&](std::size_t i) {
+        return std::max(begin, (first + static_cast<std::int64_t>(i)) * rules_.resolution);
+    };
     for (std::size_t i = 0; i < values.size();) {
         if (s.inside) {
             for (; i < values.size() && values[i] >= rules_.cutoff; ++i)
-                take(s, begin + static_cast<std::int64_t>(i), values[i]);
+                take(s, cell_begin(i), std::min(end, cell_begin(i + 1)), values[i]);
             if (i < values.size()) s.inside = false;
         } else {
             i = find_called(values, i, rules_.cutoff);
             if (i < values.size()) {
-                if (s.any && begin + static_cast<std::int64_t>(i) - s.end > rules_.merge_gap) close(s, marker);
+                if (s.any && cell_begin(i) - s.end > rules_.merge_gap) close(s, marker);
                 s.inside = true;
             }
         }
     }
-    const std::int64_t end = begin + static_cast<std::int64_t>(values.size());
     if (s.any && !s.inside && end - s.end > rules_.merge_gap) close(s, marker);
 }
 
-void IntervalCaller::take(State& s, std::int64_t position, float value) {
-    if (!s.any) {
+void IntervalCaller::take(State& s, std::int64_t begin, std::int64_t end, float value) {
+    const bool first = !s.any;
+    if (first) {
         s.any = true;
-        s.begin = position;
-        s.summit = position;
-        s.max = value;
+        s.begin = begin;
         s.sum = 0;
         s.called = 0;
     }
-    if (value > s.max) {
+    if (first || value > s.max) {
         s.max = value;
-        s.summit = position;
+        s.summit = begin + (end - begin) / 2;
     }
-    s.end = position + 1;
+    s.end = end;
     s.sum += static_cast<double>(value);
     ++s.called;
 }

@@ -1,4 +1,4 @@
-// From probabilities along a contig to intervals over a cutoff, in sorted order, whatever the tiles.
+// From values along a contig to intervals over a cutoff, in sorted order, whatever the tiles.
 #pragma once
 
 #include <cstdint>
@@ -39,19 +39,21 @@ class IntervalSorter {
 };
 
 struct CallRules {
-    float cutoff = 0.5f;          // a position is called where its probability is >= this
-    std::int64_t merge_gap = 0;   // intervals of a marker at most so many positions apart become one
-    std::int64_t min_length = 1;  // shorter ones are dropped
+    float cutoff = 0.5f;          // a cell is called where its value is >= this
+    std::int64_t merge_gap = 0;   // intervals of a marker at most so many bases apart become one
+    std::int64_t min_length = 1;  // bases; shorter ones are dropped
+    std::int64_t resolution = 1;  // bases a cell; cells lie on the contig's grid
 };
 
-// One state for each marker. Positions come in ascending order; where they are not contiguous (N, the end of a region)
-// every interval ends.
+// One state for each marker. Cells come in ascending order; where they are not contiguous (N, the end of a region) every
+// interval ends. An interval's summit is the middle of its best cell, the first of equals.
 class IntervalCaller {
   public:
     IntervalCaller(int markers, const CallRules& rules);
 
-    // Positions [begin, begin + count) of all markers: row m begins at values[m * row].
-    void add(std::int64_t begin, std::int64_t count, std::span<const float> values, std::int64_t row, ThreadPool& pool);
+    // The cells of bases [begin, end) of all markers: row m begins at values[m * row]. The end of what is known may cut
+    // the first and the last.
+    void add(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row, ThreadPool& pool);
     // Nothing contiguous follows: all open intervals end.
     void end_stretch();
     // Passes on, in sorted order, what nothing can come before any more: intervals that begin before every open one.
@@ -61,21 +63,21 @@ class IntervalCaller {
   private:
     struct State {
         bool any = false;              // an interval is open, or waits for what may be merged with it
-        bool inside = false;           // the last position was called
+        bool inside = false;           // the last cell was called
         std::int64_t begin = 0, end = 0;  // called so far
         std::int64_t summit = 0;       // position
         float max = 0;
         double sum = 0;
-        std::int64_t called = 0;
+        std::int64_t called = 0;  // cells
         std::int64_t dropped = 0;
         std::vector<CalledInterval> done;
     };
-    void scan(State& state, std::int32_t marker, std::int64_t begin, std::span<const float> values) const;
-    static void take(State& state, std::int64_t position, float value);
+    void scan(State& state, std::int32_t marker, std::int64_t begin, std::int64_t end, std::span<const float> values) const;
+    static void take(State& state, std::int64_t begin, std::int64_t end, float value);
     void close(State& state, std::int32_t marker) const;
 
     CallRules rules_;
-    std::int64_t position_ = 0;  // the end of the positions seen
+    std::int64_t position_ = 0;  // the end of the bases seen
     std::vector<State> states_;
     IntervalSorter sorter_;
 };

@@ -21,6 +21,7 @@ constexpr const char* kSpecKey = "regkit.spec";
 constexpr const char* kMarkersKey = "regkit.markers";
 constexpr const char* kReferenceKey = "regkit.reference";
 constexpr const char* kSummaryKey = "regkit.summary";
+constexpr const char* kLayoutKey = "regkit.layout";
 
 std::string dump(const nlohmann::ordered_json& value) {
     return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -44,6 +45,14 @@ std::string reference_text(const std::vector<ReferenceContig>& reference) {
     return dump(list);
 }
 
+std::string layout_text(const LabelLayout& layout) {
+    return dump({{"task", layout.task},
+                 {"bin", layout.bin},
+                 {"offset", layout.offset},
+                 {"count", layout.count},
+                 {"min_overlap", layout.min_overlap}});
+}
+
 const std::string& entry(const TensorFile& file, const std::string& key, const std::string& path) {
     const auto found = file.metadata.find(key);
     require(found != file.metadata.end(), ErrorKind::input,
@@ -57,9 +66,28 @@ json list_of(const TensorFile& file, const std::string& key, const std::string& 
     return list;
 }
 
-std::vector<Marker> markers_of(const TensorFile& file, const std::string& path, Task task) {
-    // Of coverage it is the mean, which has no bound.
-    const double most = task == Task::coverage ? std::numeric_limits<double>::max() : 1;
+// Files of nucleotide models have none: an output a base.
+LabelLayout layout_of(const TensorFile& file, const Spec& spec, const std::string& path) {
+    if (spec.task == Task::nucleotide) return {to_string(spec.task), 1, 0, spec.window, 0};
+    LabelLayout layout;
+    const json text = json::parse(entry(file, kLayoutKey, path), nullptr, false);
+    try {
+        layout = {text.at("task").get<std::string>(), text.at("bin").get<std::int64_t>(),
+                  text.at("offset").get<std::int64_t>(), text.at("count").get<std::int64_t>(),
+                  text.at("min_overlap").get<double>()};
+    } catch (const json::exception&) {
+        throw Error(ErrorKind::input, path + ": metadata '" + kLayoutKey + "' lacks task, bin, offset, count or min_overlap");
+    }
+    require(layout.task == to_string(spec.task) && layout.min_overlap >= 0 && layout.min_overlap < 1 && layout.bin >= 1 &&
+                layout.offset >= 0 && layout.count >= 1 && layout.bin <= spec.window && layout.offset <= spec.window &&
+                layout.count <= (spec.window - layout.offset) / layout.bin,
+            ErrorKind::input, path + ": metadata '" + kLayoutKey + "' does not fit the architecture");
+    return layout;
+}
+
+std::vector<Marker> markers_of(const TensorFile& file, const Spec& spec, const std::string& path) {
+    // A model of coverage has the mean coverage there.
+    const double most = spec.task == Task::coverage ? std::numeric_limits<double>::max() : 1;
     std::vector<Marker> markers;
     std::set<std::string> names;
     for (const json& item : list_of(file, kMarkersKey, path)) {
@@ -119,6 +147,7 @@ TensorFile tensor_file_of(Model model) {
                      {kMarkersKey, markers_text(model.markers)},
                      {kReferenceKey, reference_text(model.reference)},
                      {kSummaryKey, model.summary.empty() ? "{}" : model.summary}};
+    if (model.spec.task != Task::nucleotide) file.metadata[kLayoutKey] = layout_text(model.layout);
     file.tensors = std::move(model.tensors);
     return file;
 }
@@ -133,7 +162,8 @@ Model model_of(TensorFile file, const std::string& path) {
                     std::string(kChecksumKey) + "' from its metadata)");
     Model model;
     model.spec = parse_spec(entry(file, kSpecKey, path), path);
-    model.markers = markers_of(file, path, model.spec.task);
+    model.layout = layout_of(file, model.spec, path);
+    model.markers = markers_of(file, model.spec, path);
     model.reference = reference_of(file, path);
     model.summary = entry(file, kSummaryKey, path);
     require(json::parse(model.summary, nullptr, false).is_object(), ErrorKind::input,

@@ -3,12 +3,17 @@
 #include <algorithm>
 #include <vector>
 
+#include "app/label_fit.hpp"
 #include "base/error.hpp"
 #include "io/fasta.hpp"
 #include "nn/network.hpp"
 
 namespace regkit {
 namespace {
+
+// Of windows that run together.
+constexpr std::int64_t kBatchBases = std::int64_t{1} << 17;
+constexpr std::int64_t kBatchValues = std::int64_t{1} << 24;
 
 std::int64_t round_up(std::int64_t value, std::int64_t unit) {
     return (value + unit - 1) / unit * unit;
@@ -26,77 +31,180 @@ void copy_rows(std::span<const float> from, std::int64_t from_length, std::int64
         std::copy_n(from.data() + r * from_length + begin, to_length, to.data() + r * to_length);
 }
 
+// Windows that give cells one after the other: window k those of bases [k * group(), (k + 1) * group()).
+struct WindowGrid {
+    std::int64_t window = 0, bin = 1, offset = 0, count = 0;
+
+    std::int64_t group() const { return bin * count; }
+    std::int64_t begin(std::int64_t k) const { return k * group() - offset; }
+    // Where the labels do not lie in the middle, the reverse complement's window with the same bins lies so much further.
+    std::int64_t reverse_shift() const { return 2 * offset + group() - window; }
+};
+
 }  // namespace
 
 struct Predictor::Impl {
-    Impl(const Model& model, Backend& backend, const PredictorOptions& how)
-        : options(how), network(model.spec, static_cast<int>(model.markers.size()), backend) {
-        network.load(model.tensors);
-        stride = network.summary().stride;
-        left = round_up(network.summary().context_left, stride);
-        right = round_up(network.summary().context_right, stride);
-        // The reverse strand sees the same stretch from its other end.
-        if (options.rc_average) left = right = std::max(left, right);
-        require(options.tile > 0, ErrorKind::usage, "the tile must have at least one base");
-        options.tile = round_up(options.tile, stride);
-    }
+    Impl(const Model& model, Backend& backend, const PredictorOptions& how);
+
+    bool runs_windows() const { return grid.count > 0; }
+    // Output positions for `length` bases (of a fixed window: that many).
+    std::int64_t positions(std::int64_t length) const { return fixed ? grid.count : length / resolution; }
+    std::int64_t batch() const;
+
+    // Predicts bases [begin, end) (multiples of the stride; of a fixed window all) of `batch` rows of `length` codes into
+    // `values`, both strands where asked for; `reversed` holds the other strand then.
+    void infer(std::int64_t batch, std::int64_t length, std::int64_t begin, std::int64_t end);
+    void reverse_codes(std::int64_t length);
+    void predict_tile(std::int64_t length, std::int64_t begin, std::int64_t end, const FetchCodes& fetch,
+                      const TileSink& sink);
+    // Windows [first, last), all of `size` bases.
+    void predict_group(std::int64_t length, std::int64_t first, std::int64_t last, std::int64_t size,
+                       const FetchCodes& fetch);
+    void predict_along(std::int64_t length, std::int64_t begin, std::int64_t end, const FetchCodes& fetch,
+                       const TileSink& sink);
 
     PredictorOptions options;
     Network network;
-    std::int64_t stride = 1, left = 0, right = 0;
+    TailOutput output = TailOutput::probabilities;
+    std::int64_t stride = 1, left = 0, right = 0, resolution = 1;
+    bool fixed = false;  // windows of one length alone
+    WindowGrid grid;     // of models that run windows
     // Reused from tile to tile: pages of a fresh array cost more than filling it.
-    std::vector<std::uint8_t> codes, reversed;
-    std::vector<float> values, other, trimmed;
-
-    // Predicts positions [begin, end) (multiples of the stride) of `batch` rows of `length` codes (likewise) into
-    // `values`, both strands where asked for.
-    void infer(std::int64_t batch, std::int64_t length, std::int64_t begin, std::int64_t end);
-    void add_reverse(std::int64_t batch, std::int64_t length, std::int64_t begin, std::int64_t end);
-    void predict_tile(std::int64_t length, std::int64_t begin, std::int64_t end, const FetchCodes& fetch,
-                      const TileSink& sink);
+    std::vector<std::uint8_t> codes, reversed, stretch;
+    std::vector<float> values, other, cut;
 };
 
+Predictor::Impl::Impl(const Model& model, Backend& backend, const PredictorOptions& how)
+    : options(how), network(model.spec, static_cast<int>(model.markers.size()), backend) {
+    network.load(model.tensors);
+    const SpecSummary& summary = network.summary();
+    const LabelLayout layout = output_layout(model, summary);
+    output = how.logits                            ? TailOutput::logits
+             : model.spec.task == Task::coverage ? TailOutput::rates
+                                                   : TailOutput::probabilities;
+    stride = summary.stride;
+    resolution = layout.bin;
+    fixed = summary.fixed_window;
+    require(options.tile > 0, ErrorKind::usage, "the tile must have at least one base");
+    if (fixed || !summary.finite_context || options.paper_windows) {
+        grid = {model.spec.window, layout.bin, layout.offset, layout.count};
+        options.tile = round_up(options.tile, grid.group());
+        return;
+    }
+    left = round_up(summary.context_left, stride);
+    right = round_up(summary.context_right, stride);
+    // The reverse strand sees the same stretch from its other end.
+    if (options.rc_average) left = right = std::max(left, right);
+    options.tile = round_up(options.tile, stride);
+}
+
+std::int64_t Predictor::Impl::batch() const {
+    const std::int64_t most = std::min({kBatchBases / grid.window, kBatchValues / (network.markers() * grid.count),
+                                        options.tile / grid.group()});
+    return std::max<std::int64_t>(1, most);
+}
+
 void Predictor::Impl::infer(std::int64_t batch, std::int64_t length, std::int64_t begin, std::int64_t end) {
-    values.resize(static_cast<std::size_t>(batch * network.markers() * (end - begin)));
-    network.infer({codes.data(), batch, length}, begin, end, options.output, values);
-    if (options.rc_average) add_reverse(batch, length, begin, end);
+    const std::int64_t each = positions(end - begin);
+    values.resize(static_cast<std::size_t>(batch * network.markers() * each));
+    network.infer({codes.data(), batch, length}, begin, end, output, values);
+    if (!options.rc_average) return;
+    other.resize(values.size());
+    network.infer({reversed.data(), batch, length}, length - end, length - begin, output, other);
+    const auto row = static_cast<std::size_t>(each);
+    for (std::size_t first = 0; first < values.size(); first += row)
+        for (std::size_t i = 0; i < row; ++i)
+            values[first + i] = 0.5f * (values[first + i] + other[first + row - 1 - i]);
 }
 
 // The reverse strand is cut into the same stride cells as the forward one: the stretch begins and ends on multiples of
 // the stride (of the contig), so its reverse complement does too, wherever a tile begins.
-void Predictor::Impl::add_reverse(std::int64_t batch, std::int64_t length, std::int64_t begin, std::int64_t end) {
+void Predictor::Impl::reverse_codes(std::int64_t length) {
+    if (!options.rc_average) return;
     reversed = codes;
-    for (std::int64_t b = 0; b < batch; ++b)
-        reverse_complement({reversed.data() + b * length, static_cast<std::size_t>(length)});
-    other.resize(values.size());
-    network.infer({reversed.data(), batch, length}, length - end, length - begin, options.output, other);
-    const auto row = static_cast<std::size_t>(end - begin);
-    for (std::size_t first = 0; first < values.size(); first += row)
-        for (std::size_t i = 0; i < row; ++i)
-            values[first + i] = 0.5f * (values[first + i] + other[first + row - 1 - i]);
+    for (std::size_t first = 0; first < codes.size(); first += static_cast<std::size_t>(length))
+        reverse_complement({reversed.data() + first, static_cast<std::size_t>(length)});
 }
 
 // [begin, end) lies inside one tile. The trunk runs over the halo too, or up to the contig's end, where the model saw
 // zeros in training as well.
 void Predictor::Impl::predict_tile(std::int64_t length, std::int64_t begin, std::int64_t end, const FetchCodes& fetch,
                                    const TileSink& sink) {
-    const std::int64_t cell_begin = round_down(begin, stride);
-    const std::int64_t cell_end = round_up(end, stride);
-    const std::int64_t from = std::max<std::int64_t>(0, cell_begin - left);
-    const std::int64_t to = std::min(cell_end + right, round_up(length, stride));
+    const std::int64_t out_begin = round_down(begin, stride);
+    const std::int64_t out_end = round_up(end, stride);
+    const std::int64_t from = std::max<std::int64_t>(0, out_begin - left);
+    const std::int64_t to = std::min(out_end + right, round_up(length, stride));
     const std::int64_t known = std::min(to, length);
     codes.assign(static_cast<std::size_t>(to - from), kCodeN);
     fetch(from, known, {codes.data(), static_cast<std::size_t>(known - from)});
-    infer(1, to - from, cell_begin - from, cell_end - from);
+    reverse_codes(to - from);
+    infer(1, to - from, out_begin - from, out_end - from);
 
     const std::span<const std::uint8_t> bases(codes.data() + (begin - from), static_cast<std::size_t>(end - begin));
-    if (begin == cell_begin && end == cell_end) {
+    const std::int64_t computed = (out_end - out_begin) / resolution;
+    const std::int64_t cells = (end - begin + resolution - 1) / resolution;
+    if (cells == computed) {
         sink(begin, end, bases, values);
         return;
     }
-    trimmed.resize(static_cast<std::size_t>((end - begin) * network.markers()));
-    copy_rows(values, cell_end - cell_begin, begin - cell_begin, end - begin, trimmed);
-    sink(begin, end, bases, trimmed);
+    cut.resize(static_cast<std::size_t>(cells * network.markers()));
+    copy_rows(values, computed, (begin - out_begin) / resolution, cells, cut);
+    sink(begin, end, bases, cut);
+}
+
+// Leaves values [window][marker][position], and in `stretch` the codes from window `first`'s begin on.
+void Predictor::Impl::predict_group(std::int64_t length, std::int64_t first, std::int64_t last, std::int64_t size,
+                                    const FetchCodes& fetch) {
+    // Paper windows overlap no others, and the other strand's lie where they do, the short last one too.
+    const std::int64_t shift = options.rc_average && fixed ? grid.reverse_shift() : 0;
+    const std::int64_t from = grid.begin(first) + std::min<std::int64_t>(0, shift);
+    const std::int64_t to = grid.begin(last - 1) + size + std::max<std::int64_t>(0, shift);
+    stretch.assign(static_cast<std::size_t>(to - from), kCodeN);
+    const std::int64_t known_from = std::clamp<std::int64_t>(from, 0, length), known_to = std::clamp<std::int64_t>(to, 0, length);
+    if (known_from < known_to)
+        fetch(known_from, known_to,
+              std::span(stretch).subspan(static_cast<std::size_t>(known_from - from), static_cast<std::size_t>(known_to - known_from)));
+    const auto gather = [&](std::int64_t ahead, std::vector<std::uint8_t>& rows) {
+        rows.resize(static_cast<std::size_t>((last - first) * size));
+        for (std::int64_t k = first; k < last; ++k)
+            std::copy_n(stretch.data() + (grid.begin(k) + ahead - from), size, rows.data() + (k - first) * size);
+    };
+    gather(0, codes);
+    if (options.rc_average) {
+        gather(shift, reversed);
+        for (std::int64_t k = 0; k < last - first; ++k)
+            reverse_complement({reversed.data() + k * size, static_cast<std::size_t>(size)});
+    }
+    infer(last - first, size, 0, size);
+}
+
+void Predictor::Impl::predict_along(std::int64_t length, std::int64_t begin, std::int64_t end, const FetchCodes& fetch,
+                                    const TileSink& sink) {
+    const std::int64_t group = grid.group(), markers = network.markers();
+    std::vector<std::uint8_t> bases;
+    while (begin < end) {
+        const std::int64_t first = begin / group;
+        std::int64_t last = std::min(first + batch(), (end + group - 1) / group), size = grid.window;
+        if (!fixed && last * group > length) {  // the contig's last window is shorter: by itself
+            if (last - first > 1) --last;
+            else size = round_up(length - first * group, stride);
+        }
+        predict_group(length, first, last, size, fetch);
+        const std::int64_t stop = std::min(end, last * group), each = positions(size);
+        const std::int64_t skip = (begin - first * group) / resolution;
+        const std::int64_t cells = (stop - begin + resolution - 1) / resolution;
+        cut.resize(static_cast<std::size_t>(cells * markers));
+        for (std::int64_t m = 0; m < markers; ++m)
+            for (std::int64_t c = 0; c < cells;) {
+                const std::int64_t w = (skip + c) / each, p = (skip + c) % each, n = std::min(each - p, cells - c);
+                std::copy_n(values.data() + (w * markers + m) * each + p, n, cut.data() + m * cells + c);
+                c += n;
+            }
+        bases.resize(static_cast<std::size_t>(stop - begin));
+        fetch(begin, stop, bases);
+        sink(begin, stop, bases, cut);
+        begin = stop;
+    }
 }
 
 Predictor::Predictor(const Model& model, Backend& backend, const PredictorOptions& options)
@@ -108,22 +216,41 @@ int Predictor::markers() const {
     return impl_->network.markers();
 }
 
-int Predictor::stride() const {
-    return static_cast<int>(impl_->stride);
+std::int64_t Predictor::resolution() const {
+    return impl_->resolution;
 }
 
-std::int64_t Predictor::halo_left() const {
-    return impl_->left;
+std::int64_t Predictor::grid() const {
+    return impl_->fixed ? impl_->grid.group() : impl_->stride;
 }
 
-std::int64_t Predictor::halo_right() const {
-    return impl_->right;
+std::int64_t Predictor::unit() const {
+    return impl_->options.tile;
+}
+
+std::int64_t Predictor::behind() const {
+    if (!impl_->runs_windows()) return impl_->left;
+    const WindowGrid& g = impl_->grid;
+    return std::max<std::int64_t>({0, g.offset, g.offset - g.reverse_shift()});
+}
+
+std::int64_t Predictor::ahead() const {
+    if (!impl_->runs_windows()) return impl_->stride + impl_->right;
+    const WindowGrid& g = impl_->grid;
+    const std::int64_t beyond = g.window - g.offset - g.group();
+    return std::max<std::int64_t>({0, beyond, beyond + g.reverse_shift()});
 }
 
 void Predictor::predict(std::int64_t length, std::int64_t begin, std::int64_t end, const FetchCodes& fetch,
                         const TileSink& sink) {
     require(begin >= 0 && begin <= end && end <= length, ErrorKind::usage,
             "positions to predict lie outside the contig");
+    require(begin % impl_->resolution == 0 && (end % impl_->resolution == 0 || end == length), ErrorKind::usage,
+            "positions to predict are not whole cells");
+    if (impl_->runs_windows()) {
+        impl_->predict_along(length, begin, end, fetch, sink);
+        return;
+    }
     const std::int64_t tile = impl_->options.tile;
     while (begin < end) {
         const std::int64_t stop = std::min(end, round_down(begin, tile) + tile);
@@ -132,17 +259,24 @@ void Predictor::predict(std::int64_t length, std::int64_t begin, std::int64_t en
     }
 }
 
+std::int64_t Predictor::window_positions(std::int64_t length) const {
+    return impl_->fixed ? impl_->grid.count : (length + impl_->resolution - 1) / impl_->resolution;
+}
+
 void Predictor::predict_windows(const Codes& windows, std::span<float> values) {
     Impl& p = *impl_;
     require(windows.batch > 0 && windows.length > 0, ErrorKind::usage, "there is no window to predict");
-    require(static_cast<std::int64_t>(values.size()) == windows.batch * markers() * windows.length, ErrorKind::usage,
+    require(!p.fixed || windows.length == p.grid.window, ErrorKind::usage, "the windows have another length than the model's");
+    const std::int64_t wanted = window_positions(windows.length);
+    require(static_cast<std::int64_t>(values.size()) == windows.batch * markers() * wanted, ErrorKind::usage,
             "the room for the windows' values has another size");
-    const std::int64_t padded = round_up(windows.length, p.stride);
+    const std::int64_t padded = p.fixed ? windows.length : round_up(windows.length, p.stride);
     p.codes.assign(static_cast<std::size_t>(windows.batch * padded), kCodeN);
     for (std::int64_t b = 0; b < windows.batch; ++b)
         std::copy_n(windows.data + b * windows.length, windows.length, p.codes.data() + b * padded);
+    p.reverse_codes(padded);
     p.infer(windows.batch, padded, 0, padded);
-    copy_rows(p.values, padded, 0, windows.length, values);
+    copy_rows(p.values, p.positions(padded), 0, wanted, values);
 }
 
 }  // namespace regkit

@@ -16,7 +16,8 @@ std::vector<Region> read_bed_regions(const std::string& path, Log& log) {
     return regions;
 }
 
-std::vector<ContigRange> plan_regions(const std::vector<Region>& regions, bool all, const FastaFile& fasta, Log& log) {
+std::vector<ContigRange> plan_regions(const std::vector<Region>& regions, bool all, const FastaFile& fasta,
+                                      std::int64_t cell, Log& log) {
     const std::vector<Contig>& contigs = fasta.contigs();
     std::vector<ContigRange> ranges;
     if (all) {
@@ -33,7 +34,8 @@ std::vector<ContigRange> plan_regions(const std::vector<Region>& regions, bool a
         if (region.end > length && region.end != kContigEnd)
             log.warn("region-clipped", "region " + to_string(region) + " ends behind the contig's end at " +
                                            std::to_string(length) + "; clipped");
-        ranges.push_back({contig, region.begin, std::min(region.end, length)});
+        const std::int64_t end = std::min(region.end, length);
+        ranges.push_back({contig, region.begin / cell * cell, std::min((end + cell - 1) / cell * cell, length)});
     }
     std::sort(ranges.begin(), ranges.end(), [](const ContigRange& a, const ContigRange& b) {
         return std::tie(a.contig, a.begin, a.end) < std::tie(b.contig, b.begin, b.end);

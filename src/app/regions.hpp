@@ -22,8 +22,10 @@ struct ContigRange {
 std::vector<Region> read_bed_regions(const std::string& path, Log& log);
 
 // Sorted by contig (the FASTA's order) and begin; overlapping and adjacent ones merged, so that the same bases give the
-// same output however they are asked for. No region at all stands for every contig. An end beyond the contig is clipped
-// with a warning; a begin beyond it is Error(input), an unknown contig Error(mismatch).
-std::vector<ContigRange> plan_regions(const std::vector<Region>& regions, bool all, const FastaFile& fasta, Log& log);
+// same output however they are asked for; each is widened to whole cells, multiples of `cell` bases on the contig. No region
+// at all stands for every contig. An end beyond the contig is clipped with a warning; a begin beyond it is Error(input), an
+// unknown contig Error(mismatch).
+std::vector<ContigRange> plan_regions(const std::vector<Region>& regions, bool all, const FastaFile& fasta,
+                                      std::int64_t cell, Log& log);
 
 }  // namespace regkit

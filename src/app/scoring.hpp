@@ -1,5 +1,5 @@
 // Counting a network's logits against a data set's labels, window by window: what regtrain's validation and
-// regeval share.
+// regeval share. Output positions are bases or bins (LabelLayout).
 #pragma once
 
 #include <cstdint>
@@ -32,22 +32,29 @@ struct LabelMap {
     static LabelMap identity(std::size_t markers);
     // By name. Error(mismatch) naming the first of the model's markers that the data set lacks.
     static LabelMap by_name(const std::vector<Marker>& model, const Dataset& dataset);
-    // Labels of [begin, end) with the model's marker numbers, sorted by (marker, begin); replaces `out`.
-    void labels(const Dataset& dataset, std::int32_t contig, std::int64_t begin, std::int64_t end,
-                std::vector<PeakRun>& out) const;
+    // Appends the labels of window `index` with the model's marker numbers, `shift` output positions further along.
+    void window_labels(const Dataset& dataset, std::int64_t index, std::int64_t shift, std::vector<PeakRun>& out) const;
 };
+// Runs of several windows side by side, in the order that metrics take them: by marker, then by begin.
+void sort_labels(std::vector<PeakRun>& runs);
 
-// The runs of a window at `begin` that are neither N nor excluded; replaces `out`.
-void kept_runs(std::span<const std::uint8_t> codes, std::int64_t begin,
-               const std::vector<BaseRange>& excluded, std::vector<KeptRun>& out);
+// Which of the output positions of `bin` bases that begin at `begin` count, appended, `shift` positions further along:
+// none of whose bases is excluded, and not all of whose bases are N. codes.size() is a multiple of `bin`.
+void kept_positions(std::span<const std::uint8_t> codes, std::int64_t begin, std::int64_t bin,
+                    const std::vector<BaseRange>& excluded, std::int64_t shift, std::vector<KeptRun>& out);
 
 // Called between windows with the number done; false stops.
 using KeepGoing = std::function<bool(std::int64_t done)>;
 
-// The paper's windows: each by itself, zero-padded at both ends. Adds to `counts`; false when stopped before
-// the end.
+// Takes the logits [markers][length] of some output positions, with those that count and their labels; as
+// MarkerCounts::add.
+using CountPositions = std::function<void(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
+                                          std::span<const PeakRun> labels)>;
+
+// The paper's windows: each by itself, zero-padded at both ends; several run together. The network fits the data set
+// (app/label_fit.hpp). False when stopped before the end.
 bool count_windows(Network& network, const Dataset& dataset, std::span<const std::int64_t> windows,
                    const ReadCodes& read, const LabelMap& labels, const ContigIntervals& excluded,
-                   const KeepGoing& keep_going, MarkerCounts& counts);
+                   const KeepGoing& keep_going, const CountPositions& count);
 
 }  // namespace regkit

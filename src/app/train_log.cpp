@@ -23,11 +23,11 @@ std::string number(double value, const char* format = "%.6g") {
     return text;
 }
 
-std::string header(const std::vector<std::string>& classes) {
-    std::string line = "step\tepoch\tloss\tgrad_norm\tlr\tnt_per_s\tvalid_loss\tvalid_average_precision";
+std::string header(const std::vector<std::string>& classes, const MetricNames& names) {
+    std::string line = "step\tepoch\tloss\tgrad_norm\tlr\tnt_per_s\tvalid_loss\tvalid_" + names.metric;
     for (const std::string& name : classes) {
         const std::string shown = name.empty() ? "none" : name;
-        line += "\tvalid_average_precision_" + shown + "\tvalid_roc_auc_" + shown;
+        line += "\tvalid_" + names.metric + "_" + shown + "\tvalid_" + names.second + "_" + shown;
     }
     return line + "\n";
 }
@@ -53,9 +53,10 @@ std::string train_log_path(const std::string& model_path) {
     return stem + ".log.tsv";
 }
 
-TrainLog::TrainLog(const std::string& path, const std::vector<std::string>& classes, std::int64_t resume_step)
+TrainLog::TrainLog(const std::string& path, const std::vector<std::string>& classes, const MetricNames& names,
+                   std::int64_t resume_step)
     : path_(path), classes_(classes) {
-    std::string rows = header(classes);
+    std::string rows = header(classes, names);
     if (resume_step >= 0) rows += kept_rows(path, resume_step);
     AtomicFile file(path);
     file.write(rows);
@@ -95,15 +96,13 @@ void TrainLog::step(const TrainLogRow& row) {
     write(line + "\n");
 }
 
-void TrainLog::validation(const TrainLogRow& row, double loss, const std::vector<ClassMean>& means) {
-    std::string line = leading(row) + "\t" + number(loss) + "\t" + number(mean_average_precision(means));
+void TrainLog::validation(const TrainLogRow& row, const Validation& validation) {
+    std::string line = leading(row) + "\t" + number(validation.loss) + "\t" + number(validation.metric);
     for (const std::string& name : classes_) {
-        const auto found = std::find_if(means.begin(), means.end(), [&](const ClassMean& c) {
-            return c.class_name == name && c.scored > 0;
-        });
-        const bool there = found != means.end();
-        line += "\t" + (there ? number(found->mean.average_precision) : "NA") + "\t" +
-                (there ? number(found->mean.roc_auc) : "NA");
+        const auto found = std::find_if(validation.classes.begin(), validation.classes.end(),
+                                        [&](const ClassScore& c) { return c.class_name == name && c.scored; });
+        const bool there = found != validation.classes.end();
+        line += "\t" + (there ? number(found->metric) : "NA") + "\t" + (there ? number(found->second) : "NA");
     }
     write(line + "\n");
 }

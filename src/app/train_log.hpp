@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "app/metrics.hpp"
+#include "app/validation.hpp"
 
 namespace regkit {
 
@@ -25,14 +25,15 @@ std::string train_log_path(const std::string& model_path);
 class TrainLog {
   public:
     // Rows up to `resume_step` of an earlier run stay, later ones go; negative starts a new log. `classes`
-    // are the names of the classes of markers, which become columns. Error(resource).
-    TrainLog(const std::string& path, const std::vector<std::string>& classes, std::int64_t resume_step);
+    // are the names of the classes of markers, which become columns, two each, named after `names`. Error(resource).
+    TrainLog(const std::string& path, const std::vector<std::string>& classes, const MetricNames& names,
+             std::int64_t resume_step);
     ~TrainLog();
     TrainLog(const TrainLog&) = delete;
     TrainLog& operator=(const TrainLog&) = delete;
 
     void step(const TrainLogRow& row);
-    void validation(const TrainLogRow& row, double loss, const std::vector<ClassMean>& means);
+    void validation(const TrainLogRow& row, const Validation& validation);
 
   private:
     void write(const std::string& line);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -14,6 +15,7 @@
 #include "app/scoring.hpp"
 #include "app/train_log.hpp"
 #include "app/trainer_setup.hpp"
+#include "app/validation.hpp"
 #include "base/error.hpp"
 #include "base/thread_pool.hpp"
 #include "base/version.hpp"
@@ -70,7 +72,7 @@ class Run {
     std::optional<PackedGenome> genome_;
     std::vector<std::int64_t> windows_;  // training
     std::vector<std::int64_t> valid_windows_;
-    std::optional<MarkerCounts> counts_;  // none without validation windows
+    std::unique_ptr<Validator> validator_;  // none without validation windows
     std::optional<TrainLog> table_;
     Schedule schedule_;
     TrainState state_;
@@ -102,7 +104,7 @@ Run::Run(const TrainParameters& parameters, const TrainHost& host, Log& log)
     if (valid_windows_.empty())
         log_.info(dataset_.path() + ": no validation windows; the model will be that of the last step");
     else
-        counts_.emplace(network_.markers(), pool_);
+        validator_ = make_validator(spec_.task, network_.markers(), pool_);
     steps_ = planned_steps(p_, static_cast<std::int64_t>(windows_.size()));
 }
 
@@ -127,7 +129,8 @@ void Run::start() {
     state_.backend = choice_.backend->description();
     elapsed_before_ = state_.elapsed;
     const bool resumed = state_.step > 0;
-    table_.emplace(train_log_path(p_.output), class_names(dataset_.markers()), resumed ? state_.step : -1);
+    table_.emplace(train_log_path(p_.output), class_names(dataset_.markers()), metric_names(spec_.task),
+                   resumed ? state_.step : -1);
     FastaFile fasta = open_reference(dataset_, p_.fasta, p_.check_reference);
     genome_.emplace(load_genome(dataset_, fasta));
     log_.info("training " + spec_.name + " (" + std::to_string(network_.summary().parameters) +
@@ -155,7 +158,7 @@ TrainReport Run::execute() {
     train_steps();
     finish();
     return {state_.step,   epoch(),          state_.elapsed,    speed(),
-            running_loss_, state_.best_step, state_.best_metric};
+            running_loss_, state_.best_step, state_.best_metric, metric_names(spec_.task).words};
 }
 
 void Run::train_steps() {
@@ -216,7 +219,7 @@ bool Run::finished() const {
 }
 
 bool Run::validation_due() const {
-    if (!counts_ || state_.step == 0 || state_.validated == state_.step) return false;
+    if (!validator_ || state_.step == 0 || state_.validated == state_.step) return false;
     if (finished()) return true;
     if (p_.valid_every > 0) return state_.step % p_.valid_every == 0;
     const auto windows = static_cast<std::int64_t>(windows_.size());
@@ -232,22 +235,24 @@ bool Run::validate() {
         host_.progress(progress(true));
         return !host_.stop();
     };
-    counts_->clear();
+    validator_->clear();
+    const CountPositions count = [&](std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
+                                     std::span<const PeakRun> runs) { validator_->add(logits, length, kept, runs); };
     try {
         const LabelMap labels = LabelMap::identity(dataset_.markers().size());
         const ContigIntervals nothing(dataset_.reference().size());
-        if (!count_windows(network_, dataset_, valid_windows_, read, labels, nothing, keep_going, *counts_))
+        if (!count_windows(network_, dataset_, valid_windows_, read, labels, nothing, keep_going, count))
             return false;
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::diverged) diverged(error.what());
         throw;
     }
-    const auto means = class_means(dataset_.markers(), counts_->all_metrics());
-    const double metric = mean_average_precision(means);
-    table_->validation(row(std::nan(""), last_norm_), counts_->loss(), means);
+    const Validation result = validator_->result(dataset_.markers());
+    const double metric = result.metric;
+    table_->validation(row(std::nan(""), last_norm_), result);
     state_.validated = state_.step;
-    char text[64];
-    std::snprintf(text, sizeof text, "%.2f: mean average precision %.4f", epoch(), metric);
+    char text[96];
+    std::snprintf(text, sizeof text, "%.2f: %s %.4f", epoch(), metric_names(spec_.task).words.c_str(), metric);
     // Without a single marker to score, the newest counts as the best.
     const bool better = state_.best_step < 0 || !std::isfinite(metric) || metric > state_.best_metric;
     log_.info("epoch " + std::string(text) + (better ? " (best so far)" : ""));
@@ -344,7 +349,8 @@ std::string Run::summary() const {
                  {"seconds", elapsed()},
                  {"backend", state_.backend}};
     if (state_.best_step >= 0)
-        text["best"] = {{"step", state_.best_step}, {"valid_average_precision", state_.best_metric}};
+        text["best"] = {{"step", state_.best_step},
+                        {"valid_" + metric_names(spec_.task).metric, state_.best_metric}};
     if (p_.provenance) {
         text["version"] = std::string(version());
         text["command"] = p_.command_line;

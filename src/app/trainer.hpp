@@ -1,6 +1,6 @@
 // Training a network on a data set: what regtrain does.
 //
-// Adam on the mean sigmoid cross-entropy over positions and markers. Step k takes samples k*batch .. k*batch
+// Adam on the mean loss over output positions and markers: sigmoid cross-entropy, or Poisson for coverage. Step k takes samples k*batch .. k*batch
 // + batch - 1 of the endless order of windows (app/window_order.hpp), dropout's counter is k, so the position
 // in training is one number and an interrupted run continues bit by bit from a checkpoint
 // (app/checkpoint.hpp). Tensors do not depend on the number of workers. With max_seconds only the length of
@@ -78,6 +78,7 @@ struct TrainReport {
     double loss = 0;              // mean since the last line of the log
     std::int64_t best_step = -1;  // -1: no validation windows, the last weights were taken
     double best_metric = 0;
+    std::string metric;           // what best_metric is, in words
 };
 
 // Writes the model, its log beside it, and while it runs OUT.part/. Errors: usage, input, resource; mismatch

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/architecture.hpp"
+#include "app/label_fit.hpp"
 #include "app/window_order.hpp"
 #include "base/error.hpp"
 #include "io/safetensors.hpp"
@@ -43,15 +44,25 @@ Spec training_spec(const TrainParameters& parameters, const Dataset& dataset) {
     Spec spec = load_architecture(name);
     if (!parameters.norm) spec = without_norm(std::move(spec));
     if (parameters.dropout >= 0) spec.dropout = parameters.dropout;
-    spec.window = dataset.window();
-    require(to_string(spec.task) == dataset.layout().task, ErrorKind::mismatch,
-            dataset.path() + ": its task is '" + dataset.layout().task + "', that of " + name + " is '" +
-                to_string(spec.task) + "'");
-    const int stride = summarise(spec, static_cast<int>(dataset.markers().size())).stride;
-    require(spec.window % stride == 0, ErrorKind::mismatch,
-            dataset.path() + ": windows of " + std::to_string(spec.window) +
-                " bases are not a multiple of the stride " + std::to_string(stride) + " of " + name +
-                "; build the data set with another --window");
+    if (spec.task == Task::coverage && parameters.pos_weight != 1)
+        throw Error(ErrorKind::usage, "--pos-weight weights positives; coverage has none");
+    const LabelLayout& layout = dataset.layout();
+    const auto markers = static_cast<int>(dataset.markers().size());
+    // The task first: of another one, the window is beside the point.
+    if (layout.task == to_string(spec.task)) {
+        const int stride = summarise(spec, markers).stride;
+        require(dataset.window() % stride == 0, ErrorKind::mismatch,
+                dataset.path() + ": windows of " + std::to_string(dataset.window()) +
+                    " bases are not a multiple of the stride " + std::to_string(stride) + " of " + name +
+                    "; build the data set with another --window");
+        try {
+            spec = with_window(std::move(spec), dataset.window(), name);
+        } catch (const Error& error) {
+            throw Error(ErrorKind::mismatch, dataset.path() + ": its windows of " + std::to_string(dataset.window()) +
+                                                 " bases do not fit: " + error.what());
+        }
+    }
+    require_fit(spec, summarise(spec, markers), layout, dataset.window(), dataset.path(), name);
     return spec;
 }
 
@@ -69,6 +80,9 @@ std::string dataset_digest(const Dataset& dataset) {
                         {"reference", dataset.reference_digest()},
                         {"windows", windows},
                         {"markers", markers}};
+    const LabelLayout& layout = dataset.layout();
+    if (layout.task != to_string(Task::nucleotide))
+        content.metadata["labels"] = json({layout.bin, layout.offset, layout.count, layout.min_overlap}).dump();
     return content_sha256(content, "");
 }
 

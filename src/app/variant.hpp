@@ -64,7 +64,7 @@ struct Haplotype {
     const Edit* edit = nullptr;  // none: the reference
 
     std::int64_t length() const { return lead + contig_length + (edit != nullptr ? edit->shift() : 0); }
-    // Codes of [begin, begin + codes.size()), begin >= 0; N outside.
+    // Codes of [begin, begin + codes.size()); N outside.
     void codes(std::int64_t begin, const FetchContig& fetch, std::span<std::uint8_t> codes) const;
 };
 

@@ -1,5 +1,12 @@
-// How much alleles change predicted probabilities: REF and ALT haplotypes are predicted around each variant and
-// compared base by base.
+// How much alleles change predictions (probabilities, or coverage): REF and ALT haplotypes are predicted around each
+// variant and compared.
+//
+// Models with outputs along the sequence are compared base by base; the value of a base is that of the output (bin) it lies
+// in. Those without finite context (LSTM) predict each flank in a window of the model's length, centred on the end of the
+// flank that touches the variant, from a multiple of the stride on.
+// Models of a fixed window are compared bin by bin: the middle base of the middle bin is the variant's first changed base,
+// further bins lie at multiples of the bin up to `span` away; ALT's window has the same bases to the left of the variant,
+// and what follows in ALT to its right.
 //
 // Phase: a model of stride S predicts a base depending on its position modulo S. Left of a change of length d both
 // haplotypes have the same phase; right of it ALT's bases lie d further along, so they are compared with a REF pass in
@@ -15,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "app/model.hpp"
@@ -40,32 +48,35 @@ struct Allele {
     Edit alt_edit;                 // reference to ALT haplotype; `change` unless ref_edit is set
 };
 
-// At the base where |p_alt - p_ref| is largest, the first of equals.
+// At the base or bin where |alt - ref| is largest, the first of equals.
 struct MarkerEffect {
-    float delta = 0;  // p_alt - p_ref
-    float ref = 0;    // p_ref
-    float alt = 0;    // p_alt
+    float delta = 0;  // alt - ref
+    float ref = 0;
+    float alt = 0;
 };
 
 struct AlleleEffect {
-    std::int64_t compared = 0;          // bases; 0: there is nothing to compare (span 0 at an indel, no flank, all N)
+    std::int64_t compared = 0;          // bases or bins; 0: there is nothing to compare (span 0 at an indel, no flank, all N)
     std::vector<MarkerEffect> markers;  // of the model, in order; empty when compared is 0
 };
 
+class AlleleScorer;
+
 class VariantScorer {
   public:
-    // `backend` must outlive it.
+    // `backend` must outlive it. Error(usage) when a model of a fixed window is asked for phases.
     VariantScorer(const Model& model, Backend& backend, FetchReference fetch, const ScorerOptions& options);
     ~VariantScorer();
 
     // Alleles that are best scored at a time: enough to fill batches, few enough for memory.
     std::size_t chunk() const;
-    // One effect per allele. Where the reference is N a base is left out.
+    // What is compared, for people: " within 100 bases of the variant".
+    std::string compared() const;
+    // One effect per allele. Where the reference is N a base is left out, and a bin that is all N.
     std::vector<AlleleEffect> score(std::span<const Allele> alleles);
 
   private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
+    std::unique_ptr<AlleleScorer> scorer_;
 };
 
 }  // namespace regkit

@@ -63,7 +63,7 @@ Option cutoff(const std::string& fallback) {
             .letter = 'c',
             .value = "P",
             .fallback = fallback,
-            .help = "probability from which a position counts as marked",
+            .help = "value from which a position counts as marked: a probability, or coverage",
             .group = group::output};
 }
 Option output(const std::string& help, const std::string& value) {

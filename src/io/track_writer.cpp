@@ -129,7 +129,7 @@ class BedTrack final : public TextTrack {
         place(called.contig, called.begin, called.end);
         line_ += marker(called);
         line_ += '\t';
-        append(line_, std::llround(1000.0 * static_cast<double>(called.max)));
+        append(line_, std::llround(std::min(1000.0, 1000.0 * static_cast<double>(called.max))));
         line_ += "\t.";
         if (narrow_peak_) {
             line_ += '\t';

@@ -27,11 +27,11 @@ bool holds_values(TrackFormat format);
 struct CalledInterval {
     std::int64_t begin = 0;
     std::int64_t end = 0;
-    std::int64_t summit = 0;  // offset of the first maximum from `begin`
+    std::int64_t summit = 0;  // offset of the first maximum (the middle of its cell) from `begin`
     std::int32_t contig = 0;
     std::int32_t marker = 0;
-    float max = 0;            // probability
-    float mean = 0;           // of the positions at or above the cutoff
+    float max = 0;            // probability, or coverage
+    float mean = 0;           // of the cells at or above the cutoff
 };
 
 // `value` rounded to a number of decimals: as the integer value * 10^decimals, and as the nearest float.
@@ -56,7 +56,7 @@ struct TrackOptions {
     TrackFormat format = TrackFormat::narrow_peak;
     std::vector<std::string> markers;  // names; CalledInterval::marker counts them
     std::vector<std::string> header;   // lines for formats that can hold them, without the leading "##"
-    int decimals = 4;                  // of all probabilities written
+    int decimals = 4;                  // of all values written
     std::int64_t step = 1;             // bases a value stands for
     bool contigs_first = true;         // see BigWigOptions
 };

@@ -57,9 +57,9 @@ class Network {
     void load_optimiser(const std::vector<NamedTensor>& tensors);
 
     // Inference (running statistics, folded into the weights). codes.length must be a multiple of
-    // summary().stride. Nucleotides [begin, end) of every sample, multiples of the stride, into out
-    // [batch][markers][end - begin]. The trunk runs over the whole length (zero padding at both ends), the
-    // tail only where asked for.
+    // summary().stride. Bases [begin, end) of every sample, multiples of the stride (of a fixed window all of
+    // them), into out [batch][markers][output positions of these bases]. The trunk runs over the whole length
+    // (zero padding at both ends), the tail only where asked for.
     void infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
                std::span<float> out);
 

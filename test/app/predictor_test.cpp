@@ -162,7 +162,7 @@ TEST_CASE("a contig whose end is not known yet gives the same bytes") {
     Predictor predictor(world.model, *world.backend, {.tile = 500});
     const std::vector<float> whole = world.predict(predictor, 0, 3000);
     World known(kStrided, "cpu", 1, 3000);  // the same sequence, of which the end has not come yet
-    known.contig.resize(static_cast<std::size_t>(500 + predictor.stride() + predictor.halo_right()));
+    known.contig.resize(static_cast<std::size_t>(500 + predictor.ahead()));
     CHECK(known.predict(predictor, 0, 500) == part(whole, 3000, 0, 500));
 }
 

@@ -22,22 +22,19 @@ TEST_CASE("train log: rows of steps and of validations, and what a resumed run k
         "none\n";
     const std::string first = "10\t0.5000\t0.125\t2.5\t0.001\t1234\tNA\tNA\tNA\tNA\tNA\tNA\n";
     {
-        TrainLog log(path, {"TFBS", ""}, -1);
+        TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), -1);
         log.step({10, 0.5, 0.125, 2.5, 0.001, 1234.4});
-        ClassMean tfbs{"TFBS", 2, 1, 5, {}};
-        tfbs.mean.average_precision = 0.25;
-        tfbs.mean.roc_auc = 0.75;
-        log.validation({20, 1, std::nan(""), 3, 0.001, 1000}, 0.5, {tfbs, {"", 1, 0, 0, {}}});
+        log.validation({20, 1, std::nan(""), 3, 0.001, 1000}, {0.5, 0.25, {{"TFBS", true, 0.25, 0.75}, {"", false, 0, 0}}});
         log.step({30, 1.5, 0.1, 2, 0.001, 1000});
     }
     const std::string second = "20\t1.0000\tNA\t3\t0.001\t1000\t0.5\t0.25\t0.25\t0.75\tNA\tNA\n";
     CHECK(scratch.text("log.tsv") ==
           header + first + second + "30\t1.5000\t0.1\t2\t0.001\t1000\tNA\tNA\tNA\tNA\tNA\tNA\n");
     scratch.write("log.tsv", scratch.text("log.tsv") + "40\t1.75");  // cut short by a kill
-    { const TrainLog log(path, {"TFBS", ""}, 45); }
+    { const TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), 45); }
     CHECK(scratch.text("log.tsv").ends_with("30\t1.5000\t0.1\t2\t0.001\t1000\tNA\tNA\tNA\tNA\tNA\tNA\n"));
-    { const TrainLog log(path, {"TFBS", ""}, 20); }
+    { const TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), 20); }
     CHECK(scratch.text("log.tsv") == header + first + second);
-    { const TrainLog log(path, {"TFBS", ""}, -1); }
+    { const TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), -1); }
     CHECK(scratch.text("log.tsv") == header);
 }

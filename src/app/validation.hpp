@@ -1,0 +1,46 @@
+// What validation during training measures: ranking metrics of presence, correlations of coverage.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "app/metrics.hpp"
+#include "base/marker.hpp"
+#include "base/thread_pool.hpp"
+#include "io/dataset.hpp"
+#include "nn/spec.hpp"
+
+namespace regkit {
+
+// Of one class of markers; `metric` is what the best model is chosen by.
+struct ClassScore {
+    std::string class_name;
+    bool scored = false;  // any of its markers was
+    double metric = 0;
+    double second = 0;
+};
+struct Validation {
+    double loss = 0;
+    double metric = 0;  // mean over the classes that are scored; NaN when none is
+    std::vector<ClassScore> classes;
+};
+// Names of columns, and of the metric in a sentence.
+struct MetricNames {
+    std::string metric, second, words;
+};
+MetricNames metric_names(Task task);
+
+class Validator {
+  public:
+    virtual ~Validator() = default;
+    virtual void clear() = 0;
+    // As MarkerCounts::add.
+    virtual void add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
+                     std::span<const PeakRun> labels) = 0;
+    virtual Validation result(const std::vector<Marker>& markers) const = 0;
+};
+std::unique_ptr<Validator> make_validator(Task task, int markers, ThreadPool& pool);
+
+}  // namespace regkit

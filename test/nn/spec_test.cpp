@@ -8,69 +8,6 @@
 using namespace regkit;
 using namespace regkit::test;
 
-TEST_CASE("presets have the published parameter counts at 919 markers") {
-    struct Expected {
-        const char* name;
-        std::int64_t plain, normed;
-    };
-    // Without batch norm: the published count less gamma and beta of each normalised channel.
-    const Expected expected[] = {
-        {"cnn1", 137187, 137187},    {"cnn3", 341803 - 2 * 298, 341803}, {"cnn7", 656363 - 2 * 618, 656363},
-        {"dilated", 630077, 631213}, {"dilated-pool", 630077, 631213},   {"dilated-dilpool", 630077, 631213},
-    };
-    REQUIRE(preset_names().size() == std::size(expected));
-    for (std::size_t i = 0; i < std::size(expected); ++i) {
-        CAPTURE(expected[i].name);
-        CHECK(preset_names()[i] == expected[i].name);
-        const Spec spec = preset(expected[i].name);
-        CHECK(spec.name == expected[i].name);
-        CHECK(spec.window == 25000);
-        CHECK_FALSE(spec.description.empty());
-        CHECK(summarise(spec, 919).parameters == expected[i].normed);
-        CHECK(summarise(without_norm(spec), 919).parameters == expected[i].plain);
-        CHECK(parse_spec(to_json(spec), "again") == spec);
-        CHECK(to_json(parse_spec(to_json(spec), "again")) == to_json(spec));
-    }
-    CHECK_THROWS_WITH_AS(preset("dilatd"), doctest::Contains("dilated-pool"), Error);
-}
-
-TEST_CASE("the thesis' unstrided cnn3 can be said: 554,927 parameters") {
-    const Spec spec = parse_spec(R"({"name": "cnn3-unstrided", "layers": [
-        {"name": "embed", "type": "embedding", "filters": 4},
-        {"name": "conv1", "type": "conv", "filters": 128, "width": 10, "relu": true, "dropout": true},
-        {"name": "conv2", "type": "conv", "filters": 240, "width": 10, "relu": true, "dropout": true},
-        {"name": "conv3", "type": "conv", "filters": 50, "width": 10, "relu": true, "dropout": true},
-        {"name": "dense1", "type": "dense", "filters": 125, "relu": true, "dropout": true},
-        {"name": "dense2", "type": "dense"}]})",
-                                 "test");
-    const SpecSummary s = summarise(spec, 919);
-    CHECK(s.parameters == 554927);
-    CHECK(s.stride == 1);
-    CHECK(s.receptive_field() == 28);
-    CHECK(s.context_left + s.context_right + 1 == 28);
-}
-
-TEST_CASE("receptive fields") {
-    struct Expected {
-        const char* name;
-        std::int64_t field, left, right;
-    };
-    // dilated: 1 + 9 * (3 + 9 + 27 + 81) = 1081 coarse positions of 10 bases, of which 13 + 40 + 121 + 364 =
-    // 538 left.
-    for (const Expected& e :
-         {Expected{"cnn1", 10, 4, 5}, Expected{"dilated", 10810, 5389, 5429},
-          Expected{"cnn7", 460, 5 * 40 + 9, 5 * 50 + 9}, Expected{"cnn3", 100, 49, 59},
-          Expected{"dilated-pool", 10810 + 3 * 40, 5389 + 60, 5429 + 60},
-          Expected{"dilated-dilpool", 10810 + 4 * 1080, 5389 + 2 * 1080, 5429 + 2 * 1080}}) {
-        CAPTURE(e.name);
-        const SpecSummary s = summarise(preset(e.name), 919);
-        CHECK(s.receptive_field() == e.field);
-        CHECK(s.context_left == e.left);
-        CHECK(s.context_right == e.right);
-        CHECK(s.stride == (std::string(e.name) == "cnn1" ? 1 : 10));
-    }
-}
-
 TEST_CASE("what is not said has its default") {
     const Spec spec = parse_spec(R"({"name": "x", "layers": [{"name": "e", "type": "embedding", "filters": 4},
         {"name": "c", "type": "conv", "filters": 8, "width": 3}, {"name": "d", "type": "dense"}]})",

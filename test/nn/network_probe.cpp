@@ -1,6 +1,10 @@
-// For network_torch.py: network_probe PRESET DEVICE FOLDER. Random weights, statistics and windows; writes
-// the weights as a model file would hold them, and logits, loss, gradients and new statistics.
+// For network_torch.py: network_probe SPEC.json DEVICE FOLDER BATCH SEED. Random weights, statistics and
+// windows; writes the weights as a model file would hold them, and logits, loss, gradients and new
+// statistics.
 #include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
 
 #include "io/safetensors.hpp"
 #include "support.hpp"
@@ -12,11 +16,27 @@ namespace {
 
 constexpr int kMarkers = 7;
 
-void dump(const std::string& preset_name, const std::string& device, const std::string& folder) {
+// [batch][markers][outputs], as the loss sees them.
+NamedTensor dense_labels(const Windows& w, Task task) {
+    NamedTensor dense{"labels", {w.batch, kMarkers, w.positions}, {}};
+    dense.values.resize(static_cast<std::size_t>(w.batch * kMarkers * w.positions));
+    for (std::int64_t s = 0; s < w.batch; ++s)
+        for (std::int64_t r = w.offsets[static_cast<std::size_t>(s)];
+             r < w.offsets[static_cast<std::size_t>(s) + 1]; ++r) {
+            const LabelRun& run = w.runs[static_cast<std::size_t>(r)];
+            const float value = task == Task::coverage ? run.value : 1;
+            for (std::int64_t p = run.begin; p < run.end; ++p)
+                dense.values[static_cast<std::size_t>((s * kMarkers + run.marker) * w.positions + p)] = value;
+        }
+    return dense;
+}
+
+void dump(const Spec& spec, const std::string& device, const std::string& folder, std::int64_t batch,
+          std::uint64_t seed) {
     const auto b = backend(device);
-    Network network(preset(preset_name), kMarkers, *b);
-    randomise(network, 12);
-    const Windows w = random_windows(2, 2000, kMarkers, 34);
+    Network network(spec, kMarkers, *b);
+    randomise(network, 3 * seed);
+    const Windows w = windows_of(spec, batch, kMarkers, 3 * seed + 1);
     TensorFile weights;
     weights.tensors = network.state();
     write_safetensors(folder + "/weights.safetensors", weights);
@@ -24,18 +44,10 @@ void dump(const std::string& preset_name, const std::string& device, const std::
     TensorFile results;
     NamedTensor codes{"codes", {w.batch, w.length}, {}};
     codes.values.assign(w.codes.begin(), w.codes.end());
-    NamedTensor labels{"labels", {w.batch, kMarkers, w.length}, {}};
-    labels.values.resize(static_cast<std::size_t>(w.batch * kMarkers * w.length));
-    for (std::int64_t s = 0; s < w.batch; ++s)
-        for (std::int64_t r = w.offsets[static_cast<std::size_t>(s)];
-             r < w.offsets[static_cast<std::size_t>(s) + 1]; ++r) {
-            const LabelRun& run = w.runs[static_cast<std::size_t>(r)];
-            for (std::int64_t p = run.begin; p < run.end; ++p)
-                labels.values[static_cast<std::size_t>((s * kMarkers + run.marker) * w.length + p)] = 1;
-        }
-    const NamedTensor logits{"logits", {w.batch, kMarkers, w.length}, infer_all(network, w)};
+    const NamedTensor logits{"logits", {w.batch, kMarkers, w.positions}, infer_all(network, w)};
     const StepResult step = network.forward_backward(w.view(), w.labels(), {1, 0, 1.5f, 0});
-    results.tensors = {codes, labels, logits, {"loss", {1}, {static_cast<float>(step.loss)}}};
+    results.tensors = {
+        codes, dense_labels(w, spec.task), logits, {"loss", {1}, {static_cast<float>(step.loss)}}};
     for (NamedTensor& gradient : network.gradients()) {
         gradient.name = "gradient." + gradient.name;
         results.tensors.push_back(std::move(gradient));
@@ -50,12 +62,15 @@ void dump(const std::string& preset_name, const std::string& device, const std::
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 4) {
-        std::fprintf(stderr, "usage: network_probe PRESET DEVICE FOLDER\n");
+    if (argc != 6) {
+        std::fprintf(stderr, "usage: network_probe SPEC.json DEVICE FOLDER BATCH SEED\n");
         return 2;
     }
     try {
-        dump(argv[1], argv[2], argv[3]);
+        std::ifstream file(argv[1]);
+        const std::string text{std::istreambuf_iterator<char>(file), {}};
+        dump(parse_spec(text, argv[1]), argv[2], argv[3], std::atoll(argv[4]),
+             std::strtoull(argv[5], nullptr, 10));
     } catch (const std::exception& e) {
         std::fprintf(stderr, "network_probe: %s\n", e.what());
         return 1;

@@ -20,7 +20,7 @@ except ImportError as missing:
     sys.exit(77)
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from torch_presets import Net, load_file
+from torch_presets import Net, load_file, preset_spec
 
 BIN = os.environ.get("REGKIT_BIN", "build/bin")
 WINDOW, LENGTH, TEST = 5000, 200_000, (50_000, 100_000)
@@ -80,7 +80,7 @@ def main():
         run("regtrain", "-d", data, "-a", "cnn7", "--steps", steps, "--batch", 4, "--lr", 0.003, "-o", model)
         run("regeval", "-m", model, "-d", data, "--exclude", f"{folder}/most.bed", "-o", table)
 
-        net = Net("cnn7", 3)
+        net = Net(preset_spec("cnn7"), 3)
         net.load_state_dict(load_file(model), strict=False)
         net.eval()
         span = slice(*TEST)

@@ -1,6 +1,7 @@
 // How the reference back end sees its memory: elements by index, nothing else.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <new>
 
@@ -51,6 +52,14 @@ struct Tensor {
 // NaN stays NaN: training must see it.
 inline double relu(double value) {
     return value <= 0 ? 0.0 : value;
+}
+
+// Both without overflow at either end.
+inline double sigmoid(double z) {
+    return z > 0 ? 1 / (1 + std::exp(-z)) : std::exp(z) / (1 + std::exp(z));
+}
+inline double softplus(double z) {
+    return z > 0 ? z + std::log1p(std::exp(-z)) : std::log1p(std::exp(z));
 }
 
 // The factor of one element under a layer's dropout: 0 or 1 / P(survive); 1 when it is off.

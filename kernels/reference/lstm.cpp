@@ -14,10 +14,6 @@ namespace {
 
 enum Gate { kInput, kForget, kCandidate, kOutput, kGates };
 
-double sigmoid(double z) {
-    return z > 0 ? 1 / (1 + std::exp(-z)) : std::exp(z) / (1 + std::exp(z));
-}
-
 // One direction of one sample: element (unit, step), steps in the order in which they are taken.
 struct Sequence {
     const Tensor &gates, &cell, &y;
@@ -48,7 +44,7 @@ void forward(const Sequence& q) {
                 double& a = q.gate(which, unit, step);
                 for (std::int64_t from = 0; from < q.hidden; ++from)
                     a += q.weight[q.weight_index(which, unit, from)] * q.state(q.y, from, step - 1);
-                a = which == kCandidate ? std::tanh(a) : sigmoid(a);
+                a = which == kCandidate ? std::tanh(a) : reference::sigmoid(a);
             }
             const double c = q.gate(kForget, unit, step) * q.state(q.cell, unit, step - 1) +
                              q.gate(kInput, unit, step) * q.gate(kCandidate, unit, step);

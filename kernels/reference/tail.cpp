@@ -8,6 +8,8 @@
 namespace regkit {
 
 using reference::Flat;
+using reference::sigmoid;
+using reference::softplus;
 using reference::Tensor;
 
 namespace {
@@ -97,14 +99,6 @@ class ReferenceTail {
     std::int64_t stride_;
     bool training_;
 };
-
-double softplus(double z) {
-    return z > 0 ? z + std::log1p(std::exp(-z)) : std::log1p(std::exp(z));
-}
-
-double sigmoid(double z) {
-    return z > 0 ? 1 / (1 + std::exp(-z)) : std::exp(z) / (1 + std::exp(z));
-}
 
 // The label of a marker at a place; none where it is absent.
 const LabelRun* label_at(const Labels& labels, Place at, int marker) {

@@ -1,7 +1,9 @@
+#include "kernels/cuda/backend_impl.hpp"
 #include "kernels/cuda/conv.hpp"
-#include "kernels/cuda/runtime.hpp"
 
-namespace regkit::cuda {
+namespace regkit {
+
+namespace cuda {
 
 namespace {
 
@@ -50,7 +52,8 @@ __global__ void conv_forward_kernel(ConvProblem g, const float* x, const float* 
                 sum);
             for (int c = 0; active && c < kChannels && first + c < g.out; ++c) {
                 const float value = sum[c] + (bias ? bias[first + c] : 0.0f);
-                y[(n * g.out + first + c) * g.out_length + p] = relu && value <= 0 ? 0.0f : value;  // NaN stays NaN
+                y[(n * g.out + first + c) * g.out_length + p] =
+                    relu && value <= 0 ? 0.0f : value;  // NaN stays NaN
             }
         }
 }
@@ -116,14 +119,13 @@ __global__ void conv_grad_weight_kernel(ConvProblem g, const float* x, const flo
 }
 
 // d_bias[o] += sum of channel o: a block a channel, a warp at a time by shuffles.
-__global__ void channel_sum_kernel(ConvProblem g, const float* dy, float* d_bias) {
+__global__ void channel_sum_kernel(Tensor dy, float* d_bias) {
     __shared__ float warps[kPositions / kWarp];
     const int thread = static_cast<int>(threadIdx.x);
-    for (std::int64_t o = blockIdx.x; o < g.out; o += gridDim.x) {
+    for (std::int64_t o = blockIdx.x; o < dy.channels; o += gridDim.x) {
         float sum = 0;
-        for (std::int64_t n = 0; n < g.batch; ++n)
-            for (std::int64_t p = thread; p < g.out_length; p += kPositions)
-                sum += dy[(n * g.out + o) * g.out_length + p];
+        for (std::int64_t n = 0; n < dy.batch; ++n)
+            for (std::int64_t p = thread; p < dy.length; p += kPositions) sum += dy.at(n, o, p);
         for (unsigned distance = kWarp / 2; distance > 0; distance /= 2)
             sum += __shfl_down_sync(0xFFFFFFFFu, sum, distance);
         if (thread % kWarp == 0) warps[thread / kWarp] = sum;
@@ -137,37 +139,63 @@ __global__ void channel_sum_kernel(ConvProblem g, const float* dy, float* d_bias
     }
 }
 
-__global__ void fill_kernel(float* to, std::int64_t count, float value) {
-    const std::int64_t i = std::int64_t{blockIdx.x} * kPositions + threadIdx.x;
-    if (i < count) to[i] = value;
-}
-
 }  // namespace
 
-Status conv_forward(const ConvProblem& g, const float* x, const float* weight, const float* bias, bool relu,
-                    float* y) {
+void conv_forward(const ConvProblem& g, const float* x, const float* weight, const float* bias, bool relu,
+                  float* y) {
     const dim3 grid(blocks_for(g.out_length, kPositions), at_most_rounds(blocks_for(g.out, kChannels)),
                     at_most_rounds(g.batch));
-    return launch(conv_forward_kernel, grid, dim3(kPositions), g, x, weight, bias, relu, y);
+    launch(conv_forward_kernel, grid, dim3(kPositions), g, x, weight, bias, relu, y);
 }
 
-Status conv_grad_input(const ConvProblem& g, const float* dy, const float* weight, bool accumulate,
-                       float* dx) {
+void conv_grad_input(const ConvProblem& g, const float* dy, const float* weight, bool accumulate, float* dx) {
     const dim3 grid(blocks_for(g.in_length, kPositions), at_most_rounds(blocks_for(g.in, kChannels)),
                     at_most_rounds(g.batch));
-    return launch(conv_grad_input_kernel, grid, dim3(kPositions), g, dy, weight, accumulate, dx);
+    launch(conv_grad_input_kernel, grid, dim3(kPositions), g, dy, weight, accumulate, dx);
 }
 
-Status conv_grad_weight(const ConvProblem& g, const float* x, const float* dy, float* d_weight,
-                        float* d_bias) {
+void conv_grad_weight(const ConvProblem& g, const float* x, const float* dy, float* d_weight, float* d_bias) {
     const dim3 grid(blocks_for(g.in * g.width, kPositions), at_most_rounds(g.out));
-    const Status status = launch(conv_grad_weight_kernel, grid, dim3(kPositions), g, x, dy, d_weight);
-    if (status.code != Status::Code::ok || !d_bias) return status;
-    return launch(channel_sum_kernel, dim3(at_most_rounds(g.out)), dim3(kPositions), g, dy, d_bias);
+    launch(conv_grad_weight_kernel, grid, dim3(kPositions), g, x, dy, d_weight);
+    // Kernels only read here.
+    channel_sums({const_cast<float*>(dy), g.batch, g.out, g.out_length}, d_bias);
 }
 
-Status fill(float* to, std::int64_t count, float value) {
-    return launch(fill_kernel, dim3(blocks_for(count, kPositions)), dim3(kPositions), to, count, value);
+void channel_sums(const Tensor& dy, float* d_bias) {
+    if (d_bias) launch(channel_sum_kernel, dim3(at_most_rounds(dy.channels)), dim3(kPositions), dy, d_bias);
 }
 
-}  // namespace regkit::cuda
+}  // namespace cuda
+
+using cuda::pointer_to;
+using cuda::problem_of;
+using cuda::Tensor;
+using cuda::tensor_of;
+
+Status CudaBackend::do_conv(const View& x_view, const Slice& weight, const Slice& bias,
+                            const ConvGeometry& geometry, bool relu, const View& y_view) noexcept {
+    return guarded([&] {
+        const Tensor x = tensor_of(x_view), y = tensor_of(y_view);
+        cuda::conv_forward(problem_of(x, y, geometry), x.data, pointer_to(weight), pointer_to(bias), relu,
+                           y.data);
+    });
+}
+
+Status CudaBackend::do_conv_grad_input(const View& dy_view, const Slice& weight, const ConvGeometry& geometry,
+                                       bool accumulate, const View& dx_view) noexcept {
+    return guarded([&] {
+        const Tensor dy = tensor_of(dy_view), dx = tensor_of(dx_view);
+        cuda::conv_grad_input(problem_of(dx, dy, geometry), dy.data, pointer_to(weight), accumulate, dx.data);
+    });
+}
+
+Status CudaBackend::do_conv_grad_weight(const View& x_view, const View& dy_view, const ConvGeometry& geometry,
+                                        const Slice& d_weight, const Slice& d_bias) noexcept {
+    return guarded([&] {
+        const Tensor x = tensor_of(x_view), dy = tensor_of(dy_view);
+        cuda::conv_grad_weight(problem_of(x, dy, geometry), x.data, dy.data, pointer_to(d_weight),
+                               pointer_to(d_bias));
+    });
+}
+
+}  // namespace regkit

@@ -1,5 +1,5 @@
-// The CUDA back end: memory, and dilated convolution with both gradients, by plain kernels in fp32. Lives in
-// the plug-in, and under the emulator in the tests. Not complete: the other operations report `unsupported`.
+// The CUDA back end: every operation by plain kernels in fp32. Lives in the plug-in, and under the emulator
+// in the tests.
 #pragma once
 
 #include <memory>

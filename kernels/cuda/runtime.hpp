@@ -20,11 +20,20 @@ inline Status status_of(cudaError_t error) {
                          cudaGetErrorString(error));
 }
 
+// Thrown by what follows and caught by the back end before it returns to its caller.
+struct Failure {
+    Status status;
+};
+
+inline void check(cudaError_t error) {
+    if (error != cudaSuccess) throw Failure{status_of(error)};
+}
+
 // Starts kernel(params...) on the device. Arguments are converted to the kernel's own parameter types.
 template <typename... Params>
-Status launch(void (*kernel)(Params...), dim3 grid, dim3 block, std::type_identity_t<Params>... params) {
+void launch(void (*kernel)(Params...), dim3 grid, dim3 block, std::type_identity_t<Params>... params) {
     void* arguments[] = {&params...};
-    return status_of(cudaLaunchKernel(kernel, grid, block, arguments, 0, nullptr));
+    check(cudaLaunchKernel(kernel, grid, block, arguments, 0, nullptr));
 }
 
 inline unsigned blocks_for(std::int64_t items, std::int64_t per_block) {

@@ -1,3 +1,5 @@
+#undef _FORTIFY_SOURCE  // its longjmp takes a change of stack for a fault
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <algorithm>
@@ -42,22 +44,32 @@ std::string failure;
 // The stacks of a block's threads, kept from launch to launch.
 std::vector<std::unique_ptr<unsigned char[]>> stacks;
 
-// A stack and what is suspended on it. AddressSanitizer must be told of every change of stack.
+// A stack and what is suspended on it. It is entered once through `context`; later changes of stack are
+// jumps, which, unlike swapcontext, ask nothing of the operating system. AddressSanitizer must be told of
+// every change.
 struct Stack {
     ucontext_t context{};
+    jmp_buf place{};
+    bool entered = false;
     void* bottom = nullptr;
     std::size_t size = 0;
 };
 
-void switch_stack(Stack& from, Stack& to, bool from_ends) {
+void jump(Stack& from, Stack& to) {
+    if (_setjmp(from.place) != 0) return;  // back again
+    if (to.entered) _longjmp(to.place, 1);
+    to.entered = true;
+    setcontext(&to.context);
+}
+
+void switch_stack(Stack& from, Stack& to) {
 #ifdef REGKIT_EMULATOR_ASAN
     void* fake_stack = nullptr;
-    __sanitizer_start_switch_fiber(from_ends ? nullptr : &fake_stack, to.bottom, to.size);
-    swapcontext(&from.context, &to.context);
+    __sanitizer_start_switch_fiber(&fake_stack, to.bottom, to.size);
+    jump(from, to);
     __sanitizer_finish_switch_fiber(fake_stack, nullptr, nullptr);
 #else
-    (void)from_ends;
-    swapcontext(&from.context, &to.context);
+    jump(from, to);
 #endif
 }
 
@@ -81,6 +93,7 @@ struct Warp {
 class Block {
   public:
     Block(dim3 size, const std::function<void()>& body) : body_(body) {
+        main_.entered = true;
         const unsigned count = size.x * size.y * size.z;
         threads_.resize(count);
         for (unsigned i = 0; i < count; ++i) {
@@ -128,26 +141,28 @@ class Block {
         else
             free_warp(current_->number / kWarpSize);
     }
-    // Where a thread's stack begins.
-    void enter() {
+    // Where a thread's stack begins: the thread of this number of one block after the other.
+    [[noreturn]] void enter() {
 #ifdef REGKIT_EMULATOR_ASAN
         const void* bottom = nullptr;
         __sanitizer_finish_switch_fiber(nullptr, &bottom, &main_.size);
         main_.bottom = const_cast<void*>(bottom);
 #endif
+        while (true) run_thread();
+    }
+
+  private:
+    static void entry();
+
+    void run_thread() {
         body_();
         const unsigned warp_number = current_->number / kWarpSize;
         --alive_;
         --warps_[warp_number].alive;
         if (warps_[warp_number].arrived > 0 && warps_[warp_number].arrived == warps_[warp_number].alive)
             free_warp(warp_number);
-        current_->state = State::done;
-        switch_stack(current_->stack, main_, true);
+        suspend(State::done);
     }
-
-  private:
-    static void entry();
-
     void start() {
         alive_ = static_cast<unsigned>(threads_.size());
         at_barrier_ = 0;
@@ -156,6 +171,7 @@ class Block {
             ++warps_[thread.number / kWarpSize].alive;
             thread.state = State::ready;
             thread.barriers = 0;
+            if (thread.stack.entered) continue;
             thread.stack.bottom = stacks[thread.number].get();
             thread.stack.size = kStackBytes;
             getcontext(&thread.stack.context);
@@ -168,12 +184,12 @@ class Block {
     void resume(Thread& thread) {
         current_ = &thread;
         threadIdx = thread.index;
-        switch_stack(main_, thread.stack, false);
+        switch_stack(main_, thread.stack);
     }
     void suspend(State state) {
         Thread& thread = *current_;
         thread.state = state;
-        switch_stack(thread.stack, main_, false);
+        switch_stack(thread.stack, main_);
     }
     void open_barrier() {
         const Thread* first = nullptr;
@@ -213,7 +229,6 @@ Block* running = nullptr;
 
 void Block::entry() {
     running->enter();
-    std::abort();  // a thread that has ended is never resumed
 }
 
 }  // namespace

@@ -1,8 +1,6 @@
-// The plug-in's own sources, compiled as C++ against the emulator's <cuda_runtime.h>.
 #include "test/emulator/emulator_backend.hpp"
 
-#include "kernels/cuda/conv.cu"
-#include "kernels/cuda/cuda_backend.cu"
+#include "kernels/cuda/cuda_backend.hpp"
 
 namespace regkit {
 

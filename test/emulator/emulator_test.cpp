@@ -173,17 +173,51 @@ TEST_CASE("a barrier missing from the convolution kernels is noticed") {
     CHECK(right == convolve(Order::forward));
 }
 
-TEST_CASE("what the back end lacks it says, and can do without") {
-    const auto backend = make_emulator_backend(Order::forward);
-    CHECK(!backend->is_complete());
+namespace {
+
+// Sums by blocks, and the LSTM's recurrence: what else has barriers.
+enum class Op { none, moments, lstm, lstm_grad };
+
+struct SumResults {
+    Values mean, y, gates;
+    bool operator==(const SumResults&) const = default;
+};
+
+// Leaves out barrier `n` of the operation `faulty`.
+SumResults sum_and_recur(Order order, Op faulty = Op::none, int n = 0) {
+    const auto backend = make_emulator_backend(order);
     Run run(*backend);
-    const View x = run.random({1, 2, 3}, 1), y = run.output({1, 2, 3});
-    try {
-        backend->add(x, y);
-        FAIL("add was done");
-    } catch (const Error& error) {
-        CHECK(error.kind() == ErrorKind::resource);
-        CHECK(error.what() ==
-              std::string("emulator: add: this back end does not have the operation; use --device cpu"));
+    const auto attempt = [&](Op op, const auto& body) {
+        const LeftOut left_out(op == faulty ? n : -1);
+        body();
+    };
+    const int hidden = 37, directions = 2;
+    const std::int64_t channels = 3000, units = hidden * directions;  // more channels than blocks
+    const Slice mean = run.output_flat(channels), var = run.output_flat(channels);
+    const View x = run.random({2, channels, 20}, 1);
+    attempt(Op::moments, [&] { backend->moments(x, mean, var); });
+    const View gates = run.random({2, 4 * units, 5}, 2), cell = run.output({2, units, 5});
+    const View y = run.output({2, units, 5}), dy = run.random({2, units, 5}, 4);
+    const Slice weight = run.random_flat(4 * units * hidden, 3), d_weight = run.zeros(4 * units * hidden);
+    attempt(Op::lstm, [&] { backend->lstm(gates, weight, hidden, directions, cell, y); });
+    attempt(Op::lstm_grad,
+            [&] { backend->lstm_grad(gates, weight, hidden, directions, cell, y, dy, d_weight); });
+    return {run.read(mean), run.read(y), run.read(gates)};
+}
+
+}  // namespace
+
+TEST_CASE("a barrier missing from the sums or the LSTM is noticed") {
+    const SumResults right = sum_and_recur(Order::forward);
+    CHECK(right == sum_and_recur(Order::reverse));
+    CHECK(right == sum_and_recur(Order::shuffled));
+    for (const Order order : kOrders) {
+        CHECK(sum_and_recur(order, Op::lstm).y != right.y);
+        CHECK(sum_and_recur(order, Op::lstm_grad).gates != right.gates);
     }
+    // The first thread adds up before the others have left their parts; the others leave the next ones too
+    // early.
+    CHECK(sum_and_recur(Order::forward, Op::moments, 0).mean != right.mean);
+    CHECK(sum_and_recur(Order::reverse, Op::moments, 1).mean != right.mean);
+    CHECK(right == sum_and_recur(Order::forward));
 }

@@ -61,6 +61,46 @@ TEST_CASE("a buffer can be moved and emptied") {
 
 namespace {
 
+// A back end without a single operation, and without memory.
+class EmptyBackend final : public Backend {
+  public:
+    const char* name() const noexcept override { return "empty"; }
+    const char* description() const noexcept override { return "empty"; }
+    bool is_complete() const noexcept override { return false; }
+
+  private:
+    Status do_alloc(const Shape&, const Halo&, void**) noexcept override { return {}; }
+    Status do_alloc_flat(std::int64_t, void**) noexcept override { return {}; }
+    void do_free(void*) noexcept override {}
+    Status do_write(const View&, const float*) noexcept override { return {}; }
+    Status do_write(const View&, const double*) noexcept override { return {}; }
+    Status do_read(const View&, float*) noexcept override { return {}; }
+    Status do_read(const View&, double*) noexcept override { return {}; }
+    Status do_write(const Slice&, const float*) noexcept override { return {}; }
+    Status do_write(const Slice&, const double*) noexcept override { return {}; }
+    Status do_read(const Slice&, float*) noexcept override { return {}; }
+    Status do_read(const Slice&, double*) noexcept override { return {}; }
+    Status do_fill(const Slice&, float) noexcept override { return {}; }
+};
+
+}  // namespace
+
+TEST_CASE("what a back end lacks it says") {
+    EmptyBackend backend;
+    float values[6] = {};
+    const View x{values, {1, 2, 3}, {}};
+    try {
+        backend.add(x, x);
+        FAIL("add was done");
+    } catch (const Error& error) {
+        CHECK(error.kind() == ErrorKind::resource);
+        CHECK(error.what() ==
+              std::string("empty: add: this back end does not have the operation; use --device cpu"));
+    }
+}
+
+namespace {
+
 // The message of the Error that `body` throws on the reference; its kind must be `usage`.
 template <typename Body>
 std::string refusal(Body body) {

@@ -1,0 +1,107 @@
+// Max-pool with its gradient, addition, concatenation.
+#include "kernels/cuda/backend_impl.hpp"
+#include "kernels/cuda/elements.hpp"
+
+namespace regkit {
+
+using cuda::Place;
+using cuda::Tensor;
+using cuda::tensor_of;
+
+namespace {
+
+struct Window {
+    std::int64_t width, stride, dilation, pad_left;
+
+    // Position of the first maximum of the window of output `p`; -1 where it holds no position of the row.
+    __device__ std::int64_t first_maximum(const Tensor& x, const Place& row, std::int64_t p) const {
+        std::int64_t best = -1;
+        for (std::int64_t t = 0; t < width; ++t) {
+            const std::int64_t q = p * stride + t * dilation - pad_left;
+            if (!x.holds(q)) continue;
+            if (best < 0 || x.at(row.sample, row.channel, q) > x.at(row.sample, row.channel, best)) best = q;
+        }
+        return best;
+    }
+};
+
+struct Pool {
+    Tensor x, y;
+    Window window;
+    __device__ void operator()(std::int64_t i) const {
+        const Place at = y.place(i);
+        const std::int64_t best = window.first_maximum(x, at, at.position);
+        y.data[i] = best >= 0 ? x.at(at.sample, at.channel, best) : 0.0f;
+    }
+};
+
+// An input gathers from the outputs whose maximum it is.
+struct PoolGradient {
+    Tensor x, dy, dx;
+    Window window;
+    bool accumulate;
+    __device__ void operator()(std::int64_t i) const {
+        const Place at = dx.place(i);
+        float sum = accumulate ? dx.data[i] : 0.0f;
+        for (std::int64_t t = 0; t < window.width; ++t) {
+            const std::int64_t from_start = at.position + window.pad_left - t * window.dilation;
+            const std::int64_t p = from_start / window.stride;
+            const bool reads = from_start >= 0 && from_start % window.stride == 0 && p < dy.length;
+            if (reads && window.first_maximum(x, at, p) == at.position)
+                sum += dy.at(at.sample, at.channel, p);
+        }
+        dx.data[i] = sum;
+    }
+};
+
+struct Add {
+    const float* x;
+    float* y;
+    __device__ void operator()(std::int64_t i) const { y[i] += x[i]; }
+};
+
+struct CopyChannels {
+    Tensor x, y;
+    std::int64_t x_begin, y_begin, count;
+    bool accumulate;
+    __device__ void operator()(std::int64_t i) const {
+        const Place at = Tensor{nullptr, x.batch, count, x.length}.place(i);
+        const float value = x.at(at.sample, x_begin + at.channel, at.position);
+        float& to = y.at(at.sample, y_begin + at.channel, at.position);
+        to = accumulate ? to + value : value;
+    }
+};
+
+Window window_of(const PoolGeometry& g) {
+    return {g.width, g.stride, g.dilation, g.pad_left};
+}
+
+}  // namespace
+
+Status CudaBackend::do_pool(const View& x, const PoolGeometry& geometry, const View& y) noexcept {
+    return guarded([&] {
+        cuda::for_each(y.shape.size(), Pool{tensor_of(x), tensor_of(y), window_of(geometry)});
+    });
+}
+
+Status CudaBackend::do_pool_grad(const View& x, const View& dy, const PoolGeometry& geometry, bool accumulate,
+                                 const View& dx) noexcept {
+    return guarded([&] {
+        cuda::for_each(dx.shape.size(), PoolGradient{tensor_of(x), tensor_of(dy), tensor_of(dx),
+                                                     window_of(geometry), accumulate});
+    });
+}
+
+Status CudaBackend::do_add(const View& x, const View& y) noexcept {
+    return guarded([&] { cuda::for_each(y.shape.size(), Add{tensor_of(x).data, tensor_of(y).data}); });
+}
+
+Status CudaBackend::do_copy_channels(const View& x, int x_begin, const View& y, int y_begin, int count,
+                                     bool accumulate) noexcept {
+    return guarded([&] {
+        cuda::for_each(x.shape.batch * count * x.shape.length,
+                       CopyChannels{tensor_of(x), tensor_of(y), x_begin, y_begin, count, accumulate});
+    });
+}
+
+}  // namespace regkit

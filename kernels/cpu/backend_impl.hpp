@@ -149,7 +149,8 @@ class CpuBackend final : public Backend {
     void contract(const cpu::Contraction& job);
     void add_row_sums(const cpu::Rows& dy, const Slice& d_bias);
     // lstm_grad.cpp
-    void lstm_grad_weight(const cpu::Rows& d_gates, const cpu::Rows& y, int hidden, int directions, float* d_weight);
+    void lstm_grad_weight(const cpu::Rows& d_gates, const cpu::Rows& y, int hidden, int directions,
+                          float* d_weight);
     // up_norm.cpp
     void input_statistics(const View& h, const UpNormState& state);
     void covariance_times_weight(const UpNorm& norm, const UpNormState& state, double* product);

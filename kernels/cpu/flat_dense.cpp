@@ -1,12 +1,18 @@
-// Flatten and dense: matrix products with a weight [out][in * length] of up to hundreds of megabytes, over which each
-// pass goes once, in pieces that fit the second cache beside the other operand (panel.hpp).
+// Flatten and dense: matrix products with a weight [out][in * length] of up to hundreds of megabytes, over
+// which each pass goes once, in pieces that fit the second cache beside the other operand (panel.hpp).
 //
-//  - Forward: lanes are samples. x is transposed into strips of samples, a slab of inputs at a time; a task owns a range
-//    of outputs, whose weights are broadcast from where they lie; sums go on through y from one piece to the next.
-//  - Gradient of x: lanes are inputs. A task owns a range of inputs: it copies their weights into strips, a piece of
+//  - Forward: lanes are samples. x is transposed into strips of samples, a slab of inputs at a time; a task
+//  owns a range
+//    of outputs, whose weights are broadcast from where they lie; sums go on through y from one piece to the
+//    next.
+//  - Gradient of x: lanes are inputs. A task owns a range of inputs: it copies their weights into strips, a
+//  piece of
 //    outputs at a time, sums over outputs in a small array, and moves that into the rows of dx.
-//  - Gradient of the weight: lanes are inputs. A task owns a range of inputs of all samples, copied into strips; dy is
+//  - Gradient of the weight: lanes are inputs. A task owns a range of inputs of all samples, copied into
+//  strips; dy is
 //    broadcast; each tile is added to the gradient once, so there are no copies of it.
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 
 #include "kernels/cpu/backend_impl.hpp"
@@ -30,6 +36,7 @@ namespace {
 constexpr std::int64_t kSlabPieces = 16;      // pieces of inputs that are transposed at a time
 constexpr std::int64_t kInputColumns = 128;   // inputs of a task of the gradient of x
 constexpr int kInputDepth = 256;              // outputs of a piece there
+constexpr int kRowsAhead = 8;                 // rows of weights that are asked for before they are copied
 constexpr std::int64_t kWeightColumns = 256;  // inputs of a task of the gradient of the weight
 
 // body(channel, position, count, done): the parts of rows in which inputs [begin, end) of a sample lie.
@@ -50,8 +57,8 @@ void forward_piece(const TileKernels& kernel, const Panel& panel, int first, int
             kernel.run(cpu::strip_args(kernel, panel, j, 0, panel.depth), b, b + 1);
 }
 
-// dw rows of outputs [o, o + size) += what strip `j` of the samples' inputs gives. Where the strip is not whole, the
-// tile, which writes whole vectors, goes through `rest`.
+// dw rows of outputs [o, o + size) += what strip `j` of the samples' inputs gives. Where the strip is not
+// whole, the tile, which writes whole vectors, goes through `rest`.
 void add_tile(const TileKernels& kernel, Panel panel, std::int64_t j, int o, int size, float* rest) {
     panel.a += o * panel.a_row;
     panel.rows = size;
@@ -86,13 +93,14 @@ Status CpuBackend::do_flat_dense(const View& x_view, const Slice& weight, const 
         for (std::int64_t first = 0; first < pieces; first += slab) {
             const std::int64_t last = std::min(first + slab, pieces);
             parallel((last - first) * strips, [&](std::int64_t task, int) {
-                const std::int64_t begin = (first + task / strips) * depth, sample = task % strips * kernel.strip;
+                const std::int64_t begin = (first + task / strips) * depth,
+                                   sample = task % strips * kernel.strip;
                 const std::int64_t samples = std::min<std::int64_t>(kernel.strip, x.batch - sample);
                 float* const to = turned + task * b_strip;
                 for_parts(x.length, begin, std::min(begin + depth, inputs),
                           [&](std::int64_t c, std::int64_t p, std::int64_t count, std::int64_t done) {
-                              cpu::transpose(*kernels_.tail, x.row(sample, c) + p, x.channels * x.stride, samples,
-                                             count, to + done * kernel.strip, kernel.strip);
+                              cpu::transpose(*kernels_.tail, x.row(sample, c) + p, x.channels * x.stride,
+                                             samples, count, to + done * kernel.strip, kernel.strip);
                           });
             });
             parallel(groups, [&](std::int64_t group, int) {
@@ -128,7 +136,8 @@ Status CpuBackend::do_flat_dense_grad_input(const View& dy_view, const Slice& we
         float* const dy_turned = scratch_.get<float>(Slot::turned, dx.batch * outputs);
         cpu::transpose(*kernels_.tail, dy.row(0, 0), dy.stride, outputs, dx.batch, dy_turned, outputs);
         const Blocks pieces(static_cast<int>(outputs), kInputDepth);
-        const std::int64_t panel_size = kInputColumns * kInputDepth, worker_size = panel_size + kInputColumns * dx.batch;
+        const std::int64_t panel_size = kInputColumns * kInputDepth,
+                           worker_size = panel_size + kInputColumns * dx.batch;
         float* const memory = scratch_.get<float>(Slot::worker, worker_size * pool_.workers());
         parallel(ceil_div(inputs, kInputColumns), [&](std::int64_t task, int worker) {
             const std::int64_t begin = task * kInputColumns, end = std::min(begin + kInputColumns, inputs);
@@ -150,6 +159,9 @@ Status CpuBackend::do_flat_dense_grad_input(const View& dy_view, const Slice& we
                 for (int o = first; o < last; ++o) {
                     const float* const from = floats(weight) + o * inputs + begin;
                     float* const to = strips + std::int64_t{o - first} * kernel.strip;
+                    if (o + kRowsAhead < outputs)
+                        for (std::int64_t n = 0; n < panel.columns; n += cpu::kAlign)
+                            hwy::Prefetch(from + kRowsAhead * inputs + n);
                     for (std::int64_t n = 0; n < panel.columns; n += kernel.strip)
                         std::copy_n(from + n, std::min<std::int64_t>(kernel.strip, panel.columns - n),
                                     to + n / kernel.strip * panel.b_strip);
@@ -161,7 +173,8 @@ Status CpuBackend::do_flat_dense_grad_input(const View& dy_view, const Slice& we
                           [&](std::int64_t c, std::int64_t p, std::int64_t count, std::int64_t done) {
                               float* const to = dx.row(s, c) + p;
                               const float* const from = sums + s * kInputColumns + done;
-                              for (std::int64_t i = 0; i < count; ++i) to[i] = accumulate ? to[i] + from[i] : from[i];
+                              for (std::int64_t i = 0; i < count; ++i)
+                                  to[i] = accumulate ? to[i] + from[i] : from[i];
                               if (!accumulate && p + count == dx.length) dx.zero_edges(dx.row(s, c));
                           });
         });
@@ -198,7 +211,8 @@ Status CpuBackend::do_flat_dense_grad_weight(const View& x_view, const View& dy_
                                   std::copy_n(x.row(s, c) + p, count, to + done);
                               });
                 }
-            for (int b = 0; b < blocks.count; ++b)  // a row of the gradient gets neighbouring strips one after another
+            for (int b = 0; b < blocks.count;
+                 ++b)  // a row of the gradient gets neighbouring strips one after another
                 for (std::int64_t j = 0; j < cpu::strips_of(kernel, panel.columns); ++j)
                     add_tile(kernel, panel, j, blocks.begin(b), blocks.begin(b + 1) - blocks.begin(b),
                              strips + panel_size);

@@ -30,7 +30,8 @@ struct TileArgs {
     std::int64_t valid = 0;           // sums of positions from here on count as zero
     bool relu = false;
     bool accumulate = false;
-    bool resume = false;  // sums start from y, not from bias or zero: the chain of a sum cut into pieces goes on
+    bool resume =
+        false;  // sums start from y, not from bias or zero: the chain of a sum cut into pieces goes on
 };
 
 struct TileKernels {
@@ -151,7 +152,8 @@ struct TailKernels {
                       float* to, std::int64_t to_stride);
 };
 
-// ---- LSTM: one step of `rows` samples; gates i, f, g, o lie `units` apart (a multiple of 16) in a row of four.
+// ---- LSTM: one step of `rows` samples; gates i, f, g, o lie `units` apart (a multiple of 16) in a row of
+// four.
 struct CellArgs {
     int rows = 0;
     std::int64_t units = 0;
@@ -159,8 +161,8 @@ struct CellArgs {
 struct LstmKernels {
     // gates: in the sums, out i, f, g, o; cell = f * before + i * g; hidden = o * tanh(cell).
     void (*cell)(const CellArgs& args, float* gates, const float* before, float* cell, float* hidden);
-    // gates: in i, f, g, o, out the gradient of their sums. d_cell: in what later steps send, out what the step before
-    // gets.
+    // gates: in i, f, g, o, out the gradient of their sums. d_cell: in what later steps send, out what the
+    // step before gets.
     void (*cell_grad)(const CellArgs& args, float* gates, const float* before, const float* cell,
                       const float* d_hidden, float* d_cell);
 };

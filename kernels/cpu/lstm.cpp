@@ -1,9 +1,8 @@
-// The LSTM's recurrence. The recurrent weights are packed once a call into strips of gates (panel.hpp); a step is one
-// matrix product, samples x hidden times hidden x gates, that goes on from the input's projections, and the cell kernel
-// (simd/lstm.cpp). Directions and ranges of samples are independent tasks.
-#include "kernels/cpu/lstm_block.hpp"
-
+// The LSTM's recurrence. The recurrent weights are packed once a call into strips of gates (panel.hpp); a
+// step is one matrix product, samples x hidden times hidden x gates, that goes on from the input's
+// projections, and the cell kernel (simd/lstm.cpp). Directions and ranges of samples are independent tasks.
 #include "kernels/cpu/backend_impl.hpp"
+#include "kernels/cpu/lstm_block.hpp"
 
 namespace regkit {
 
@@ -52,7 +51,8 @@ Status CpuBackend::do_lstm(const View& gates_view, const Slice& weight_hh, int h
         const Rows gates = rows_of(gates_view), cell = rows_of(cell_view), y = rows_of(y_view);
         const LstmShape shape(gates, hidden, directions, pool_.workers());
         const cpu::TileKernels& kernel = *kernels_.tile;
-        const std::int64_t packed_size = cpu::strips_of(kernel, 4 * shape.units) * shape.hidden * kernel.strip;
+        const std::int64_t packed_size =
+            cpu::strips_of(kernel, 4 * shape.units) * shape.hidden * kernel.strip;
         float* const packed = scratch_.get<float>(Slot::packed, packed_size * directions);
         parallel(directions, [&](std::int64_t direction, int) {
             float* const strips = packed + direction * packed_size;
@@ -88,15 +88,18 @@ Status CpuBackend::do_lstm(const View& gates_view, const Slice& weight_hh, int h
                     recurrent.a = at.hidden + before * step;
                     recurrent.c = at.gates + t * 4 * step;
                     if (i + n > 0) cpu::multiply(kernel, recurrent);
-                    kernels_.lstm->cell(cell_args, recurrent.c, at.cell + before * step, at.cell + slot * step,
-                                        at.hidden + slot * step);
+                    kernels_.lstm->cell(cell_args, recurrent.c, at.cell + before * step,
+                                        at.cell + slot * step, at.hidden + slot * step);
                 }
                 task.store(at.gates, 4, begin, end, gates);
                 task.store(at.cell + step, 1, begin, end, cell);
                 task.store(at.hidden + step, 1, begin, end, y);
-                // The last step goes where the next block, which has kSteps steps in direction 1, looks for it.
-                const std::int64_t from = task.direction == 0 ? count : 1, to = task.direction == 0 ? 0 : kSteps + 1;
-                for (float* const state : {at.cell, at.hidden}) std::copy_n(state + from * step, step, state + to * step);
+                // The last step goes where the next block, which has kSteps steps in direction 1, looks for
+                // it.
+                const std::int64_t from = task.direction == 0 ? count : 1,
+                                   to = task.direction == 0 ? 0 : kSteps + 1;
+                for (float* const state : {at.cell, at.hidden})
+                    std::copy_n(state + from * step, step, state + to * step);
             }
             task.zero_edges(cell);
             task.zero_edges(y);

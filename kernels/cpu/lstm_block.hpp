@@ -1,10 +1,11 @@
-// What the LSTM's forward pass and gradient share: who does which samples, and blocks of time steps turned into rows of
-// units.
+// What the LSTM's forward pass and gradient share: who does which samples, and blocks of time steps turned
+// into rows of units.
 //
-// Tensors hold time along their rows, but the recurrence needs all units of one step: a task (one direction, a range of
-// samples) turns kSteps steps at a time (a cache line of every row) into [step][sample][unit], works on them, and turns
-// the results back. Units are padded to a multiple of 16; in the padding hidden and cell values and all gradients are zero.
-// Lanes are units, so that neither the number of samples nor how they are shared out touches a sum.
+// Tensors hold time along their rows, but the recurrence needs all units of one step: a task (one direction,
+// a range of samples) turns kSteps steps at a time (a cache line of every row) into [step][sample][unit],
+// works on them, and turns the results back. Units are padded to a multiple of 16; in the padding hidden and
+// cell values and all gradients are zero. Lanes are units, so that neither the number of samples nor how they
+// are shared out touches a sum.
 #pragma once
 
 #include <algorithm>
@@ -61,7 +62,8 @@ struct LstmTask {
     }
     void store(const float* from, int parts, std::int64_t begin, std::int64_t end, const Rows& rows) const {
         for_each_part(rows, parts, [&](float* row, std::int64_t offset) {
-            transpose(kernels, from + offset, step(parts), end - begin, shape.hidden, row + begin, rows.stride);
+            transpose(kernels, from + offset, step(parts), end - begin, shape.hidden, row + begin,
+                      rows.stride);
         });
     }
     void zero_edges(const Rows& rows) const {
@@ -76,7 +78,8 @@ struct LstmTask {
     void for_each_part(const Rows& rows, int parts, const Body& body) const {
         for (std::int64_t s = 0; s < count; ++s)
             for (int part = 0; part < parts; ++part)
-                body(rows.row(first + s, (direction * parts + part) * shape.hidden), (s * parts + part) * shape.units);
+                body(rows.row(first + s, (direction * parts + part) * shape.hidden),
+                     (s * parts + part) * shape.units);
     }
 };
 

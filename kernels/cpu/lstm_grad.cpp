@@ -1,9 +1,10 @@
 // The gradient of the LSTM: the recurrence backwards, then that of the recurrent weights.
 //
-// Backwards, a step is one matrix product, samples x gates times gates x hidden, that goes on from dy, and the cell
-// gradient kernel. The gradient of the weights then is, for each direction, the sum over samples and steps of (gradient
-// of the gates at t) x (hidden at the step before): y is turned into rows of units once, the gradients of the gates are
-// broadcast from their rows, a task owns rows of the weight and walks samples and steps in order.
+// Backwards, a step is one matrix product, samples x gates times gates x hidden, that goes on from dy, and
+// the cell gradient kernel. The gradient of the weights then is, for each direction, the sum over samples and
+// steps of (gradient of the gates at t) x (hidden at the step before): y is turned into rows of units once,
+// the gradients of the gates are broadcast from their rows, a task owns rows of the weight and walks samples
+// and steps in order.
 #include "kernels/cpu/backend_impl.hpp"
 #include "kernels/cpu/lstm_block.hpp"
 
@@ -50,8 +51,8 @@ struct BackwardTensors {
 };
 
 // One task, backwards through all blocks.
-void backward(const cpu::Kernels& kernels, const LstmTask& task, const float* packed, const BackwardTensors& tensors,
-              const Memory& at) {
+void backward(const cpu::Kernels& kernels, const LstmTask& task, const float* packed,
+              const BackwardTensors& tensors, const Memory& at) {
     const LstmShape& shape = task.shape;
     const std::int64_t step = task.step(1), blocks = cpu::ceil_div(shape.length, kSteps);
     const CellArgs cell_args{static_cast<int>(task.count), shape.units};
@@ -67,7 +68,8 @@ void backward(const cpu::Kernels& kernels, const LstmTask& task, const float* pa
     for (std::int64_t i = 0; i < blocks; ++i) {
         const std::int64_t begin = (task.direction == 0 ? blocks - 1 - i : i) * kSteps;
         const std::int64_t end = std::min(begin + kSteps, shape.length), count = end - begin;
-        // Slot t + 1 holds step begin + t. The cell is wanted one step further, where the row has it: else it was zero.
+        // Slot t + 1 holds step begin + t. The cell is wanted one step further, where the row has it: else it
+        // was zero.
         std::int64_t cell_begin = begin, cell_end = end;
         if (task.direction == 0 && begin > 0) --cell_begin;
         if (task.direction == 1 && end < shape.length) ++cell_end;
@@ -80,8 +82,9 @@ void backward(const cpu::Kernels& kernels, const LstmTask& task, const float* pa
             recurrent.a = at.gates + (slot - task.before()) * 4 * step;
             recurrent.c = at.d_hidden + t * step;
             if (i + n > 0) cpu::multiply(*kernels.tile, recurrent);
-            kernels.lstm->cell_grad(cell_args, at.gates + slot * 4 * step, at.cell + (slot + task.before()) * step,
-                                    at.cell + slot * step, recurrent.c, at.d_cell);
+            kernels.lstm->cell_grad(cell_args, at.gates + slot * 4 * step,
+                                    at.cell + (slot + task.before()) * step, at.cell + slot * step,
+                                    recurrent.c, at.d_cell);
         }
         task.store(at.gates + 4 * step, 4, begin, end, tensors.gates);
         // The last step goes where the next block, which has kSteps steps in direction 0, looks for it.
@@ -121,7 +124,8 @@ Status CpuBackend::do_lstm_grad(const View& gates_view, const Slice& weight_hh, 
 }
 
 // Sums go through an array whose rows are padded to whole vectors, and are added to the gradient once.
-void CpuBackend::lstm_grad_weight(const Rows& d_gates, const Rows& y, int hidden, int directions, float* d_weight) {
+void CpuBackend::lstm_grad_weight(const Rows& d_gates, const Rows& y, int hidden, int directions,
+                                  float* d_weight) {
     const cpu::TileKernels& kernel = *kernels_.tile;
     const std::int64_t steps = y.length - 1, strips = cpu::strips_of(kernel, hidden);
     if (steps == 0) return;
@@ -132,10 +136,12 @@ void CpuBackend::lstm_grad_weight(const Rows& d_gates, const Rows& y, int hidden
         const std::int64_t direction = task / strips / y.batch, sample = task / strips % y.batch;
         const std::int64_t unit = task % strips * kernel.strip;
         cpu::transpose(*kernels_.tail, y.row(sample, direction * hidden + unit) + direction, y.stride,
-                       std::min<std::int64_t>(kernel.strip, hidden - unit), steps, turned + task * b_strip, kernel.strip);
+                       std::min<std::int64_t>(kernel.strip, hidden - unit), steps, turned + task * b_strip,
+                       kernel.strip);
     });
     const std::int64_t c_row = strips * kernel.strip;
-    const std::int64_t group = std::int64_t{kernel.block} * cpu::ceil_div(128, kernel.block);  // rows of a task
+    const std::int64_t group =
+        std::int64_t{kernel.block} * cpu::ceil_div(128, kernel.block);  // rows of a task
     const std::int64_t groups = cpu::ceil_div(4 * hidden, group);
     float* const sums = scratch_.get<float>(Slot::panel, groups * directions * group * c_row);
     parallel(directions * groups, [&](std::int64_t task, int) {

@@ -1,9 +1,10 @@
-// Matrix products c[m][n] = sum over k of a[m][k] * b[k][n] on the register tile (simd/tile.cpp), for operands that are
-// not tensors of rows.
+// Matrix products c[m][n] = sum over k of a[m][k] * b[k][n] on the register tile (simd/tile.cpp), for
+// operands that are not tensors of rows.
 //
-// Lanes are columns. b lies in strips as wide as the tile: element (k, n) at b[n / strip * b_strip + k * strip + n % strip],
-// so that a strip of one piece of k (24 KB) streams through the first cache; a is read where it lies, `block` rows at a
-// time, each value broadcast. A sum over a long k is cut into pieces, whose chains go on through c: the cut changes no bit.
+// Lanes are columns. b lies in strips as wide as the tile: element (k, n) at b[n / strip * b_strip + k *
+// strip + n % strip], so that a strip of one piece of k (24 KB) streams through the first cache; a is read
+// where it lies, `block` rows at a time, each value broadcast. A sum over a long k is cut into pieces, whose
+// chains go on through c: the cut changes no bit.
 #pragma once
 
 #include <algorithm>
@@ -39,8 +40,9 @@ inline std::int64_t strips_of(const TileKernels& kernel, std::int64_t columns) {
 // Strip `j` of a panel for k in [begin, end).
 inline TileArgs strip_args(const TileKernels& kernel, const Panel& p, std::int64_t j, int begin, int end) {
     const std::int64_t columns = std::min<std::int64_t>(kernel.strip, p.columns - j * kernel.strip);
-    TileArgs args = product(p.a + begin, end - begin, p.rows, p.b + j * p.b_strip + std::int64_t{begin} * kernel.strip,
-                            kernel.strip, p.c + j * kernel.strip, p.c_row, columns);
+    TileArgs args =
+        product(p.a + begin, end - begin, p.rows, p.b + j * p.b_strip + std::int64_t{begin} * kernel.strip,
+                kernel.strip, p.c + j * kernel.strip, p.c_row, columns);
     args.w_stride = p.a_row;
     args.resume = p.resume || begin > 0;
     args.bias = args.resume ? nullptr : p.bias;
@@ -57,8 +59,8 @@ inline void multiply(const TileKernels& kernel, const Panel& p) {
 }
 
 // to[c * to_stride + r] = from[r * from_stride + c], and nothing else read or written.
-inline void transpose(const TailKernels& kernel, const float* from, std::int64_t from_stride, std::int64_t rows,
-                      std::int64_t columns, float* to, std::int64_t to_stride) {
+inline void transpose(const TailKernels& kernel, const float* from, std::int64_t from_stride,
+                      std::int64_t rows, std::int64_t columns, float* to, std::int64_t to_stride) {
     const std::int64_t whole_rows = rows / 4 * 4, whole_columns = columns / 4 * 4;
     kernel.transpose(from, from_stride, whole_rows, whole_columns, to, to_stride);
     for (std::int64_t r = 0; r < rows; ++r)

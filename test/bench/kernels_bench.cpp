@@ -235,7 +235,8 @@ const char* const kFlatParts[] = {"flat_dense", "flat_dense_grad_input", "flat_d
 void flat_dense(benchmark::State& state, const FlatShape& shape, int part) {
     Bench bench;
     const std::int64_t inputs = shape.channels * shape.length;
-    const View x = bench.tensor({shape.batch, shape.channels, shape.length}), y = bench.tensor({1, shape.out, shape.batch});
+    const View x = bench.tensor({shape.batch, shape.channels, shape.length}),
+               y = bench.tensor({1, shape.out, shape.batch});
     const Slice w = bench.flat(shape.out * inputs), b = bench.flat(shape.out);
     for (auto _ : state) {
         if (part == 0) bench.backend->flat_dense(x, w, b, true, y);
@@ -245,15 +246,15 @@ void flat_dense(benchmark::State& state, const FlatShape& shape, int part) {
     report(state, 2.0 * static_cast<double>(inputs * shape.out * shape.batch), 0);
 }
 
-// The recurrence in both directions; its gradient counts that of the recurrent weights too. Each pass goes on from what the
-// last left in gates.
+// The recurrence in both directions; its gradient counts that of the recurrent weights too. Each pass goes on
+// from what the last left in gates.
 struct LstmShape {
     const char* name;
     std::int64_t batch;
     int hidden;
-    std::int64_t length;
+    std::int64_t length, inputs;
 };
-constexpr LstmShape kLstms[] = {{"danq", 100, 320, 75}, {"bi-lstm", 8, 80, 1250}};
+constexpr LstmShape kLstms[] = {{"danq", 100, 320, 75, 320}, {"bi-lstm", 8, 80, 1250, 128}};
 
 void lstm(benchmark::State& state, const LstmShape& shape, bool gradient) {
     Bench bench;
@@ -268,8 +269,32 @@ void lstm(benchmark::State& state, const LstmShape& shape, bool gradient) {
         state.ResumeTiming();
         bench.backend->lstm_grad(gates, w, shape.hidden, 2, cell, y, dy, dw);
     }
-    report(state, (gradient ? 4.0 : 2.0) * 8 * shape.hidden * shape.hidden * static_cast<double>(shape.batch * shape.length),
+    report(state,
+           (gradient ? 4.0 : 2.0) * 8 * shape.hidden * shape.hidden *
+               static_cast<double>(shape.batch * shape.length),
            0);
+}
+
+// The layer as PyTorch's nn.LSTM has it: with the input's projections, and in training with all gradients.
+void lstm_layer(benchmark::State& state, const LstmShape& shape, bool train) {
+    Bench bench;
+    const View x = bench.tensor({shape.batch, shape.inputs, shape.length}), dx = bench.tensor(x.shape);
+    const View gates = bench.tensor({shape.batch, 8 * shape.hidden, shape.length});
+    const View cell = bench.tensor({shape.batch, 2 * shape.hidden, shape.length});
+    const View y = bench.tensor(cell.shape), dy = bench.tensor(cell.shape);
+    const Slice w = bench.flat(std::int64_t{8} * shape.hidden * shape.hidden), dw = bench.flat(w.count);
+    const Slice in = bench.flat(gates.shape.channels * shape.inputs), d_in = bench.flat(in.count);
+    const Slice bias = bench.flat(gates.shape.channels), d_bias = bench.flat(bias.count);
+    for (auto _ : state) {
+        bench.backend->conv(x, in, bias, {}, false, gates);
+        bench.backend->lstm(gates, w, shape.hidden, 2, cell, y);
+        if (!train) continue;
+        bench.backend->lstm_grad(gates, w, shape.hidden, 2, cell, y, dy, dw);
+        bench.backend->conv_grad_weight(x, gates, {}, d_in, d_bias);
+        bench.backend->conv_grad_input(gates, in, {}, false, dx);
+    }
+    const std::int64_t weights = 8 * shape.hidden * (shape.hidden + shape.inputs);
+    report(state, (train ? 6.0 : 2.0) * static_cast<double>(weights * shape.batch * shape.length), 0);
 }
 
 // A convolution whose operands stay in the first cache: what the register tile can reach here.
@@ -337,6 +362,8 @@ int main(int argc, char** argv) {
     for (const LstmShape& shape : kLstms) {
         add(std::string("lstm/") + shape.name, lstm, shape, false);
         add(std::string("lstm_grad/") + shape.name, lstm, shape, true);
+        add(std::string("lstm_layer/") + shape.name, lstm_layer, shape, false);
+        add(std::string("lstm_layer_train/") + shape.name, lstm_layer, shape, true);
     }
     benchmark::RunSpecifiedBenchmarks();
 }

@@ -31,8 +31,9 @@ struct LstmCase {
 };
 
 const std::vector<LstmCase> kCases = {
-    {1, 1, 1, 1}, {3, 1, 2, 1},  {1, 5, 1, 1},   {3, 5, 2, 7},  {1, 17, 1, 33}, {3, 17, 2, 12},
-    {2, 1, 2, 9}, {17, 5, 1, 4}, {33, 17, 2, 3}, {1, 16, 2, 5}, {5, 33, 2, 21}, {2, 80, 2, 40},
+    {1, 1, 1, 1},   {3, 1, 2, 1},   {1, 5, 1, 1},   {3, 5, 2, 7},   {1, 17, 1, 33},
+    {3, 17, 2, 12}, {2, 1, 2, 9},   {17, 5, 1, 4},  {33, 17, 2, 3}, {1, 16, 2, 5},
+    {5, 33, 2, 21}, {2, 80, 2, 40}, {40, 6, 2, 35},
 };
 
 // The tensors of one pass; gates are what lstm turned them into.
@@ -295,6 +296,37 @@ TEST_CASE("lstm: saturated gates stay finite and exact") {
         run.backend().lstm_grad(f.gates, f.weight, 1, 1, f.cell, f.y, run.random(c.state(), 3), d_weight);
         run.keep("gates", f.gates);
         run.keep("d_weight", d_weight);
+    });
+}
+
+TEST_CASE("lstm: sigmoid and tanh are accurate over their whole range") {
+    const LstmCase c{1, 1, 1, 8001};
+    Values gates;
+    for (std::int64_t i = 0; i < 4 * c.length; ++i) {
+        const double t = static_cast<double>(i % c.length - 4000) / 4000;
+        gates.push_back(static_cast<float>(30 * t * t * t));  // dense around zero
+    }
+    for_each_backend([&](Backend& backend, double) {
+        CAPTURE(backend.name());
+        Run run(backend);
+        const Values got = run.read(forward(run, c, gates, {0, 0, 0, 0}).gates);
+        double sigmoid_error = 0, tanh_error = 0, relative_error = 0;
+        const auto raise = [](double& worst, double error) {
+            if (!(error <= worst)) worst = error;  // NaN too
+        };
+        for (std::size_t i = 0; i < got.size(); ++i) {
+            const double z = gates[i];
+            if (i / 8001 != 2) {
+                raise(sigmoid_error, std::fabs(got[i] - sigmoid(z)));
+            } else {
+                const double error = std::fabs(got[i] - std::tanh(z));
+                raise(tanh_error, error);
+                if (z != 0) raise(relative_error, error / std::fabs(std::tanh(z)));
+            }
+        }
+        CHECK(sigmoid_error <= 2e-7);
+        CHECK(tanh_error <= 2e-7);
+        CHECK(relative_error <= 5e-7);
     });
 }
 

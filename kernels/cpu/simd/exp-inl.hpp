@@ -1,4 +1,5 @@
-// exp and what rests on it, compiled into each target of a file of kernels/cpu/simd that includes this after <hwy/highway.h>.
+// exp and what rests on it, compiled into each target of a file of kernels/cpu/simd that includes this after
+// <hwy/highway.h>.
 #if defined(REGKIT_KERNELS_CPU_SIMD_EXP_INL_HPP) == defined(HWY_TARGET_TOGGLE)  // once a target
 #ifdef REGKIT_KERNELS_CPU_SIMD_EXP_INL_HPP
 #undef REGKIT_KERNELS_CPU_SIMD_EXP_INL_HPP
@@ -11,8 +12,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace regkit::cpu::HWY_NAMESPACE {
 
-// e^x = scale * (1 + fraction) for x in [-87, 0]: range reduction by Cody and Waite's two-part ln 2, then the series of
-// e^r - 1 to r^7 on |r| <= ln 2 / 2, whose error relative to itself is below 2e-7.
+// e^x = scale * (1 + fraction) for x in [-87, 0]: range reduction by Cody and Waite's two-part ln 2, then the
+// series of e^r - 1 to r^7 on |r| <= ln 2 / 2, whose error relative to itself is below 2e-7.
 template <class V>
 struct ExpParts {
     V scale;  // a power of two
@@ -60,7 +61,8 @@ HWY_INLINE V sigmoid(D d, V z) {
     return sigmoid_of(d, z, exp_negative(d, hn::Neg(hn::Abs(z))));
 }
 
-// With m = e^(-2|z|) - 1, formed without cancellation: |tanh z| = -m / (2 + m), so that small results keep their digits.
+// With m = e^(-2|z|) - 1, formed without cancellation: |tanh z| = -m / (2 + m), so that small results keep
+// their digits.
 template <class D, class V = hwy::HWY_NAMESPACE::Vec<D>>
 HWY_INLINE V tanh(D d, V z) {
     namespace hn = hwy::HWY_NAMESPACE;

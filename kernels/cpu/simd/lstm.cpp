@@ -1,7 +1,8 @@
 // One step of an LSTM and of its gradient after the recurrent product: lanes are units, rows are samples.
 //
-// A row of gates holds i, f, g, o, `units` floats each, which is a multiple of 16: there are no tails. Per vector of units
-// the forward step costs three sigmoids and two tanh, each one exp and one division (exp-inl.hpp); the gradient costs one tanh.
+// A row of gates holds i, f, g, o, `units` floats each, which is a multiple of 16: there are no tails. Per
+// vector of units the forward step costs three sigmoids and two tanh, each one exp and one division
+// (exp-inl.hpp); the gradient costs one tanh.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/simd/lstm.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
@@ -26,7 +27,8 @@ void cell(const CellArgs& a, float* gates, const float* before, float* cell, flo
     for (int r = 0; r < a.rows; ++r, gates += 4 * n, before += n, cell += n, hidden += n)
         for (std::int64_t u = 0; u < n; u += kLanes) {
             const Vec i = sigmoid(d, hn::LoadU(d, gates + u)), f = sigmoid(d, hn::LoadU(d, gates + n + u));
-            const Vec g = tanh(d, hn::LoadU(d, gates + 2 * n + u)), o = sigmoid(d, hn::LoadU(d, gates + 3 * n + u));
+            const Vec g = tanh(d, hn::LoadU(d, gates + 2 * n + u)),
+                      o = sigmoid(d, hn::LoadU(d, gates + 3 * n + u));
             const Vec c = hn::MulAdd(f, hn::LoadU(d, before + u), hn::Mul(i, g));
             hn::StoreU(i, d, gates + u);
             hn::StoreU(f, d, gates + n + u);

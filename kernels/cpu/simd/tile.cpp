@@ -6,8 +6,8 @@
 // multiply-adds. 10 x 2 fills the 32 registers of AVX-512 (20 sums), 6 x 2 the 16 of the older sets (12
 // sums); both keep the multiply-add units busy through their latency. Outputs are cut into equal blocks of at
 // most kOut, so 50 channels cost
-// 50. Each element is one chain of sums (bias, then taps, then inputs), whatever the tile it falls in; with `resume`
-// the chain goes on from an earlier call.
+// 50. Each element is one chain of sums (bias, then taps, then inputs), whatever the tile it falls in; with
+// `resume` the chain goes on from an earlier call.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/simd/tile.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep

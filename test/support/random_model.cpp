@@ -1,5 +1,6 @@
 // A model with random weights, for tests of the tools: quick to make, and its predictions vary.
 //   random_model OUT SPEC.json|PRESET GAIN CONTIG:LENGTH NAME=CLASS...
+// Outputs of a fixed window are bins of 200 bases in its middle.
 // Weights are as drawn for training, times GAIN.
 #include <cstdlib>
 #include <fstream>
@@ -29,6 +30,9 @@ void make(int argc, char** argv) {
         const auto [name, class_name] = halves(argv[i], '=');
         model.markers.push_back({name, class_name, "", "", 0.2});
     }
+    const SpecSummary summary = summarise(model.spec, static_cast<int>(model.markers.size()));
+    model.layout = {to_string(model.spec.task), summary.fixed_window ? 200 : summary.scale, 0, summary.outputs, 0.5};
+    if (summary.fixed_window) model.layout.offset = (model.spec.window - model.layout.span()) / 2;
     const auto backend = make_backend({.device = "cpu", .workers = 1, .isa = ""}).backend;
     Network network(model.spec, static_cast<int>(model.markers.size()), *backend);
     network.initialise(7, std::vector<double>(model.markers.size(), 0.2));

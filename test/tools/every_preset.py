@@ -55,6 +55,7 @@ def make_genome():
     contigs["II"][2000:2300] = "N" * 300
     contigs = {name: "".join(bases) for name, bases in contigs.items()}
     fasta("ref.fa", contigs)
+    fasta("short.fa", {"III": contigs["I"][:6033], "IV": contigs["II"][:700]})
     ref = contigs["II"][VARIANT]
     alt = "C" if ref != "C" else "G"
     mutated = dict(contigs, II=contigs["II"][:VARIANT] + alt + contigs["II"][VARIANT + 1:])
@@ -161,6 +162,11 @@ def call_and_score(name, model, task):
     sure = {b for b, v in reference["swi"].items() if v > cutoff + 1e-6}
     perhaps = {b for b, v in reference["swi"].items() if v >= cutoff - 1e-6}
     check(sure <= covered <= perhaps and covered, f"{name}: intervals and values differ")
+    # A stream gives the same bytes as the file by its index, both strands too.
+    common = ["-m", model, "-k", "swi", "-O", "bedgraph", "--round", 7, "--no-version", "--rc-average"]
+    whole = run("regcall", *common, "-f", "short.fa", "-@", 2).stdout
+    check(whole.count("\n") > 1 and "\nIV\t0\t" in whole, f"{name}: {whole}")
+    check(whole == run("regcall", *common, "--tile", 900, "-@", 1, "short.fa").stdout, f"{name}: a stream differs")
     bigwig = run("regcall", "-m", model, "-f", "ref.fa", "-r", "II", "-o", "{marker}.bw")
     check(os.path.getsize("swi.bw") > 300, bigwig.stderr)
 

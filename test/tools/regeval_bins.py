@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """regeval on data sets of bins and of coverage, against scikit-learn and NumPy on what regcall writes and on labels worked
-out here from the peaks and the coverage."""
+out here from the peaks and the coverage; and what regcall writes of bins."""
 import os
 import random
 import subprocess
@@ -12,9 +12,10 @@ if os.path.realpath(python) != os.path.realpath(sys.executable):
     os.execv(python, [python] + sys.argv)
 try:
     import numpy as np
+    import pyBigWig
     from sklearn.metrics import average_precision_score, roc_auc_score
 except ImportError as missing:
-    print(f"SKIPPED: {missing}; needs python3-numpy and python3-sklearn")
+    print(f"SKIPPED: {missing}; needs python3-numpy, python3-pybigwig and python3-sklearn")
     sys.exit(77)
 
 BIN = os.environ.get("REGKIT_BIN", "build/bin")
@@ -202,6 +203,45 @@ def coverage_formats():
         check(summit == int(np.argmax(part)) * 100 + 50, row)
 
 
+def bigwig_of_bins(model, bin_size):
+    """Items of one bin, or of several with --resolution; the contig's end cuts the last."""
+    seen = values(model, bin_size)[0]
+    for width in (bin_size, 4 * bin_size):
+        run("regcall", "-m", model, "-f", "ref.fa", "-k", "a", "-o", "a.bw", "--round", 6,
+            *([] if width == bin_size else ["--resolution", width]))
+        bw = pyBigWig.open("a.bw")
+        items = bw.intervals(CONTIG)
+        bw.close()
+        check(len(items) > 0.8 * LENGTH / width, len(items))
+        n = width // bin_size
+        whole = 0
+        for begin, end, value in items:
+            check(begin % bin_size == 0 and end % bin_size == 0, (begin, end))
+            part = seen[begin // bin_size:end // bin_size]
+            check(not np.isnan(part).any() and abs(part.mean() - value) < 2e-6, (begin, end, value))
+            whole += (end - begin) % width == 0 and begin % width == 0
+        check(whole >= len(items) - 2 * (n > 1), (whole, len(items)))
+
+
+def records_in_place(model, bin_size, aside):
+    """--remap: cells of a record inside the contig, away from its ends, have the contig's values."""
+    bases = "".join(line.strip() for line in open("ref.fa") if not line.startswith(">"))
+    seen = values(model, bin_size)[0]
+    for begin, end in ((5000, 9000), (5037, 9111), (30001, 34000)):
+        with open("piece.fa", "w") as file:
+            file.write(f">{CONTIG}:{begin + 1}-{end}\n{bases[begin:end]}\n")
+        text = run("regcall", "-m", model, "--remap", "-k", "a", "-O", "bedgraph", "--round", 7, "--no-version", "piece.fa").stdout
+        rows = [(int(b), int(e), float(v)) for _, b, e, v in (line.split("\t") for line in text.splitlines())]
+        check(rows[0][0] == begin and rows[-1][1] == end, (rows[0], rows[-1]))
+        inner = 0
+        for b, e, value in rows:
+            for cell in range(-(-b // bin_size), e // bin_size):
+                if cell * bin_size >= begin + aside and (cell + 1) * bin_size <= end - aside:
+                    inner += 1
+                    check(abs(seen[cell] - value) < 1.5e-7, (begin, cell, seen[cell], value))
+        check(inner > 5, inner)
+
+
 def main():
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
@@ -214,6 +254,10 @@ def main():
         rows = table_of(model, data, "--window-mode", "tiled", "--exclude", "skip.bed")
         for m in range(3):
             near(rows[m]["roc_auc"], roc_auc_score(labels[m, bins], seen[m, bins]), 3e-4)
+        bigwig_of_bins(model, 100)
+        bigwig_of_bins(window[1], 200)
+        records_in_place(model, 100, 300)
+        records_in_place(window[1], 200, 400)
         evaluate_coverage(bases, coverage)
         coverage_formats()
         refusals(window[0], window[1], lstm[0], lstm[1], data, model)

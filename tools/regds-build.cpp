@@ -55,38 +55,88 @@ cli::Tool make_tool() {
     tool.max_arguments = 100000;
     tool.options = {
         cli::common::fasta(cli::kNeeded),
-        {.name = "sheet", .value = "TSV", .help = "markers and their files: columns name, class, target, cell, peaks",
+        {.name = "sheet",
+         .value = "TSV",
+         .help = "markers and their files: columns name, class, target, cell, peaks",
          .group = cli::group::input},
-        {.name = "alias", .value = "RULE",
-         .help = "contig names of peaks and masks: ucsc (chr1 is 1, chrM is MT) or a file of two columns, their name and the reference's",
+        {.name = "alias",
+         .value = "RULE",
+         .help = "contig names of peaks and masks: ucsc (chr1 is 1, chrM is MT) or a file of two columns, "
+                 "their name and the reference's",
          .group = cli::group::input},
-        {.name = "output", .letter = 'o', .value = "DIR", .help = "the data set, a directory", .group = cli::group::output, .needed = true},
+        {.name = "output",
+         .letter = 'o',
+         .value = "DIR",
+         .help = "the data set, a directory",
+         .group = cli::group::output,
+         .needed = true},
         cli::common::force(),
         cli::common::no_version(),
-        {.name = "target", .value = "WHAT", .fallback = kDefaults.target, .help = "what has labels: each nucleotide, or bins: a marker in them, or its coverage",
-         .group = "Labels", .choices = target_names()},
-        {.name = "label-bin", .value = "BASES", .fallback = per_target(bin_of), .help = "length of a bin", .group = "Labels"},
-        {.name = "label-bins", .value = "N", .fallback = per_target(bins_of), .help = "bins in the middle of a window, or all that it holds", .group = "Labels"},
-        {.name = "min-overlap", .value = "FRACTION", .fallback = number(target_defaults("bin").min_overlap),
-         .help = "a bin has a marker whose peaks cover more of it than this; 0 is any base", .group = "Labels"},
-        {.name = "window", .value = "BASES", .fallback = per_target([](const TargetDefaults& t) { return std::to_string(t.window); }),
-         .help = "length of a window", .group = "Windows"},
-        {.name = "keep-if", .value = "RULE", .fallback = per_target([](const TargetDefaults& t) { return std::string(t.keep_if); }),
-         .help = "all windows, or those with a label of any marker, or of class:NAME", .group = "Windows", .repeatable = true},
-        {.name = "max-n", .value = "FRACTION", .fallback = per_target([](const TargetDefaults& t) { return number(t.max_n); }),
-         .help = "drop windows with more N than this", .group = "Windows"},
-        {.name = "mask", .value = "BED", .help = "regions that are hard to map", .group = "Windows", .repeatable = true},
-        {.name = "max-mask", .value = "FRACTION", .fallback = number(kDefaults.max_mask), .help = "drop windows of which more than this is masked", .group = "Windows"},
+        {.name = "target",
+         .value = "WHAT",
+         .fallback = kDefaults.target,
+         .help = "what has labels: each nucleotide, or bins: a marker in them, or its coverage",
+         .group = "Labels",
+         .choices = target_names()},
+        {.name = "label-bin",
+         .value = "BASES",
+         .fallback = per_target(bin_of),
+         .help = "length of a bin",
+         .group = "Labels"},
+        {.name = "label-bins",
+         .value = "N",
+         .fallback = per_target(bins_of),
+         .help = "bins in the middle of a window, or all that it holds",
+         .group = "Labels"},
+        {.name = "min-overlap",
+         .value = "FRACTION",
+         .fallback = number(target_defaults("bin").min_overlap),
+         .help = "a bin has a marker whose peaks cover more of it than this; 0 is any base",
+         .group = "Labels"},
+        {.name = "window",
+         .value = "BASES",
+         .fallback = per_target([](const TargetDefaults& t) { return std::to_string(t.window); }),
+         .help = "length of a window",
+         .group = "Windows"},
+        {.name = "keep-if",
+         .value = "RULE",
+         .fallback = per_target([](const TargetDefaults& t) { return std::string(t.keep_if); }),
+         .help = "all windows, or those with a label of any marker, or of class:NAME",
+         .group = "Windows",
+         .repeatable = true},
+        {.name = "max-n",
+         .value = "FRACTION",
+         .fallback = per_target([](const TargetDefaults& t) { return number(t.max_n); }),
+         .help = "drop windows with more N than this",
+         .group = "Windows"},
+        {.name = "mask",
+         .value = "BED",
+         .help = "regions that are hard to map",
+         .group = "Windows",
+         .repeatable = true},
+        {.name = "max-mask",
+         .value = "FRACTION",
+         .fallback = number(kDefaults.max_mask),
+         .help = "drop windows of which more than this is masked",
+         .group = "Windows"},
         split_regions("train"),
         split_regions("valid"),
         split_regions("test"),
-        {.name = "split", .value = "RULE", .help = "random:TRAIN,VALID,TEST deals blocks of the genome out in these fractions", .group = "Splits"},
-        {.name = "split-block", .value = "BASES", .fallback = std::to_string(kDefaults.split_block), .help = "size of these blocks; 0 deals out single windows", .group = "Splits"},
+        {.name = "split",
+         .value = "RULE",
+         .help = "random:TRAIN,VALID,TEST deals blocks of the genome out in these fractions",
+         .group = "Splits"},
+        {.name = "split-block",
+         .value = "BASES",
+         .fallback = std::to_string(kDefaults.split_block),
+         .help = "size of these blocks; 0 deals out single windows",
+         .group = "Splits"},
         cli::common::seed(std::to_string(kDefaults.seed)),
         cli::common::threads(),
     };
     tool.examples = {
-        {"regds-build -f hg19.fa.gz --sheet markers.tsv --mask mask.bed.gz --valid chr7 --test chr8 -o hg19.regds",
+        {"regds-build -f hg19.fa.gz --sheet markers.tsv --mask mask.bed.gz --valid chr7 --test chr8 -o "
+         "hg19.regds",
          "a sheet of markers, whole chromosomes held out"},
         {"regds-build -f hg19.fa.gz --split random:0.8,0.1,0.1 -o two.regds CTCF.narrowPeak.gz DNase.bed",
          "two files, blocks of 1 Mb dealt out at random"},
@@ -107,18 +157,22 @@ void report(const BuildDatasetSummary& s, const BuildDatasetParameters& p, Log& 
     const bool coverage = p.target == "coverage";
     log.info("windows kept: " + std::to_string(s.kept()) + " (" + row("train", s.train) + ", " + row("valid", s.valid) + ", " +
              row("test", s.test) + ")");
-    log.info("windows dropped: " + row("cut short by the contig's end", s.short_end) + ", " + row("too much N", s.too_much_n) +
-             ", " + row("masked", s.masked) + (s.filters_labels ? ", " + row("without a label", s.unlabelled) : "") + ", " + row("in two splits", s.straddling) + ", " + row("in no split", s.unassigned));
+    log.info("windows dropped: " + row("cut short by the contig's end", s.short_end) + ", " +
+             row("too much N", s.too_much_n) + ", " + row("masked", s.masked) +
+             (s.filters_labels ? ", " + row("without a label", s.unlabelled) : "") + ", " +
+             row("in two splits", s.straddling) + ", " + row("in no split", s.unassigned));
     if (coverage)
         log.info("coverage: " + row("intervals read", s.intervals) + ", " + row("runs of bins", s.peaks));
     else
-        log.info("peaks: " + std::to_string(s.intervals) + " read, " + std::to_string(s.peaks) + " after merging within a marker, " +
-                 std::to_string(s.summits_outside) + " with the summit outside");
+        log.info("peaks: " + std::to_string(s.intervals) + " read, " + std::to_string(s.peaks) +
+                 " after merging within a marker, " + std::to_string(s.summits_outside) +
+                 " with the summit outside");
     for (const ClassSummary& c : s.classes) {
         char prevalence[32];
         std::snprintf(prevalence, sizeof prevalence, "%.5f", c.prevalence);
-        log.info("class " + (c.class_name.empty() ? std::string("(none)") : c.class_name) + ": " + std::to_string(c.markers) +
-                 (c.markers == 1 ? " marker" : " markers") + (coverage ? ", mean coverage " : ", mean prevalence ") + prevalence);
+        log.info("class " + (c.class_name.empty() ? std::string("(none)") : c.class_name) + ": " +
+                 std::to_string(c.markers) + (c.markers == 1 ? " marker" : " markers") +
+                 (coverage ? ", mean coverage " : ", mean prevalence ") + prevalence);
     }
     log.info("wrote " + p.output);
 }
@@ -134,7 +188,9 @@ void build(const cli::Arguments& args, Log& log) {
     p.window = args.given("window") ? args.integer("window", 1, kMostBases) : defaults.window;
     p.max_n = args.given("max-n") ? args.real("max-n", 0, 1) : defaults.max_n;
     if (args.given("label-bin")) p.label_bin = args.integer("label-bin", 1, kMostBases);
-    if (args.given("label-bins")) p.label_bins = args.text("label-bins") == "all" ? kAllBins : args.integer("label-bins", 1, kMostBases);
+    if (args.given("label-bins"))
+        p.label_bins =
+            args.text("label-bins") == "all" ? kAllBins : args.integer("label-bins", 1, kMostBases);
     if (args.given("min-overlap")) p.min_overlap = args.real("min-overlap", 0, 1);
     if (args.given("keep-if")) p.keep_if = args.all("keep-if");
     p.max_mask = args.real("max-mask", 0, 1);

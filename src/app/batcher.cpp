@@ -49,7 +49,8 @@ Batch make_batch(const Dataset& dataset, const PackedGenome& genome, const Batch
         const bool reversed = plan.rc_augment && reversed_at(plan.seed, position);
         // Where the labels do not lie in the window's middle, the other strand's window lies elsewhere.
         const LabelLayout& layout = dataset.layout();
-        const std::int64_t begin = at.begin + (reversed ? 2 * layout.offset + layout.span() - batch.window : 0);
+        const std::int64_t begin =
+            at.begin + (reversed ? 2 * layout.offset + layout.span() - batch.window : 0);
         genome.read(static_cast<std::size_t>(at.contig), begin, begin + batch.window, codes);
         peaks.clear();
         dataset.window_labels(static_cast<std::int64_t>(index), peaks);

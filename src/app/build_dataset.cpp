@@ -1,7 +1,6 @@
 #include "app/build_dataset.hpp"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -143,22 +142,27 @@ class DatasetBuilder {
 
     void scan_contig(FastaFile& reader, std::size_t contig) {
         std::vector<Run>& runs = scans_[contig].n;
-        scans_[contig].md5 = reader.scan(static_cast<int>(contig), [&](std::int64_t begin, std::span<const std::uint8_t> codes) {
-            const auto position = [&](auto at) { return static_cast<std::int32_t>(begin + (at - codes.begin())); };
-            for (auto at = codes.begin();;) {
-                at = std::find(at, codes.end(), kCodeN);
-                if (at == codes.end()) return;
-                const auto end = std::find_if(at, codes.end(), [](std::uint8_t code) { return code != kCodeN; });
-                if (!runs.empty() && runs.back().end == position(at))
-                    runs.back().end = position(end);
-                else
-                    runs.push_back({position(at), position(end)});
-                at = end;
-            }
-        });
+        scans_[contig].md5 = reader.scan(
+            static_cast<int>(contig), [&](std::int64_t begin, std::span<const std::uint8_t> codes) {
+                const auto position = [&](auto at) {
+                    return static_cast<std::int32_t>(begin + (at - codes.begin()));
+                };
+                for (auto at = codes.begin();;) {
+                    at = std::find(at, codes.end(), kCodeN);
+                    if (at == codes.end()) return;
+                    const auto end =
+                        std::find_if(at, codes.end(), [](std::uint8_t code) { return code != kCodeN; });
+                    if (!runs.empty() && runs.back().end == position(at))
+                        runs.back().end = position(end);
+                    else
+                        runs.push_back({position(at), position(end)});
+                    at = end;
+                }
+            });
     }
 
-    // Calls emit(first, last, value) for the runs of equal labels of a marker, in bins from the contig's first base on.
+    // Calls emit(first, last, value) for the runs of equal labels of a marker, in bins from the contig's
+    // first base on.
     template <class Emit>
     void for_labels(std::size_t marker, std::int32_t contig, Emit&& emit) const {
         if (coverage()) {
@@ -181,10 +185,12 @@ class DatasetBuilder {
             std::vector<bool>& labelled = labelled_[contig];
             labelled.resize(static_cast<std::size_t>(grid_.count(length(contig))));
             for (const std::size_t marker : wanted_)
-                for_labels(marker, static_cast<std::int32_t>(contig), [&](std::int64_t from, std::int64_t to, float) {
-                    const auto count = grid_.layout.count;
-                    for (std::int64_t w = from / count; w * count < to; ++w) labelled[static_cast<std::size_t>(w)] = true;
-                });
+                for_labels(marker, static_cast<std::int32_t>(contig),
+                           [&](std::int64_t from, std::int64_t to, float) {
+                               const auto count = grid_.layout.count;
+                               for (std::int64_t w = from / count; w * count < to; ++w)
+                                   labelled[static_cast<std::size_t>(w)] = true;
+                           });
         });
     }
 
@@ -220,7 +226,8 @@ class DatasetBuilder {
                                                   fasta_.contigs(), windows_);
         for (const auto& w : windows_) ++(w.split == Split::train ? summary_.train : w.split == Split::valid ? summary_.valid : summary_.test);
         require(!windows_.empty(), ErrorKind::input,
-                p_.fasta + ": no window is left; look at --window, --max-n, --max-mask, --keep-if and the splits");
+                p_.fasta +
+                    ": no window is left; look at --window, --max-n, --max-mask, --keep-if and the splits");
         if (summary_.train == 0) log_.warn("no-train", "no window is train: prevalences are 0");
     }
 
@@ -230,20 +237,24 @@ class DatasetBuilder {
         for (std::size_t contig = 0; contig < contig_count(); ++contig)
             train[contig].resize(static_cast<std::size_t>(grid_.count(length(contig))));
         for (const auto& w : windows_)
-            if (w.split == Split::train) train[static_cast<std::size_t>(w.contig)][static_cast<std::size_t>(grid_.number(w.begin))] = true;
+            if (w.split == Split::train)
+                train[static_cast<std::size_t>(w.contig)][static_cast<std::size_t>(grid_.number(w.begin))] =
+                    true;
         const std::int64_t count = grid_.layout.count;
         const auto positions = static_cast<double>(summary_.train * count);
         pool_.run(static_cast<std::int64_t>(sources_.size()), [&](std::int64_t number, int) {
             const auto marker = static_cast<std::size_t>(number);
             double sum = 0;
             for (std::size_t contig = 0; contig < contig_count(); ++contig)
-                for_labels(marker, static_cast<std::int32_t>(contig), [&](std::int64_t from, std::int64_t to, float value) {
-                    for (std::int64_t w = from / count; w * count < to; ++w) {
-                        if (!train[contig][static_cast<std::size_t>(w)]) continue;
-                        const std::int64_t bins = std::min(to, (w + 1) * count) - std::max(from, w * count);
-                        sum += static_cast<double>(bins) * static_cast<double>(value);
-                    }
-                });
+                for_labels(marker, static_cast<std::int32_t>(contig),
+                           [&](std::int64_t from, std::int64_t to, float value) {
+                               for (std::int64_t w = from / count; w * count < to; ++w) {
+                                   if (!train[contig][static_cast<std::size_t>(w)]) continue;
+                                   const std::int64_t bins =
+                                       std::min(to, (w + 1) * count) - std::max(from, w * count);
+                                   sum += static_cast<double>(bins) * static_cast<double>(value);
+                               }
+                           });
             sources_[marker].marker.prevalence = summary_.train == 0 ? 0 : sum / positions;
         });
         std::map<std::string, ClassSummary> classes;
@@ -292,7 +303,8 @@ class DatasetBuilder {
                 values[i].clear();
                 coverage() ? gather_coverage(contig, runs[i], values[i]) : gather(contig, runs[i]);
             });
-            for (std::size_t i = 0; i < count; ++i) writer.peaks(static_cast<std::int32_t>(first + i), runs[i], values[i]);
+            for (std::size_t i = 0; i < count; ++i)
+                writer.peaks(static_cast<std::int32_t>(first + i), runs[i], values[i]);
         }
     }
 
@@ -315,9 +327,11 @@ class DatasetBuilder {
         for (std::size_t marker = 0; marker < coverage_.size(); ++marker) {
             const auto [first, last] = coverage_[marker].on(contig);
             for (const CoverageRun* run = first; run != last; ++run)
-                all.push_back({{run->begin * bin, run->end * bin, static_cast<std::int32_t>(marker)}, run->value});
+                all.push_back(
+                    {{run->begin * bin, run->end * bin, static_cast<std::int32_t>(marker)}, run->value});
         }
-        std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return comes_first(a.first, b.first); });
+        std::sort(all.begin(), all.end(),
+                  [](const auto& a, const auto& b) { return comes_first(a.first, b.first); });
         for (const auto& [run, value] : all) {
             runs.push_back(run);
             values.push_back(value);
@@ -375,12 +389,6 @@ class DatasetBuilder {
     BuildDatasetSummary summary_;
 };
 
-constexpr std::array<TargetDefaults, 3> kTargets{{
-    {"nucleotide", 25000, 0.1, 1, kAllBins, 0, "all"},
-    {"bin", 1000, 0, 200, 1, 0.5, "any"},
-    {"coverage", 131072, 0.1, 128, kAllBins, 0, "all"},
-}};
-
 void usage(bool ok, const std::string& what) {
     require(ok, ErrorKind::usage, what);
 }
@@ -395,11 +403,14 @@ void verify(const BuildDatasetParameters& p) {
     usage(p.split_block >= 0, "--split-block must not be negative");
     const std::int64_t span = label_layout(p).span();
     usage(p.split.empty() || p.split_block > 0 || span == p.window,
-          "--split-block 0 would deal overlapping windows into different splits: windows of " + std::to_string(p.window) +
-              " bases begin " + std::to_string(span) + " apart; give blocks much longer than a window");
+          "--split-block 0 would deal overlapping windows into different splits: windows of " +
+              std::to_string(p.window) + " bases begin " + std::to_string(span) +
+              " apart; give blocks much longer than a window");
     for (const std::string& word : p.keep_if) {
-        usage(word == "any" || word == "all" || word.starts_with("class:"), "--keep-if '" + word + "': neither any, all nor class:NAME");
-        usage(p.keep_if.size() == 1 || word.starts_with("class:"), "--keep-if " + word + " stands alone; several are classes, class:NAME");
+        usage(word == "any" || word == "all" || word.starts_with("class:"),
+              "--keep-if '" + word + "': neither any, all nor class:NAME");
+        usage(p.keep_if.size() == 1 || word.starts_with("class:"),
+              "--keep-if " + word + " stands alone; several are classes, class:NAME");
     }
     if (!p.split.empty()) parse_random_split(p.split);
     // Before the work rather than after it; DatasetWriter makes sure once more.
@@ -411,37 +422,6 @@ void verify(const BuildDatasetParameters& p) {
 }
 
 }  // namespace
-
-std::vector<std::string> target_names() {
-    std::vector<std::string> names;
-    for (const TargetDefaults& target : kTargets) names.push_back(target.target);
-    return names;
-}
-
-const TargetDefaults& target_defaults(const std::string& target) {
-    for (const TargetDefaults& candidate : kTargets)
-        if (candidate.target == target) return candidate;
-    throw Error(ErrorKind::usage, "--target '" + target + "' is unknown");
-}
-
-LabelLayout label_layout(const BuildDatasetParameters& p) {
-    const TargetDefaults& defaults = target_defaults(p.target);
-    const bool nucleotide = p.target == "nucleotide";
-    usage(!nucleotide || (!p.label_bin && !p.label_bins), "--label-bin and --label-bins do not go with --target nucleotide: every base has labels");
-    usage(p.target == "bin" || !p.min_overlap, "--min-overlap does not go with --target " + p.target);
-    LabelLayout layout{.task = p.target, .bin = p.label_bin.value_or(defaults.label_bin)};
-    layout.min_overlap = p.min_overlap.value_or(defaults.min_overlap);
-    usage(layout.min_overlap >= 0 && layout.min_overlap < 1, "--min-overlap must be at least 0 and less than 1: a bin has a marker that covers more than this");
-    const std::string bins = "bins of " + std::to_string(layout.bin) + " bases", window = "a window of " + std::to_string(p.window);
-    usage(layout.bin >= 1 && layout.bin <= p.window, bins + " do not fit into " + window + "; look at --label-bin and --window");
-    const std::int64_t fit = p.window / layout.bin, wanted = p.label_bins.value_or(defaults.label_bins);
-    layout.count = wanted == kAllBins ? fit : wanted;
-    usage(layout.count >= 1 && layout.count <= fit, std::to_string(layout.count) + " " + bins + " do not fit into " + window + "; look at --label-bins");
-    usage((p.window - layout.span()) % 2 == 0, std::to_string(layout.count) + " " + bins + " cannot lie in the middle of " + window +
-                                                   ": " + std::to_string(p.window - layout.span()) + " bases around them is odd");
-    layout.offset = (p.window - layout.span()) / 2;
-    return layout;
-}
 
 BuildDatasetSummary build_dataset(const BuildDatasetParameters& parameters, Log& log) {
     verify(parameters);

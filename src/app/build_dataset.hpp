@@ -6,38 +6,26 @@
 #include <string>
 #include <vector>
 
+#include "app/label_layout.hpp"
 #include "base/log.hpp"
 #include "base/region.hpp"
-#include "io/dataset.hpp"
 
 namespace regkit {
-
-// What a target ("nucleotide", "bin", "coverage") starts from.
-struct TargetDefaults {
-    const char* target;
-    std::int64_t window;
-    double max_n;
-    std::int64_t label_bin;
-    std::int64_t label_bins;  // kAllBins, or so many in the middle
-    double min_overlap;
-    const char* keep_if;
-};
-inline constexpr std::int64_t kAllBins = 0;
-std::vector<std::string> target_names();
-const TargetDefaults& target_defaults(const std::string& target);  // Error(usage) for another name
 
 struct BuildDatasetParameters {
     std::string fasta;
     std::string sheet;               // a marker sheet, or
-    std::vector<std::string> peaks;  // files, whose markers are named after them. Of coverage: bedGraph or bigWig
+    std::vector<std::string>
+        peaks;  // files, whose markers are named after them. Of coverage: bedGraph or bigWig
     std::string output;
     std::string target = "nucleotide";
-    // Bases of a bin, how many bins (kAllBins: as many as the window holds), and the fraction of a bin over which a marker's
-    // peaks must cover it; none: the target's default. Error(usage) where the target has no such thing.
+    // Bases of a bin, how many bins (kAllBins: as many as the window holds), and the fraction of a bin over
+    // which a marker's peaks must cover it; none: the target's default. Error(usage) where the target has no
+    // such thing.
     std::optional<std::int64_t> label_bin, label_bins;
     std::optional<double> min_overlap;
-    // Which windows to keep: "all"; "any", those with a label of any marker; or with one of a class, each "class:NAME".
-    // Empty: the target's default.
+    // Which windows to keep: "all"; "any", those with a label of any marker; or with one of a class, each
+    // "class:NAME". Empty: the target's default.
     std::vector<std::string> keep_if;
     std::int64_t window = 25000;
     double max_n = 0.1;              // largest fraction of N of a window that is kept
@@ -57,9 +45,6 @@ struct BuildDatasetParameters {
     bool provenance = true;  // version and command in dataset.json
     std::string command;
 };
-
-// Where the labels of a window lie. Error(usage) when bins and window do not fit.
-LabelLayout label_layout(const BuildDatasetParameters& parameters);
 
 struct ClassSummary {
     std::string class_name;
@@ -82,7 +67,7 @@ struct BuildDatasetSummary {
     std::int64_t mask_elsewhere = 0;  // mask intervals on contigs that the FASTA does not hold
     std::vector<ClassSummary> classes;
 
-    bool filters_labels = false;      // whether windows without labels are left out
+    bool filters_labels = false;  // whether windows without labels are left out
     std::int64_t kept() const { return train + valid + test; }
 };
 

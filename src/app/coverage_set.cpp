@@ -80,7 +80,8 @@ const char* fault_of(double value) {
     return value > static_cast<double>(std::numeric_limits<float>::max()) ? "is too large" : nullptr;
 }
 
-void read_bigwig(const std::string& path, const FastaFile& fasta, ContigFinder& finder, BinMeans& means, CoverageSet& set) {
+void read_bigwig(const std::string& path, const FastaFile& fasta, ContigFinder& finder, BinMeans& means,
+                 CoverageSet& set) {
     BigWigReader reader(path);
     std::int32_t last = -1;
     reader.read([&](const BigWigReader::Value& at) {
@@ -90,14 +91,16 @@ void read_bigwig(const std::string& path, const FastaFile& fasta, ContigFinder& 
             if (number < 0) finder.fail(path);
             const Contig& place = fasta.contigs()[static_cast<std::size_t>(number)];
             require(contig.length == place.length, ErrorKind::mismatch,
-                    path + ": contig " + contig.name + " has " + std::to_string(contig.length) + " bases, but " + place.name +
-                        " has " + std::to_string(place.length) + "; is it of another assembly?");
-            require(means.start(number, place.length), ErrorKind::input, path + ": two of its contigs are " + place.name);
+                    path + ": contig " + contig.name + " has " + std::to_string(contig.length) +
+                        " bases, but " + place.name + " has " + std::to_string(place.length) +
+                        "; is it of another assembly?");
+            require(means.start(number, place.length), ErrorKind::input,
+                    path + ": two of its contigs are " + place.name);
             last = at.contig;
         }
         if (const char* fault = fault_of(static_cast<double>(at.value)))
-            throw Error(ErrorKind::input, path + " (" + contig.name + ":" + std::to_string(at.begin + 1) + "): value " +
-                                              std::to_string(at.value) + " " + fault);
+            throw Error(ErrorKind::input, path + " (" + contig.name + ":" + std::to_string(at.begin + 1) +
+                                              "): value " + std::to_string(at.value) + " " + fault);
         means.add(at.begin, at.end, static_cast<double>(at.value));
         ++set.intervals;
     });
@@ -108,8 +111,8 @@ void read_bigwig(const std::string& path, const FastaFile& fasta, ContigFinder& 
     set.sha256 = hash.hex();
 }
 
-void read_bed_graph(const std::string& path, const FastaFile& fasta, ContigFinder& finder, BinMeans& means, CoverageSet& set,
-                    Log& log) {
+void read_bed_graph(const std::string& path, const FastaFile& fasta, ContigFinder& finder, BinMeans& means,
+                    CoverageSet& set, Log& log) {
     Sha256 hash;
     IntervalReader reader(path, IntervalFormat::bed_graph, log,
                           [&hash](std::string_view part) { hash.add(part.data(), part.size()); });
@@ -121,13 +124,15 @@ void read_bed_graph(const std::string& path, const FastaFile& fasta, ContigFinde
         const Contig& place = fasta.contigs()[static_cast<std::size_t>(number)];
         constexpr const char* kRemedy = "; sort it with: sort -k1,1 -k2,2n";
         if (number != last) {
-            if (!means.start(number, place.length)) reader.lines().fail("contig " + place.name + " lies in two places" + kRemedy);
+            if (!means.start(number, place.length))
+                reader.lines().fail("contig " + place.name + " lies in two places" + kRemedy);
             last = number;
             last_end = 0;
         }
         if (at.begin < last_end)
-            reader.lines().fail("begins at " + std::to_string(at.begin) + ", before the end of the interval above, " +
-                                std::to_string(last_end) + ": bedGraph is sorted and its intervals do not overlap" + kRemedy);
+            reader.lines().fail("begins at " + std::to_string(at.begin) +
+                                ", before the end of the interval above, " + std::to_string(last_end) +
+                                ": bedGraph is sorted and its intervals do not overlap" + kRemedy);
         if (at.end > place.length)
             reader.lines().fail("ends at " + std::to_string(at.end) + ", but " + place.name + " has " +
                                 std::to_string(place.length) + " bases; is it of another assembly?");
@@ -147,14 +152,15 @@ bool is_named_bigwig(const std::string& path) {
 }  // namespace
 
 std::pair<const CoverageRun*, const CoverageRun*> CoverageSet::on(std::int32_t contig) const {
-    const auto found = std::lower_bound(contigs.begin(), contigs.end(), contig,
-                                        [](const Stretch& s, std::int32_t number) { return s.contig < number; });
+    const auto found =
+        std::lower_bound(contigs.begin(), contigs.end(), contig,
+                         [](const Stretch& s, std::int32_t number) { return s.contig < number; });
     if (found == contigs.end() || found->contig != contig) return {nullptr, nullptr};
     return {runs.data() + found->first, runs.data() + found->last};
 }
 
-CoverageSet read_coverage_set(const std::string& path, std::int64_t bin, const FastaFile& fasta, const ContigAlias& alias,
-                              Log& log) {
+CoverageSet read_coverage_set(const std::string& path, std::int64_t bin, const FastaFile& fasta,
+                              const ContigAlias& alias, Log& log) {
     CoverageSet set;
     BinMeans means(set, bin);
     ContigFinder finder(fasta, alias);
@@ -164,10 +170,12 @@ CoverageSet read_coverage_set(const std::string& path, std::int64_t bin, const F
         read_bed_graph(path, fasta, finder, means, set, log);
     means.finish();
     require(set.intervals > 0, ErrorKind::input, path + ": holds no interval");
-    require(!set.runs.empty(), ErrorKind::input, path + ": no bin of " + std::to_string(bin) + " bases has coverage above 0");
+    require(!set.runs.empty(), ErrorKind::input,
+            path + ": no bin of " + std::to_string(bin) + " bases has coverage above 0");
     set.runs.shrink_to_fit();
     std::erase_if(set.contigs, [](const CoverageSet::Stretch& s) { return s.first == s.last; });
-    std::sort(set.contigs.begin(), set.contigs.end(), [](const auto& a, const auto& b) { return a.contig < b.contig; });
+    std::sort(set.contigs.begin(), set.contigs.end(),
+              [](const auto& a, const auto& b) { return a.contig < b.contig; });
     return set;
 }
 

@@ -35,11 +35,12 @@ struct CoverageSet {
     std::pair<const CoverageRun*, const CoverageRun*> on(std::int32_t contig) const;
 };
 
-// Reads bedGraph, plain or compressed, or bigWig (told by its content); a bin's coverage is the mean over its bases, which
-// is 0 where the file says nothing. Error(input) for values that are negative or not finite, for intervals of bedGraph that
-// overlap or are not sorted within their contig, for anything outside a contig, and where no bin is covered.
-// Error(mismatch) for a contig that `fasta` does not hold, or that has another length in a bigWig.
-CoverageSet read_coverage_set(const std::string& path, std::int64_t bin, const FastaFile& fasta, const ContigAlias& alias,
-                              Log& log);
+// Reads bedGraph, plain or compressed, or bigWig (told by its content); a bin's coverage is the mean over its
+// bases, which is 0 where the file says nothing. Error(input) for values that are negative or not finite, for
+// intervals of bedGraph that overlap or are not sorted within their contig, for anything outside a contig,
+// and where no bin is covered. Error(mismatch) for a contig that `fasta` does not hold, or that has another
+// length in a bigWig.
+CoverageSet read_coverage_set(const std::string& path, std::int64_t bin, const FastaFile& fasta,
+                              const ContigAlias& alias, Log& log);
 
 }  // namespace regkit

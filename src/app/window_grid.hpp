@@ -8,15 +8,17 @@
 
 namespace regkit {
 
-// Window k begins at k * span - offset, so that the labelled spans lie side by side from the contig's first base on. The
-// first and last windows may stick out of the contig.
+// Window k begins at k * span - offset, so that the labelled spans lie side by side from the contig's first
+// base on. The first and last windows may stick out of the contig.
 struct WindowGrid {
     LabelLayout layout;
     std::int64_t window = 0;
 
     std::int64_t count(std::int64_t length) const { return (length + layout.span() - 1) / layout.span(); }
     std::int64_t begin(std::int64_t k) const { return k * layout.span() - layout.offset; }
-    bool inside(std::int64_t k, std::int64_t length) const { return begin(k) >= 0 && begin(k) + window <= length; }
+    bool inside(std::int64_t k, std::int64_t length) const {
+        return begin(k) >= 0 && begin(k) + window <= length;
+    }
     std::int64_t number(std::int64_t begin) const { return (begin + layout.offset) / layout.span(); }
 };
 

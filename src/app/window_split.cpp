@@ -124,10 +124,12 @@ std::int64_t split_at_random(const RandomSplit& fractions, std::int64_t block, s
     }
     const auto removed = std::erase_if(windows, [&](DatasetWindow& w) {
         w.split = dealt.at({w.contig, w.begin / size});
-        // A block in which no window begins takes those that reach into it. Windows that overlap begin in the same block or
-        // in blocks that the first of them reaches into: both are kept only where these are of one split.
+        // A block in which no window begins takes those that reach into it. Windows that overlap begin in the
+        // same block or in blocks that the first of them reaches into: both are kept only where these are of
+        // one split.
         const auto last = dealt.upper_bound({w.contig, (w.begin + window - 1) / size});
-        return std::any_of(dealt.find({w.contig, w.begin / size}), last, [&](const auto& block) { return block.second != w.split; });
+        return std::any_of(dealt.find({w.contig, w.begin / size}), last,
+                           [&](const auto& block) { return block.second != w.split; });
     });
     return static_cast<std::int64_t>(removed);
 }

@@ -74,7 +74,8 @@ struct BigWigReader::Impl {
         fetch(0, kHeader, header);
         range_tree = number_at<std::uint64_t>(header, 24);
         block_size = number_at<std::uint32_t>(header, 52);
-        if (block_size > kLargestBlock) fail("its blocks are said to hold " + std::to_string(block_size) + " bytes");
+        if (block_size > kLargestBlock)
+            fail("its blocks are said to hold " + std::to_string(block_size) + " bytes");
         read_contigs(number_at<std::uint64_t>(header, 8));
     }
 
@@ -83,23 +84,28 @@ struct BigWigReader::Impl {
     }
 
     void fetch(std::uint64_t offset, std::uint64_t size, std::vector<char>& bytes) {
-        if (offset > file.size() || size > file.size() - offset) fail("it ends before byte " + std::to_string(offset) + " + " + std::to_string(size));
+        if (offset > file.size() || size > file.size() - offset)
+            fail("it ends before byte " + std::to_string(offset) + " + " + std::to_string(size));
         bytes.resize(size);
         if (file.read(offset, bytes) != size) fail("it was cut short while it was read");
     }
 
-    // Header and items of a node; false for a leaf. No two nodes share bytes, so that all are no more than the file.
-    bool fetch_node(std::uint64_t offset, std::size_t leaf_item, std::size_t inner_item, std::vector<char>& items) {
+    // Header and items of a node; false for a leaf. No two nodes share bytes, so that all are no more than
+    // the file.
+    bool fetch_node(std::uint64_t offset, std::size_t leaf_item, std::size_t inner_item,
+                    std::vector<char>& items) {
         fetch(offset, kNodeHeader, items);
         const bool leaf = items[0] != 0;
-        const std::uint64_t size = std::uint64_t{number_at<std::uint16_t>(items, 2)} * (leaf ? leaf_item : inner_item);
+        const std::uint64_t size =
+            std::uint64_t{number_at<std::uint16_t>(items, 2)} * (leaf ? leaf_item : inner_item);
         index_bytes += kNodeHeader + size;
         if (index_bytes > file.size()) fail("its index runs in circles");
         fetch(offset + kNodeHeader, size, items);
         return !leaf;
     }
 
-    // Nodes depth first; leaf(item) for each item of the leaves, in order. An inner item ends with its child's offset.
+    // Nodes depth first; leaf(item) for each item of the leaves, in order. An inner item ends with its
+    // child's offset.
     template <class Leaf>
     void walk(std::uint64_t root, std::size_t leaf_item, std::size_t inner_item, Leaf&& leaf) {
         std::vector<std::uint64_t> stack{root};
@@ -113,21 +119,24 @@ struct BigWigReader::Impl {
             if (!inner)
                 for (std::size_t i = 0; i < items.size(); i += step) leaf(all.subspan(i, step));
             else
-                for (std::size_t i = items.size(); i > 0; i -= step) stack.push_back(number_at<std::uint64_t>(all, i - 8));
+                for (std::size_t i = items.size(); i > 0; i -= step)
+                    stack.push_back(number_at<std::uint64_t>(all, i - 8));
         }
     }
 
     void read_contigs(std::uint64_t offset) {
         std::vector<char> header;
         fetch(offset, kContigTreeHeader, header);
-        if (number_at<std::uint32_t>(header, 0) != kContigTreeMagic) fail("no list of contigs where its header says");
+        if (number_at<std::uint32_t>(header, 0) != kContigTreeMagic)
+            fail("no list of contigs where its header says");
         const auto key = number_at<std::uint32_t>(header, 8), value = number_at<std::uint32_t>(header, 12);
         if (key < 1 || key > kLongestName || value != 8) fail("impossible names of contigs");
         std::set<std::string> names;
         walk(offset + kContigTreeHeader, key + 8, key + 8, [&](std::span<const char> item) {
             const std::string padded(item.data(), key);
             const std::string name = padded.substr(0, padded.find('\0'));
-            const auto id = number_at<std::uint32_t>(item, key), length = number_at<std::uint32_t>(item, key + 4);
+            const auto id = number_at<std::uint32_t>(item, key),
+                       length = number_at<std::uint32_t>(item, key + 4);
             if (name.empty() || !names.insert(name).second) fail("a contig without a name, or two of one");
             if (!contig_of_id.emplace(id, static_cast<std::int32_t>(contigs.size())).second)
                 fail("two contigs of number " + std::to_string(id));
@@ -140,8 +149,8 @@ struct BigWigReader::Impl {
         if (block_size == 0) return packed;
         unpacked.resize(block_size);
         std::size_t size = 0;
-        if (libdeflate_zlib_decompress(decompressor.get(), packed.data(), packed.size(), unpacked.data(), unpacked.size(), &size) !=
-            LIBDEFLATE_SUCCESS)
+        if (libdeflate_zlib_decompress(decompressor.get(), packed.data(), packed.size(), unpacked.data(),
+                                       unpacked.size(), &size) != LIBDEFLATE_SUCCESS)
             fail("its block at byte " + std::to_string(block.offset) + " cannot be decompressed");
         return std::span<const char>(unpacked).first(size);
     }
@@ -159,7 +168,8 @@ struct BigWigReader::Impl {
         for (const Block& block : blocks) read_block(block, seen, last, sink);
     }
 
-    void read_block(const Block& block, std::vector<bool>& seen, Value& last, const std::function<void(const Value&)>& sink) {
+    void read_block(const Block& block, std::vector<bool>& seen, Value& last,
+                    const std::function<void(const Value&)>& sink) {
         const std::span<const char> bytes = fetch_block(block);
         const std::string where = "its block at byte " + std::to_string(block.offset);
         if (bytes.size() < kSectionHeader) fail(where + " is too short");
@@ -175,18 +185,22 @@ struct BigWigReader::Impl {
         Value value{.contig = known->second};
         const BigWigContig& contig = contigs[static_cast<std::size_t>(value.contig)];
         if (value.contig != last.contig) {
-            if (seen[static_cast<std::size_t>(value.contig)]) fail("contig " + contig.name + " lies in two places");
+            if (seen[static_cast<std::size_t>(value.contig)])
+                fail("contig " + contig.name + " lies in two places");
             seen[static_cast<std::size_t>(value.contig)] = true;
             last = {.contig = value.contig};
         }
         for (std::size_t i = 0; i < count; ++i) {
             const std::size_t at = kSectionHeader + i * item;
-            value.begin = type == 3 ? start + std::int64_t{step} * static_cast<std::int64_t>(i) : number_at<std::uint32_t>(bytes, at);
+            value.begin = type == 3 ? start + std::int64_t{step} * static_cast<std::int64_t>(i)
+                                    : number_at<std::uint32_t>(bytes, at);
             value.end = type == 1 ? number_at<std::uint32_t>(bytes, at + 4) : value.begin + span;
             value.value = number_at<float>(bytes, at + item - 4);
             if (value.begin < last.end || value.end <= value.begin || value.end > contig.length)
-                throw Error(ErrorKind::input, file.path() + " (" + contig.name + ":" + std::to_string(value.begin + 1) +
-                                                  "): a value outside its contig, or not behind the one before; the file is damaged");
+                throw Error(
+                    ErrorKind::input,
+                    file.path() + " (" + contig.name + ":" + std::to_string(value.begin + 1) +
+                        "): a value outside its contig, or not behind the one before; the file is damaged");
             last.end = value.end;
             sink(value);
         }
@@ -195,7 +209,9 @@ struct BigWigReader::Impl {
 
 BigWigReader::BigWigReader(const std::string& path) : impl_(std::make_unique<Impl>(path)) {}
 BigWigReader::~BigWigReader() = default;
-const std::vector<BigWigReader::BigWigContig>& BigWigReader::contigs() const { return impl_->contigs; }
+const std::vector<BigWigReader::BigWigContig>& BigWigReader::contigs() const {
+    return impl_->contigs;
+}
 
 void BigWigReader::read(const std::function<void(const Value&)>& sink) {
     impl_->read(sink);

@@ -79,18 +79,21 @@ struct Dataset::Impl {
         layout.task = json.at("task").get<std::string>();
         window = json.at("window").get<std::int64_t>();
         const bool nucleotide = layout.task == "nucleotide";
-        require((nucleotide || layout.task == "bin" || coverage()) && window >= 1 && window <= kMaxLength, ErrorKind::input,
-                name + ": unknown task or impossible window");
+        require((nucleotide || layout.task == "bin" || coverage()) && window >= 1 && window <= kMaxLength,
+                ErrorKind::input, name + ": unknown task or impossible window");
         layout.count = window;
         if (nucleotide) return;
         const Json& labels = json.at("labels");
-        for (const auto& [key, value] : {std::pair{"bin", &layout.bin}, {"count", &layout.count}, {"offset", &layout.offset}}) {
-            require(labels.at(key).is_number_integer(), ErrorKind::input, name + ": labels: " + key + " is no whole number");
+        for (const auto& [key, value] :
+             {std::pair{"bin", &layout.bin}, {"count", &layout.count}, {"offset", &layout.offset}}) {
+            require(labels.at(key).is_number_integer(), ErrorKind::input,
+                    name + ": labels: " + key + " is no whole number");
             *value = labels.at(key).get<std::int64_t>();
         }
         if (!coverage()) layout.min_overlap = labels.at("min_overlap").get<double>();
-        require(layout.bin >= 1 && layout.bin <= window && layout.count >= 1 && layout.count <= window / layout.bin &&
-                    layout.offset >= 0 && 2 * layout.offset == window - layout.span() && layout.min_overlap >= 0 &&
+        require(layout.bin >= 1 && layout.bin <= window && layout.count >= 1 &&
+                    layout.count <= window / layout.bin && layout.offset >= 0 &&
+                    2 * layout.offset == window - layout.span() && layout.min_overlap >= 0 &&
                     layout.min_overlap < 1,
                 ErrorKind::input, name + ": its labels do not lie in the middle of a window");
     }
@@ -164,7 +167,8 @@ struct Dataset::Impl {
             if (!begin || !end || *end - *begin != window) lines.fail("not a window of " + std::to_string(window) + " bases inside the contig");
             if (contig == before && *begin < windows.back().begin + layout.span())
                 lines.fail("the labelled bases of windows overlap, or windows are not sorted");
-            if ((*begin + layout.offset) % layout.bin != 0) lines.fail("the window's bins do not lie at multiples of their length");
+            if ((*begin + layout.offset) % layout.bin != 0)
+                lines.fail("the window's bins do not lie at multiples of their length");
             const auto split = std::find(kSplitNames.begin(), kSplitNames.end(), fields[3]);
             if (split == kSplitNames.end()) lines.fail("the split is none of train, valid, test");
             const auto number = static_cast<std::size_t>(split - kSplitNames.begin());
@@ -199,7 +203,8 @@ struct Dataset::Impl {
         };
         for (std::string_view line; lines.next(line); ++peak_rows) {
             split_fields(line, '\t', fields);
-            if (fields.size() != (coverage() ? 5 : 4)) lines.fail(coverage() ? "not 5 columns" : "not 4 columns");
+            if (fields.size() != (coverage() ? 5 : 4))
+                lines.fail(coverage() ? "not 5 columns" : "not 4 columns");
             contig = contig_of(lines, fields[0], contig);
             finish_contigs(contig);
             const std::int64_t length = reference[static_cast<std::size_t>(contig)].length;
@@ -208,17 +213,21 @@ struct Dataset::Impl {
             const auto marker = number.find(fields[3]);
             if (marker == number.end()) lines.fail("marker " + std::string(fields[3]) + " is not in " + dataset_file::kMarkers);
             const auto which = static_cast<std::size_t>(marker->second);
-            const Peak run{static_cast<std::int32_t>(*begin), static_cast<std::int32_t>(*end), marker->second};
+            const Peak run{static_cast<std::int32_t>(*begin), static_cast<std::int32_t>(*end),
+                           marker->second};
             if (!runs.empty() && run.begin < runs.back().begin) lines.fail("peaks are not sorted");
             if (coverage()) values.push_back(coverage_of(lines, fields[4], run));
             // Neighbouring bins differ in their coverage.
-            if (run.begin < last_end[which] + (coverage() ? 0 : 1)) lines.fail("peaks of one marker overlap or touch");
+            if (run.begin < last_end[which] + (coverage() ? 0 : 1))
+                lines.fail("peaks of one marker overlap or touch");
             last_end[which] = run.end;
             bases[which] += run.end - run.begin;
             runs.push_back(run);
         }
         finish_contigs(static_cast<std::int32_t>(reference.size()));
-        if (peak_rows != expected) lines.fail(std::string("has another number of lines than ") + dataset_file::kDescription + " says");
+        if (peak_rows != expected)
+            lines.fail(std::string("has another number of lines than ") + dataset_file::kDescription +
+                       " says");
         for (std::size_t i = 0; i < markers.size(); ++i)
             if (bases[i] != covered[i])
                 lines.fail("marker " + markers[i].name + " covers other bases than " + dataset_file::kMarkers + " says");
@@ -248,8 +257,8 @@ struct Dataset::Impl {
     }
 
     void load() {
-        for (const char* name :
-             {dataset_file::kDescription, dataset_file::kReference, dataset_file::kMarkers, dataset_file::kWindows})
+        for (const char* name : {dataset_file::kDescription, dataset_file::kReference, dataset_file::kMarkers,
+                                 dataset_file::kWindows})
             need(name);
         const Json json = read_description();
         const std::string name = file(dataset_file::kDescription);
@@ -313,13 +322,15 @@ void Dataset::window_labels(std::int64_t index, std::vector<PeakRun>& out) const
     labels(at.contig, begin, begin + layout.span(), runs);
     const auto bin = static_cast<std::int32_t>(layout.bin);
     if (impl_->coverage()) {
-        for (const PeakRun& run : runs) out.push_back({run.begin / bin, run.end / bin, run.marker, run.value});
+        for (const PeakRun& run : runs)
+            out.push_back({run.begin / bin, run.end / bin, run.marker, run.value});
         return;
     }
     const std::int64_t needed = layout.needed();
     for (auto first = runs.begin(); first != runs.end();) {
         const std::int32_t marker = first->marker;
-        const auto last = std::find_if(first, runs.end(), [&](const PeakRun& run) { return run.marker != marker; });
+        const auto last =
+            std::find_if(first, runs.end(), [&](const PeakRun& run) { return run.marker != marker; });
         for_label_runs(first, last, bin, needed, [&](std::int64_t from, std::int64_t to) {
             out.push_back({static_cast<std::int32_t>(from), static_cast<std::int32_t>(to), marker});
         });

@@ -72,7 +72,9 @@ struct DatasetWriter::Impl {
         for (const auto& contig : reference) longest = std::max(longest, contig.length);
     }
 
-    const char* peaks_file() const { return is_coverage(layout) ? dataset_file::kCoverage : dataset_file::kPeaks; }
+    const char* peaks_file() const {
+        return is_coverage(layout) ? dataset_file::kCoverage : dataset_file::kPeaks;
+    }
 
     void write(const char* name, const std::string& content) {
         AtomicFile file(directory.file(name));
@@ -102,8 +104,9 @@ void DatasetWriter::markers(const std::vector<MarkerRow>& rows) {
     std::string text = std::string(kMarkerHeader) + "\n";
     for (const MarkerRow& row : rows) {
         const Marker& m = row.marker;
-        text += m.name + "\t" + m.class_name + "\t" + m.target + "\t" + m.cell + "\t" + plain_text(row.file) + "\t" + row.sha256 +
-                "\t" + std::to_string(row.peaks) + "\t" + std::to_string(row.covered) + "\t";
+        text += m.name + "\t" + m.class_name + "\t" + m.target + "\t" + m.cell + "\t" + plain_text(row.file) +
+                "\t" + row.sha256 + "\t" + std::to_string(row.peaks) + "\t" + std::to_string(row.covered) +
+                "\t";
         append(text, m.prevalence);
         text += '\n';
         impl_->names.push_back(m.name);

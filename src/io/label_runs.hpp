@@ -6,10 +6,11 @@
 
 namespace regkit {
 
-// Walks over intervals of one marker (members `begin` and `end`; sorted, disjoint, from position 0 on) and calls
-// emit(first, last) for each run of adjacent bins [first, last), in output positions, of which the intervals cover `needed`
-// bases or more (LabelLayout::needed(); 1 <= needed <= bin). The time depends on the intervals alone, not on the bases that
-// they cover. With bins of one base the runs are the intervals, and those that touch are one.
+// Walks over intervals of one marker (members `begin` and `end`; sorted, disjoint, from position 0 on) and
+// calls emit(first, last) for each run of adjacent bins [first, last), in output positions, of which the
+// intervals cover `needed` bases or more (LabelLayout::needed(); 1 <= needed <= bin). The time depends on the
+// intervals alone, not on the bases that they cover. With bins of one base the runs are the intervals, and
+// those that touch are one.
 template <class Iterator, class Emit>
 void for_label_runs(Iterator begin, Iterator end, std::int64_t bin, std::int64_t needed, Emit&& emit) {
     std::int64_t first = 0, last = 0;  // positive bins not yet emitted

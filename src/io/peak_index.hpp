@@ -20,7 +20,8 @@ struct Peak {
 // search walk over all the short ones that follow it.
 class PeakIndex {
   public:
-    // Takes peaks sorted by begin, on a contig of `length` bases; all lie inside it. `values` are theirs, or none: all 1.
+    // Takes peaks sorted by begin, on a contig of `length` bases; all lie inside it. `values` are theirs, or
+    // none: all 1.
     PeakIndex(std::vector<Peak> peaks, std::vector<float> values, std::int64_t length);
 
     // Appends the runs that overlap [begin, end), clipped and relative to `begin`, sorted by (marker, begin).

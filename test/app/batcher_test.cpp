@@ -56,8 +56,10 @@ std::vector<float> dense(const Batch& batch, std::size_t sample, std::int64_t ou
 
 }  // namespace
 
-TEST_CASE("a reversed sample is mirrored in output positions, also where bins fill the middle of a window alone") {
-    for (const std::int64_t bins : {std::int64_t{0}, std::int64_t{1}, std::int64_t{2}, std::int64_t{6}, std::int64_t{10}}) {
+TEST_CASE(
+    "a reversed sample is mirrored in output positions, also where bins fill the middle of a window alone") {
+    for (const std::int64_t bins :
+         {std::int64_t{0}, std::int64_t{1}, std::int64_t{2}, std::int64_t{6}, std::int64_t{10}}) {
         Workshop w;
         w.p.window = 200;
         if (bins > 0) {
@@ -71,23 +73,29 @@ TEST_CASE("a reversed sample is mirrored in output positions, also where bins fi
         REQUIRE(dataset.layout().count == outputs);
         FastaFile fasta = open_reference(dataset, "", true);
         const PackedGenome genome = load_genome(dataset, fasta);
-        BatchPlan plan{.windows = dataset.select(Split::train), .batch = static_cast<int>(dataset.windows().size()), .seed = 3, .rc_augment = false};
+        BatchPlan plan{.windows = dataset.select(Split::train),
+                       .batch = static_cast<int>(dataset.windows().size()),
+                       .seed = 3,
+                       .rc_augment = false};
         const Batch straight = make_batch(dataset, genome, plan, 0);
         plan.rc_augment = true;
         const Batch turned = make_batch(dataset, genome, plan, 0);
         int reversed = 0, positive = 0;
         for (std::size_t s = 0; s < dataset.windows().size(); ++s) {
-            std::vector<std::uint8_t> codes(straight.sequence.begin() + static_cast<std::ptrdiff_t>(s * 200),
-                                            straight.sequence.begin() + static_cast<std::ptrdiff_t>(s * 200 + 200));
-            const std::vector<std::uint8_t> other(turned.sequence.begin() + static_cast<std::ptrdiff_t>(s * 200),
-                                                  turned.sequence.begin() + static_cast<std::ptrdiff_t>(s * 200 + 200));
+            std::vector<std::uint8_t> codes(
+                straight.sequence.begin() + static_cast<std::ptrdiff_t>(s * 200),
+                straight.sequence.begin() + static_cast<std::ptrdiff_t>(s * 200 + 200));
+            const std::vector<std::uint8_t> other(
+                turned.sequence.begin() + static_cast<std::ptrdiff_t>(s * 200),
+                turned.sequence.begin() + static_cast<std::ptrdiff_t>(s * 200 + 200));
             std::vector<float> labels = dense(straight, s, outputs);
             for (const float label : labels) positive += label > 0;
             if (codes != other) {
                 ++reversed;
                 reverse_complement(codes);
                 for (std::int64_t m = 0; m < 2; ++m)
-                    std::reverse(labels.begin() + static_cast<std::ptrdiff_t>(m * outputs), labels.begin() + static_cast<std::ptrdiff_t>((m + 1) * outputs));
+                    std::reverse(labels.begin() + static_cast<std::ptrdiff_t>(m * outputs),
+                                 labels.begin() + static_cast<std::ptrdiff_t>((m + 1) * outputs));
             }
             CHECK(codes == other);
             CHECK(labels == dense(turned, s, outputs));

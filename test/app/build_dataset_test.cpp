@@ -159,11 +159,14 @@ TEST_CASE("random splits keep blocks whole and follow the seed") {
 TEST_CASE("windows that overlap are never in different splits") {
     const std::vector<regkit::Contig> contigs{{"a", 300000}};
     // Blocks shorter and longer than a window, with gaps between the windows here and there.
-    for (const std::int64_t block : {std::int64_t{150}, std::int64_t{700}, std::int64_t{1000}, std::int64_t{5300}}) {
+    for (const std::int64_t block :
+         {std::int64_t{150}, std::int64_t{700}, std::int64_t{1000}, std::int64_t{5300}}) {
         std::vector<regkit::DatasetWindow> windows;
-        for (std::int64_t begin = 0; begin + 1000 <= 300000; begin += begin % 7000 == 0 ? 1800 : 200) windows.push_back({0, begin, Split::train});
+        for (std::int64_t begin = 0; begin + 1000 <= 300000; begin += begin % 7000 == 0 ? 1800 : 200)
+            windows.push_back({0, begin, Split::train});
         const std::size_t all = windows.size();
-        const auto dropped = regkit::split_at_random(regkit::parse_random_split("random:0.5,0.25,0.25"), block, 1, 1000, contigs, windows);
+        const auto dropped = regkit::split_at_random(regkit::parse_random_split("random:0.5,0.25,0.25"),
+                                                     block, 1, 1000, contigs, windows);
         CHECK(dropped > 0);
         CHECK(windows.size() + static_cast<std::size_t>(dropped) == all);
         int leaks = 0;
@@ -182,13 +185,15 @@ TEST_CASE("bins in the middle of windows") {
     w.p.label_bin = 20;
     const auto s = w.build();
     // Bins of 20 lie at 0, 20, 40, ...; windows reach 15 bases further on both sides.
-    CHECK(s.short_end == 2 + 3);    // a: the first and the last; b: the first, and the last two (one a part of a bin)
-    CHECK(s.too_much_n == 5);       // a: the bins from 80 to 160 and their neighbours
+    CHECK(s.short_end ==
+          2 + 3);  // a: the first and the last; b: the first, and the last two (one a part of a bin)
+    CHECK(s.too_much_n == 5);  // a: the bins from 80 to 160 and their neighbours
     CHECK(s.filters_labels);
     const Dataset d = Dataset::load(w.p.output);
     CHECK(d.layout() == regkit::LabelLayout{"bin", 20, 15, 1, 0.5});
     CHECK(s.kept() + s.unlabelled == 50 + 13 - s.short_end - s.too_much_n);
-    // m1 covers a:10-45 (bins 0, 1 and a quarter of 2) and all of b; m2 covers a quarter of a's last bin, a fifth of b's first.
+    // m1 covers a:10-45 (bins 0, 1 and a quarter of 2) and all of b; m2 covers a quarter of a's last bin, a
+    // fifth of b's first.
     REQUIRE(d.windows().size() == 1 + 10);
     CHECK((d.windows()[0].contig == 0 && d.windows()[0].begin == 5));
     CHECK((d.windows()[1].contig == 1 && d.windows()[1].begin == 5));
@@ -196,10 +201,12 @@ TEST_CASE("bins in the middle of windows") {
     d.window_labels(0, runs);
     d.window_labels(1, runs);
     REQUIRE(runs.size() == 2);
-    for (const PeakRun& run : runs) CHECK((run.begin == 0 && run.end == 1 && run.marker == 0 && run.value == 1));
+    for (const PeakRun& run : runs)
+        CHECK((run.begin == 0 && run.end == 1 && run.marker == 0 && run.value == 1));
     CHECK(d.markers()[0].prevalence == 1);
     CHECK(d.markers()[1].prevalence == 0);
-    CHECK(w.dir.read("x.regds/dataset.json").find("\"keep_if\": [\n      \"any\"\n    ]") != std::string::npos);
+    CHECK(w.dir.read("x.regds/dataset.json").find("\"keep_if\": [\n      \"any\"\n    ]") !=
+          std::string::npos);
 
     w.p.force = true;
     w.p.keep_if = {"all"};
@@ -216,8 +223,10 @@ TEST_CASE("coverage of bins") {
     w.p.target = "coverage";
     w.p.window = 100;
     w.p.label_bin = 20;
-    // m1: a:0-20 is 2 * 10/20, a:20-60 is 4, a:60-80 is (4 * 1 + 0.5 * 9)/20; b's last ten bases are part of no bin.
-    w.p.peaks = {w.dir.write("m1.bedGraph", "a\t0\t10\t2\na\t20\t61\t4\na\t61\t70\t.5\na\t500\t510\t0\nb\t230\t250\t3\n"),
+    // m1: a:0-20 is 2 * 10/20, a:20-60 is 4, a:60-80 is (4 * 1 + 0.5 * 9)/20; b's last ten bases are part of
+    // no bin.
+    w.p.peaks = {w.dir.write("m1.bedGraph",
+                             "a\t0\t10\t2\na\t20\t61\t4\na\t61\t70\t.5\na\t500\t510\t0\nb\t230\t250\t3\n"),
                  w.dir.write("m2.bdg", "b\t0\t100\t1e3\na\t980\t1000\t7\n")};
     const auto s = w.build();
     CHECK(s.intervals == 7);
@@ -250,18 +259,29 @@ TEST_CASE("coverage of bins") {
     CHECK_FALSE(w.dir.read("x.regds/coverage.bed.gz").empty());
 
     for (const auto& [name, content] : std::vector<std::pair<std::string, std::string>>{
-             {"coverage.bed.gz", "a\t0\t20\tm1\n"}, {"coverage.bed.gz", "a\t0\t20\tm1\t0\n"}, {"coverage.bed.gz", "a\t0\t20\tm1\t-1\n"},
-             {"coverage.bed.gz", "a\t0\t20\tm1\tnan\n"}, {"coverage.bed.gz", "a\t0\t20\tm1\t1e39\n"}, {"coverage.bed.gz", "a\t0\t25\tm1\t1\n"},
-             {"coverage.bed.gz", "a\t0\t40\tm1\t1\na\t20\t60\tm1\t2\n"}, {"coverage.bed.gz", "a\t0\t20\tm1\t1\n"}}) {
+             {"coverage.bed.gz", "a\t0\t20\tm1\n"},
+             {"coverage.bed.gz", "a\t0\t20\tm1\t0\n"},
+             {"coverage.bed.gz", "a\t0\t20\tm1\t-1\n"},
+             {"coverage.bed.gz", "a\t0\t20\tm1\tnan\n"},
+             {"coverage.bed.gz", "a\t0\t20\tm1\t1e39\n"},
+             {"coverage.bed.gz", "a\t0\t25\tm1\t1\n"},
+             {"coverage.bed.gz", "a\t0\t40\tm1\t1\na\t20\t60\tm1\t2\n"},
+             {"coverage.bed.gz", "a\t0\t20\tm1\t1\n"}}) {
         const std::string good = w.dir.read("x.regds/" + name);
         w.dir.write("x.regds/" + name, content);
         CHECK_THROWS_AS_MESSAGE(Dataset::load(w.p.output), Error, content);
         w.dir.write("x.regds/" + name, good);
     }
     std::string json = w.dir.read("x.regds/dataset.json");
-    for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
-             {"\"bin\": 20", "\"bin\": 0"}, {"\"bin\": 20", "\"bin\": 10"}, {"\"count\": 5", "\"count\": 50"}, {"\"count\": 5", "\"count\": 5.5"},
-             {"\"offset\": 0", "\"offset\": -10"}, {"\"offset\": 0", "\"offset\": 20"}, {"\"labels\"", "\"label\""}, {"\"coverage\"", "\"bins\""}}) {
+    for (const auto& [from, to] :
+         std::vector<std::pair<std::string, std::string>>{{"\"bin\": 20", "\"bin\": 0"},
+                                                          {"\"bin\": 20", "\"bin\": 10"},
+                                                          {"\"count\": 5", "\"count\": 50"},
+                                                          {"\"count\": 5", "\"count\": 5.5"},
+                                                          {"\"offset\": 0", "\"offset\": -10"},
+                                                          {"\"offset\": 0", "\"offset\": 20"},
+                                                          {"\"labels\"", "\"label\""},
+                                                          {"\"coverage\"", "\"bins\""}}) {
         std::string edited = json;
         REQUIRE(edited.find(from) != std::string::npos);
         edited.replace(edited.find(from), from.size(), to);
@@ -277,12 +297,18 @@ TEST_CASE("coverage that is none") {
     w.p.target = "coverage";
     w.p.label_bin = 20;
     for (const auto& [text, where, kind] : std::vector<std::tuple<const char*, const char*, ErrorKind>>{
-             {"a\t0\t10\t-1\n", "c.bg:1: ", ErrorKind::input}, {"a\t0\t9\t1\na\t9\t10\tnan\n", "c.bg:2: ", ErrorKind::input},
-             {"a\t0\t10\tinf\n", "c.bg:1: ", ErrorKind::input}, {"a\t0\t10\t1e39\n", "too large", ErrorKind::input},
-             {"a\t0\t10\n", "4 columns", ErrorKind::input}, {"a\t0\t10\t1\t2\n", "4 columns", ErrorKind::input},
-             {"a\t0\t10\t1\na\t9\t20\t1\n", "c.bg:2: ", ErrorKind::input}, {"a\t0\t1\t1\nb\t0\t1\t1\na\t5\t6\t1\n", "c.bg:3: ", ErrorKind::input},
-             {"a\t990\t1001\t1\n", "another assembly", ErrorKind::input}, {"", "no interval", ErrorKind::input},
-             {"a\t0\t100\t0\n", "above 0", ErrorKind::input}, {"b\t240\t250\t5\n", "above 0", ErrorKind::input},
+             {"a\t0\t10\t-1\n", "c.bg:1: ", ErrorKind::input},
+             {"a\t0\t9\t1\na\t9\t10\tnan\n", "c.bg:2: ", ErrorKind::input},
+             {"a\t0\t10\tinf\n", "c.bg:1: ", ErrorKind::input},
+             {"a\t0\t10\t1e39\n", "too large", ErrorKind::input},
+             {"a\t0\t10\n", "4 columns", ErrorKind::input},
+             {"a\t0\t10\t1\t2\n", "4 columns", ErrorKind::input},
+             {"a\t0\t10\t1\na\t9\t20\t1\n", "c.bg:2: ", ErrorKind::input},
+             {"a\t0\t1\t1\nb\t0\t1\t1\na\t5\t6\t1\n", "c.bg:3: ", ErrorKind::input},
+             {"a\t990\t1001\t1\n", "another assembly", ErrorKind::input},
+             {"", "no interval", ErrorKind::input},
+             {"a\t0\t100\t0\n", "above 0", ErrorKind::input},
+             {"b\t240\t250\t5\n", "above 0", ErrorKind::input},
              {"c\t0\t10\t1\n", "c.bg:1: ", ErrorKind::mismatch}}) {
         w.p.peaks = {w.dir.write("c.bg", text)};
         CHECK_MESSAGE(w.kind() == kind, text);
@@ -305,7 +331,13 @@ TEST_CASE("labels that do not fit their window") {
     };
     refused([](BuildDatasetParameters& p) { p.target = "other"; }, "--target 'other'");
     refused([](BuildDatasetParameters& p) { p.target = "nucleotide"; }, "every base");
-    refused([](BuildDatasetParameters& p) { p.target = "nucleotide"; p.label_bin.reset(); p.min_overlap = 0.5; }, "--min-overlap");
+    refused(
+        [](BuildDatasetParameters& p) {
+            p.target = "nucleotide";
+            p.label_bin.reset();
+            p.min_overlap = 0.5;
+        },
+        "--min-overlap");
     refused([](BuildDatasetParameters& p) { p.label_bin = 101; }, "do not fit into a window of 100");
     refused([](BuildDatasetParameters& p) { p.label_bin = 0; }, "do not fit");
     refused([](BuildDatasetParameters& p) { p.label_bins = 6; }, "6 bins of 20 bases do not fit");
@@ -314,7 +346,12 @@ TEST_CASE("labels that do not fit their window") {
     refused([](BuildDatasetParameters& p) { p.keep_if = {"some"}; }, "--keep-if 'some'");
     refused([](BuildDatasetParameters& p) { p.keep_if = {"class:", "any"}; }, "--keep-if any stands alone");
     refused([](BuildDatasetParameters& p) { p.keep_if = {"class:TFBS"}; }, "--keep-if class:TFBS: no marker");
-    refused([](BuildDatasetParameters& p) { p.split = "random:0.8,0.1,0.1"; p.split_block = 0; }, "--split-block 0");
+    refused(
+        [](BuildDatasetParameters& p) {
+            p.split = "random:0.8,0.1,0.1";
+            p.split_block = 0;
+        },
+        "--split-block 0");
 }
 
 TEST_CASE("the bytes depend on neither workers nor the order of intervals") {

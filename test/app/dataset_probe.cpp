@@ -1,5 +1,5 @@
-// The windows and labels of a data set as text, for oracles: dataset_probe DIR [repeats]. With repeats the labels of all
-// windows are asked for so many times instead, to take their time.
+// The windows and labels of a data set as text, for oracles: dataset_probe DIR [repeats]. With repeats the
+// labels of all windows are asked for so many times instead, to take their time.
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -18,7 +18,8 @@ void print_window(const Dataset& dataset, std::size_t index, std::vector<PeakRun
                 static_cast<long long>(at.begin), to_string(at.split));
     runs.clear();
     dataset.window_labels(static_cast<std::int64_t>(index), runs);
-    for (const PeakRun& run : runs) std::printf("%d:%d-%d=%.9g,", run.marker, run.begin, run.end, static_cast<double>(run.value));
+    for (const PeakRun& run : runs)
+        std::printf("%d:%d-%d=%.9g,", run.marker, run.begin, run.end, static_cast<double>(run.value));
     std::printf("\n");
 }
 
@@ -48,8 +49,9 @@ int main(int argc, char** argv) {
             return 0;
         }
         const LabelLayout& layout = dataset.layout();
-        std::printf("%s\t%lld\t%lld\t%lld\t%lld\n", layout.task.c_str(), static_cast<long long>(dataset.window()),
-                    static_cast<long long>(layout.bin), static_cast<long long>(layout.offset), static_cast<long long>(layout.count));
+        std::printf("%s\t%lld\t%lld\t%lld\t%lld\n", layout.task.c_str(),
+                    static_cast<long long>(dataset.window()), static_cast<long long>(layout.bin),
+                    static_cast<long long>(layout.offset), static_cast<long long>(layout.count));
         std::vector<PeakRun> runs;
         for (std::size_t i = 0; i < dataset.windows().size(); ++i) print_window(dataset, i, runs);
     } catch (const std::exception& error) {

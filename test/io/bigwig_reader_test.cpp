@@ -27,7 +27,8 @@ std::vector<Entry> read_all(const std::string& path) {
     BigWigReader reader(path);
     std::vector<Entry> entries;
     reader.read([&](const BigWigReader::Value& at) {
-        entries.push_back({reader.contigs()[static_cast<std::size_t>(at.contig)].name, at.begin, at.end, at.value});
+        entries.push_back(
+            {reader.contigs()[static_cast<std::size_t>(at.contig)].name, at.begin, at.end, at.value});
     });
     return entries;
 }
@@ -67,8 +68,10 @@ TEST_CASE("what our own writer wrote comes back") {
     CHECK_FALSE(is_bigwig(scratch.write("short", "a")));
     CHECK_FALSE(is_bigwig(scratch.path("absent")));
     CHECK_FALSE(is_bigwig("/dev/null"));
-    CHECK_THROWS_WITH_AS(is_bigwig(scratch.write("swapped", "\x88\x8f\xfc\x26")), doctest::Contains("big-endian"), Error);
-    CHECK_THROWS_WITH_AS(is_bigwig(scratch.write("bigbed", "\xeb\xf2\x89\x87")), doctest::Contains("bigBed"), Error);
+    CHECK_THROWS_WITH_AS(is_bigwig(scratch.write("swapped", "\x88\x8f\xfc\x26")),
+                         doctest::Contains("big-endian"), Error);
+    CHECK_THROWS_WITH_AS(is_bigwig(scratch.write("bigbed", "\xeb\xf2\x89\x87")), doctest::Contains("bigBed"),
+                         Error);
 }
 
 TEST_CASE("damaged bigWig files are errors or other values, never worse") {
@@ -100,7 +103,9 @@ TEST_CASE("damaged bigWig files are errors or other values, never worse") {
         std::string bytes = good;
         // Mostly where the header and the trees are.
         for (unsigned i = 0; i <= random() % 3; ++i) {
-            const auto where = round % 3 == 0 ? random() % bytes.size() : round % 3 == 1 ? random() % 700 : bytes.size() - 1 - random() % 9000;
+            const auto where = round % 3 == 0   ? random() % bytes.size()
+                               : round % 3 == 1 ? random() % 700
+                                                : bytes.size() - 1 - random() % 9000;
             bytes[where] = static_cast<char>(random() % 3 == 0 ? 255 : random() % 256);
         }
         attempt(bytes);
@@ -119,6 +124,8 @@ TEST_CASE("an index that points back at itself ends") {
     const std::uint16_t count = 2;
     bytes[root] = 0;
     std::memcpy(bytes.data() + root + 2, &count, sizeof count);
-    for (const std::uint64_t child : {root + 4 + 16, root + 4 + 24 + 16}) std::memcpy(bytes.data() + child, &root, sizeof root);
-    CHECK_THROWS_WITH_AS(read_all(scratch.write("loop.bw", bytes)), doctest::Contains("runs in circles"), Error);
+    for (const std::uint64_t child : {root + 4 + 16, root + 4 + 24 + 16})
+        std::memcpy(bytes.data() + child, &root, sizeof root);
+    CHECK_THROWS_WITH_AS(read_all(scratch.write("loop.bw", bytes)), doctest::Contains("runs in circles"),
+                         Error);
 }

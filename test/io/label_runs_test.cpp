@@ -32,14 +32,17 @@ TEST_CASE("runs of bins are those of counting base by base") {
     std::mt19937 random(11);
     std::int64_t positives = 0;
     for (int round = 0; round < 3000; ++round) {
-        const std::int64_t bin = 1 + random() % 20, bins = 1 + random() % 40, needed = 1 + random() % static_cast<unsigned>(bin);
+        const auto pick = [&](std::int64_t most) {
+            return std::uniform_int_distribution<std::int64_t>(1, most)(random);
+        };
+        const std::int64_t bin = pick(20), bins = pick(40), needed = pick(bin);
         std::vector<Interval> intervals;
         std::vector<std::int64_t> covered(static_cast<std::size_t>(bins));
-        for (std::int64_t at = random() % 12; at < bin * bins;) {
-            const std::int64_t end = std::min<std::int64_t>(bin * bins, at + 1 + random() % (random() % 8 == 0 ? 120 : 15));
+        for (std::int64_t at = pick(12) - 1; at < bin * bins;) {
+            const std::int64_t end = std::min(bin * bins, at + pick(pick(8) == 1 ? 120 : 15));
             intervals.push_back({at, end});
             for (; at < end; ++at) ++covered[static_cast<std::size_t>(at / bin)];
-            at += random() % 20;  // they may touch
+            at += pick(20) - 1;  // they may touch
         }
         Runs expected;
         for (std::int64_t i = 0; i < bins; ++i) {

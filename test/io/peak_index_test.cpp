@@ -28,7 +28,8 @@ TEST_CASE("overlaps are those of a plain search") {
             // Most are short, a few reach over many stretches.
             const std::int64_t size = 1 + random() % (random() % 50 == 0 ? 90000 : 300);
             const std::int64_t end = std::min(kLength, at + size);
-            runs.push_back({static_cast<std::int32_t>(at), static_cast<std::int32_t>(end), marker, static_cast<float>(random() % 100)});
+            runs.push_back({static_cast<std::int32_t>(at), static_cast<std::int32_t>(end), marker,
+                            static_cast<float>(random() % 100)});
             at = end + 1 + random() % 4000;
         }
     std::stable_sort(runs.begin(), runs.end(), [](const PeakRun& a, const PeakRun& b) { return a.begin < b.begin; });
@@ -45,8 +46,10 @@ TEST_CASE("overlaps are those of a plain search") {
         for (std::int32_t marker = 0; marker < 40; ++marker)
             for (const PeakRun& run : runs)
                 if (run.marker == marker && run.begin < end && run.end > begin)
-                    expected.push_back({static_cast<std::int32_t>(std::max<std::int64_t>(run.begin, begin) - begin),
-                                        static_cast<std::int32_t>(std::min<std::int64_t>(run.end, end) - begin), marker, run.value});
+                    expected.push_back(
+                        {static_cast<std::int32_t>(std::max<std::int64_t>(run.begin, begin) - begin),
+                         static_cast<std::int32_t>(std::min<std::int64_t>(run.end, end) - begin), marker,
+                         run.value});
         index.overlapping(begin, end, found);
         CHECK(equal(found, expected));
         found.resize(1);

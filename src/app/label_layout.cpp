@@ -1,0 +1,61 @@
+#include "app/label_layout.hpp"
+
+#include <array>
+
+#include "app/build_dataset.hpp"
+#include "base/error.hpp"
+
+namespace regkit {
+namespace {
+
+constexpr std::array<TargetDefaults, 3> kTargets{{
+    {"nucleotide", 25000, 0.1, 1, kAllBins, 0, "all"},
+    {"bin", 1000, 0, 200, 1, 0.5, "any"},
+    {"coverage", 131072, 0.1, 128, kAllBins, 0, "all"},
+}};
+
+void usage(bool ok, const std::string& what) {
+    require(ok, ErrorKind::usage, what);
+}
+
+}  // namespace
+
+std::vector<std::string> target_names() {
+    std::vector<std::string> names;
+    for (const TargetDefaults& target : kTargets) names.push_back(target.target);
+    return names;
+}
+
+const TargetDefaults& target_defaults(const std::string& target) {
+    for (const TargetDefaults& candidate : kTargets)
+        if (candidate.target == target) return candidate;
+    throw Error(ErrorKind::usage, "--target '" + target + "' is unknown");
+}
+
+LabelLayout label_layout(const BuildDatasetParameters& p) {
+    const TargetDefaults& defaults = target_defaults(p.target);
+    const bool nucleotide = p.target == "nucleotide";
+    usage(!nucleotide || (!p.label_bin && !p.label_bins),
+          "--label-bin and --label-bins do not go with --target nucleotide: every base has labels");
+    usage(p.target == "bin" || !p.min_overlap, "--min-overlap does not go with --target " + p.target);
+    LabelLayout layout{.task = p.target, .bin = p.label_bin.value_or(defaults.label_bin)};
+    layout.min_overlap = p.min_overlap.value_or(defaults.min_overlap);
+    usage(layout.min_overlap >= 0 && layout.min_overlap < 1,
+          "--min-overlap must be at least 0 and less than 1: a bin has a marker that covers more than this");
+    const std::string bins = "bins of " + std::to_string(layout.bin) + " bases",
+                      window = "a window of " + std::to_string(p.window);
+    usage(layout.bin >= 1 && layout.bin <= p.window,
+          bins + " do not fit into " + window + "; look at --label-bin and --window");
+    const std::int64_t fit = p.window / layout.bin, wanted = p.label_bins.value_or(defaults.label_bins);
+    layout.count = wanted == kAllBins ? fit : wanted;
+    usage(
+        layout.count >= 1 && layout.count <= fit,
+        std::to_string(layout.count) + " " + bins + " do not fit into " + window + "; look at --label-bins");
+    usage((p.window - layout.span()) % 2 == 0,
+          std::to_string(layout.count) + " " + bins + " cannot lie in the middle of " + window + ": " +
+              std::to_string(p.window - layout.span()) + " bases around them is odd");
+    layout.offset = (p.window - layout.span()) / 2;
+    return layout;
+}
+
+}  // namespace regkit

@@ -23,8 +23,10 @@ BackendChoice choose_automatically(const BackendOptions& options) {
     if (has_cuda_driver()) {
         try {
             auto backend = load_cuda_backend(0, cuda_plugin_paths());
-            if (backend->is_complete()) return {std::move(backend), ""};
-            notice = "its back end does not have every operation yet";
+            // Its kernels have run under the emulator alone; test/kernels has to pass on a GPU first.
+            constexpr bool kSeenOnHardware = false;
+            if (kSeenOnHardware && backend->is_complete()) return {std::move(backend), ""};
+            notice = "its kernels are not proven on hardware yet; --device cuda asks for them";
         } catch (const Error& error) {
             notice = error.what();
         }

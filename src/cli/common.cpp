@@ -106,7 +106,7 @@ Option device() {
     return {.name = "device",
             .value = "NAME",
             .fallback = "auto",
-            .help = "auto, cpu, cuda or cuda:N; auto takes a usable GPU where there is one",
+            .help = "auto, cpu, cuda or cuda:N; auto is the CPU until the CUDA kernels are proven on hardware",
             .group = group::device};
 }
 Option precision() {

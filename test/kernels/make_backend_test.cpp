@@ -68,6 +68,7 @@ TEST_CASE("make_backend: auto gives a back end with every operation, on any mach
     const BackendChoice choice = make_backend(device("auto"));
     REQUIRE(choice.backend);
     CHECK(choice.backend->is_complete());
+    CHECK(choice.backend->name() == std::string("cpu"));
     // Silent where there is no driver; where there is one, a line that says why it was not used.
     const bool fell_back = choice.backend->name() == std::string("cpu");
     CHECK(choice.notice.empty() == (!fell_back || !has_cuda_driver()));

@@ -25,10 +25,10 @@ asan: deps  # the tests under the address and undefined-behaviour sanitizers
 	cmake -S . -B $(BUILD)-asan -DREGKIT_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo $(CMAKE_FLAGS)
 	cmake --build $(BUILD)-asan -j $(JOBS)
 	cd $(BUILD)-asan && $(CTEST) --label-exclude plain
-bench:
+bench:  # speed, beside PyTorch and oneDNN; see test/bench/bench.py
 	tools/deps.sh build bench
-	$(MAKE) all
-	cmake --build $(BUILD) --target bench
+	$(MAKE) configure
+	cmake --build $(BUILD) -j $(JOBS) --target bench
 install:  # honours DESTDIR
 	cmake --install $(BUILD) --prefix $(PREFIX)
 man: all  # the OPTIONS sections of the man pages, from the tools' option tables

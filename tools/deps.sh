@@ -10,7 +10,7 @@ declare -A packages=(
     [build]="g++ cmake make pkg-config libboost-program-options-dev libdeflate-dev libhts-dev libhwy-dev libssl-dev
              nlohmann-json3-dev doctest-dev zlib1g-dev"
     [demo]="bedops"
-    [bench]="libbenchmark-dev"
+    [bench]="libbenchmark-dev libdnnl-dev libopenblas0-pthread python3-torch"
     [oracles]="bcftools bedtools bedops mandoc python3-numpy python3-pybigwig python3-sklearn python3-torch samtools snakemake
                strace tabix zsh"
 )

@@ -1,6 +1,6 @@
 // Speed of the CPU back end's operations at the shapes of the `dilated` preset (25,000 nt, batch 8, 172 and
-// 919 markers), beside a convolution whose operands stay in the first cache, which is the ceiling in
-// practice.
+// 919 markers), beside the multiply-add units' ceiling and a convolution whose operands stay in the first
+// cache.
 //
 //   bench_kernels [--isa=NAME] [--workers=N] [libbenchmark's options]
 //
@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/fma_ceiling.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/dropout.hpp"
 
@@ -297,6 +298,18 @@ void lstm_layer(benchmark::State& state, const LstmShape& shape, bool train) {
     report(state, (train ? 6.0 : 2.0) * static_cast<double>(weights * shape.batch * shape.length), 0);
 }
 
+void fma_ceiling(benchmark::State& state) {
+    float out[16] = {0.5f, 1};
+    double done = 0;
+    for (auto _ : state) {
+        done = multiply_adds(100000, out);
+        benchmark::DoNotOptimize(out[0]);
+        out[0] = 0.5f;
+        out[1] = 1;
+    }
+    report(state, 2 * done, 0);
+}
+
 // A convolution whose operands stay in the first cache: what the register tile can reach here.
 void ceiling(benchmark::State& state) {
     Bench bench;
@@ -335,6 +348,7 @@ int main(int argc, char** argv) {
     argc = kept;
     benchmark::Initialize(&argc, argv);
     benchmark::AddCustomContext("backend", make_backend(options).backend->description());
+    add("fma_ceiling", fma_ceiling);
     add("tile_in_cache", ceiling);
     const char* const parts[] = {"conv", "conv_grad_input", "conv_grad_weight"};
     for (const ConvShape& shape : kConvs)

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Speed of the CPU engine beside the machine's ceiling, oneDNN and PyTorch: what `make bench` runs. Prints Markdown.
+
+  bench.py [--bin build/bin] [--threads N] [--rounds 3] [--seconds 4] [--cpu-time] [--venv DIR] [--make-venv]
+           [--only ceiling,layers,models] [--presets dilated,danq,bi-lstm]
+
+Everything is measured by turns: a round runs each program once, one after the other, and a figure is the median over all rounds;
+ratios are of figures of the same run. The machine's load is printed beside them.
+
+ceiling, layers: operations of the CPU back end (bench_kernels) in GFLOP/s per second of processor time and as a share of what
+independent multiply-adds reach in registers (fma_ceiling); convolutions beside oneDNN's (onednn_conv).
+models: inference of `dilated` and training steps of the presets, 919 markers, in nucleotides a second, beside PyTorch stock and
+tuned (peer_torch.py), with two threads also as two processes of one thread each, whose rates are added; and how much a second
+thread brings us.
+
+A further PyTorch than Debian's is measured where a virtual environment has one: --venv DIR or REGKIT_BENCH_VENV; --make-venv makes
+it from PyPI (gigabytes). On a machine with other work only `--cpu-time --threads 1` says something: processor time, one thread.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
+from peer_torch import environment  # noqa: E402
+
+PYTHON = os.environ.get("REGKIT_PYTHON", "/usr/bin/python3")
+MODELS = os.path.join(HERE, "..", "..", "examples", "models")
+BATCH = {"infer": {"dilated": 1}, "train": {"dilated": 4, "bi-lstm": 2, "danq": 64}}
+LAYERS = "^(fma_ceiling|tile_in_cache|conv|tail|fold|sequence|moments|norm|flat|lstm)"
+
+
+def run(command, extra=None):
+    """Standard output; None, with the reason on standard error, when it fails."""
+    done = subprocess.run(command, env={**os.environ, **(extra or {})}, capture_output=True, text=True)
+    if done.returncode:
+        print(f"{' '.join(command)}: {done.stderr.strip()[-300:]}", file=sys.stderr)
+        return None
+    return done.stdout
+
+
+def load():
+    return f"load {os.getloadavg()[0]:.1f}"
+
+
+# ---- layers
+def layers(a):
+    kernels, onednn = os.path.join(a.bin, "bench_kernels"), os.path.join(a.bin, "onednn_conv")
+    if not os.path.exists(kernels):
+        print("No layers: bench_kernels was not built, for want of libbenchmark (Debian: libbenchmark-dev).\n")
+        return
+    if not os.path.exists(onednn):
+        print("No oneDNN: onednn_conv was not built (Debian: libdnnl-dev).\n")
+    ours, theirs, backend = {}, {}, ""
+    for _ in range(a.rounds):
+        out = json.loads(run([kernels, f"--workers={a.threads}", f"--benchmark_filter={a.layers}",
+                              "--benchmark_min_time=0.1", "--benchmark_format=json"]))
+        backend = out["context"]["backend"]
+        for result in out["benchmarks"]:
+            if result.get("GFLOP/s"):
+                ours.setdefault(result["name"].removesuffix("/process_time"), []).append(result["GFLOP/s"])
+        if os.path.exists(onednn):
+            for line in (run([onednn, "0.1"], {"OMP_NUM_THREADS": str(a.threads)}) or "").splitlines():
+                name, rate = line.split()
+                theirs.setdefault(name, []).append(float(rate))
+    ceiling = statistics.median(ours.pop("fma_ceiling"))
+    print(f"GFLOP/s a core, {backend}, {a.threads} threads, ceiling {ceiling:.1f}, {load()}\n")
+    print("| operation | GFLOP/s | % of the ceiling | oneDNN | ratio |")
+    print("|---|---|---|---|---|")
+    for name, rates in ours.items():
+        rate, peer = statistics.median(rates), statistics.median(theirs.get(name, [0]))
+        print(f"| {name} | {rate:.1f} | {100 * rate / ceiling:.0f} |",
+              f"{peer:.1f} | {rate / peer:.2f} |" if peer else "| |")
+    print(flush=True)
+
+
+# ---- models
+class Contender:
+    """A program that prints seconds of steps; `copies` of them run at a time."""
+
+    def __init__(self, name, command, extra=None, copies=1):
+        self.name, self.command, self.extra, self.copies = name, command, extra, copies
+        self.seconds, self.rss, self.failed = [], 0, False
+
+    def turn(self):
+        if self.failed:
+            return
+        started = [subprocess.Popen(self.command, env={**os.environ, **(self.extra or {})}, stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, text=True) for _ in range(self.copies)]
+        for process in started:
+            out, error = process.communicate()
+            if process.returncode:
+                print(f"{self.name}: {error.strip()[-300:]}", file=sys.stderr)
+                self.failed = True
+                continue
+            *steps, rss = out.splitlines()
+            self.seconds += [float(step) for step in steps]
+            self.rss = max(self.rss, int(rss.split()[1]))
+
+    def rate(self, nucleotides):
+        return self.copies * nucleotides / statistics.median(self.seconds)
+
+
+def contenders(a, mode, preset, batch):
+    spec, clock = os.path.join(MODELS, preset + ".json"), "cpu" if a.cpu_time else "wall"
+
+    def ours(threads):
+        return [os.path.join(a.bin, "model_speed"), mode, spec, str(batch), str(a.markers), str(threads), str(a.seconds), clock]
+
+    made = [Contender("regkit", ours(a.threads))]
+    if a.threads > 1 and not a.cpu_time:
+        made.append(Contender("regkit, 1 thread", ours(1)))
+    pythons = [(PYTHON, "")] + ([(os.path.join(a.venv, "bin", "python"), "current ")] if a.venv else [])
+    for python, label in pythons:
+        def peer(config, threads):
+            return [python, os.path.join(HERE, "peer_torch.py"), mode, config, preset, "--batch", str(batch), "--threads", str(threads),
+                    "--markers", str(a.markers), "--seconds", str(a.seconds)] + ["--cpu-time"] * a.cpu_time
+
+        configs = ["stock", "tuned"] if mode == "train" or preset == "dilated" else ["stock"]
+        for config in configs:
+            made.append(Contender(label + config, peer(config, a.threads), environment(config == "tuned", a.threads)))
+        if a.threads > 1 and not a.cpu_time and preset == "dilated":
+            made.append(Contender(f"{label}tuned, {a.threads} processes", peer("tuned", 1), environment(True, 1), a.threads))
+    return made
+
+
+def models(a, mode, preset):
+    batch = BATCH[mode][preset]
+    made = contenders(a, mode, preset, batch)
+    for _ in range(a.rounds):
+        for contender in made:
+            contender.turn()
+    with open(os.path.join(MODELS, preset + ".json")) as f:
+        nucleotides = batch * json.load(f).get("window", 25000)
+    made = [c for c in made if c.seconds and not c.failed]
+    rates = {c.name: c.rate(nucleotides) for c in made}
+    clock = "processor time" if a.cpu_time else "wall time"
+    title = "forward" if mode == "infer" else "training step"
+    print(f"{title}, {preset}, {a.markers} markers, batch {batch}, {a.threads} threads, {clock}, {load()}\n")
+    print("| | nt/s | resident MiB | regkit is faster |")
+    print("|---|---|---|---|")
+    for c in made:
+        mine = c.name.startswith("regkit")
+        print(f"| {c.name} | {rates[c.name]:,.0f} | {c.rss} | " + ("|" if mine else f"{rates['regkit'] / rates[c.name]:.2f}x |"))
+    lines = [(f"vs {name}", rates["regkit"] / rate) for name, rate in rates.items() if not name.startswith("regkit")]
+    if lines:
+        lines.append(("vs the best PyTorch", min(ratio for _, ratio in lines)))
+    if "regkit, 1 thread" in rates:
+        lines.append((f"with {a.threads} threads vs 1", rates["regkit"] / rates["regkit, 1 thread"]))
+    print()
+    a.summary += [f"{title} fp32, {preset}, {what}: {ratio:.2f}x" for what, ratio in lines]
+    sys.stdout.flush()
+
+
+def make_venv(path):
+    if not os.path.exists(os.path.join(path, "bin", "python")):
+        subprocess.run([sys.executable, "-m", "venv", path], check=True)
+    subprocess.run([os.path.join(path, "bin", "pip"), "install", "--quiet", "torch", "numpy"], check=True)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--bin", default=os.environ.get("REGKIT_BIN", "build/bin"))
+    p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    p.add_argument("--markers", type=int, default=919)
+    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--seconds", type=float, default=4, help="of a program's turn (default 4)")
+    p.add_argument("--cpu-time", action="store_true", help="processor time; use it with --threads 1")
+    p.add_argument("--venv", default=os.environ.get("REGKIT_BENCH_VENV"), help="folder of a current PyTorch's environment")
+    p.add_argument("--make-venv", action="store_true", help="make it first, from PyPI")
+    p.add_argument("--only", default="layers,models", help="of layers, models (default both)")
+    p.add_argument("--layers", default=LAYERS, help="regular expression of bench_kernels' names")
+    p.add_argument("--presets", default=",".join(BATCH["train"]), help="to train (default dilated,bi-lstm,danq)")
+    a = p.parse_args()
+    if a.make_venv:
+        if not a.venv:
+            p.error("--make-venv needs --venv DIR")
+        make_venv(a.venv)
+    a.summary = []
+    begin = time.time()
+    if "layers" in a.only:
+        layers(a)
+    if "models" in a.only:
+        models(a, "infer", "dilated")
+        for preset in a.presets.split(","):
+            models(a, "train", preset)
+    print("\n".join(a.summary))
+    print(f"\n{time.time() - begin:.0f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+// The ceiling that the kernels' rates are held against.
+#pragma once
+
+#include <cstdint>
+
+namespace regkit {
+
+// Runs `rounds` of independent vector multiply-adds on the best instruction set here and returns how many
+// scalar ones they were. out: 16 floats, of which the first two are read (0.5 and 1 keep all finite).
+double multiply_adds(std::int64_t rounds, float* out);
+
+}  // namespace regkit

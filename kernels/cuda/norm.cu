@@ -125,7 +125,8 @@ struct ChannelGradient {
     }
     __device__ void store(std::int64_t output, double total) const {
         sums[output] = total;
-        (output % 2 == 0 ? d_beta : d_gamma)[output / 2] += static_cast<float>(total);
+        float* const gradient = output % 2 == 0 ? d_beta : d_gamma;
+        gradient[output / 2] += static_cast<float>(total);
     }
 };
 

@@ -71,9 +71,14 @@ LabelLayout layout_of(const TensorFile& file, const Spec& spec, const std::strin
     if (spec.task == Task::nucleotide) return {to_string(spec.task), 1, 0, spec.window, 0};
     LabelLayout layout;
     const json text = json::parse(entry(file, kLayoutKey, path), nullptr, false);
+    // The parser's own conversion would cut 16.5 to 16, and take true for 1.
+    const auto whole = [&](const char* key) {
+        require(text.at(key).is_number_integer(), ErrorKind::input,
+                path + ": metadata '" + kLayoutKey + "': " + key + " is no whole number");
+        return text.at(key).get<std::int64_t>();
+    };
     try {
-        layout = {text.at("task").get<std::string>(), text.at("bin").get<std::int64_t>(),
-                  text.at("offset").get<std::int64_t>(), text.at("count").get<std::int64_t>(),
+        layout = {text.at("task").get<std::string>(), whole("bin"), whole("offset"), whole("count"),
                   text.at("min_overlap").get<double>()};
     } catch (const json::exception&) {
         throw Error(ErrorKind::input, path + ": metadata '" + kLayoutKey + "' lacks task, bin, offset, count or min_overlap");

@@ -221,7 +221,7 @@ std::int64_t Predictor::resolution() const {
 }
 
 std::int64_t Predictor::grid() const {
-    return impl_->fixed ? impl_->grid.group() : impl_->stride;
+    return impl_->runs_windows() ? impl_->grid.group() : impl_->stride;
 }
 
 std::int64_t Predictor::unit() const {

@@ -44,6 +44,10 @@ Spec training_spec(const TrainParameters& parameters, const Dataset& dataset) {
     Spec spec = load_architecture(name);
     if (!parameters.norm) spec = without_norm(std::move(spec));
     if (parameters.dropout >= 0) spec.dropout = parameters.dropout;
+    for (const LayerSpec& layer : spec.layers)  // one value a channel has no variance; PyTorch refuses it too
+        require(parameters.batch > 1 || !layer.norm || !layer.flatten, ErrorKind::usage,
+                "--batch 1: layer '" + layer.name + "' of " + name +
+                    " is normalised over the windows of a batch; give two or more, or --no-norm");
     if (spec.task == Task::coverage && parameters.pos_weight != 1)
         throw Error(ErrorKind::usage, "--pos-weight weights positives; coverage has none");
     const LabelLayout& layout = dataset.layout();

@@ -25,6 +25,13 @@ using Json = nlohmann::json;
 constexpr std::array<const char*, kSplits> kSplitNames{"train", "valid", "test"};
 constexpr std::int64_t kMaxLength = INT32_MAX;  // of a contig: a PeakRun holds 32 bits
 
+// The parser's own conversion would cut 100.5 to 100, and take true for 1. An unsigned number beyond 63 bits is below 0.
+std::int64_t whole_number(const Json& object, const char* key, const std::string& where) {
+    const Json& value = object.at(key);
+    require(value.is_number_integer(), ErrorKind::input, where + ": " + key + " is no whole number");
+    return value.get<std::int64_t>();
+}
+
 }  // namespace
 
 const char* to_string(Split split) {
@@ -77,7 +84,7 @@ struct Dataset::Impl {
 
     void load_layout(const Json& json, const std::string& name) {
         layout.task = json.at("task").get<std::string>();
-        window = json.at("window").get<std::int64_t>();
+        window = whole_number(json, "window", name);
         const bool nucleotide = layout.task == "nucleotide";
         require((nucleotide || layout.task == "bin" || coverage()) && window >= 1 && window <= kMaxLength,
                 ErrorKind::input, name + ": unknown task or impossible window");
@@ -85,14 +92,11 @@ struct Dataset::Impl {
         if (nucleotide) return;
         const Json& labels = json.at("labels");
         for (const auto& [key, value] :
-             {std::pair{"bin", &layout.bin}, {"count", &layout.count}, {"offset", &layout.offset}}) {
-            require(labels.at(key).is_number_integer(), ErrorKind::input,
-                    name + ": labels: " + key + " is no whole number");
-            *value = labels.at(key).get<std::int64_t>();
-        }
+             {std::pair{"bin", &layout.bin}, {"count", &layout.count}, {"offset", &layout.offset}})
+            *value = whole_number(labels, key, name + ": labels");
         if (!coverage()) layout.min_overlap = labels.at("min_overlap").get<double>();
         require(layout.bin >= 1 && layout.bin <= window && layout.count >= 1 &&
-                    layout.count <= window / layout.bin && layout.offset >= 0 &&
+                    layout.count <= window / layout.bin && layout.offset >= 0 && layout.offset < window &&
                     2 * layout.offset == window - layout.span() && layout.min_overlap >= 0 &&
                     layout.min_overlap < 1,
                 ErrorKind::input, name + ": its labels do not lie in the middle of a window");
@@ -152,7 +156,7 @@ struct Dataset::Impl {
         return found->second;
     }
 
-    void load_windows(const Json& counts) {
+    void load_windows(const Json& counts, const std::string& name) {
         LineReader lines(file(dataset_file::kWindows));
         std::vector<std::string_view> fields;
         std::array<std::int64_t, kSplits> seen{};
@@ -176,7 +180,7 @@ struct Dataset::Impl {
             windows.push_back({contig, *begin, static_cast<Split>(number)});
         }
         for (std::size_t i = 0; i < kSplitNames.size(); ++i)
-            if (counts.at(kSplitNames[i]).get<std::int64_t>() != seen[i])
+            if (whole_number(counts, kSplitNames[i], name) != seen[i])
                 lines.fail(std::string("has another number of ") + kSplitNames[i] + " windows than " + dataset_file::kDescription);
     }
 
@@ -276,8 +280,8 @@ struct Dataset::Impl {
             load_markers();
             require(json.at("counts").at("markers") == markers.size(), ErrorKind::input,
                     file(dataset_file::kMarkers) + ": has another number of markers than " + name);
-            load_windows(json.at("counts"));
-            load_peaks(json.at("counts").at(coverage() ? "runs" : "peaks").get<std::int64_t>());
+            load_windows(json.at("counts"), name + ": counts");
+            load_peaks(whole_number(json.at("counts"), coverage() ? "runs" : "peaks", name + ": counts"));
         } catch (const Json::exception& error) {
             throw Error(ErrorKind::input, name + ": " + error.what());
         }

@@ -280,6 +280,11 @@ TEST_CASE("coverage of bins") {
                                                           {"\"count\": 5", "\"count\": 5.5"},
                                                           {"\"offset\": 0", "\"offset\": -10"},
                                                           {"\"offset\": 0", "\"offset\": 20"},
+                                                          {"\"offset\": 0", "\"offset\": 4611686018427387904"},
+                                                          {"\"offset\": 0", "\"offset\": false"},
+                                                          {"\"window\": 100", "\"window\": 100.5"},
+                                                          {"\"window\": 100", "\"window\": 1e300"},
+                                                          {"\"train\": 11", "\"train\": 11.5"},
                                                           {"\"labels\"", "\"label\""},
                                                           {"\"coverage\"", "\"bins\""}}) {
         std::string edited = json;

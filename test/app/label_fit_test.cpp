@@ -75,7 +75,10 @@ TEST_CASE("models keep their layout, and one that does not fit is refused") {
                              R"({"task":"bin","bin":0,"offset":40,"count":1,"min_overlap":0.5})",
                              R"({"task":"bin","bin":16,"offset":40,"count":9223372036854775807,"min_overlap":0.5})",
                              R"({"task":"coverage","bin":16,"offset":40,"count":1,"min_overlap":0.5})",
-                             R"({"task":"bin","bin":"16","offset":40,"count":1,"min_overlap":0.5})", R"({"task":"bin"})", "[]", "x"}) {
+                             R"({"task":"bin","bin":"16","offset":40,"count":1,"min_overlap":0.5})",
+                             R"({"task":"bin","bin":16.5,"offset":40,"count":1,"min_overlap":0.5})",
+                             R"({"task":"bin","bin":16,"offset":40,"count":true,"min_overlap":0.5})",
+                             R"({"task":"bin","bin":1e300,"offset":40,"count":1,"min_overlap":0.5})", R"({"task":"bin"})", "[]", "x"}) {
         CAPTURE(text);
         TensorFile file = tensor_file_of(model);
         file.metadata["regkit.layout"] = text;

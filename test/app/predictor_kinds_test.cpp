@@ -167,6 +167,23 @@ TEST_CASE("every kind: a contig whose end is not known yet gives the same bytes"
         }
 }
 
+TEST_CASE("every kind: bases counted from a multiple of the grid give the same cells away from the ends") {
+    for (const Kind& kind : kinds())
+        for (const bool rc_average : {false, true}) {
+            CAPTURE(kind.name);
+            World world(kind, "reference", 1, 4000);
+            const PredictorOptions options{.tile = 300, .rc_average = rc_average};
+            const std::int64_t grid = Predictor(world.model, *world.backend, options).grid();
+            const Values whole = world.predict(options, 0, world.length());
+            const std::int64_t aside = 3 * world.model.spec.window / world.bin;  // cells; more than any context
+            world.contig.erase(world.contig.begin(), world.contig.begin() + grid);
+            const Values rest = world.predict(options, 0, world.length());
+            const std::int64_t first = aside, last = world.length() / world.bin - aside;
+            REQUIRE(first < last);
+            CHECK(part(rest, first, last) == part(whole, first + grid / world.bin, last + grid / world.bin));
+        }
+}
+
 TEST_CASE("every kind: windows by themselves") {
     for (const Kind& kind : kinds()) {
         CAPTURE(kind.name);

@@ -466,6 +466,13 @@ run regtrain -a dilated -o m.safetensors
 exit 2
 err regtrain: *-d*
 
+case batch norm over a batch of one window
+setup regds-build -f ref.fa b.bed -o w.regds --target bin --window 600 --label-bin 200 --test chr2
+run regtrain -d w.regds -a basset --batch 1 --steps 1 -o new.safetensors
+exit 2
+err regtrain: --batch 1: layer 'dense1' of basset is normalised over the windows*
+absent new.safetensors
+
 case an architecture that is none
 run regtrain -d small.regds -a dilatd -o m.safetensors
 exit 2

@@ -266,8 +266,8 @@ class Backend {
     void norm_act_grad(const View& x, const View& dy, const Norm* norm, bool relu, const Dropout& dropout,
                        const View& dx, const Slice& d_gamma, const Slice& d_beta);
 
-    // ---- max-pool; of equal values the first takes the gradient. x needs no halo. A window that holds no position of
-    // the row at all gives 0 and takes no gradient.
+    // ---- max-pool; of equal values the first takes the gradient. x needs no halo. NaN is above every value. A window
+    // that holds no position of the row at all gives 0 and takes no gradient.
     void pool(const View& x, const PoolGeometry& geometry, const View& y);
     void pool_grad(const View& x, const View& dy, const PoolGeometry& geometry, bool accumulate, const View& dx);
 

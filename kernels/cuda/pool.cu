@@ -13,13 +13,15 @@ namespace {
 struct Window {
     std::int64_t width, stride, dilation, pad_left;
 
-    // Position of the first maximum of the window of output `p`; -1 where it holds no position of the row.
+    // Position of the first maximum of the window of output `p`, and NaN above all; -1 where it holds no
+    // position of the row.
     __device__ std::int64_t first_maximum(const Tensor& x, const Place& row, std::int64_t p) const {
         std::int64_t best = -1;
         for (std::int64_t t = 0; t < width; ++t) {
             const std::int64_t q = p * stride + t * dilation - pad_left;
             if (!x.holds(q)) continue;
-            if (best < 0 || x.at(row.sample, row.channel, q) > x.at(row.sample, row.channel, best)) best = q;
+            const float value = x.at(row.sample, row.channel, q);
+            if (best < 0 || value > x.at(row.sample, row.channel, best) || value != value) best = q;
         }
         return best;
     }

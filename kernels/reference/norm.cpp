@@ -99,14 +99,14 @@ Status ReferenceBackend::do_norm_act_grad(const View& x_view, const View& dy_vie
 // --------------------------------------------------------------------------------------------------
 namespace {
 
-// Position of the first maximum of the window of output `p`; -1 where the window holds no position of the
-// row.
+// Position of the first maximum of the window of output `p`, and NaN above all; -1 where the window holds no
+// position of the row.
 std::int64_t first_maximum(const Tensor& x, std::int64_t s, std::int64_t c, std::int64_t p,
                            const PoolGeometry& g) {
     std::int64_t best = -1;
     for (std::int64_t t = 0; t < g.width; ++t) {
         const std::int64_t q = p * g.stride + t * g.dilation - g.pad_left;
-        if (x.holds(q) && (best < 0 || x(s, c, q) > x(s, c, best))) best = q;
+        if (x.holds(q) && (best < 0 || x(s, c, q) > x(s, c, best) || std::isnan(x(s, c, q)))) best = q;
     }
     return best;
 }

@@ -2,8 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "base/error.hpp"
+#include "kernels/reference/reference_backend.hpp"
 #include "test/kernels/harness.hpp"
 
 using namespace regkit;
@@ -112,6 +114,28 @@ TEST_CASE("pool: VALID windows by hand") {
             run.keep("dx", dx);
         },
         true);
+}
+
+// As a ReLU: a maximum that stepped over NaN would hide it from the loss.
+TEST_CASE("NaN passes through every pool, wherever in a window it lies") {
+    const auto check = [](Backend& backend) {
+        CAPTURE(backend.description());
+        Run run(backend);
+        Values values(2 * 40, 1.0);
+        values[45] = std::numeric_limits<double>::quiet_NaN();
+        const View x = run.input({1, 2, 40}, values), y = run.output({1, 2, 38}), dx = run.output({1, 2, 40});
+        run.backend().pool(x, {3, 1, 1, 0, 0}, y);
+        const Values got = run.read(y);
+        for (std::size_t i = 0; i < got.size(); ++i) {
+            CAPTURE(i);
+            CHECK(std::isnan(got[i]) == (i >= 38 + 3 && i <= 38 + 5));
+        }
+        // And takes the gradient of all three windows, as the maximum does.
+        run.backend().pool_grad(x, run.input({1, 2, 38}, Values(2 * 38, 1.0)), {3, 1, 1, 0, 0}, false, dx);
+        CHECK(run.read(dx)[45] == 3);
+    };
+    check(*make_reference_backend());
+    for_each_backend([&](Backend& backend, double) { check(backend); });
 }
 
 // ---- concatenation

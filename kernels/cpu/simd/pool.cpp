@@ -19,7 +19,7 @@ constexpr std::int64_t kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
 
 // IfThenElse instead of Max: a NaN, which Max may swallow, travels on from either operand.
 HWY_INLINE hn::Mask<Tag> better(Vec value, Vec best) {
-    return hn::Or(hn::Gt(value, best), hn::Ne(value, value));
+    return hn::Or(hn::Gt(value, best), hn::IsNaN(value));
 }
 
 void max(const float* padded, const std::int64_t* offset, int taps, std::int64_t n, float* y) {

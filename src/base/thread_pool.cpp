@@ -16,17 +16,46 @@
 
 namespace regkit {
 
+namespace {
+
+// Rounds follow each other within microseconds, and a thread that sleeps takes longer than many a round to wake.
+constexpr int kSpins = 1000;  // some 20 microseconds
+
+void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+int processors() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+    return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
 struct ThreadPool::State {
     std::mutex mutex;
     std::condition_variable wake, done;
     std::vector<std::thread> threads;
+    int spins = 0;
+    // The rest changes under the mutex; what is atomic is read without it too.
     const std::function<void(std::int64_t, int)>* body = nullptr;
     std::int64_t tasks = 0;
     std::atomic<std::int64_t> next{0};
-    std::uint64_t round = 0;
-    int busy = 0;
-    bool stop = false;
+    std::atomic<std::uint64_t> round{0};
+    std::atomic<int> busy{0};  // threads at work in this round; who comes when nothing is left takes no part
+    std::atomic<bool> stop{false};
     std::exception_ptr failure;
+
+    template <typename Condition>
+    void spin(const Condition& until) const {
+        for (int i = 0; i < spins && !until(); ++i) pause();
+    }
 
     void work(int worker) {
         try {
@@ -49,11 +78,15 @@ struct ThreadPool::State {
 
     void loop(int worker) {
         for (std::uint64_t seen = 0;;) {
+            const auto called = [&] { return stop || round != seen; };
+            spin(called);
             {
                 std::unique_lock lock(mutex);
-                wake.wait(lock, [&] { return stop || round != seen; });
+                wake.wait(lock, called);
                 if (stop) return;
                 seen = round;
+                if (next >= tasks) continue;
+                ++busy;
             }
             work(worker);
             const std::lock_guard lock(mutex);
@@ -63,6 +96,7 @@ struct ThreadPool::State {
 };
 
 ThreadPool::ThreadPool(int workers) : state_(std::make_unique<State>()) {
+    if (workers <= processors()) state_->spins = kSpins;
     try {
         for (int worker = 1; worker < workers; ++worker)
             state_->threads.emplace_back([state = state_.get(), worker] { state->loop(worker); });
@@ -90,24 +124,19 @@ void ThreadPool::run(std::int64_t tasks, const std::function<void(std::int64_t, 
         s.tasks = tasks;
         s.next = 0;
         s.failure = nullptr;
-        if (tasks > 1) {
-            s.busy = static_cast<int>(s.threads.size());
-            ++s.round;
-        }
+        if (tasks > 1) ++s.round;
     }
     if (tasks > 1) s.wake.notify_all();
     s.work(0);
+    const auto all_left = [&] { return s.busy == 0; };
+    s.spin(all_left);
     std::unique_lock lock(s.mutex);
-    s.done.wait(lock, [&] { return s.busy == 0; });
+    s.done.wait(lock, all_left);
     if (s.failure) std::rethrow_exception(s.failure);
 }
 
 int resolve_workers(int requested) {
-    if (requested > 0) return requested;
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-    return std::max(1u, std::thread::hardware_concurrency());
+    return requested > 0 ? requested : processors();
 }
 
 }  // namespace regkit

@@ -55,3 +55,16 @@ TEST_CASE("threads that cannot be started are an error, and those that were are 
     ThreadPool(3).run(10, [&](std::int64_t, int) { ++sum; });
     CHECK(sum == 10);
 }
+
+TEST_CASE("many short rounds, by more workers than processors too, come one after the other") {
+    for (const int workers : {2, 3, 40}) {
+        ThreadPool pool(workers);
+        std::vector<std::int64_t> sums(8);
+        for (int round = 0; round < 2000; ++round)
+            pool.run(static_cast<std::int64_t>(sums.size()), [&](std::int64_t task, int) {
+                // Not atomic: two rounds at once, or a task taken twice, would lose additions.
+                sums[static_cast<std::size_t>(task)] += round;
+            });
+        for (const std::int64_t sum : sums) CHECK(sum == 1999 * 1000);
+    }
+}

@@ -54,10 +54,11 @@ Spec training_spec(const TrainParameters& parameters, const Dataset& dataset) {
     const auto markers = static_cast<int>(dataset.markers().size());
     // The task first: of another one, the window is beside the point.
     if (layout.task == to_string(spec.task)) {
-        const int stride = summarise(spec, markers).stride;
-        require(dataset.window() % stride == 0, ErrorKind::mismatch,
+        // Of a fixed window the stride is the window, which the data set's replaces; what does not fit then says with_window.
+        const SpecSummary own = summarise(spec, markers);
+        require(own.fixed_window || dataset.window() % own.stride == 0, ErrorKind::mismatch,
                 dataset.path() + ": windows of " + std::to_string(dataset.window()) +
-                    " bases are not a multiple of the stride " + std::to_string(stride) + " of " + name +
+                    " bases are not a multiple of the stride " + std::to_string(own.stride) + " of " + name +
                     "; build the data set with another --window");
         try {
             spec = with_window(std::move(spec), dataset.window(), name);

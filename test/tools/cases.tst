@@ -38,6 +38,10 @@ case regtrain, then regeval
 run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" --steps 20 --seed 5 --device reference --no-version -o new.safetensors && regeval -m new.safetensors -d small.regds --device reference | cut -f1-3,8-9
 golden -
 
+case regtrain takes the data set's window for models of a fixed one
+run regds-build -f ref.fa --sheet sheet.tsv --target bin --window 600 --test chr2:1-30000 --verbosity 1 --no-version -o made.regds && for a in lr deep-dilated; do regtrain -d made.regds -a $a --steps 1 --verbosity 1 --device cpu --no-version -o $a.safetensors && regeval -m $a.safetensors -d made.regds --verbosity 1 --device cpu | cut -f1-3; done
+golden -
+
 case regeval
 run regeval -m model.safetensors -d small.regds --device reference
 err regeval: 5 windows, 25,000 positions*

@@ -3,8 +3,9 @@
 //
 // A strided convolution reads its input split into rows by position modulo stride; the gradient of one, and
 // an up-convolution, write such rows, which are interleaved afterwards. Work is cut into (sample, range of
-// positions, group of output channels); a range keeps the slice of x it reads in the second cache. The cut
-// does not touch any sum.
+// positions, group of output channels); a range keeps the slice of x it reads in the second cache. That cut
+// does not touch any sum. Inside a task strips of positions and pieces of inputs keep to the first cache; an
+// output is summed over pieces, taps, inputs of the piece, in this order.
 #include <algorithm>
 
 #include "kernels/cpu/backend_impl.hpp"
@@ -25,6 +26,23 @@ namespace {
 
 constexpr std::int64_t kSliceFloats = 48 * 1024;  // of x, for one range of positions
 
+constexpr std::int64_t kStrips = 2;  // of the tile, for which a piece of the inputs is read at all taps
+constexpr int kPiece = 32;           // inputs of a piece, about: even numbers
+
+// Sums of a convolution go on from piece to piece of its inputs, through y: what a strip of positions reads
+// of one piece, at all taps, stays in the first cache while the outputs pass.
+class InputPieces {
+  public:
+    explicit InputPieces(const Correlation& job)
+        : in_(job.in), pairs_((job.in + 1) / 2, job.taps > 1 ? kPiece / 2 : job.in) {}
+    int count() const { return pairs_.count; }
+    int begin(int piece) const { return std::min(in_, 2 * pairs_.begin(piece)); }
+
+  private:
+    int in_;
+    cpu::Blocks pairs_;
+};
+
 std::int64_t modulo(std::int64_t a, std::int64_t n) {
     return (a % n + n) % n;
 }
@@ -38,9 +56,13 @@ void CpuBackend::correlate(const Correlation& job) {
     const cpu::TileKernels& kernel = *kernels_.tile;
     const cpu::Blocks blocks(job.out, kernel.block);
     float* const packed = scratch_.get<float>(Slot::packed, std::int64_t{job.out} * job.taps * job.in + 16);
-    parallel(blocks.count, [&](std::int64_t b, int) {
-        kernel.pack(job.w, job.w_out, job.w_tap, job.w_in, job.out, job.taps, job.in, static_cast<int>(b),
-                    static_cast<int>(b) + 1, packed);
+    const InputPieces pieces(job);
+    parallel(std::int64_t{blocks.count} * pieces.count(), [&](std::int64_t task, int) {
+        const int b = static_cast<int>(task / pieces.count()),
+                  piece = static_cast<int>(task % pieces.count());
+        const int k = pieces.begin(piece);
+        kernel.pack(job.w + k * job.w_in, job.w_out, job.w_tap, job.w_in, job.out, job.taps,
+                    pieces.begin(piece + 1) - k, b, b + 1, packed + std::int64_t{k} * job.out * job.taps);
     });
     const std::int64_t range =
         std::clamp(kSliceFloats / job.in / 32 * 32, std::int64_t{128}, std::int64_t{1024});
@@ -52,24 +74,31 @@ void CpuBackend::correlate(const Correlation& job) {
         const std::int64_t group = task % groups, part = task / groups % ranges,
                            sample = task / groups / ranges;
         cpu::TileArgs args;
-        args.x = job.x + sample * job.x_sample;
         args.x_stride = job.x_row;
         args.offset = job.offset;
         args.taps = job.taps;
-        args.in = job.in;
-        args.w = packed;
-        args.bias = job.bias;
         args.y = job.y.row(sample, 0);
         args.y_stride = job.y.stride;
         args.out = job.out;
-        args.begin = part * range;
-        args.end = std::min(args.begin + range, job.y.length);
         args.valid = job.y.length;
-        args.relu = job.relu;
-        args.accumulate = job.accumulate;
         const int first = static_cast<int>(blocks.count * group / groups);
         const int last = static_cast<int>(blocks.count * (group + 1) / groups);
-        kernel.run(args, first, last);
+        const std::int64_t end = std::min((part + 1) * range, job.y.length);
+        const std::int64_t strip = pieces.count() > 1 ? kStrips * kernel.strip : range;
+        for (args.begin = part * range; args.begin < end; args.begin += strip) {
+            args.end = std::min(args.begin + strip, end);
+            for (int piece = 0; piece < pieces.count(); ++piece) {
+                const int k = pieces.begin(piece);
+                args.x = job.x + sample * job.x_sample + k * job.x_row;
+                args.in = pieces.begin(piece + 1) - k;
+                args.w = packed + std::int64_t{k} * job.out * job.taps;
+                args.resume = piece > 0;
+                args.bias = piece > 0 ? nullptr : job.bias;
+                args.accumulate = job.accumulate && piece == 0;
+                args.relu = job.relu && piece + 1 == pieces.count();
+                kernel.run(args, first, last);
+            }
+        }
         if (job.accumulate || part + 1 < ranges) return;
         for (int o = blocks.begin(first); o < blocks.begin(last); ++o) job.y.zero_edges(job.y.row(sample, o));
     });

@@ -19,7 +19,7 @@ using cpu::Slot;
 namespace {
 
 constexpr std::int64_t kRange = 1024;         // positions whose sums are formed in registers
-constexpr int kOutGroup = 30, kInGroup = 20;  // channels of a task; multiples of every tile's sides
+constexpr int kOutGroup = 32, kInGroup = 24;  // channels of a task
 
 }  // namespace
 

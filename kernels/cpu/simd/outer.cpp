@@ -2,9 +2,10 @@
 //
 // A tile is kOut rows of dy x kIn rows of x at one tap: kOut + kIn loads feed kOut * kIn multiply-adds whose
 // lanes are 16 (8, 4) interleaved partial sums over positions, added up at the end of the range in a fixed
-// order. 5 x 5 for AVX-512, 3 x 4 for 16 registers. The caller keeps ranges short enough (about 1,000
-// positions) for the rows to stay in the first cache while the taps pass over them. An element's order of
-// sums does not depend on the tile.
+// order. 5 x 5 for AVX-512, 4 x 3 for 16 registers: rows of x are the ones that start anywhere, and a load
+// across two cache lines counts twice. The caller keeps ranges short enough (about 1,000 positions) for the
+// rows to stay in the first cache while the taps pass over them. An element's order of sums does not depend
+// on the tile.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/simd/outer.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep
@@ -21,8 +22,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Tag = hn::CappedTag<float, 16>;
 using Vec = hn::Vec<Tag>;
 constexpr std::int64_t kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
-constexpr int kOutBlock = HWY_TARGET <= HWY_AVX3 ? 5 : 3;
-constexpr int kInBlock = HWY_TARGET <= HWY_AVX3 ? 5 : 4;
+constexpr int kOutBlock = HWY_TARGET <= HWY_AVX3 ? 5 : 4;
+constexpr int kInBlock = HWY_TARGET <= HWY_AVX3 ? 5 : 3;
 
 template <int kOut, int kIn>
 void tile(const OuterArgs& a, int o, int k) {

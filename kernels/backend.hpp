@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "kernels/dropout.hpp"
+#include "kernels/sinks.hpp"
 #include "kernels/tensor.hpp"
 
 namespace regkit {
@@ -137,9 +138,6 @@ struct TailLoss {
     float pos_weight = 1;  // of the cross-entropy
     LossKind kind = LossKind::sigmoid_cross_entropy;
 };
-
-// probabilities: sigmoid; rates: softplus.
-enum class TailOutput : int { logits, probabilities, rates };
 
 // Batch norm behind the up-convolution, expressed through its weights. With h the tail's input, u = up(h):
 // statistics of u per output channel follow from the mean m and covariance S of h over batch and coarse positions:
@@ -281,6 +279,14 @@ class Backend {
     // Coarse positions [begin, end) of every sample, to host memory [batch][markers][(end - begin) * stride].
     void tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end, TailOutput kind,
                     std::span<float> out);
+    // The same positions as logit codes [batch][markers][positions]; as bits [batch][markers][bytes], a row of whole
+    // bytes, position p in bit p % 8 of byte p / 8; as runs. Bits and runs agree with the values of tail_infer to the
+    // bit. See sinks.hpp.
+    void tail_codes(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> out);
+    void tail_bits(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end, TailOutput kind, float cutoff,
+                   std::span<std::uint8_t> out);
+    void tail_runs(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end, TailOutput kind, float cutoff,
+                   CalledRuns& out);
     // Adds the loss to loss[0], parameter gradients to `gradient`, and writes (or adds) the gradient of h.
     void tail_train(const View& h, const Tail& tail, const Labels& labels, const TailLoss& how, const Slice& loss,
                     const TailGradient& gradient, bool accumulate, const View& dh);
@@ -356,6 +362,13 @@ class Backend {
     virtual Status do_add(const View& x, const View& y) noexcept;
     virtual Status do_tail_infer(const View& h, const Tail&, std::int64_t begin, std::int64_t end, TailOutput,
                                  float* out) noexcept;
+    // Where these are unsupported, the public functions make them from do_tail_infer's values.
+    virtual Status do_tail_codes(const View& h, const Tail&, std::int64_t begin, std::int64_t end,
+                                 std::uint8_t* out) noexcept;
+    virtual Status do_tail_bits(const View& h, const Tail&, std::int64_t begin, std::int64_t end, TailOutput, float cutoff,
+                                std::uint8_t* out) noexcept;
+    virtual Status do_tail_runs(const View& h, const Tail&, std::int64_t begin, std::int64_t end, TailOutput, float cutoff,
+                                CalledRuns& out) noexcept;
     virtual Status do_tail_train(const View& h, const Tail&, const Labels&, const TailLoss&, const Slice& loss,
                                  const TailGradient&, bool accumulate, const View& dh) noexcept;
     virtual Status do_fold_up_norm(const View& h, const UpNorm&, const UpNormState&, const Slice& folded_weight,
@@ -367,6 +380,10 @@ class Backend {
     virtual Status do_grad_norm(const Slice& gradient, const Slice& norm) noexcept;
     virtual Status do_adam(const Slice& parameters, const Slice& gradient, const Slice& m, const Slice& v,
                            const AdamStep&, const Slice& norm) noexcept;
+
+    std::span<const float> staged_values(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                                         TailOutput kind);
+    std::vector<float> staged_;
 };
 
 struct BackendOptions {

@@ -1,5 +1,7 @@
-// The fused tail, the fold of batch norm into it, and the optimiser: checks, then the back end.
+// The fused tail and what it hands out, the fold of batch norm into it, and the optimiser: checks, then the back end.
+#include <algorithm>
 #include <cfloat>
+#include <cmath>
 
 #include "kernels/backend.hpp"
 #include "kernels/checks.hpp"
@@ -27,6 +29,17 @@ void check_tail(const Checks& check, const View& h, const Tail& tail) {
     for (int i = 1; i < tail.depth; ++i)
         check.equal("inputs of a dense layer", tail.dense[i].in, tail.dense[i - 1].out);
     check.equal("channels of h", h.shape.channels, tail.inputs());
+}
+
+// Output positions of a sample in coarse positions [begin, end).
+std::int64_t check_range(const Checks& check, const View& h, const Tail& tail, std::int64_t begin, std::int64_t end) {
+    check_tail(check, h, tail);
+    check.that(begin >= 0 && begin <= end && end <= h.shape.length, "positions outside the row");
+    return (end - begin) * tail.stride;
+}
+
+bool has(const Status& status) {
+    return status.code != Status::Code::unsupported;
 }
 
 void check_tail_dropout(const Checks& check, const Tail& tail, const Dropout& dropout) {
@@ -71,12 +84,65 @@ void check_gradient(const Checks& check, const Tail& tail, const TailGradient& g
 void Backend::tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
                          TailOutput kind, std::span<float> out) {
     const Checks check("tail_infer");
-    check_tail(check, h, tail);
-    check.that(begin >= 0 && begin <= end && end <= h.shape.length, "positions outside the row");
+    const std::int64_t length = check_range(check, h, tail, begin, end);
     check.equal("number of host values", static_cast<std::int64_t>(out.size()),
-                h.shape.batch * tail.markers() * (end - begin) * tail.stride);
-    if (begin == end) return;
+                h.shape.batch * tail.markers() * length);
+    if (length == 0) return;
     check.done(*this, do_tail_infer(h, tail, begin, end, kind, out.data()));
+}
+
+// What is made of the values where a back end has no more: [batch][markers][positions], in memory that is kept, since the
+// pages of a fresh array cost more than filling it.
+std::span<const float> Backend::staged_values(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                                              TailOutput kind) {
+    staged_.resize(static_cast<std::size_t>(h.shape.batch * tail.markers() * (end - begin) * tail.stride));
+    tail_infer(h, tail, begin, end, kind, staged_);
+    return staged_;
+}
+
+void Backend::tail_codes(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                         std::span<std::uint8_t> out) {
+    const Checks check("tail_codes");
+    const std::int64_t length = check_range(check, h, tail, begin, end);
+    check.equal("number of codes", static_cast<std::int64_t>(out.size()), h.shape.batch * tail.markers() * length);
+    if (length == 0) return;
+    const Status status = do_tail_codes(h, tail, begin, end, out.data());
+    if (has(status)) return check.done(*this, status);
+    const auto logits = staged_values(h, tail, begin, end, TailOutput::logits);
+    std::transform(logits.begin(), logits.end(), out.begin(), logit_code);
+}
+
+void Backend::tail_bits(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end, TailOutput kind,
+                        float cutoff, std::span<std::uint8_t> out) {
+    const Checks check("tail_bits");
+    const std::int64_t length = check_range(check, h, tail, begin, end), row = (length + 7) / 8;
+    check.that(!std::isnan(cutoff), "the cutoff is not a number");
+    check.equal("bytes", static_cast<std::int64_t>(out.size()), h.shape.batch * tail.markers() * row);
+    if (length == 0) return;
+    const Status status = do_tail_bits(h, tail, begin, end, kind, cutoff, out.data());
+    if (has(status)) return check.done(*this, status);
+    const auto values = staged_values(h, tail, begin, end, kind);
+    std::fill(out.begin(), out.end(), std::uint8_t{0});
+    for (std::int64_t r = 0; r < h.shape.batch * tail.markers(); ++r)
+        for (std::int64_t p = 0; p < length; ++p)
+            if (!(values[static_cast<std::size_t>(r * length + p)] < cutoff))
+                out[static_cast<std::size_t>(r * row + p / 8)] |= static_cast<std::uint8_t>(1 << p % 8);
+}
+
+void Backend::tail_runs(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end, TailOutput kind,
+                        float cutoff, CalledRuns& out) {
+    const Checks check("tail_runs");
+    const std::int64_t length = check_range(check, h, tail, begin, end);
+    check.that(!std::isnan(cutoff), "the cutoff is not a number");
+    check.that(length <= INT32_MAX, "more positions than a run can count");
+    out.clear();
+    if (length == 0) return;
+    const Status status = do_tail_runs(h, tail, begin, end, kind, cutoff, out);
+    if (has(status)) return check.done(*this, status);
+    const auto values = staged_values(h, tail, begin, end, kind);
+    for (std::int64_t r = 0; r < h.shape.batch * tail.markers(); ++r)
+        out.append_row(static_cast<std::int32_t>(r / tail.markers()), static_cast<std::int32_t>(r % tail.markers()),
+                       values.subspan(static_cast<std::size_t>(r * length), static_cast<std::size_t>(length)), cutoff);
 }
 
 void Backend::tail_train(const View& h, const Tail& tail, const Labels& labels, const TailLoss& how,

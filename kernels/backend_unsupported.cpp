@@ -122,6 +122,20 @@ Status Backend::do_tail_infer(const View&, const Tail&, std::int64_t, std::int64
     return unsupported();
 }
 
+Status Backend::do_tail_codes(const View&, const Tail&, std::int64_t, std::int64_t, std::uint8_t*) noexcept {
+    return unsupported();
+}
+
+Status Backend::do_tail_bits(const View&, const Tail&, std::int64_t, std::int64_t, TailOutput, float,
+                             std::uint8_t*) noexcept {
+    return unsupported();
+}
+
+Status Backend::do_tail_runs(const View&, const Tail&, std::int64_t, std::int64_t, TailOutput, float,
+                             CalledRuns&) noexcept {
+    return unsupported();
+}
+
 Status Backend::do_tail_train(const View&, const Tail&, const Labels&, const TailLoss&, const Slice&,
                               const TailGradient&, bool, const View&) noexcept {
     return unsupported();

@@ -7,7 +7,7 @@ source_dir=${REGKIT_SOURCE:-$(cd "$(dirname "$0")/.." && pwd)}
 # Layer, then the prefixes that it may include besides its own folder. "std" stands for headers without a dot and
 # without a folder (<vector>); POSIX for the system's own.
 allowed() {
-    local seam="kernels/backend.hpp kernels/dropout.hpp kernels/tensor.hpp"
+    local seam="kernels/backend.hpp kernels/dropout.hpp kernels/sinks.hpp kernels/tensor.hpp"
     case $1 in
         base) echo "std posix" ;;
         kernels) echo "std posix base/" ;;

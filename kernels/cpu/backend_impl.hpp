@@ -4,12 +4,14 @@
 #include <functional>
 #include <new>
 #include <string>
+#include <vector>
 
 #include "base/thread_pool.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/layout.hpp"
 #include "kernels/cpu/scratch.hpp"
+#include "kernels/cpu/tail_sink.hpp"
 
 namespace regkit {
 
@@ -120,6 +122,12 @@ class CpuBackend final : public Backend {
                             bool accumulate) noexcept override;
     Status do_tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
                          TailOutput kind, float* out) noexcept override;
+    Status do_tail_codes(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                         std::uint8_t* out) noexcept override;
+    Status do_tail_bits(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                        TailOutput kind, float cutoff, std::uint8_t* out) noexcept override;
+    Status do_tail_runs(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                        TailOutput kind, float cutoff, CalledRuns& out) noexcept override;
     Status do_tail_train(const View& h, const Tail& tail, const Labels& labels, const TailLoss& how,
                          const Slice& loss, const TailGradient& gradient, bool accumulate,
                          const View& dh) noexcept override;
@@ -151,6 +159,9 @@ class CpuBackend final : public Backend {
     // lstm_grad.cpp
     void lstm_grad_weight(const cpu::Rows& d_gates, const cpu::Rows& y, int hidden, int directions,
                           float* d_weight);
+    // tail_infer.cpp: gives the sink the logits of every block.
+    void infer_blocks(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                      cpu::TailSink& sink);
     // up_norm.cpp
     void input_statistics(const View& h, const UpNormState& state);
     void covariance_times_weight(const UpNorm& norm, const UpNormState& state, double* product);
@@ -159,6 +170,8 @@ class CpuBackend final : public Backend {
     ThreadPool pool_;
     std::string description_;
     cpu::Scratch scratch_;
+    std::vector<CalledRuns> called_;  // of each worker, on their way to the caller
+    std::vector<cpu::CalledPiece> pieces_;
 };
 
 namespace cpu {

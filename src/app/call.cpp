@@ -121,6 +121,22 @@ class Caller {
 
   private:
     bool coverage() const { return model_.spec.task == Task::coverage; }
+    float cutoff() const { return static_cast<float>(p_.cutoff.value_or(kCutoff)); }
+
+    // Predicts local positions [begin, end) of `length`; those from `lead` on lie at `shift` + their own on the contig.
+    void predict(std::int64_t length, std::int64_t begin, std::int64_t end, std::int64_t lead, std::int64_t shift,
+                 const FetchCodes& fetch) {
+        const auto missing = [lead](std::int64_t at) { return std::max<std::int64_t>(0, lead - at); };
+        if (holds_values(format_))
+            predictor_->predict(length, begin, end, fetch, [&](std::int64_t at, std::int64_t, auto codes, auto values) {
+                sink_->values(at + missing(at) + shift, codes.subspan(static_cast<std::size_t>(missing(at))), values);
+            });
+        else
+            predictor_->predict_called(
+                length, begin, end, cutoff(), fetch, [&](std::int64_t at, std::int64_t, auto codes, const CalledRuns& called) {
+                    sink_->called(at + missing(at) + shift, codes.subspan(static_cast<std::size_t>(missing(at))), called);
+                });
+    }
 
     // What depends on what the model predicts.
     void check_model() {
@@ -154,7 +170,7 @@ class Caller {
         for (const std::string& path : tracks_->paths())
             for (const std::string& input : {p_.input, p_.fasta, p_.model, p_.regions_file})
                 if (!input.empty()) refuse_same_file(path, input);
-        const CallRules rules{static_cast<float>(p_.cutoff.value_or(kCutoff)), p_.merge_gap, p_.min_length, cell_};
+        const CallRules rules{cutoff(), p_.merge_gap, p_.min_length, cell_};
         const float largest = coverage() ? std::numeric_limits<float>::max() : 1.0f;
         sink_ = std::make_unique<CallSink>(*tracks_, format_, predictor_->markers(), rules, width_, largest, pool_);
     }
@@ -219,14 +235,10 @@ void Caller::call_reference() {
             ++summary_.contigs;
             sink_->begin_contig(upfront ? range.contig : tracks_->add_contig(contig.name, contig.length));
         }
-        predictor_->predict(
-            contig.length, range.begin, range.end,
-            [&](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
-                fasta.read(range.contig, begin, end, codes);
-            },
-            [&](std::int64_t begin, std::int64_t, std::span<const std::uint8_t> codes, std::span<const float> values) {
-                sink_->tile(begin, codes, values);
-            });
+        predict(contig.length, range.begin, range.end, 0, 0,
+                [&](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
+                    fasta.read(range.contig, begin, end, codes);
+                });
         sink_->end_region();
         tracks_->flush();
     }
@@ -270,11 +282,6 @@ void Caller::call_record(FastaStream& stream) {
     const FetchCodes fetch = [this](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
         window_.copy(begin, end, codes);
     };
-    const TileSink sink = [&](std::int64_t begin, std::int64_t, std::span<const std::uint8_t> codes,
-                              std::span<const float> values) {
-        const std::int64_t missing = std::max<std::int64_t>(0, lead - begin);
-        sink_->tile(begin + missing + shift, codes.subspan(static_cast<std::size_t>(missing)), values);
-    };
     int contig = -1;
     for (std::int64_t position = lead / cell_ * cell_;;) {
         const std::int64_t stop = (position / predictor_->unit() + 1) * predictor_->unit();
@@ -286,7 +293,7 @@ void Caller::call_record(FastaStream& stream) {
             ++summary_.contigs;
         }
         const std::int64_t length = more ? needed : window_.end();
-        if (contig >= 0) predictor_->predict(length, position, more ? stop : length, fetch, sink);
+        if (contig >= 0) predict(length, position, more ? stop : length, lead, shift, fetch);
         if (!more) break;
         position = stop;
         window_.drop_before(position - predictor_->behind());

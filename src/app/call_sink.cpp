@@ -89,52 +89,66 @@ CallSink::CallSink(TrackSet& tracks, TrackFormat format, int markers, const Call
       caller_(markers, rules),
       bins_(markers, cell_, width, tracks, pool) {}
 
-void CallSink::tile(std::int64_t begin, std::span<const std::uint8_t> codes, std::span<const float> values) {
+void CallSink::refuse(std::int64_t begin) const {
+    throw Error(ErrorKind::input, std::string("the model predicts something that is no ") +
+                                      (largest_ == 1.0f ? "probability" : "coverage") + " near position " +
+                                      std::to_string(begin + 1));
+}
+
+// Where cells have values; counts the bases.
+std::span<const KnownStretch> CallSink::known(std::int64_t begin, std::span<const std::uint8_t> codes) {
     const Cells cells{begin, begin + static_cast<std::int64_t>(codes.size()), cell_};
-    const std::int64_t row = cells.count();
-    pool_.run(markers_, [&](std::int64_t m, int) {
-        unsigned bad = 0;
-        for (const float v : values.subspan(static_cast<std::size_t>(m * row), static_cast<std::size_t>(row)))
-            bad |= v >= 0.0f && v <= largest_ ? 0u : 1u;
-        require(bad == 0, ErrorKind::input,
-                std::string("the model predicts something that is no ") + (largest_ == 1.0f ? "probability" : "coverage") +
-                    " near position " + std::to_string(begin + 1));
-    });
+    const std::int64_t count = cells.count();
     const auto is_n = [&](std::int64_t i) {
         const auto first = codes.begin() + (cells.cell_begin(i) - begin);
         return std::all_of(first, codes.begin() + (cells.cell_end(i) - begin), [](std::uint8_t c) { return c == kCodeN; });
     };
-    for (std::int64_t i = 0; i < row;) {
+    known_.clear();
+    for (std::int64_t i = 0; i < count;) {
         const bool unknown = is_n(i);
         std::int64_t j = i + 1;
-        while (j < row && is_n(j) == unknown) ++j;
+        while (j < count && is_n(j) == unknown) ++j;
         const std::int64_t from = cells.cell_begin(i), to = cells.cell_end(j - 1);
         if (unknown) n_bases_ += to - from;
-        else stretch(from, to, values.subspan(static_cast<std::size_t>(i)), row);
+        else known_.push_back({from, to});
         i = j;
     }
     bases_ += cells.end - cells.begin;
-    if (intervals_wanted_) release();
+    return known_;
+}
+
+void CallSink::values(std::int64_t begin, std::span<const std::uint8_t> codes, std::span<const float> values) {
+    const std::int64_t row = Cells{begin, begin + static_cast<std::int64_t>(codes.size()), cell_}.count();
+    pool_.run(markers_, [&](std::int64_t m, int) {
+        unsigned bad = 0;
+        for (const float v : values.subspan(static_cast<std::size_t>(m * row), static_cast<std::size_t>(row)))
+            bad |= v >= 0.0f && v <= largest_ ? 0u : 1u;
+        if (bad != 0) refuse(begin);
+    });
+    for (const KnownStretch& known : this->known(begin, codes))
+        stretch(known.begin, known.end, values.subspan(static_cast<std::size_t>(known.begin / cell_ - begin / cell_)), row);
+}
+
+void CallSink::called(std::int64_t begin, std::span<const std::uint8_t> codes, const CalledRuns& called) {
+    for (const float v : called.values)
+        if (!(v >= 0.0f && v <= largest_)) refuse(begin);
+    caller_.add(begin, known(begin, codes), called, pool_);
+    release();
 }
 
 void CallSink::stretch(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row) {
     if (begin != next_) end_region();
-    if (intervals_wanted_) {
-        caller_.add(begin, end, values, row, pool_);
-    } else if (width_ > cell_) {
-        bins_.add(contig_, begin, end, values, row);
-    } else {
-        // Whole cells together, one that an end cuts by itself.
-        const Cells cells{begin, end, cell_};
-        for (std::int64_t i = 0, n = cells.count(); i < n;) {
-            const std::int64_t span = cells.cell_end(i) - cells.cell_begin(i);
-            std::int64_t j = i + 1;
-            if (span == cell_) j = std::max(j, cells.cell_end(n - 1) % cell_ == 0 ? n : n - 1);
-            tracks_.values(contig_, cells.cell_begin(i), span, j - i, values.subspan(static_cast<std::size_t>(i)), row);
-            i = j;
-        }
-    }
     next_ = end;
+    if (width_ > cell_) return bins_.add(contig_, begin, end, values, row);
+    // Whole cells together, one that an end cuts by itself.
+    const Cells cells{begin, end, cell_};
+    for (std::int64_t i = 0, n = cells.count(); i < n;) {
+        const std::int64_t span = cells.cell_end(i) - cells.cell_begin(i);
+        std::int64_t j = i + 1;
+        if (span == cell_) j = std::max(j, cells.cell_end(n - 1) % cell_ == 0 ? n : n - 1);
+        tracks_.values(contig_, cells.cell_begin(i), span, j - i, values.subspan(static_cast<std::size_t>(i)), row);
+        i = j;
+    }
 }
 
 void CallSink::end_region() {

@@ -45,9 +45,11 @@ class CallSink {
 
     // Of the track set; everything before must have ended.
     void begin_contig(int contig) { contig_ = contig; }
-    // Predictions [markers][cells] of the cells of these bases from `begin` on; the end of what is known may cut the first
-    // and the last. Error(input) when one is not a number from 0 to `largest`.
-    void tile(std::int64_t begin, std::span<const std::uint8_t> codes, std::span<const float> values);
+    // Predictions of the cells of these bases from `begin` on; the end of what is known may cut the first and the last.
+    // Error(input) when one is not a number from 0 to `largest`. Values [markers][cells], of formats that hold values;
+    void values(std::int64_t begin, std::span<const std::uint8_t> codes, std::span<const float> values);
+    // or the called cells (runs of sample 0, in cells from the one that holds `begin` on), of formats that hold intervals.
+    void called(std::int64_t begin, std::span<const std::uint8_t> codes, const CalledRuns& called);
     // Nothing contiguous follows.
     void end_region();
 
@@ -57,6 +59,8 @@ class CallSink {
     std::int64_t n_bases() const { return n_bases_; }
 
   private:
+    std::span<const KnownStretch> known(std::int64_t begin, std::span<const std::uint8_t> codes);
+    [[noreturn]] void refuse(std::int64_t begin) const;
     void stretch(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row);
     void release();
 
@@ -68,6 +72,7 @@ class CallSink {
     float largest_;
     IntervalCaller caller_;
     BinAverager bins_;
+    std::vector<KnownStretch> known_;
     int contig_ = 0;
     std::int64_t next_ = -1;  // the position behind the last stretch
     std::int64_t intervals_ = 0, bases_ = 0, n_bases_ = 0;

@@ -17,18 +17,6 @@ bool after(const CalledInterval& a, const CalledInterval& b) {
     return before(b, a);
 }
 
-// Index of the first value >= cutoff from `i` on, values.size() if there is none. Most of the genome is below.
-std::size_t find_called(std::span<const float> values, std::size_t i, float cutoff) {
-    constexpr std::size_t kBlock = 32;
-    for (; i + kBlock <= values.size(); i += kBlock) {
-        unsigned any = 0;
-        for (std::size_t k = 0; k < kBlock; ++k) any |= values[i + k] >= cutoff ? 1u : 0u;
-        if (any != 0) break;
-    }
-    while (i < values.size() && !(values[i] >= cutoff)) ++i;
-    return i;
-}
-
 }  // namespace
 
 void IntervalSorter::push(const CalledInterval& called) {
@@ -82,37 +70,45 @@ void IntervalSorter::release(std::int64_t bound, const std::function<void(const 
 IntervalCaller::IntervalCaller(int markers, const CallRules& rules)
     : rules_(rules), states_(static_cast<std::size_t>(markers)) {}
 
-void IntervalCaller::add(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row,
+void IntervalCaller::add(std::int64_t begin, std::span<const KnownStretch> stretches, const CalledRuns& called,
                          ThreadPool& pool) {
-    if (begin != position_) end_stretch();
-    const auto cells = static_cast<std::size_t>((end - 1) / rules_.resolution - begin / rules_.resolution + 1);
+    if (stretches.empty()) return;
+    // Runs come sorted by marker.
+    first_.assign(states_.size() + 1, 0);
+    for (const CalledRun& run : called.runs) ++first_[static_cast<std::size_t>(run.marker) + 1];
+    for (std::size_t m = 0; m < states_.size(); ++m) first_[m + 1] += first_[m];
     pool.run(static_cast<std::int64_t>(states_.size()), [&](std::int64_t marker, int) {
-        scan(states_[static_cast<std::size_t>(marker)], static_cast<std::int32_t>(marker), begin, end,
-             values.subspan(static_cast<std::size_t>(marker * row), cells));
+        const auto m = static_cast<std::size_t>(marker);
+        scan(static_cast<std::int32_t>(marker), begin / rules_.resolution, stretches, called,
+             std::span(called.runs).subspan(first_[m], first_[m + 1] - first_[m]));
     });
-    position_ = end;
+    position_ = stretches.back().end;
 }
 
-void IntervalCaller::scan(State& s, std::int32_t marker, std::int64_t begin, std::int64_t end,
-                          std::span<const float> values) const {
-    const std::int64_t first = begin / rules_.resolution;
-    const auto cell_begin = [&](std::size_t i) {
-        return std::max(begin, (first + static_cast<std::int64_t>(i)) * rules_.resolution);
-    };
-    for (std::size_t i = 0; i < values.size();) {
-        if (s.inside) {
-            for (; i < values.size() && values[i] >= rules_.cutoff; ++i)
-                take(s, cell_begin(i), std::min(end, cell_begin(i + 1)), values[i]);
-            if (i < values.size()) s.inside = false;
-        } else {
-            i = find_called(values, i, rules_.cutoff);
-            if (i < values.size()) {
-                if (s.any && cell_begin(i) - s.end > rules_.merge_gap) close(s, marker);
-                s.inside = true;
+// All that is not in a run is below the cutoff.
+void IntervalCaller::scan(std::int32_t marker, std::int64_t first_cell, std::span<const KnownStretch> stretches,
+                          const CalledRuns& called, std::span<const CalledRun> runs) {
+    State& s = states_[static_cast<std::size_t>(marker)];
+    const std::int64_t size = rules_.resolution;
+    std::int64_t before = position_;
+    auto run = runs.begin();
+    for (const KnownStretch& stretch : stretches) {
+        if (s.any && stretch.begin != before) close(s, marker);
+        before = stretch.end;
+        const std::int64_t low = stretch.begin / size - first_cell, high = (stretch.end - 1) / size + 1 - first_cell;
+        while (run != runs.end() && run->end <= low) ++run;
+        for (auto r = run; r != runs.end() && r->begin < high; ++r) {
+            const std::span<const float> values = called.values_of(*r);
+            const std::int64_t last = std::min<std::int64_t>(r->end, high);
+            for (std::int64_t i = std::max<std::int64_t>(r->begin, low); i < last; ++i) {
+                const std::int64_t begin = std::max(stretch.begin, (first_cell + i) * size);
+                if (s.any && begin - s.end > rules_.merge_gap) close(s, marker);
+                take(s, begin, std::min(stretch.end, (first_cell + i + 1) * size),
+                     values[static_cast<std::size_t>(i - r->begin)]);
             }
         }
+        if (s.any && stretch.end - s.end > rules_.merge_gap) close(s, marker);
     }
-    if (s.any && !s.inside && end - s.end > rules_.merge_gap) close(s, marker);
 }
 
 void IntervalCaller::take(State& s, std::int64_t begin, std::int64_t end, float value) {
@@ -133,7 +129,7 @@ void IntervalCaller::take(State& s, std::int64_t begin, std::int64_t end, float 
 }
 
 void IntervalCaller::close(State& s, std::int32_t marker) const {
-    s.any = s.inside = false;
+    s.any = false;
     if (s.end - s.begin < rules_.min_length) {
         ++s.dropped;
         return;

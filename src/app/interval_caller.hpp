@@ -10,6 +10,7 @@
 #include "base/thread_pool.hpp"
 #include "io/spool.hpp"
 #include "io/track_writer.hpp"
+#include "kernels/backend.hpp"
 
 namespace regkit {
 
@@ -45,15 +46,20 @@ struct CallRules {
     std::int64_t resolution = 1;  // bases a cell; cells lie on the contig's grid
 };
 
+// Bases [begin, end) that have values.
+struct KnownStretch {
+    std::int64_t begin = 0, end = 0;
+};
+
 // One state for each marker. Cells come in ascending order; where they are not contiguous (N, the end of a region) every
 // interval ends. An interval's summit is the middle of its best cell, the first of equals.
 class IntervalCaller {
   public:
     IntervalCaller(int markers, const CallRules& rules);
 
-    // The cells of bases [begin, end) of all markers: row m begins at values[m * row]. The end of what is known may cut
-    // the first and the last.
-    void add(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row, ThreadPool& pool);
+    // The called cells of all markers (runs of sample 0, in cells from the one that holds base `begin` on) inside
+    // `stretches`, which ascend and whose ends may cut the first cell and the last.
+    void add(std::int64_t begin, std::span<const KnownStretch> stretches, const CalledRuns& called, ThreadPool& pool);
     // Nothing contiguous follows: all open intervals end.
     void end_stretch();
     // Passes on, in sorted order, what nothing can come before any more: intervals that begin before every open one.
@@ -63,7 +69,6 @@ class IntervalCaller {
   private:
     struct State {
         bool any = false;              // an interval is open, or waits for what may be merged with it
-        bool inside = false;           // the last cell was called
         std::int64_t begin = 0, end = 0;  // called so far
         std::int64_t summit = 0;       // position
         float max = 0;
@@ -72,13 +77,15 @@ class IntervalCaller {
         std::int64_t dropped = 0;
         std::vector<CalledInterval> done;
     };
-    void scan(State& state, std::int32_t marker, std::int64_t begin, std::int64_t end, std::span<const float> values) const;
+    void scan(std::int32_t marker, std::int64_t first_cell, std::span<const KnownStretch> stretches,
+              const CalledRuns& called, std::span<const CalledRun> runs);
     static void take(State& state, std::int64_t begin, std::int64_t end, float value);
     void close(State& state, std::int32_t marker) const;
 
     CallRules rules_;
     std::int64_t position_ = 0;  // the end of the bases seen
     std::vector<State> states_;
+    std::vector<std::size_t> first_;  // run of each marker, while adding
     IntervalSorter sorter_;
 };
 

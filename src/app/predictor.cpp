@@ -47,6 +47,12 @@ struct Predictor::Impl {
     Impl(const Model& model, Backend& backend, const PredictorOptions& how);
 
     bool runs_windows() const { return grid.count > 0; }
+    void check_range(std::int64_t length, std::int64_t begin, std::int64_t end) const {
+        require(begin >= 0 && begin <= end && end <= length, ErrorKind::usage,
+                "positions to predict lie outside the contig");
+        require(begin % resolution == 0 && (end % resolution == 0 || end == length), ErrorKind::usage,
+                "positions to predict are not whole cells");
+    }
     // Output positions for `length` bases (of a fixed window: that many).
     std::int64_t positions(std::int64_t length) const { return fixed ? grid.count : length / resolution; }
     std::int64_t batch() const;
@@ -55,8 +61,27 @@ struct Predictor::Impl {
     // `values`, both strands where asked for; `reversed` holds the other strand then.
     void infer(std::int64_t batch, std::int64_t length, std::int64_t begin, std::int64_t end);
     void reverse_codes(std::int64_t length);
-    void predict_tile(std::int64_t length, std::int64_t begin, std::int64_t end, const FetchCodes& fetch,
-                      const TileSink& sink);
+    // The stretch of codes that bases [begin, end) inside one tile need. The trunk runs over the halo too, or up to the
+    // contig's end, where the model saw zeros in training as well.
+    struct Tile {
+        std::int64_t begin, end;            // bases predicted
+        std::int64_t out_begin, out_end;    // the whole strides that hold them
+        std::int64_t from, to;              // bases in `codes`
+        std::span<const std::uint8_t> bases;
+    };
+    Tile fetch_tile(std::int64_t length, std::int64_t begin, std::int64_t end, const FetchCodes& fetch);
+    void predict_tile(const Tile& tile, const TileSink& sink);
+    void call_tile(const Tile& tile, float cutoff, const CalledSink& sink);
+    void clip_called(std::int64_t skip, std::int64_t cells);
+    // Calls body(begin, end) for each tile's part of [begin, end).
+    template <typename Body>
+    void each_tile(std::int64_t begin, std::int64_t end, const Body& body) const {
+        while (begin < end) {
+            const std::int64_t stop = std::min(end, round_down(begin, options.tile) + options.tile);
+            body(begin, stop);
+            begin = stop;
+        }
+    }
     // Windows [first, last), all of `size` bases.
     void predict_group(std::int64_t length, std::int64_t first, std::int64_t last, std::int64_t size,
                        const FetchCodes& fetch);
@@ -72,6 +97,7 @@ struct Predictor::Impl {
     // Reused from tile to tile: pages of a fresh array cost more than filling it.
     std::vector<std::uint8_t> codes, reversed, stretch;
     std::vector<float> values, other, cut;
+    CalledRuns called;
 };
 
 Predictor::Impl::Impl(const Model& model, Backend& backend, const PredictorOptions& how)
@@ -126,30 +152,59 @@ void Predictor::Impl::reverse_codes(std::int64_t length) {
         reverse_complement({reversed.data() + first, static_cast<std::size_t>(length)});
 }
 
-// [begin, end) lies inside one tile. The trunk runs over the halo too, or up to the contig's end, where the model saw
-// zeros in training as well.
-void Predictor::Impl::predict_tile(std::int64_t length, std::int64_t begin, std::int64_t end, const FetchCodes& fetch,
-                                   const TileSink& sink) {
-    const std::int64_t out_begin = round_down(begin, stride);
-    const std::int64_t out_end = round_up(end, stride);
-    const std::int64_t from = std::max<std::int64_t>(0, out_begin - left);
-    const std::int64_t to = std::min(out_end + right, round_up(length, stride));
-    const std::int64_t known = std::min(to, length);
-    codes.assign(static_cast<std::size_t>(to - from), kCodeN);
-    fetch(from, known, {codes.data(), static_cast<std::size_t>(known - from)});
-    reverse_codes(to - from);
-    infer(1, to - from, out_begin - from, out_end - from);
+Predictor::Impl::Tile Predictor::Impl::fetch_tile(std::int64_t length, std::int64_t begin, std::int64_t end,
+                                                  const FetchCodes& fetch) {
+    Tile tile;
+    tile.begin = begin;
+    tile.end = end;
+    tile.out_begin = round_down(begin, stride);
+    tile.out_end = round_up(end, stride);
+    tile.from = std::max<std::int64_t>(0, tile.out_begin - left);
+    tile.to = std::min(tile.out_end + right, round_up(length, stride));
+    const std::int64_t known = std::min(tile.to, length);
+    codes.assign(static_cast<std::size_t>(tile.to - tile.from), kCodeN);
+    fetch(tile.from, known, {codes.data(), static_cast<std::size_t>(known - tile.from)});
+    tile.bases = std::span(codes).subspan(static_cast<std::size_t>(begin - tile.from), static_cast<std::size_t>(end - begin));
+    return tile;
+}
 
-    const std::span<const std::uint8_t> bases(codes.data() + (begin - from), static_cast<std::size_t>(end - begin));
-    const std::int64_t computed = (out_end - out_begin) / resolution;
-    const std::int64_t cells = (end - begin + resolution - 1) / resolution;
+void Predictor::Impl::predict_tile(const Tile& tile, const TileSink& sink) {
+    reverse_codes(tile.to - tile.from);
+    infer(1, tile.to - tile.from, tile.out_begin - tile.from, tile.out_end - tile.from);
+    const std::int64_t computed = (tile.out_end - tile.out_begin) / resolution;
+    const std::int64_t cells = (tile.end - tile.begin + resolution - 1) / resolution;
     if (cells == computed) {
-        sink(begin, end, bases, values);
+        sink(tile.begin, tile.end, tile.bases, values);
         return;
     }
     cut.resize(static_cast<std::size_t>(cells * network.markers()));
-    copy_rows(values, computed, (begin - out_begin) / resolution, cells, cut);
-    sink(begin, end, bases, cut);
+    copy_rows(values, computed, (tile.begin - tile.out_begin) / resolution, cells, cut);
+    sink(tile.begin, tile.end, tile.bases, cut);
+}
+
+void Predictor::Impl::call_tile(const Tile& tile, float cutoff, const CalledSink& sink) {
+    if (std::all_of(tile.bases.begin(), tile.bases.end(), [](std::uint8_t code) { return code == kCodeN; })) {
+        called.clear();
+    } else {
+        network.infer_runs({codes.data(), 1, tile.to - tile.from}, tile.out_begin - tile.from, tile.out_end - tile.from,
+                           output, cutoff, called);
+        const std::int64_t computed = (tile.out_end - tile.out_begin) / resolution;
+        const std::int64_t cells = (tile.end - tile.begin + resolution - 1) / resolution;
+        if (cells != computed) clip_called((tile.begin - tile.out_begin) / resolution, cells);
+    }
+    sink(tile.begin, tile.end, tile.bases, called);
+}
+
+// Leaves positions [skip, skip + cells), counted from there.
+void Predictor::Impl::clip_called(std::int64_t skip, std::int64_t cells) {
+    const auto low = static_cast<std::int32_t>(skip), high = static_cast<std::int32_t>(skip + cells);
+    for (CalledRun& run : called.runs) {
+        const std::int32_t begin = std::max(run.begin, low);
+        run.first += begin - run.begin;
+        run.begin = begin - low;
+        run.end = std::min(run.end, high) - low;
+    }
+    std::erase_if(called.runs, [](const CalledRun& run) { return run.begin >= run.end; });
 }
 
 // Leaves values [window][marker][position], and in `stretch` the codes from window `first`'s begin on.
@@ -243,20 +298,32 @@ std::int64_t Predictor::ahead() const {
 
 void Predictor::predict(std::int64_t length, std::int64_t begin, std::int64_t end, const FetchCodes& fetch,
                         const TileSink& sink) {
-    require(begin >= 0 && begin <= end && end <= length, ErrorKind::usage,
-            "positions to predict lie outside the contig");
-    require(begin % impl_->resolution == 0 && (end % impl_->resolution == 0 || end == length), ErrorKind::usage,
-            "positions to predict are not whole cells");
-    if (impl_->runs_windows()) {
-        impl_->predict_along(length, begin, end, fetch, sink);
+    impl_->check_range(length, begin, end);
+    if (impl_->runs_windows()) return impl_->predict_along(length, begin, end, fetch, sink);
+    impl_->each_tile(begin, end, [&](std::int64_t from, std::int64_t to) {
+        impl_->predict_tile(impl_->fetch_tile(length, from, to, fetch), sink);
+    });
+}
+
+void Predictor::predict_called(std::int64_t length, std::int64_t begin, std::int64_t end, float cutoff,
+                               const FetchCodes& fetch, const CalledSink& sink) {
+    Impl& p = *impl_;
+    p.check_range(length, begin, end);
+    if (!p.runs_windows() && !p.options.rc_average) {
+        p.each_tile(begin, end, [&](std::int64_t from, std::int64_t to) {
+            p.call_tile(p.fetch_tile(length, from, to, fetch), cutoff, sink);
+        });
         return;
     }
-    const std::int64_t tile = impl_->options.tile;
-    while (begin < end) {
-        const std::int64_t stop = std::min(end, round_down(begin, tile) + tile);
-        impl_->predict_tile(length, begin, stop, fetch, sink);
-        begin = stop;
-    }
+    // Of these, values of both strands or of several windows make a cell's.
+    predict(length, begin, end, fetch,
+            [&](std::int64_t from, std::int64_t to, std::span<const std::uint8_t> codes, std::span<const float> values) {
+                const std::size_t cells = values.size() / static_cast<std::size_t>(markers());
+                p.called.clear();
+                for (int m = 0; m < markers(); ++m)
+                    p.called.append_row(0, m, values.subspan(static_cast<std::size_t>(m) * cells, cells), cutoff);
+                sink(from, to, codes, p.called);
+            });
 }
 
 std::int64_t Predictor::window_positions(std::int64_t length) const {

@@ -37,6 +37,11 @@ using FetchCodes = std::function<void(std::int64_t begin, std::int64_t end, std:
 using TileSink = std::function<void(std::int64_t begin, std::int64_t end, std::span<const std::uint8_t> codes,
                                     std::span<const float> values)>;
 
+// The same, but only of cells whose value is not below a cutoff: runs of sample 0, in cells from the one that holds `begin`
+// on. See kernels/sinks.hpp.
+using CalledSink = std::function<void(std::int64_t begin, std::int64_t end, std::span<const std::uint8_t> codes,
+                                      const CalledRuns& called)>;
+
 class Predictor {
   public:
     // `backend` must outlive it. Error(input) where the model's label layout is not one of its architecture.
@@ -56,6 +61,10 @@ class Predictor {
     // that is a multiple of the grid and at least end + ahead().
     void predict(std::int64_t length, std::int64_t begin, std::int64_t end, const FetchCodes& fetch,
                  const TileSink& sink);
+    // Predictions at or above the cutoff, the same bytes as predict gives; but tiles that are all N may be left out,
+    // nothing is called in them.
+    void predict_called(std::int64_t length, std::int64_t begin, std::int64_t end, float cutoff, const FetchCodes& fetch,
+                        const CalledSink& sink);
     // A stream is cut at multiples of unit(); a unit needs so many bases before and behind it.
     std::int64_t unit() const;
     std::int64_t behind() const;

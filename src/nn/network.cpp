@@ -194,11 +194,6 @@ void Network::load_optimiser(const std::vector<NamedTensor>& tensors) {
     n.backend.write(n.adam_v.slice(), std::span<const float>(v));
 }
 
-void Network::infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
-                    std::span<float> out) {
-    impl_->infer(codes, begin, end, kind, out);
-}
-
 StepResult Network::forward_backward(const Codes& codes, const Labels& labels, const TrainStep& how) {
     return impl_->forward_backward(codes, labels, how);
 }

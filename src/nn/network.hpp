@@ -62,6 +62,9 @@ class Network {
     // (zero padding at both ends), the tail only where asked for.
     void infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
                std::span<float> out);
+    // The same positions, but only those whose value is not below the cutoff, with the same values (kernels/sinks.hpp).
+    void infer_runs(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind, float cutoff,
+                    CalledRuns& out);
 
     // Forward and backward: gradients replace those of the step before; parameters stay. Running statistics
     // are updated unless the result is not finite. Labels end inside codes.length.

@@ -122,9 +122,15 @@ struct Network::Impl {
     // network_infer.cpp
     void refresh_inference();
     void prepare_inference(const Codes& codes);
-    void infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
-               std::span<float> out);
-    void infer_flat(const View& h, const Tail& t, TailOutput kind, std::span<float> out);
+    // What the tail is to be run on: coarse positions [begin, end) of h.
+    struct TailRange {
+        Tail tail;
+        View h;
+        std::int64_t begin = 0, end = 0;
+        bool flat = false;  // one output a window, which the tail gives as one row over the windows
+    };
+    TailRange infer_trunk(const Codes& codes, std::int64_t begin, std::int64_t end);
+    void infer_flat(const TailRange& range, TailOutput kind, std::span<float> out);
     View slot(int index, const Codes& codes) const;
 
     // network_train.cpp

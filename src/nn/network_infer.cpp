@@ -34,20 +34,7 @@ void Network::Impl::prepare_inference(const Codes& codes) {
     });
 }
 
-// One output a window, which the tail gives as one row over the windows.
-void Network::Impl::infer_flat(const View& h, const Tail& t, TailOutput kind, std::span<float> out) {
-    const std::int64_t batch = h.shape.length;
-    require(static_cast<std::int64_t>(out.size()) == batch * markers, ErrorKind::usage,
-            "infer: there must be one value a window and marker");
-    inference.values.resize(out.size());
-    backend.tail_infer(h, t, 0, batch, kind, inference.values);
-    for (std::int64_t s = 0; s < batch; ++s)
-        for (int m = 0; m < markers; ++m)
-            out[static_cast<std::size_t>(s * markers + m)] = inference.values[static_cast<std::size_t>(m * batch + s)];
-}
-
-void Network::Impl::infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
-                          std::span<float> out) {
+Network::Impl::TailRange Network::Impl::infer_trunk(const Codes& codes, std::int64_t begin, std::int64_t end) {
     check_window(codes);
     require(begin >= 0 && begin <= end && end <= codes.length && begin % graph.stride == 0 &&
                 end % graph.stride == 0,
@@ -60,22 +47,53 @@ void Network::Impl::infer(const Codes& codes, std::int64_t begin, std::int64_t e
         run_layer(index, codes, weights, x, inference.recurrences[static_cast<std::size_t>(index)],
                   layer(index).relu, slot(index, codes));
     const TailPlan& last = plan.tails.back();
-    const Tail t = tail(last, weights);
-    const View h = slot(last.input, codes);
+    TailRange range{tail(last, weights), slot(last.input, codes), 0, 0, last.flatten || node(last.input).flat};
     if (last.flatten) {
         const View flat = inference.flat.view(1, codes.batch);
-        backend.flatten(h, flat);
-        infer_flat(flat, t, kind, out);
-    } else if (node(last.input).flat) {
-        infer_flat(h, t, kind, out);
-    } else if (graph.fixed_window) {
-        const bool all = begin == 0 && end == codes.length;
-        require(all, ErrorKind::usage, "infer: of a model with a fixed window, only the whole can be asked for");
-        backend.tail_infer(h, t, 0, h.shape.length, kind, out);
+        backend.flatten(range.h, flat);
+        range.h = flat;
+    }
+    if (range.flat || graph.fixed_window) {
+        require(range.flat || (begin == 0 && end == codes.length), ErrorKind::usage,
+                "infer: of a model with a fixed window, only the whole can be asked for");
+        range.end = range.h.shape.length;
     } else {
         const int scale = node(last.input).scale;
-        backend.tail_infer(h, t, begin / scale, end / scale, kind, out);
+        range.begin = begin / scale;
+        range.end = end / scale;
     }
+    return range;
+}
+
+void Network::Impl::infer_flat(const TailRange& range, TailOutput kind, std::span<float> out) {
+    const std::int64_t batch = range.h.shape.length;
+    require(static_cast<std::int64_t>(out.size()) == batch * markers, ErrorKind::usage,
+            "infer: there must be one value a window and marker");
+    inference.values.resize(out.size());
+    backend.tail_infer(range.h, range.tail, 0, batch, kind, inference.values);
+    for (std::int64_t s = 0; s < batch; ++s)
+        for (int m = 0; m < markers; ++m)
+            out[static_cast<std::size_t>(s * markers + m)] = inference.values[static_cast<std::size_t>(m * batch + s)];
+}
+
+void Network::infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind, std::span<float> out) {
+    const Impl::TailRange range = impl_->infer_trunk(codes, begin, end);
+    if (range.flat) return impl_->infer_flat(range, kind, out);
+    impl_->backend.tail_infer(range.h, range.tail, range.begin, range.end, kind, out);
+}
+
+void Network::infer_runs(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind, float cutoff,
+                         CalledRuns& out) {
+    const Impl::TailRange range = impl_->infer_trunk(codes, begin, end);
+    if (!range.flat) return impl_->backend.tail_runs(range.h, range.tail, range.begin, range.end, kind, cutoff, out);
+    // Few values, and not in the order of the windows.
+    std::vector<float> values(static_cast<std::size_t>(codes.batch * markers()));
+    impl_->infer_flat(range, kind, values);
+    out.clear();
+    for (std::int64_t s = 0; s < codes.batch; ++s)
+        for (int m = 0; m < markers(); ++m)
+            out.append_row(static_cast<std::int32_t>(s), m,
+                           std::span(values).subspan(static_cast<std::size_t>(s * markers() + m), 1), cutoff);
 }
 
 }  // namespace regkit

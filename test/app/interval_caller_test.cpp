@@ -57,7 +57,9 @@ TEST_CASE("cells of several bases: intervals end with the last cell, the summit 
         for (const std::size_t to : all) {
             const auto begin = static_cast<std::int64_t>(10 * from + 10);
             const std::int64_t end = to == values.size() ? 85 : static_cast<std::int64_t>(10 * to + 10);
-            caller.add(begin, end, std::span(values).subspan(from, to - from), static_cast<std::int64_t>(to - from), pool);
+            CalledRuns called;
+            called.append_row(0, 0, std::span(values).subspan(from, to - from), rules.cutoff);
+            caller.add(begin, std::vector<KnownStretch>{{begin, end}}, called, pool);
             from = to;
         }
         caller.end_stretch();
@@ -75,5 +77,77 @@ TEST_CASE("cells of several bases: intervals end with the last cell, the summit 
         REQUIRE(merged.size() == 1);
         CHECK((merged[0].begin == 20 && merged[0].end == 85 && merged[0].mean == doctest::Approx(0.78)));
         CHECK(called({0.5f, 0, 11, 10}, cuts).size() == 1);
+    }
+}
+
+TEST_CASE("calls do not depend on tiles, and stretches without values end them") {
+    ThreadPool pool(2);
+    constexpr int kMarkers = 5;
+    constexpr std::int64_t kCell = 3, kBegin = 7, kEnd = 2000;  // inside a cell, both
+    constexpr std::int64_t kFirst = kBegin / kCell, kCells = (kEnd - 1) / kCell + 1 - kFirst;
+    std::mt19937 random(3);
+    std::vector<float> values(static_cast<std::size_t>(kMarkers * kCells));
+    for (float& v : values) v = static_cast<float>(random() % 1000) / 1000;
+    std::vector<bool> known(static_cast<std::size_t>(kCells));
+    for (std::size_t i = 0; i < known.size(); ++i) known[i] = i / 40 % 4 != 3 && i % 97 != 0;
+    const auto cell_begin = [&](std::int64_t i) { return std::max(kBegin, (kFirst + i) * kCell); };
+    const auto cell_end = [&](std::int64_t i) { return std::min(kEnd, (kFirst + i + 1) * kCell); };
+
+    for (const CallRules& rules : {CallRules{0.5f, 0, 1, kCell}, {0.9f, 4, 1, kCell}, {0.4f, 9, 5, kCell}, {0, 0, 1, kCell}}) {
+        // The definition, cell by cell.
+        std::vector<CalledInterval> expected;
+        for (int m = 0; m < kMarkers; ++m) {
+            CalledInterval open;
+            double sum = 0;
+            std::int64_t cells = 0;
+            const auto close = [&] {
+                open.mean = static_cast<float>(sum / static_cast<double>(cells));
+                if (cells > 0 && open.end - open.begin >= rules.min_length) expected.push_back(open);
+                cells = 0;
+            };
+            for (std::int64_t i = 0; i < kCells; ++i) {
+                const float v = values[static_cast<std::size_t>(m * kCells + i)];
+                if (!known[static_cast<std::size_t>(i)]) close();
+                if (!known[static_cast<std::size_t>(i)] || v < rules.cutoff) continue;
+                if (cells > 0 && cell_begin(i) - open.end > rules.merge_gap) close();
+                if (cells == 0) open = {cell_begin(i), 0, 0, 0, m, -1, 0}, sum = 0;
+                if (v > open.max) open.max = v, open.summit = (cell_begin(i) + cell_end(i)) / 2 - open.begin;
+                open.end = cell_end(i);
+                sum += static_cast<double>(v);
+                ++cells;
+            }
+            close();
+        }
+        std::sort(expected.begin(), expected.end(), before);
+
+        for (const std::int64_t tile : {std::int64_t{1}, std::int64_t{7}, std::int64_t{100}, kCells}) {
+            CAPTURE(tile);
+            IntervalCaller caller(kMarkers, rules);
+            std::vector<CalledInterval> got;
+            const auto keep = [&](const CalledInterval& c) { got.push_back(c); };
+            for (std::int64_t from = 0; from < kCells; from += tile) {
+                const std::int64_t to = std::min(kCells, from + tile);
+                CalledRuns called;
+                for (int m = 0; m < kMarkers; ++m)
+                    called.append_row(0, m, std::span(values).subspan(static_cast<std::size_t>(m * kCells + from),
+                                                                      static_cast<std::size_t>(to - from)), rules.cutoff);
+                std::vector<KnownStretch> stretches;
+                for (std::int64_t i = from; i < to; ++i) {
+                    if (!known[static_cast<std::size_t>(i)]) continue;
+                    if (!stretches.empty() && stretches.back().end == cell_begin(i)) stretches.back().end = cell_end(i);
+                    else stretches.push_back({cell_begin(i), cell_end(i)});
+                }
+                caller.add(cell_begin(from), stretches, called, pool);
+                caller.release(0, keep);
+            }
+            caller.end_stretch();
+            caller.release(0, keep);
+            REQUIRE(got.size() == expected.size());
+            for (std::size_t i = 0; i < got.size(); ++i) {
+                CHECK((got[i].begin == expected[i].begin && got[i].end == expected[i].end));
+                CHECK((got[i].marker == expected[i].marker && got[i].summit == expected[i].summit));
+                CHECK((got[i].max == expected[i].max && got[i].mean == expected[i].mean));
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 #include "app/predictor.hpp"
 #include "base/error.hpp"
+#include "called.hpp"
 #include "io/fasta.hpp"
 #include "kinds.hpp"
 
@@ -141,6 +142,22 @@ TEST_CASE("every kind of model predicts what its network gives for the windows i
                 CHECK(std::any_of(whole[0].begin(), whole[0].end(), [](float v) { return v > 0.01f && v < 0.99f; }));
                 CHECK(*std::max_element(whole[0].begin(), whole[0].end()) > *std::min_element(whole[0].begin(), whole[0].end()));
             }
+}
+
+TEST_CASE("every kind: called cells are those of the values") {
+    for (const Kind& kind : kinds())
+        for (const bool rc_average : {false, true}) {
+            CAPTURE(kind.name);
+            const World world(kind, "cpu", 2, 1003);
+            Predictor predictor(world.model, *world.backend, {.tile = 130, .rc_average = rc_average});
+            for (const auto& [begin, end] : {std::pair{std::int64_t{0}, std::int64_t{1003}}, {2 * world.bin, 5 * world.bin}}) {
+                const Values values = world.predict(predictor, 1003, begin, end);
+                for (const float cutoff : {0.0f, middle_of(values[0]), 2.0f}) {
+                    const Values called = called_values(predictor, 1003, begin, end, cutoff, world.contig);
+                    for (std::size_t m = 0; m < kKindMarkers; ++m) CHECK(calls_agree(called[m], values[m], cutoff));
+                }
+            }
+        }
 }
 
 TEST_CASE("every kind: the number of workers is invisible") {

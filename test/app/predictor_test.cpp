@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "called.hpp"
 #include "io/fasta.hpp"
 #include "nn/network.hpp"
 
@@ -135,6 +136,35 @@ TEST_CASE("tiles are invisible") {
                     CHECK(world.predict({.tile = 130}, begin, end) == part(whole, length, begin, end));
                     CHECK(world.predict({.tile = 130, .rc_average = true}, begin, end) == part(both, length, begin, end));
                 }
+            }
+}
+
+TEST_CASE("predict_called gives the values that are not below the cutoff, or nothing where all is N") {
+    for (const char* spec : {kStrided, kPlain})
+        for (const char* device : {"reference", "cpu"})
+            for (const bool rc_average : {false, true}) {
+                CAPTURE(spec);
+                CAPTURE(device);
+                CAPTURE(rc_average);
+                World world(spec, device, 2, 3004);
+                std::fill(world.contig.begin() + 900, world.contig.begin() + 1500, kCodeN);
+                for (const auto& [begin, end] : {std::pair{0LL, 3004LL}, {3LL, 15LL}, {1234LL, 3001LL}})
+                    for (const std::int64_t tile : {130LL, 1000LL}) {
+                        Predictor predictor(world.model, *world.backend, {.tile = tile, .rc_average = rc_average});
+                        std::vector<float> values = world.predict(predictor, begin, end);
+                        for (const float cutoff : {0.0f, 0.3f, test::middle_of(values), 1.0f}) {
+                            const auto called = test::called_values(predictor, world.length(), begin, end, cutoff, world.contig);
+                            for (std::size_t m = 0; m < kMarkers; ++m) {
+                                const auto n = static_cast<std::size_t>(end - begin);
+                                for (std::size_t i = 0; i < n; ++i) {
+                                    const float got = called[m][i], value = values[m * n + i];
+                                    const bool is_n = world.contig[static_cast<std::size_t>(begin) + i] == kCodeN;
+                                    if (value < cutoff) REQUIRE(std::isnan(got));
+                                    else REQUIRE((got == value || (is_n && std::isnan(got))));
+                                }
+                            }
+                        }
+                    }
             }
 }
 

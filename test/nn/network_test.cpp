@@ -74,6 +74,32 @@ TEST_CASE("gradients agree with finite differences through the whole network") {
     check_gradients(small_spec(), true, 0);
 }
 
+TEST_CASE("infer_runs gives the values of infer that are not below the cutoff") {
+    for (const std::string& device : devices()) {
+        CAPTURE(device);
+        const auto b = backend(device);
+        for (const Spec& spec : specs_of_every_kind()) {
+            CAPTURE(spec.name);
+            Network network(spec, kMarkers, *b);
+            randomise(network, 4);
+            const Windows w = windows_of(spec, 3, kMarkers, 9);
+            for (const TailOutput kind : {TailOutput::logits, TailOutput::probabilities}) {
+                const std::vector<float> values = infer_all(network, w, kind);
+                const auto positions = static_cast<std::size_t>(w.positions);
+                for (const float cutoff : {values[values.size() / 2], kind == TailOutput::logits ? -1e9f : 1.0f}) {
+                    CalledRuns expected, got;
+                    for (std::size_t r = 0; r < values.size() / positions; ++r)
+                        expected.append_row(static_cast<std::int32_t>(r / kMarkers), static_cast<std::int32_t>(r % kMarkers),
+                                            std::span(values).subspan(r * positions, positions), cutoff);
+                    network.infer_runs(w.view(), 0, w.length, kind, cutoff, got);
+                    CHECK(got.runs == expected.runs);
+                    CHECK(got.values == expected.values);
+                }
+            }
+        }
+    }
+}
+
 TEST_CASE("fused and plain tail agree in inference and training") {
     for (const std::string& device : devices()) {
         CAPTURE(device);

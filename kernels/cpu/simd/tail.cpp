@@ -14,6 +14,7 @@
 
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/simd/exp-inl.hpp"
+#include "kernels/sinks.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace regkit::cpu::HWY_NAMESPACE {
@@ -77,6 +78,51 @@ struct Softplus {
 void softplus(float* z, std::int64_t n) {
     const Tag d;
     for (std::int64_t p = 0; p < n; p += kLanes) hn::StoreU(Softplus(hn::LoadU(d, z + p)).value, d, z + p);
+}
+
+void codes(const float* z, std::int64_t n, std::uint8_t* out) {
+    const Tag d;
+    const TagI di;
+    const hn::Rebind<std::uint8_t, Tag> d8;
+    const Vec scale = hn::Set(d, kLogitCodesPerUnit);
+    const Vec least = hn::Set(d, -float{kLogitCodeLimit}), most = hn::Set(d, float{kLogitCodeLimit});
+    const auto code_of = [&](const float* from) HWY_ATTR {
+        const Vec steps = hn::Mul(hn::LoadU(d, from), scale);
+        const auto number = hn::Eq(steps, steps);
+        const Vec held = hn::IfThenElseZero(number, hn::Min(hn::Max(steps, least), most));
+        const auto code = hn::Add(hn::NearestInt(held), hn::Set(di, kLogitCodeZero));
+        return hn::DemoteTo(d8, hn::IfThenElseZero(hn::RebindMask(di, number), code));
+    };
+    std::int64_t p = 0;
+    for (; p + kLanes <= n; p += kLanes) hn::StoreU(code_of(z + p), d8, out + p);
+    if (p == n) return;
+    std::uint8_t rest[kLanes];
+    hn::StoreU(code_of(z + p), d8, rest);
+    for (std::int64_t i = p; i < n; ++i) out[i] = rest[i - p];
+}
+
+bool reached(const float* z, std::int64_t n, float low, float high, std::uint8_t* out) {
+    const Tag d;
+    const Vec least = hn::Set(d, low), sure = hn::Set(d, high);
+    auto between = hn::Lt(hn::Zero(d), hn::Zero(d));
+    constexpr std::int64_t kGroup = kLanes < 8 ? 8 : kLanes;
+    for (std::int64_t p = 0; p < n; p += kGroup) {
+        std::uint8_t bytes[8] = {};  // StoreMaskBits may write 8
+        for (std::int64_t i = 0; i < kGroup; i += kLanes) {
+            const Vec value = hn::LoadU(d, z + p + i);
+            const auto from_low = hn::Not(hn::Lt(value, least));
+            between = hn::Or(between, hn::And(from_low, hn::Lt(value, sure)));
+            std::uint8_t raw[8] = {};
+            hn::StoreMaskBits(d, from_low, raw);
+            if constexpr (kLanes < 8) bytes[0] = static_cast<std::uint8_t>(bytes[0] | raw[0] << i);
+            else for (std::int64_t b = 0; b < kLanes / 8; ++b) bytes[b] = raw[b];
+        }
+        for (std::int64_t b = 0; b < kGroup / 8 && p + 8 * b < n; ++b) {
+            const std::int64_t left = n - p - 8 * b;
+            out[p / 8 + b] = static_cast<std::uint8_t>(bytes[b] & (left < 8 ? (1 << left) - 1 : 255));
+        }
+    }
+    return !hn::AllFalse(d, between);
 }
 
 // rate - y log(rate) and its derivative ((z < 0 ? e : 1) - y / factor) / (1 + e).
@@ -228,7 +274,8 @@ void transpose(const float* from, std::int64_t from_stride, std::int64_t rows, s
 
 const TailKernels* table() {
     static constexpr TailKernels kTable{hidden,   hidden_grad, cross_entropy, poisson,
-                                        sigmoids, softplus,    transpose};
+                                        sigmoids, softplus,    codes,         reached,
+                                        transpose};
     return &kTable;
 }
 

@@ -1,0 +1,177 @@
+// What becomes of a block of logits. Most rows of most markers stay below a cutoff: a comparison of logits finds them, and
+// only the others get a sigmoid, whose values then decide. So bits and runs are what tail_infer's values give, to the bit.
+#include <algorithm>
+#include <tuple>
+
+#include "kernels/cpu/backend_impl.hpp"
+#include "kernels/cpu/tail_sink.hpp"
+
+namespace regkit {
+
+using cpu::guarded;
+using cpu::LogitBlock;
+
+namespace {
+
+void to_values(const cpu::TailKernels& kernels, TailOutput kind, float* logits, std::int64_t columns) {
+    if (kind == TailOutput::probabilities) kernels.sigmoid(logits, columns);
+    if (kind == TailOutput::rates) kernels.softplus(logits, columns);
+}
+
+// Calls body(logits, row of `out`) for each marker of a block.
+template <typename Body>
+void each_row(const LogitBlock& block, int markers, const Body& body) {
+    for (int q = 0; q < block.count; ++q)
+        body(block.logits + q * block.row, block.sample * markers + block.marker + q);
+}
+
+struct ValueSink final : cpu::TailSink {
+    const cpu::TailKernels& kernels;
+    TailOutput kind;
+    int markers;
+    std::int64_t length;
+    float* out;
+
+    ValueSink(const cpu::TailKernels& k, TailOutput output, int m, std::int64_t n, float* to)
+        : kernels(k), kind(output), markers(m), length(n), out(to) {}
+    void take(const LogitBlock& block) override {
+        each_row(block, markers, [&](float* logits, std::int64_t row) {
+            to_values(kernels, kind, logits, block.columns);
+            std::copy_n(logits, block.columns, out + row * length + block.begin);
+        });
+    }
+};
+
+struct CodeSink final : cpu::TailSink {
+    const cpu::TailKernels& kernels;
+    int markers;
+    std::int64_t length;
+    std::uint8_t* out;
+
+    CodeSink(const cpu::TailKernels& k, int m, std::int64_t n, std::uint8_t* to)
+        : kernels(k), markers(m), length(n), out(to) {}
+    void take(const LogitBlock& block) override {
+        each_row(block, markers, [&](float* logits, std::int64_t row) {
+            kernels.codes(logits, block.columns, out + row * length + block.begin);
+        });
+    }
+};
+
+struct BitSink final : cpu::TailSink {
+    const cpu::TailKernels& kernels;
+    TailOutput kind;
+    float cutoff;
+    LogitBand band;
+    int markers;
+    std::int64_t row_bytes;
+    std::uint8_t* out;
+
+    BitSink(const cpu::TailKernels& k, TailOutput output, float c, int m, std::int64_t bytes, std::uint8_t* to)
+        : kernels(k), kind(output), cutoff(c), band(logit_band(output, c)), markers(m), row_bytes(bytes), out(to) {}
+    void take(const LogitBlock& block) override {
+        each_row(block, markers, [&](float* logits, std::int64_t row) {
+            std::uint8_t* const bits = out + row * row_bytes + block.begin / 8;
+            if (!kernels.reached(logits, block.columns, band.low, band.high, bits)) return;
+            to_values(kernels, kind, logits, block.columns);
+            kernels.reached(logits, block.columns, cutoff, cutoff, bits);
+        });
+    }
+};
+
+struct RunSink final : cpu::TailSink {
+    const cpu::TailKernels& kernels;
+    TailOutput kind;
+    float cutoff;
+    LogitBand band;
+    std::uint8_t* bits;  // `most` bytes a worker
+    std::int64_t most;
+    std::vector<CalledRuns>& out;  // of each worker
+
+    RunSink(const cpu::TailKernels& k, TailOutput output, float c, std::uint8_t* memory, std::int64_t bytes,
+            std::vector<CalledRuns>& to)
+        : kernels(k), kind(output), cutoff(c), band(logit_band(output, c)), bits(memory), most(bytes), out(to) {}
+
+    void take(const LogitBlock& block) override {
+        std::uint8_t* const mine = bits + block.worker * most;
+        const std::int64_t bytes = cpu::ceil_div(block.columns, 8);
+        for (int q = 0; q < block.count; ++q) {
+            float* const values = block.logits + q * block.row;
+            kernels.reached(values, block.columns, band.low, band.low, mine);
+            unsigned any = 0;
+            for (std::int64_t b = 0; b < bytes; ++b) any |= mine[b];
+            if (any == 0) continue;
+            to_values(kernels, kind, values, block.columns);
+            collect(block, block.marker + q, values, mine);
+        }
+    }
+
+    // Runs of the positions of which `candidates` has a bit and whose value is not below the cutoff; one without a bit
+    // is below.
+    void collect(const LogitBlock& block, int marker, const float* values, const std::uint8_t* candidates) {
+        CalledRuns& to = out[static_cast<std::size_t>(block.worker)];
+        for (std::int64_t p = 0; p < block.columns;) {
+            if (candidates[p / 8] >> p % 8 == 0) {
+                p = (p / 8 + 1) * 8;
+                continue;
+            }
+            const std::int64_t first = p;
+            while (p < block.columns && !(values[p] < cutoff)) ++p;
+            if (p == first)
+                ++p;
+            else
+                to.append(static_cast<std::int32_t>(block.sample), marker, static_cast<std::int32_t>(block.begin + first),
+                          {values + first, static_cast<std::size_t>(p - first)});
+        }
+    }
+};
+
+}  // namespace
+
+Status CpuBackend::do_tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end, TailOutput kind,
+                                 float* out) noexcept {
+    return guarded([&] {
+        ValueSink sink(*kernels_.tail, kind, tail.markers(), (end - begin) * tail.stride, out);
+        infer_blocks(h, tail, begin, end, sink);
+    });
+}
+
+Status CpuBackend::do_tail_codes(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                                 std::uint8_t* out) noexcept {
+    return guarded([&] {
+        CodeSink sink(*kernels_.tail, tail.markers(), (end - begin) * tail.stride, out);
+        infer_blocks(h, tail, begin, end, sink);
+    });
+}
+
+Status CpuBackend::do_tail_bits(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end, TailOutput kind,
+                                float cutoff, std::uint8_t* out) noexcept {
+    return guarded([&] {
+        const std::int64_t row_bytes = cpu::ceil_div((end - begin) * tail.stride, 8);
+        BitSink sink(*kernels_.tail, kind, cutoff, tail.markers(), row_bytes, out);
+        infer_blocks(h, tail, begin, end, sink);
+    });
+}
+
+// Which worker took which block is chance; the order of the runs is not.
+Status CpuBackend::do_tail_runs(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end, TailOutput kind,
+                                float cutoff, CalledRuns& out) noexcept {
+    return guarded([&] {
+        called_.resize(static_cast<std::size_t>(pool_.workers()));
+        for (CalledRuns& called : called_) called.clear();
+        const std::int64_t most = cpu::ceil_div(cpu::tail_columns(tail.stride), 8);
+        auto* const bits = scratch_.get<std::uint8_t>(cpu::Slot::codes, most * pool_.workers());
+        RunSink sink(*kernels_.tail, kind, cutoff, bits, most, called_);
+        infer_blocks(h, tail, begin, end, sink);
+
+        pieces_.clear();
+        for (std::size_t w = 0; w < called_.size(); ++w)
+            for (const CalledRun& run : called_[w].runs) pieces_.push_back({run, static_cast<int>(w)});
+        const auto place = [](const cpu::CalledPiece& p) { return std::tie(p.run.sample, p.run.marker, p.run.begin); };
+        std::sort(pieces_.begin(), pieces_.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
+        for (const cpu::CalledPiece& piece : pieces_)
+            out.append(piece.run.sample, piece.run.marker, piece.run.begin,
+                       called_[static_cast<std::size_t>(piece.worker)].values_of(piece.run));
+    });
+}
+
+}  // namespace regkit

@@ -29,7 +29,7 @@ using CodeTable = std::array<float, 256>;
 CodeTable code_table(TailOutput kind);
 
 // ---- cutoffs. A position is called where its value is not below the cutoff, so that NaN is, and is noticed.
-// Logits below `low` have values below the cutoff, those from `high` on have not, for every back end's sigmoid and
+// Logits below `low` have values below the cutoff, those above `high` have not, for every back end's sigmoid and
 // softplus; of those between, only the value tells.
 struct LogitBand {
     float low = 0;

@@ -149,7 +149,7 @@ struct TailKernels {
     void (*softplus)(float* z, std::int64_t n);
     // out[p] = logit_code(z[p]).
     void (*codes)(const float* z, std::int64_t n, std::uint8_t* out);
-    // Bit p of `out`, ceil(n / 8) bytes, zero beyond n: not z[p] < low. Whether some z[p] lies in [low, high);
+    // Bit p of `out`, ceil(n / 8) bytes, zero beyond n: not z[p] < low. Whether some z[p] lies in [low, high];
     // z is read up to the next whole vector, whose surplus may count there.
     bool (*reached)(const float* z, std::int64_t n, float low, float high, std::uint8_t* out);
     // to[c*to_stride + r] = from[r*from_stride + c]; reads and writes whole groups of 4 rows and 4 columns.

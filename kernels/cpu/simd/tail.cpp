@@ -103,7 +103,7 @@ void codes(const float* z, std::int64_t n, std::uint8_t* out) {
 
 bool reached(const float* z, std::int64_t n, float low, float high, std::uint8_t* out) {
     const Tag d;
-    const Vec least = hn::Set(d, low), sure = hn::Set(d, high);
+    const Vec least = hn::Set(d, low), most = hn::Set(d, high);
     auto between = hn::Lt(hn::Zero(d), hn::Zero(d));
     constexpr std::int64_t kGroup = kLanes < 8 ? 8 : kLanes;
     for (std::int64_t p = 0; p < n; p += kGroup) {
@@ -111,7 +111,7 @@ bool reached(const float* z, std::int64_t n, float low, float high, std::uint8_t
         for (std::int64_t i = 0; i < kGroup; i += kLanes) {
             const Vec value = hn::LoadU(d, z + p + i);
             const auto from_low = hn::Not(hn::Lt(value, least));
-            between = hn::Or(between, hn::And(from_low, hn::Lt(value, sure)));
+            between = hn::Or(between, hn::And(from_low, hn::Le(value, most)));
             std::uint8_t raw[8] = {};
             hn::StoreMaskBits(d, from_low, raw);
             if constexpr (kLanes < 8) bytes[0] = static_cast<std::uint8_t>(bytes[0] | raw[0] << i);

@@ -152,6 +152,8 @@ struct TailKernels {
     // Bit p of `out`, ceil(n / 8) bytes, zero beyond n: not z[p] < low. Whether some z[p] lies in [low, high];
     // z is read up to the next whole vector, whose surplus may count there.
     bool (*reached)(const float* z, std::int64_t n, float low, float high, std::uint8_t* out);
+    // to = from, past the caches: before another thread reads, hwy::FlushStream.
+    void (*stream)(const float* from, std::int64_t n, float* to);
     // to[c*to_stride + r] = from[r*from_stride + c]; reads and writes whole groups of 4 rows and 4 columns.
     void (*transpose)(const float* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
                       float* to, std::int64_t to_stride);

@@ -1,5 +1,8 @@
-// What becomes of a block of logits. Most rows of most markers stay below a cutoff: a comparison of logits finds them, and
-// only the others get a sigmoid, whose values then decide. So bits and runs are what tail_infer's values give, to the bit.
+// What becomes of a block of logits. Most rows of most markers stay below a cutoff: a comparison of logits
+// finds them, and only the others get a sigmoid, whose values then decide. So bits and runs are what
+// tail_infer's values give, to the bit.
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 #include <tuple>
 
@@ -12,6 +15,8 @@ using cpu::guarded;
 using cpu::LogitBlock;
 
 namespace {
+
+constexpr std::int64_t kCached = 4 << 20;  // values: 16 MiB
 
 void to_values(const cpu::TailKernels& kernels, TailOutput kind, float* logits, std::int64_t columns) {
     if (kind == TailOutput::probabilities) kernels.sigmoid(logits, columns);
@@ -31,14 +36,21 @@ struct ValueSink final : cpu::TailSink {
     int markers;
     std::int64_t length;
     float* out;
+    bool past_caches;  // more values than a cache holds until they are read
 
-    ValueSink(const cpu::TailKernels& k, TailOutput output, int m, std::int64_t n, float* to)
-        : kernels(k), kind(output), markers(m), length(n), out(to) {}
+    ValueSink(const cpu::TailKernels& k, TailOutput output, std::int64_t batch, int m, std::int64_t n,
+              float* to)
+        : kernels(k), kind(output), markers(m), length(n), out(to), past_caches(batch * m * n > kCached) {}
     void take(const LogitBlock& block) override {
         each_row(block, markers, [&](float* logits, std::int64_t row) {
             to_values(kernels, kind, logits, block.columns);
-            std::copy_n(logits, block.columns, out + row * length + block.begin);
+            float* const to = out + row * length + block.begin;
+            if (past_caches)
+                kernels.stream(logits, block.columns, to);
+            else
+                std::copy_n(logits, block.columns, to);
         });
+        if (past_caches) hwy::FlushStream();
     }
 };
 
@@ -66,8 +78,15 @@ struct BitSink final : cpu::TailSink {
     std::int64_t row_bytes;
     std::uint8_t* out;
 
-    BitSink(const cpu::TailKernels& k, TailOutput output, float c, int m, std::int64_t bytes, std::uint8_t* to)
-        : kernels(k), kind(output), cutoff(c), band(logit_band(output, c)), markers(m), row_bytes(bytes), out(to) {}
+    BitSink(const cpu::TailKernels& k, TailOutput output, float c, int m, std::int64_t bytes,
+            std::uint8_t* to)
+        : kernels(k),
+          kind(output),
+          cutoff(c),
+          band(logit_band(output, c)),
+          markers(m),
+          row_bytes(bytes),
+          out(to) {}
     void take(const LogitBlock& block) override {
         each_row(block, markers, [&](float* logits, std::int64_t row) {
             std::uint8_t* const bits = out + row * row_bytes + block.begin / 8;
@@ -89,7 +108,13 @@ struct RunSink final : cpu::TailSink {
 
     RunSink(const cpu::TailKernels& k, TailOutput output, float c, std::uint8_t* memory, std::int64_t bytes,
             std::vector<CalledRuns>& to)
-        : kernels(k), kind(output), cutoff(c), band(logit_band(output, c)), bits(memory), most(bytes), out(to) {}
+        : kernels(k),
+          kind(output),
+          cutoff(c),
+          band(logit_band(output, c)),
+          bits(memory),
+          most(bytes),
+          out(to) {}
 
     void take(const LogitBlock& block) override {
         std::uint8_t* const mine = bits + block.worker * most;
@@ -105,8 +130,8 @@ struct RunSink final : cpu::TailSink {
         }
     }
 
-    // Runs of the positions of which `candidates` has a bit and whose value is not below the cutoff; one without a bit
-    // is below.
+    // Runs of the positions of which `candidates` has a bit and whose value is not below the cutoff; one
+    // without a bit is below.
     void collect(const LogitBlock& block, int marker, const float* values, const std::uint8_t* candidates) {
         CalledRuns& to = out[static_cast<std::size_t>(block.worker)];
         for (std::int64_t p = 0; p < block.columns;) {
@@ -119,7 +144,8 @@ struct RunSink final : cpu::TailSink {
             if (p == first)
                 ++p;
             else
-                to.append(static_cast<std::int32_t>(block.sample), marker, static_cast<std::int32_t>(block.begin + first),
+                to.append(static_cast<std::int32_t>(block.sample), marker,
+                          static_cast<std::int32_t>(block.begin + first),
                           {values + first, static_cast<std::size_t>(p - first)});
         }
     }
@@ -127,10 +153,10 @@ struct RunSink final : cpu::TailSink {
 
 }  // namespace
 
-Status CpuBackend::do_tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end, TailOutput kind,
-                                 float* out) noexcept {
+Status CpuBackend::do_tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                                 TailOutput kind, float* out) noexcept {
     return guarded([&] {
-        ValueSink sink(*kernels_.tail, kind, tail.markers(), (end - begin) * tail.stride, out);
+        ValueSink sink(*kernels_.tail, kind, h.shape.batch, tail.markers(), (end - begin) * tail.stride, out);
         infer_blocks(h, tail, begin, end, sink);
     });
 }
@@ -143,8 +169,8 @@ Status CpuBackend::do_tail_codes(const View& h, const Tail& tail, std::int64_t b
     });
 }
 
-Status CpuBackend::do_tail_bits(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end, TailOutput kind,
-                                float cutoff, std::uint8_t* out) noexcept {
+Status CpuBackend::do_tail_bits(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                                TailOutput kind, float cutoff, std::uint8_t* out) noexcept {
     return guarded([&] {
         const std::int64_t row_bytes = cpu::ceil_div((end - begin) * tail.stride, 8);
         BitSink sink(*kernels_.tail, kind, cutoff, tail.markers(), row_bytes, out);
@@ -153,8 +179,8 @@ Status CpuBackend::do_tail_bits(const View& h, const Tail& tail, std::int64_t be
 }
 
 // Which worker took which block is chance; the order of the runs is not.
-Status CpuBackend::do_tail_runs(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end, TailOutput kind,
-                                float cutoff, CalledRuns& out) noexcept {
+Status CpuBackend::do_tail_runs(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                                TailOutput kind, float cutoff, CalledRuns& out) noexcept {
     return guarded([&] {
         called_.resize(static_cast<std::size_t>(pool_.workers()));
         for (CalledRuns& called : called_) called.clear();
@@ -166,8 +192,11 @@ Status CpuBackend::do_tail_runs(const View& h, const Tail& tail, std::int64_t be
         pieces_.clear();
         for (std::size_t w = 0; w < called_.size(); ++w)
             for (const CalledRun& run : called_[w].runs) pieces_.push_back({run, static_cast<int>(w)});
-        const auto place = [](const cpu::CalledPiece& p) { return std::tie(p.run.sample, p.run.marker, p.run.begin); };
-        std::sort(pieces_.begin(), pieces_.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
+        const auto place = [](const cpu::CalledPiece& p) {
+            return std::tie(p.run.sample, p.run.marker, p.run.begin);
+        };
+        std::sort(pieces_.begin(), pieces_.end(),
+                  [&](const auto& a, const auto& b) { return place(a) < place(b); });
         for (const cpu::CalledPiece& piece : pieces_)
             out.append(piece.run.sample, piece.run.marker, piece.run.begin,
                        called_[static_cast<std::size_t>(piece.worker)].values_of(piece.run));

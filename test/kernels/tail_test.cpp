@@ -26,6 +26,29 @@ TEST_CASE("tail_infer") {
             });
 }
 
+// What is larger than the caches goes past them to memory, whatever the alignment of the caller's.
+TEST_CASE("tail_infer: a long row is its two halves, bit by bit") {
+    const TailCase c{1, 4, 1602, 3, 5, {6, 900}, 0, 1};
+    const auto backend = make_backend({"cpu", 2, ""}).backend;
+    Run run(*backend);
+    const View h = run.random(c.h(), 1);
+    const Tail tail = make_tail(c, run, Weights(c).random());
+    const auto values = [&](std::int64_t begin, std::int64_t end, std::size_t shift) {
+        std::vector<float> memory(static_cast<std::size_t>(900 * (end - begin) * c.stride) + shift, NAN);
+        backend->tail_infer(h, tail, begin, end, TailOutput::probabilities, std::span(memory).subspan(shift));
+        return std::vector<float>(memory.begin() + static_cast<std::ptrdiff_t>(shift), memory.end());
+    };
+    const std::vector<float> whole = values(0, 1602, 1), first = values(0, 801, 0),
+                             second = values(801, 1602, 0);
+    std::int64_t different = 0;
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+        const std::size_t row = i / 4806, at = i % 4806;
+        const float half = at < 2403 ? first[row * 2403 + at] : second[row * 2403 + at - 2403];
+        if (!(whole[i] == half)) ++different;
+    }
+    CHECK(different == 0);
+}
+
 TEST_CASE("tail_infer: probabilities of extreme logits") {
     TailCase c{1, 1, 6, 1, 0, {1}, 0, 1};
     run_everywhere("extreme logits", [&](Run& run) {

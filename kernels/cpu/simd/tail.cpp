@@ -11,6 +11,7 @@
 #include <hwy/highway.h>
 
 #include <cmath>
+#include <cstdint>
 
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/simd/exp-inl.hpp"
@@ -31,6 +32,15 @@ void sigmoids(float* z, std::int64_t n) {
     for (std::int64_t p = 0; p < n; p += kLanes) {
         hn::StoreU(sigmoid(d, hn::LoadU(d, z + p)), d, z + p);
     }
+}
+
+void stream(const float* from, std::int64_t n, float* to) {
+    const Tag d;
+    constexpr std::uintptr_t kBytes = kLanes * sizeof(float);
+    std::int64_t p = 0;
+    for (; p < n && reinterpret_cast<std::uintptr_t>(to + p) % kBytes != 0; ++p) to[p] = from[p];
+    for (; p + kLanes <= n; p += kLanes) hn::Stream(hn::LoadU(d, from + p), d, to + p);
+    for (; p < n; ++p) to[p] = from[p];
 }
 
 // atanh(s) / s for |s| <= 1/3, from the square of s: 1 + s^2/3 + s^4/5 + ...
@@ -114,8 +124,10 @@ bool reached(const float* z, std::int64_t n, float low, float high, std::uint8_t
             between = hn::Or(between, hn::And(from_low, hn::Le(value, most)));
             std::uint8_t raw[8] = {};
             hn::StoreMaskBits(d, from_low, raw);
-            if constexpr (kLanes < 8) bytes[0] = static_cast<std::uint8_t>(bytes[0] | raw[0] << i);
-            else for (std::int64_t b = 0; b < kLanes / 8; ++b) bytes[b] = raw[b];
+            if constexpr (kLanes < 8)
+                bytes[0] = static_cast<std::uint8_t>(bytes[0] | raw[0] << i);
+            else
+                for (std::int64_t b = 0; b < kLanes / 8; ++b) bytes[b] = raw[b];
         }
         for (std::int64_t b = 0; b < kGroup / 8 && p + 8 * b < n; ++b) {
             const std::int64_t left = n - p - 8 * b;
@@ -273,9 +285,8 @@ void transpose(const float* from, std::int64_t from_stride, std::int64_t rows, s
 }
 
 const TailKernels* table() {
-    static constexpr TailKernels kTable{hidden,   hidden_grad, cross_entropy, poisson,
-                                        sigmoids, softplus,    codes,         reached,
-                                        transpose};
+    static constexpr TailKernels kTable{hidden,   hidden_grad, cross_entropy, poisson, sigmoids,
+                                        softplus, codes,       reached,       stream,  transpose};
     return &kTable;
 }
 

@@ -29,6 +29,12 @@ bench:  # speed, beside PyTorch and oneDNN; see test/bench/bench.py
 	tools/deps.sh build bench
 	$(MAKE) configure
 	cmake --build $(BUILD) -j $(JOBS) --target bench
+neon: configure  # the tests of the CPU's kernels on ARM, emulated
+	tools/deps.sh neon
+	JOBS=$(JOBS) cmake --build $(BUILD) --target neon
+avx512: all  # and on AVX-512, emulated: minutes
+	tools/deps.sh avx512
+	test/isa/avx512.sh $(BUILD)/bin/test_kernels
 install:  # honours DESTDIR
 	cmake --install $(BUILD) --prefix $(PREFIX)
 man: all  # the OPTIONS sections of the man pages, from the tools' option tables
@@ -36,4 +42,4 @@ man: all  # the OPTIONS sections of the man pages, from the tools' option tables
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan
 
-.PHONY: all configure deps deps-dev demo check asan bench install man clean
+.PHONY: all configure deps deps-dev demo check asan bench neon avx512 install man clean

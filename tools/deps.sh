@@ -4,6 +4,7 @@
 #   tools/deps.sh build demo      what the demo needs besides
 #   tools/deps.sh build bench     for the benchmarks
 #   tools/deps.sh build oracles   the programs that tests compare with; tests say SKIPPED where they are missing
+#   tools/deps.sh neon            to run the kernels' tests on an emulated ARM; avx512: on an emulated AVX-512
 set -euo pipefail
 
 declare -A packages=(
@@ -13,6 +14,8 @@ declare -A packages=(
     [bench]="libbenchmark-dev libdnnl-dev libopenblas0-pthread python3-torch"
     [oracles]="bcftools bedtools bedops mandoc python3-numpy python3-pybigwig python3-sklearn python3-torch samtools snakemake
                strace tabix zsh"
+    [neon]="g++-aarch64-linux-gnu qemu-user"
+    [avx512]="bochs cpio genisoimage isolinux syslinux-common"
 )
 
 wanted=()

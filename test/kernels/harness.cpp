@@ -4,20 +4,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <map>
 
 #include "base/error.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
-#include "kernels/cuda/plugin.hpp"
 #include "kernels/reference/reference_backend.hpp"
-#include "test/emulator/emulator_backend.hpp"
 
 namespace regkit::test {
 
 namespace {
-
-using emulator::Order;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
@@ -38,27 +35,6 @@ void add_cpu(std::vector<BackendUnderTest>& table) {
         }
 }
 
-// The CUDA back end under the emulator: the order in which threads run must not change a bit.
-void add_emulator(std::vector<BackendUnderTest>& table) {
-    const std::string forward = "emulator, threads forward";
-    table.push_back({forward, [] { return make_emulator_backend(Order::forward); }, 1e-5, ""});
-    table.push_back(
-        {"emulator, threads reverse", [] { return make_emulator_backend(Order::reverse); }, 1e-5, forward});
-    table.push_back(
-        {"emulator, threads shuffled", [] { return make_emulator_backend(Order::shuffled); }, 1e-5, forward});
-}
-
-// And on a GPU, where this machine has one that the plug-in can use.
-void add_gpu(std::vector<BackendUnderTest>& table) {
-    const auto open = [] { return load_cuda_backend(0, cuda_plugin_paths()); };
-    try {
-        open();
-        table.push_back({"cuda", open, 1e-5, ""});
-    } catch (const Error& error) {
-        MESSAGE("without a GPU: " << std::string(error.what()));
-    }
-}
-
 }  // namespace
 
 // A new back end is one more line here.
@@ -66,8 +42,12 @@ const std::vector<BackendUnderTest>& backends_under_test() {
     static const std::vector<BackendUnderTest> table = [] {
         std::vector<BackendUnderTest> rows;
         add_cpu(rows);
-        add_emulator(rows);
-        add_gpu(rows);
+        add_cuda(rows);
+        // REGKIT_TEST_BACKENDS=avx512: the rows with this in their label.
+        if (const char* const wanted = std::getenv("REGKIT_TEST_BACKENDS")) {
+            std::erase_if(rows, [&](const auto& row) { return row.label.find(wanted) == std::string::npos; });
+            require(!rows.empty(), ErrorKind::usage, std::string("REGKIT_TEST_BACKENDS: none is ") + wanted);
+        }
         return rows;
     }();
     return table;

@@ -69,6 +69,8 @@ struct BackendUnderTest {
     std::string same_bits;  // label of an earlier row whose every result must be the same to the bit
 };
 const std::vector<BackendUnderTest>& backends_under_test();
+// Adds the rows of the CUDA back end; a test of the CPU's kernels alone (test/isa) links one that adds none.
+void add_cuda(std::vector<BackendUnderTest>& table);
 
 // Runs `body` on the reference and on every back end of the table that has its operations, and compares each
 // kept result. `exact`: values are moved, not computed, so the tolerance is 0. `large`: the emulator, which

@@ -311,17 +311,17 @@ TEST_CASE("lstm: sigmoid and tanh are accurate over their whole range") {
         Run run(backend);
         const Values got = run.read(forward(run, c, gates, {0, 0, 0, 0}).gates);
         double sigmoid_error = 0, tanh_error = 0, relative_error = 0;
-        const auto raise = [](double& worst, double error) {
+        const auto keep_worst = [](double& worst, double error) {
             if (!(error <= worst)) worst = error;  // NaN too
         };
         for (std::size_t i = 0; i < got.size(); ++i) {
             const double z = gates[i];
             if (i / 8001 != 2) {
-                raise(sigmoid_error, std::fabs(got[i] - sigmoid(z)));
+                keep_worst(sigmoid_error, std::fabs(got[i] - sigmoid(z)));
             } else {
                 const double error = std::fabs(got[i] - std::tanh(z));
-                raise(tanh_error, error);
-                if (z != 0) raise(relative_error, error / std::fabs(std::tanh(z)));
+                keep_worst(tanh_error, error);
+                if (z != 0) keep_worst(relative_error, error / std::fabs(std::tanh(z)));
             }
         }
         CHECK(sigmoid_error <= 2e-7);

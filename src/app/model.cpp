@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "nn/network.hpp"
 
 namespace regkit {
 namespace {
@@ -174,6 +175,7 @@ Model model_of(TensorFile file, const std::string& path) {
     require(json::parse(model.summary, nullptr, false).is_object(), ErrorKind::input,
             path + ": metadata '" + std::string(kSummaryKey) + "' is not a JSON object");
     std::erase_if(file.tensors, [](const NamedTensor& tensor) { return is_optimiser_tensor(tensor.name); });
+    check_tensors(model.spec, static_cast<int>(model.markers.size()), file.tensors, path);
     model.tensors = std::move(file.tensors);
     return model;
 }

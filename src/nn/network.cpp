@@ -29,45 +29,58 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
     return "[" + text + "]";
 }
 
-// Tensors by name, each to be taken exactly once.
+// Tensors by name, each to be taken exactly once. Errors begin with `where`.
 class TensorSet {
   public:
-    explicit TensorSet(const std::vector<NamedTensor>& tensors) {
+    explicit TensorSet(const std::vector<NamedTensor>& tensors, std::string where = "") : where_(std::move(where)) {
         for (const NamedTensor& tensor : tensors)
-            require(left_.emplace(tensor.name, &tensor).second, ErrorKind::input,
-                    "tensor '" + tensor.name + "' stands twice");
+            if (!left_.emplace(tensor.name, &tensor).second) fail("tensor '" + tensor.name + "' stands twice");
+    }
+    const NamedTensor& take(const ParameterInfo& info, const std::string& prefix = "") {
+        const auto found = left_.find(prefix + info.name);
+        if (found == left_.end())
+            fail("tensor '" + prefix + info.name + "' is missing; the weights belong to another architecture");
+        const NamedTensor& tensor = *found->second;
+        if (tensor.shape != info.shape || static_cast<std::int64_t>(tensor.values.size()) != info.count)
+            fail("tensor '" + tensor.name + "' has shape " + shape_text(tensor.shape) + ", the architecture needs " +
+                 shape_text(info.shape));
+        left_.erase(found);
+        return tensor;
     }
     // Values of the whole list, in arena order.
-    std::vector<float> take(const std::vector<ParameterInfo>& list, const std::string& prefix) {
+    std::vector<float> values(const std::vector<ParameterInfo>& list, const std::string& prefix = "") {
         std::vector<float> arena;
         for (const ParameterInfo& info : list) {
-            const auto found = left_.find(prefix + info.name);
-            require(
-                found != left_.end(), ErrorKind::input,
-                "tensor '" + prefix + info.name + "' is missing; the weights belong to another architecture");
-            const NamedTensor& tensor = *found->second;
-            require(
-                tensor.shape == info.shape && static_cast<std::int64_t>(tensor.values.size()) == info.count,
-                ErrorKind::input,
-                "tensor '" + tensor.name + "' has shape " + shape_text(tensor.shape) +
-                    ", the architecture needs " + shape_text(info.shape));
+            const NamedTensor& tensor = take(info, prefix);
             arena.insert(arena.end(), tensor.values.begin(), tensor.values.end());
-            left_.erase(found);
         }
         return arena;
     }
     void finish() const {
-        require(left_.empty(), ErrorKind::input,
-                left_.empty()
-                    ? ""
-                    : "tensor '" + left_.begin()->first + "' belongs to no layer of the architecture");
+        if (!left_.empty()) fail("tensor '" + left_.begin()->first + "' belongs to no layer of the architecture");
     }
 
   private:
+    [[noreturn]] void fail(const std::string& what) const { throw Error(ErrorKind::input, where_ + what); }
+
+    std::string where_;
     std::map<std::string, const NamedTensor*> left_;
 };
 
+ParameterInfo info_of(const FrozenParameter& frozen) {
+    return {frozen.name, {frozen.to.count}, 0, frozen.to.count};
+}
+
 }  // namespace
+
+void check_tensors(const Spec& spec, int markers, const std::vector<NamedTensor>& tensors, const std::string& source) {
+    const ParameterLayout layout(spec, resolve(spec, markers, source));
+    TensorSet set(tensors, source + ": ");
+    for (const auto* list : {&layout.parameters(), &layout.statistics()})
+        for (const ParameterInfo& info : *list) set.take(info);
+    for (const FrozenParameter& frozen : layout.frozen()) set.take(info_of(frozen));
+    set.finish();
+}
 
 bool StepResult::finite() const {
     return std::isfinite(loss) && std::isfinite(grad_norm);
@@ -157,10 +170,10 @@ std::vector<NamedTensor> Network::state() const {
 void Network::load(const std::vector<NamedTensor>& tensors) {
     Impl& n = *impl_;
     TensorSet set(tensors);
-    std::vector<float> parameters = set.take(n.layout.parameters(), "");
-    const std::vector<float> statistics = set.take(n.layout.statistics(), "");
+    std::vector<float> parameters = set.values(n.layout.parameters());
+    const std::vector<float> statistics = set.values(n.layout.statistics());
     for (const FrozenParameter& frozen : n.layout.frozen()) {
-        const std::vector<float> values = set.take({{frozen.name, {frozen.to.count}, 0, frozen.to.count}}, "");
+        const std::vector<float>& values = set.take(info_of(frozen)).values;
         for (std::size_t i = 0; i < values.size(); ++i)
             parameters[static_cast<std::size_t>(frozen.to.offset) + i] += values[i];
     }
@@ -187,8 +200,8 @@ void Network::load_optimiser(const std::vector<NamedTensor>& tensors) {
         return;
     }
     TensorSet set(tensors);
-    const std::vector<float> m = set.take(n.layout.parameters(), "adam.m.");
-    const std::vector<float> v = set.take(n.layout.parameters(), "adam.v.");
+    const std::vector<float> m = set.values(n.layout.parameters(), "adam.m.");
+    const std::vector<float> v = set.values(n.layout.parameters(), "adam.v.");
     set.finish();
     n.backend.write(n.adam_m.slice(), std::span<const float>(m));
     n.backend.write(n.adam_v.slice(), std::span<const float>(v));

@@ -28,6 +28,10 @@ struct StepResult {
     bool finite() const;   // false: training diverged; parameters were not touched
 };
 
+// What Network::load checks, before a network is made: of a file that nobody vouches for, the spec alone could ask for
+// any amount of memory. Error(input) that begins with `source`.
+void check_tensors(const Spec& spec, int markers, const std::vector<NamedTensor>& tensors, const std::string& source);
+
 class Network {
   public:
     // Throws Error(input) when the spec does not fit. `backend` must outlive the network.

@@ -14,9 +14,12 @@ namespace {
 
 Checkpoint sample(std::int64_t step, std::int64_t best) {
     Checkpoint c;
-    c.model.spec = preset("cnn1");
+    c.model.spec = parse_spec(R"({"name": "one", "task": "bin", "window": 1, "layers": [
+        {"name": "o", "type": "one_hot"}, {"name": "w", "type": "dense", "flatten": true}]})",
+                              "one");
+    c.model.layout = {"bin", 1, 0, 1, 0.5};
     c.model.markers = {{"a", "TFBS", "", "", 0.1}};
-    c.model.tensors = {{"w", {2}, {static_cast<float>(step), 0.1f}}};
+    c.model.tensors = {{"w.weight", {1, 4}, {static_cast<float>(step), 0.1f, 0, 0}}, {"w.bias", {1}, {2}}};
     c.optimiser = {{"adam.m.w", {2}, {1e-30f, 2}}, {"adam.v.w", {2}, {3, 4}}};
     c.state.step = step;
     c.state.horizon = 100;
@@ -64,8 +67,8 @@ TEST_CASE("checkpoint: everything comes back, to the last bit") {
     REQUIRE(c.optimiser.size() == 2);
     CHECK(c.optimiser[0].values == saved.optimiser[0].values);
     CHECK(c.optimiser[1].name == "adam.v.w");
-    REQUIRE(c.model.tensors.size() == 1);
-    CHECK(c.model.tensors[0].values == saved.model.tensors[0].values);
+    REQUIRE(c.model.tensors.size() == 2);
+    for (const std::size_t i : {0, 1}) CHECK(c.model.tensors[i].values == saved.model.tensors[i].values);
 }
 
 TEST_CASE("checkpoint: the last two stay, and the best models that they name") {

@@ -147,3 +147,31 @@ TEST_CASE("model: what is no model, or a damaged one, is refused") {
     refuse("regkit.reference", R"([{"name":"a","length":"x","md5":""}])");
     refuse("regkit.sha256", "00");
 }
+
+TEST_CASE("model: tensors that are not those of the architecture are refused before memory is taken for it") {
+    const Scratch scratch("model-tensors");
+    const auto backend = make_backend({"reference", 1, ""}).backend;
+    const Model model = fresh_model(*backend);
+    const auto refused = [&](const TensorFile& file, const std::string& how) {
+        write_safetensors(scratch.file("m"), file);
+        try {
+            load_model(scratch.file("m"));
+            FAIL("no error");
+        } catch (const Error& error) {
+            CHECK(error.kind() == ErrorKind::input);
+            CHECK(std::string(error.what()).starts_with(scratch.file("m") + ": tensor '" + how));
+        }
+    };
+    TensorFile file = tensor_file_of(model);
+    file.tensors.erase(file.tensors.begin());
+    refused(file, "embed.weight' is missing");
+    file = tensor_file_of(model);
+    file.tensors.push_back({"extra", {1}, {0}});
+    refused(file, "extra' belongs to no layer");
+    // Four terabytes of weights.
+    file = tensor_file_of(model);
+    file.metadata["regkit.spec"] = R"({"name": "huge", "layers": [{"name": "e", "type": "embedding", "filters": 4},
+        {"name": "a", "type": "conv", "filters": 1048576, "width": 1},
+        {"name": "b", "type": "conv", "filters": 1048576, "width": 1}, {"name": "out", "type": "dense"}]})";
+    refused(file, "e.weight' is missing");
+}

@@ -45,7 +45,7 @@ std::size_t strongest_marker(const AlleleEffect& effect, const std::vector<std::
 }
 
 AnnotationFields::AnnotationFields(const std::vector<Marker>& markers, Task task, std::string compared)
-    : coverage_(task == Task::coverage), compared_(std::move(compared)) {
+    : task_(task), compared_(std::move(compared)) {
     for (std::size_t i = 0; i < markers.size(); ++i) {
         markers_.push_back(markers[i].name);
         if (markers[i].class_name.empty()) continue;
@@ -61,13 +61,14 @@ void AnnotationFields::define(VcfHeader& header) const {
     const std::string sign = "; ALT minus REF, so positive where ALT raises it";
     header.define_info("REG_MAX", "A", "Float",
                        std::string("Largest absolute change of ") +
-                           (coverage_ ? "the predicted coverage of a marker" : "a predicted marker probability") + compared_ + ", over " +
+                           (task_ == Task::coverage ? "the predicted coverage of a marker" : "a predicted marker probability") + compared_ + ", over " +
                            std::to_string(markers_.size()) + " markers");
     header.define_info("REG_DELTA", "A", "Float", "The change behind REG_MAX" + sign);
     header.define_info("REG_MARKER", "A", "String", "The marker behind REG_MAX");
     header.define_info("REG_LOG2FC", "A", "Float",
-                       coverage_ ? "log2((ALT + 1e-6) / (REF + 1e-6)) of that marker's coverage there"
-                                 : "log2((p_ALT + 1e-6) / (p_REF + 1e-6)) of that marker at that base");
+                       task_ == Task::coverage ? "log2((ALT + 1e-6) / (REF + 1e-6)) of that marker's coverage there"
+                       : task_ == Task::bin    ? "log2((p_ALT + 1e-6) / (p_REF + 1e-6)) of that marker in that bin"
+                                               : "log2((p_ALT + 1e-6) / (p_REF + 1e-6)) of that marker at that base");
     for (const Class& c : classes_)
         header.define_info(c.id, "A", "Float",
                            "Change of largest magnitude among the " + std::to_string(c.members.size()) + " markers of class " +

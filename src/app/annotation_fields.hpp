@@ -30,7 +30,7 @@ class AnnotationFields {
     };
     std::vector<std::string> markers_;
     std::vector<Class> classes_;
-    bool coverage_;
+    Task task_;
     std::string compared_;
 };
 

@@ -109,15 +109,17 @@ std::string training_settings(const TrainParameters& p, const Spec& spec, const 
 
 void require_same_settings(const std::string& saved, const std::string& now, const std::string& where) {
     const json before = json::parse(saved), after = json::parse(now);
-    for (const auto& [key, value] : after.items()) {
-        const json old = before.value(key, json());
-        if (old == value) continue;
+    const auto compare = [&](const std::string& key) {
+        const json old = before.value(key, json()), &value = after.at(key);
+        if (old == value) return;
         const bool brief = value.is_primitive() && key != "dataset";
         throw Error(ErrorKind::mismatch, where + ": its run had " +
                                              (brief ? key + " " + old.dump() : "another " + key) +
                                              (brief ? ", not " + value.dump() : "") +
                                              "; resume with the same settings, or start over with --force");
-    }
+    };
+    compare("dataset");  // first: the architecture has the data set's window
+    for (const auto& [key, value] : after.items()) compare(key);
 }
 
 std::int64_t planned_steps(const TrainParameters& p, std::int64_t windows) {

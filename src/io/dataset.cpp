@@ -261,6 +261,7 @@ struct Dataset::Impl {
     }
 
     void load() {
+        if (access(path.c_str(), F_OK) != 0) throw_errno(path + ": cannot open");
         for (const char* name : {dataset_file::kDescription, dataset_file::kReference, dataset_file::kMarkers,
                                  dataset_file::kWindows})
             need(name);

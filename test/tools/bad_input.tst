@@ -509,6 +509,19 @@ exit 4
 err regtrain: *chr*
 absent m.safetensors
 
+case no such data set
+run regtrain -d none.regds -a dilated -o m.safetensors
+exit 1
+err regtrain: none.regds: cannot open: No such file*
+
+case resuming with another data set
+setup for w in 600 800; do regds-build -f ref.fa --sheet sheet.tsv --target bin --window $w --verbosity 1 -o $w.regds; done
+setup regtrain -d 600.regds -a lr --steps 1 --checkpoint-every 0 --keep-checkpoints --verbosity 1 -o m.safetensors
+run regtrain -d 800.regds -a lr --steps 2 --resume -o m.safetensors
+exit 4
+err regtrain: m.safetensors.part*: its run had another dataset; *
+same m.safetensors
+
 case a data set without its peaks
 setup rm small.regds/peaks.bed.gz
 run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" -o m.safetensors --steps 2

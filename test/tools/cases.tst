@@ -9,6 +9,10 @@ case regds-build at random
 run regds-build -f ref.fa --split random:0.6,0.2,0.2 --split-block 10000 --window 2000 --no-version -o made.regds b.bed a.narrowPeak.gz && cp made.regds/windows.bed.gz .
 golden windows.bed.gz
 
+case regds-build warns of a marker that every training window has
+run regds-build -f ref.fa --target bin --no-version -o made.regds a.narrowPeak
+err regds-build: warning: every label of a in train windows is positive, so that nothing can be learnt about it; --keep-if all also keeps windows without a label
+
 case regds-build of bins in the middle of windows
 run regds-build -f ref.fa --sheet sheet.tsv --target bin --test chr2:1-30000 --keep-if class:TFBS --no-version -o made.regds 2> said.txt; cp made.regds/{markers.tsv,windows.bed.gz} .; sed '/"fasta"/d' made.regds/dataset.json > dataset.json
 golden markers.tsv windows.bed.gz dataset.json said.txt
@@ -57,6 +61,11 @@ golden -
 
 case regsnp from a pipe
 run cat in.vcf | regsnp annotate -m model.safetensors -f ref.fa --device reference --no-version -k 'CTCF*' --span 200 -
+golden -
+
+case regsnp says in the header that a bin was compared
+setup regds-build -f ref.fa --sheet sheet.tsv --target bin --test chr2:1-30000 --verbosity 1 -o made.regds && regtrain -d made.regds -a lr --steps 1 --verbosity 1 -o lr.safetensors
+run regsnp -m lr.safetensors -f ref.fa in.vcf | grep '^##INFO=<ID=REG_[MDL]' | cut -d, -f4-
 golden -
 
 case regcall to narrowPeak

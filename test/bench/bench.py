@@ -2,14 +2,14 @@
 """Speed of the CPU engine beside the machine's ceiling, oneDNN and PyTorch: what `make bench` runs. Prints Markdown.
 
   bench.py [--bin build/bin] [--threads N] [--rounds 3] [--seconds 4] [--cpu-time] [--venv DIR] [--make-venv]
-           [--only ceiling,layers,models] [--presets dilated,danq,bi-lstm]
+           [--only layers,forward,train] [--presets dilated,danq,bi-lstm]
 
 Everything is measured by turns: a round runs each program once, one after the other, and a figure is the median over all rounds;
 ratios are of figures of the same run. The machine's load is printed beside them.
 
-ceiling, layers: operations of the CPU back end (bench_kernels) in GFLOP/s per second of processor time and as a share of what
+layers: operations of the CPU back end (bench_kernels) in GFLOP/s per second of processor time and as a share of what
 independent multiply-adds reach in registers (fma_ceiling); convolutions beside oneDNN's (onednn_conv).
-models: inference of `dilated` and training steps of the presets, 919 markers, in nucleotides a second, beside PyTorch stock and
+forward, train: inference of `dilated`, training steps of the presets, 919 markers, in nucleotides a second, beside PyTorch stock and
 tuned (peer_torch.py), with two threads also as two processes of one thread each, whose rates are added; and how much a second
 thread brings us.
 
@@ -172,7 +172,7 @@ def main():
     p.add_argument("--cpu-time", action="store_true", help="processor time; use it with --threads 1")
     p.add_argument("--venv", default=os.environ.get("REGKIT_BENCH_VENV"), help="folder of a current PyTorch's environment")
     p.add_argument("--make-venv", action="store_true", help="make it first, from PyPI")
-    p.add_argument("--only", default="layers,models", help="of layers, models (default both)")
+    p.add_argument("--only", default="layers,forward,train", help="of layers, forward, train (default all)")
     p.add_argument("--layers", default=LAYERS, help="regular expression of bench_kernels' names")
     p.add_argument("--presets", default=",".join(BATCH["train"]), help="to train (default dilated,bi-lstm,danq)")
     a = p.parse_args()
@@ -184,8 +184,9 @@ def main():
     begin = time.time()
     if "layers" in a.only:
         layers(a)
-    if "models" in a.only:
+    if "forward" in a.only:
         models(a, "infer", "dilated")
+    if "train" in a.only:
         for preset in a.presets.split(","):
             models(a, "train", preset)
     print("\n".join(a.summary))

@@ -155,6 +155,7 @@ class CpuBackend final : public Backend {
                             bool accumulate, const cpu::Rows& dx);
     // grad_weight.cpp
     void contract(const cpu::Contraction& job);
+    void contract_short_rows(const cpu::Contraction& job);
     void add_row_sums(const cpu::Rows& dy, const Slice& d_bias);
     // lstm_grad.cpp
     void lstm_grad_weight(const cpu::Rows& d_gates, const cpu::Rows& y, int hidden, int directions,

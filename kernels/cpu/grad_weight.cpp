@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/cpu/backend_impl.hpp"
+#include "kernels/cpu/tail.hpp"
 
 namespace regkit {
 
@@ -52,6 +53,36 @@ void CpuBackend::contract(const Contraction& job) {
     });
 }
 
+// Short rows of samples one after another in long ones, a few samples at a time: the tile's sums over lanes
+// come once a range.
+void CpuBackend::contract_short_rows(const Contraction& job) {
+    const std::int64_t pitch = cpu::round_up(job.length, cpu::kAlign);
+    const std::int64_t joined = std::min<std::int64_t>(job.batch, kRange / pitch);
+    const std::int64_t row = cpu::odd_stride(joined * pitch);
+    float* const memory = scratch_.get<float>(Slot::panel, (job.out + job.in) * row);
+    for (std::int64_t first = 0; first < job.batch; first += joined) {
+        const std::int64_t count = std::min(joined, job.batch - first);
+        parallel(job.out + job.in, [&](std::int64_t channel, int) {
+            const bool is_dy = channel < job.out;
+            const float* const from =
+                is_dy ? job.dy + first * job.dy_sample + channel * job.dy_row
+                      : job.x + first * job.x_sample + (channel - job.out) * job.x_row + job.offset[0];
+            for (std::int64_t s = 0; s < count; ++s)
+                std::fill_n(std::copy_n(from + s * (is_dy ? job.dy_sample : job.x_sample), job.length,
+                                        memory + channel * row + s * pitch),
+                            pitch - job.length, 0.0f);
+        });
+        Contraction part = job;
+        part.batch = 1;
+        part.length = count * pitch;
+        part.dy = memory;
+        part.x = memory + job.out * row;
+        part.dy_row = part.x_row = row;
+        part.offset = cpu::kNoOffset;
+        contract(part);
+    }
+}
+
 // d_bias[c] += sum of dy over samples and positions.
 void CpuBackend::add_row_sums(const Rows& dy, const Slice& d_bias) {
     if (!d_bias) return;
@@ -94,7 +125,10 @@ Status CpuBackend::do_conv_grad_weight(const View& x_view, const View& dy_view, 
             job.x_row = x.stride;
             job.offset = offset;
         }
-        contract(job);
+        if (job.taps == 1 && 2 * cpu::round_up(job.length, cpu::kAlign) <= kRange)
+            contract_short_rows(job);
+        else
+            contract(job);
         add_row_sums(dy, d_bias);
     });
 }

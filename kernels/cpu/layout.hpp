@@ -24,6 +24,13 @@ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
     return (a + b - 1) / b;
 }
 
+// The least row stride for `count` floats that is an odd number of cache lines, so that the rows of
+// neighbouring channels do not compete for the same cache sets.
+constexpr std::int64_t odd_stride(std::int64_t count) {
+    const std::int64_t stride = round_up(count, kAlign);
+    return stride / kAlign % 2 == 0 ? stride + kAlign : stride;
+}
+
 struct Rows {
     float* origin = nullptr;  // position 0 of the first row
     std::int64_t batch = 0, channels = 0, length = 0;
@@ -47,10 +54,7 @@ inline Rows rows_of(float* data, const Shape& shape, const Halo& halo) {
     rows.channels = shape.channels;
     rows.length = shape.length;
     rows.left = round_up(halo.left, kAlign);
-    // An odd number of cache lines, so that the rows of neighbouring channels do not compete for the same
-    // cache sets.
-    rows.stride = round_up(rows.left + shape.length + halo.right + kOverrun, kAlign);
-    if (rows.stride / kAlign % 2 == 0) rows.stride += kAlign;
+    rows.stride = odd_stride(rows.left + shape.length + halo.right + kOverrun);
     rows.right = rows.stride - rows.left - rows.length;
     rows.origin = data + rows.left;
     return rows;

@@ -1,5 +1,6 @@
 // regtrain: a data set and an architecture into a model. Options to parameters; the work is in
 // src/app/trainer.hpp.
+#include <cmath>
 #include <cstdio>
 
 #include "app/architecture.hpp"
@@ -256,8 +257,10 @@ void run(const cli::Arguments& args, Log& log) {
                   report.loss);
     std::string best;
     if (report.best_step >= 0)
-        best = "; best at step " + std::to_string(report.best_step) + ": " + report.metric + " " +
-               number(report.best_metric);
+        best = std::isfinite(report.best_metric)
+                   ? "; best at step " + std::to_string(report.best_step) + ": " + report.metric + " " +
+                         number(report.best_metric)
+                   : "; no marker could be scored on the validation windows, the last weights were taken";
     log.info(text + best);
 }
 

@@ -51,7 +51,7 @@ TrainState state_of(const TensorFile& file, const std::string& path) {
         s.elapsed = text.at("elapsed").get<double>();
         s.validated = text.at("validated").get<std::int64_t>();
         s.best_step = text.at("best_step").get<std::int64_t>();
-        s.best_metric = text.at("best_metric").get<double>();
+        if (!text.at("best_metric").is_null()) s.best_metric = text.at("best_metric").get<double>();  // JSON has no NaN
         s.validations_since_best = text.at("validations_since_best").get<int>();
         s.loss_sum = text.at("loss_sum").get<double>();
         s.loss_steps = text.at("loss_steps").get<std::int64_t>();

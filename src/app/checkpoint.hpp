@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,7 +22,8 @@ struct TrainState {
     double elapsed = 0;        // seconds of training so far, over all runs
     std::int64_t validated = -1;     // step of the last validation; -1: none yet
     std::int64_t best_step = -1;     // -1: none yet
-    double best_metric = 0;          // of the best: mean average precision, or Pearson correlation of coverage
+    // Of the best: mean average precision, or Pearson correlation of coverage; NaN: none yet, or none could be scored.
+    double best_metric = std::numeric_limits<double>::quiet_NaN();
     int validations_since_best = 0;  // early stopping counts these
     double loss_sum = 0;             // of the steps since the last line of the log
     std::int64_t loss_steps = 0;

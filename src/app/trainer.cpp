@@ -251,14 +251,15 @@ bool Run::validate() {
     const double metric = result.metric;
     table_->validation(row(std::nan(""), last_norm_), result);
     state_.validated = state_.step;
-    char text[96];
-    std::snprintf(text, sizeof text, "%.2f: %s %.4f", epoch(), metric_names(spec_.task).words.c_str(), metric);
-    // Without a single marker to score, the newest counts as the best.
-    const bool better = state_.best_step < 0 || !std::isfinite(metric) || metric > state_.best_metric;
-    log_.info("epoch " + std::string(text) + (better ? " (best so far)" : ""));
+    const bool scored = std::isfinite(metric), better = is_better(metric, state_.best_metric);
+    const std::string words = metric_names(spec_.task).words;
+    char when[32], value[32];
+    std::snprintf(when, sizeof when, "epoch %.2f: ", epoch());
+    std::snprintf(value, sizeof value, " %.4f", metric);
+    log_.info(when + (scored ? words + value + (better ? " (best so far)" : "") : "no " + words + ", no marker can be scored"));
     if (better) {
         state_.best_step = state_.step;
-        state_.best_metric = std::isfinite(metric) ? metric : 0;
+        state_.best_metric = scored ? metric : std::nan("");
         state_.validations_since_best = 0;
         store_.save_best(state_.step, model(network_.state()));
     } else {

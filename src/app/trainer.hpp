@@ -77,7 +77,7 @@ struct TrainReport {
     double nt_per_second = 0;     // of this run's steps
     double loss = 0;              // mean since the last line of the log
     std::int64_t best_step = -1;  // -1: no validation windows, the last weights were taken
-    double best_metric = 0;
+    double best_metric = 0;       // NaN: no marker could be scored
     std::string metric;           // what best_metric is, in words
 };
 

@@ -1,5 +1,7 @@
 #include "app/validation.hpp"
 
+#include <cmath>
+
 #include "app/coverage_metrics.hpp"
 
 namespace regkit {
@@ -46,6 +48,10 @@ class CoverageValidator final : public Validator {
 };
 
 }  // namespace
+
+bool is_better(double metric, double best) {
+    return std::isfinite(metric) ? !(metric <= best) : !std::isfinite(best);
+}
 
 MetricNames metric_names(Task task) {
     if (task == Task::coverage) return {"pearson_r", "pearson_r_log1p", "mean Pearson correlation"};

@@ -26,6 +26,9 @@ struct Validation {
     double metric = 0;  // mean over the classes that are scored; NaN when none is
     std::vector<ClassScore> classes;
 };
+// Whether weights of this metric take the place of the best ones so far. One that is not finite (nothing could be scored)
+// is better only than none (NaN) and than another such: the newest counts then.
+bool is_better(double metric, double best);
 // Names of columns, and of the metric in a sentence.
 struct MetricNames {
     std::string metric, second, words;

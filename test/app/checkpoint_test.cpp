@@ -71,6 +71,16 @@ TEST_CASE("checkpoint: everything comes back, to the last bit") {
     for (const std::size_t i : {0, 1}) CHECK(c.model.tensors[i].values == saved.model.tensors[i].values);
 }
 
+TEST_CASE("checkpoint: where nothing could be scored there is no metric") {
+    const Scratch scratch("checkpoint-unscored");
+    NullLog log;
+    CheckpointStore store(scratch.file("m"));
+    Checkpoint saved = sample(7, 5);
+    saved.state.best_metric = std::nan("");
+    store.save(saved);
+    CHECK(std::isnan(store.load_newest(log).state.best_metric));
+}
+
 TEST_CASE("checkpoint: the last two stay, and the best models that they name") {
     const Scratch scratch("checkpoint-prune");
     CheckpointStore store(scratch.file("m"));

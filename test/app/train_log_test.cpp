@@ -38,3 +38,15 @@ TEST_CASE("train log: rows of steps and of validations, and what a resumed run k
     { const TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), -1); }
     CHECK(scratch.text("log.tsv") == header);
 }
+
+TEST_CASE("validation: what could not be scored never takes the place of what could") {
+    const double none = std::nan("");
+    CHECK(is_better(0.2, none));
+    CHECK(is_better(-0.2, none));
+    CHECK(is_better(none, none));
+    CHECK(is_better(0.3, 0.2));
+    CHECK_FALSE(is_better(0.2, 0.2));
+    CHECK_FALSE(is_better(0.1, 0.2));
+    CHECK_FALSE(is_better(none, 0.2));
+    CHECK_FALSE(is_better(none, -0.2));
+}

@@ -42,6 +42,12 @@ case regtrain, then regeval
 run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" --steps 20 --seed 5 --device reference --no-version -o new.safetensors && regeval -m new.safetensors -d small.regds --device reference | cut -f1-3,8-9
 golden -
 
+case regtrain where no validation window has a label
+setup printf 'chr1\t0\t30000\n' > first.bed
+run regds-build -f ref.fa --window 5000 --valid chr2:1-30000 --verbosity 1 -o made.regds first.bed && regtrain -d made.regds -a "$TEST_TOOLS/data/tiny.json" --steps 2 --valid-every 1 -o m.safetensors
+err regtrain: epoch *: no mean average precision, no marker can be scored
+err regtrain: 2 steps, *; no marker could be scored on the validation windows, the last weights were taken
+
 case regtrain takes the data set's window for models of a fixed one
 run regds-build -f ref.fa --sheet sheet.tsv --target bin --window 600 --test chr2:1-30000 --verbosity 1 --no-version -o made.regds && for a in lr deep-dilated; do regtrain -d made.regds -a $a --steps 1 --verbosity 1 --device cpu --no-version -o $a.safetensors && regeval -m $a.safetensors -d made.regds --verbosity 1 --device cpu | cut -f1-3; done
 golden -

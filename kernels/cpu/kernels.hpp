@@ -149,6 +149,8 @@ struct TailKernels {
     void (*softplus)(float* z, std::int64_t n);
     // out[p] = logit_code(z[p]).
     void (*codes)(const float* z, std::int64_t n, std::uint8_t* out);
+    // Whether some z[p] is not below the bound; what lies behind n, up to a whole vector, may count too.
+    bool (*any_reached)(const float* z, std::int64_t n, float bound);
     // Bit p of `out`, ceil(n / 8) bytes, zero beyond n: not z[p] < low. Whether some z[p] lies in [low, high];
     // z is read up to the next whole vector, whose surplus may count there.
     bool (*reached)(const float* z, std::int64_t n, float low, float high, std::uint8_t* out);

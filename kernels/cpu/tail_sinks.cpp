@@ -118,13 +118,10 @@ struct RunSink final : cpu::TailSink {
 
     void take(const LogitBlock& block) override {
         std::uint8_t* const mine = bits + block.worker * most;
-        const std::int64_t bytes = cpu::ceil_div(block.columns, 8);
         for (int q = 0; q < block.count; ++q) {
             float* const values = block.logits + q * block.row;
+            if (!kernels.any_reached(values, block.columns, band.low)) continue;
             kernels.reached(values, block.columns, band.low, band.low, mine);
-            unsigned any = 0;
-            for (std::int64_t b = 0; b < bytes; ++b) any |= mine[b];
-            if (any == 0) continue;
             to_values(kernels, kind, values, block.columns);
             collect(block, block.marker + q, values, mine);
         }

@@ -1,6 +1,7 @@
 #include "app/interval_caller.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 #include <utility>
 
@@ -98,34 +99,44 @@ void IntervalCaller::scan(std::int32_t marker, std::int64_t first_cell, std::spa
         const std::int64_t low = stretch.begin / size - first_cell, high = (stretch.end - 1) / size + 1 - first_cell;
         while (run != runs.end() && run->end <= low) ++run;
         for (auto r = run; r != runs.end() && r->begin < high; ++r) {
-            const std::span<const float> values = called.values_of(*r);
-            const std::int64_t last = std::min<std::int64_t>(r->end, high);
-            for (std::int64_t i = std::max<std::int64_t>(r->begin, low); i < last; ++i) {
-                const std::int64_t begin = std::max(stretch.begin, (first_cell + i) * size);
-                if (s.any && begin - s.end > rules_.merge_gap) close(s, marker);
-                take(s, begin, std::min(stretch.end, (first_cell + i + 1) * size),
-                     values[static_cast<std::size_t>(i - r->begin)]);
-            }
+            const std::int64_t from = std::max<std::int64_t>(r->begin, low), to = std::min<std::int64_t>(r->end, high);
+            const std::int64_t begin = std::max(stretch.begin, (first_cell + from) * size);
+            if (s.any && begin - s.end > rules_.merge_gap) close(s, marker);
+            take(s, {begin, std::min(stretch.end, (first_cell + to) * size)},
+                 called.values_of(*r).subspan(static_cast<std::size_t>(from - r->begin), static_cast<std::size_t>(to - from)));
         }
         if (s.any && stretch.end - s.end > rules_.merge_gap) close(s, marker);
     }
 }
 
-void IntervalCaller::take(State& s, std::int64_t begin, std::int64_t end, float value) {
-    const bool first = !s.any;
-    if (first) {
+// `values` of the cells that these bases lie in, all called.
+void IntervalCaller::take(State& s, KnownStretch bases, std::span<const float> values) const {
+    if (!s.any) {
         s.any = true;
-        s.begin = begin;
+        s.begin = bases.begin;
+        s.max = -std::numeric_limits<float>::infinity();
         s.sum = 0;
         s.called = 0;
     }
-    if (first || value > s.max) {
-        s.max = value;
-        s.summit = begin + (end - begin) / 2;
+    float max = s.max;
+    double sum = s.sum;
+    std::size_t best = values.size();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        if (values[i] > max) {
+            max = values[i];
+            best = i;
+        }
+        sum += static_cast<double>(values[i]);
     }
-    s.end = end;
-    s.sum += static_cast<double>(value);
-    ++s.called;
+    if (best < values.size()) {
+        const std::int64_t size = rules_.resolution, cell = bases.begin / size + static_cast<std::int64_t>(best);
+        const std::int64_t begin = std::max(bases.begin, cell * size), end = std::min(bases.end, (cell + 1) * size);
+        s.summit = begin + (end - begin) / 2;
+        s.max = max;
+    }
+    s.sum = sum;
+    s.called += static_cast<std::int64_t>(values.size());
+    s.end = bases.end;
 }
 
 void IntervalCaller::close(State& s, std::int32_t marker) const {

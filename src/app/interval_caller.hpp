@@ -79,7 +79,7 @@ class IntervalCaller {
     };
     void scan(std::int32_t marker, std::int64_t first_cell, std::span<const KnownStretch> stretches,
               const CalledRuns& called, std::span<const CalledRun> runs);
-    static void take(State& state, std::int64_t begin, std::int64_t end, float value);
+    void take(State& state, KnownStretch bases, std::span<const float> values) const;
     void close(State& state, std::int32_t marker) const;
 
     CallRules rules_;

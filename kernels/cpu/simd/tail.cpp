@@ -111,6 +111,15 @@ void codes(const float* z, std::int64_t n, std::uint8_t* out) {
     for (std::int64_t i = p; i < n; ++i) out[i] = rest[i - p];
 }
 
+bool any_reached(const float* z, std::int64_t n, float bound) {
+    const Tag d;
+    const Vec least = hn::Set(d, bound);
+    auto all_below = hn::Eq(hn::Zero(d), hn::Zero(d));
+    for (std::int64_t p = 0; p < n; p += kLanes)
+        all_below = hn::And(all_below, hn::Lt(hn::LoadU(d, z + p), least));
+    return !hn::AllTrue(d, all_below);
+}
+
 bool reached(const float* z, std::int64_t n, float low, float high, std::uint8_t* out) {
     const Tag d;
     const Vec least = hn::Set(d, low), most = hn::Set(d, high);
@@ -285,8 +294,8 @@ void transpose(const float* from, std::int64_t from_stride, std::int64_t rows, s
 }
 
 const TailKernels* table() {
-    static constexpr TailKernels kTable{hidden,   hidden_grad, cross_entropy, poisson, sigmoids,
-                                        softplus, codes,       reached,       stream,  transpose};
+    static constexpr TailKernels kTable{hidden,   hidden_grad, cross_entropy, poisson, sigmoids,  softplus,
+                                        codes,    any_reached, reached,       stream,  transpose};
     return &kTable;
 }
 

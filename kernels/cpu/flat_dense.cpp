@@ -11,8 +11,6 @@
 //  - Gradient of the weight: lanes are inputs. A task owns a range of inputs of all samples, copied into
 //  strips; dy is
 //    broadcast; each tile is added to the gradient once, so there are no copies of it.
-#include <hwy/cache_control.h>
-
 #include <algorithm>
 
 #include "kernels/cpu/backend_impl.hpp"
@@ -36,7 +34,6 @@ namespace {
 constexpr std::int64_t kSlabPieces = 16;      // pieces of inputs that are transposed at a time
 constexpr std::int64_t kInputColumns = 128;   // inputs of a task of the gradient of x
 constexpr int kInputDepth = 256;              // outputs of a piece there
-constexpr int kRowsAhead = 8;                 // rows of weights that are asked for before they are copied
 constexpr std::int64_t kWeightColumns = 256;  // inputs of a task of the gradient of the weight
 
 // body(channel, position, count, done): the parts of rows in which inputs [begin, end) of a sample lie.
@@ -52,9 +49,18 @@ void for_parts(std::int64_t length, std::int64_t begin, std::int64_t end, const 
 // The products of one piece of inputs: y rows of blocks [first, last) go on with the strips of x.
 void forward_piece(const TileKernels& kernel, const Panel& panel, int first, int last) {
     const std::int64_t strips = cpu::strips_of(kernel, panel.columns);
-    for (int b = first; b < last; ++b)  // a block's weights stay in the first cache while the samples pass
-        for (std::int64_t j = 0; j < strips; ++j)
+    const Blocks blocks(panel.rows, kernel.block);
+    for (int b = first; b < last; ++b) {  // a block's weights stay in the first cache while the samples pass
+        cpu::Ahead next;
+        if (b + 1 < last)
+            next = {panel.a + blocks.begin(b + 1) * panel.a_row, panel.a_row,
+                    blocks.begin(b + 2) - blocks.begin(b + 1), panel.depth};
+        const std::int64_t share = ceil_div(next.left(), strips);
+        for (std::int64_t j = 0; j < strips; ++j) {
+            next.ask(share);
             kernel.run(cpu::strip_args(kernel, panel, j, 0, panel.depth), b, b + 1);
+        }
+    }
 }
 
 // dw rows of outputs [o, o + size) += what strip `j` of the samples' inputs gives. Where the strip is not
@@ -143,8 +149,14 @@ Status CpuBackend::do_flat_dense_grad_input(const View& dy_view, const Slice& we
             const std::int64_t begin = task * kInputColumns, end = std::min(begin + kInputColumns, inputs);
             float* const strips = memory + worker * worker_size;
             float* const sums = strips + panel_size;
+            const float* const weights = floats(weight) + begin;
             for (int piece = 0; piece < pieces.count; ++piece) {
                 const int first = pieces.begin(piece), last = pieces.begin(piece + 1);
+                cpu::Ahead next;
+                if (piece + 1 < pieces.count)
+                    next = {weights + last * inputs, inputs, pieces.begin(piece + 2) - last, end - begin};
+                else if (begin + pool_.workers() * kInputColumns < inputs)  // the next task, most likely
+                    next = {weights + pool_.workers() * kInputColumns, inputs, pieces.begin(1), end - begin};
                 Panel panel;
                 panel.a = dy_turned + first;
                 panel.a_row = outputs;
@@ -157,16 +169,17 @@ Status CpuBackend::do_flat_dense_grad_input(const View& dy_view, const Slice& we
                 panel.c_row = kInputColumns;
                 panel.resume = piece > 0;
                 for (int o = first; o < last; ++o) {
-                    const float* const from = floats(weight) + o * inputs + begin;
+                    const float* const from = weights + o * inputs;
                     float* const to = strips + std::int64_t{o - first} * kernel.strip;
-                    if (o + kRowsAhead < outputs)
-                        for (std::int64_t n = 0; n < panel.columns; n += cpu::kAlign)
-                            hwy::Prefetch(from + kRowsAhead * inputs + n);
                     for (std::int64_t n = 0; n < panel.columns; n += kernel.strip)
                         std::copy_n(from + n, std::min<std::int64_t>(kernel.strip, panel.columns - n),
                                     to + n / kernel.strip * panel.b_strip);
                 }
-                cpu::multiply(kernel, panel);
+                const std::int64_t tiles = cpu::strips_of(kernel, panel.columns) *
+                                           Blocks(panel.rows, kernel.block).count *
+                                           Blocks(panel.depth, cpu::panel_depth(kernel)).count;
+                const std::int64_t share = ceil_div(next.left(), tiles);
+                cpu::multiply(kernel, panel, [&] { next.ask(share); });
             }
             for (std::int64_t s = 0; s < dx.batch; ++s)
                 for_parts(dx.length, begin, end,
@@ -211,11 +224,17 @@ Status CpuBackend::do_flat_dense_grad_weight(const View& x_view, const View& dy_
                                   std::copy_n(x.row(s, c) + p, count, to + done);
                               });
                 }
-            for (int b = 0; b < blocks.count;
-                 ++b)  // a row of the gradient gets neighbouring strips one after another
-                for (std::int64_t j = 0; j < cpu::strips_of(kernel, panel.columns); ++j)
+            const std::int64_t count = cpu::strips_of(kernel, panel.columns);
+            for (int b = 0; b < blocks.count; ++b)
+                for (std::int64_t j = 0; j < count; ++j) {  // neighbours of a row one after another
+                    const int next = j + 1 < count ? b : b + 1;
+                    if (next < blocks.count)
+                        cpu::Ahead(panel.c + blocks.begin(next) * inputs + (j + 1) % count * kernel.strip,
+                                   inputs, blocks.begin(next + 1) - blocks.begin(next), kernel.strip)
+                            .ask(kernel.block * kernel.strip / cpu::kAlign);
                     add_tile(kernel, panel, j, blocks.begin(b), blocks.begin(b + 1) - blocks.begin(b),
                              strips + panel_size);
+                }
         });
         add_row_sums(dy, d_bias);
     });

@@ -7,6 +7,8 @@
 // chains go on through c: the cut changes no bit.
 #pragma once
 
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 
 #include "kernels/cpu/tail.hpp"
@@ -51,12 +53,45 @@ inline TileArgs strip_args(const TileKernels& kernel, const Panel& p, std::int64
 }
 
 // The whole product; a is the operand that passes by again and again, so it should fit the second cache.
-inline void multiply(const TileKernels& kernel, const Panel& p) {
-    const Blocks pieces(p.depth, panel_depth(kernel));
+// Calls between() after every tile of `block` rows.
+template <typename Between>
+void multiply(const TileKernels& kernel, const Panel& p, const Between& between) {
+    const Blocks pieces(p.depth, panel_depth(kernel)), blocks(p.rows, kernel.block);
     for (int piece = 0; piece < pieces.count; ++piece)
-        for (std::int64_t j = 0; j < strips_of(kernel, p.columns); ++j)
-            run_all(kernel, strip_args(kernel, p, j, pieces.begin(piece), pieces.begin(piece + 1)));
+        for (std::int64_t j = 0; j < strips_of(kernel, p.columns); ++j) {
+            const TileArgs args = strip_args(kernel, p, j, pieces.begin(piece), pieces.begin(piece + 1));
+            for (int b = 0; b < blocks.count; ++b) {
+                kernel.run(args, b, b + 1);
+                between();
+            }
+        }
 }
+inline void multiply(const TileKernels& kernel, const Panel& p) {
+    multiply(kernel, p, [] {});
+}
+
+// Asks for the cache lines of a matrix that comes next, a few at a time, so that they arrive while tiles are
+// worked on.
+class Ahead {
+  public:
+    Ahead() = default;
+    Ahead(const float* matrix, std::int64_t row, std::int64_t rows, std::int64_t columns)
+        : matrix_(matrix), row_(row), lines_(ceil_div(columns, kAlign)), left_(rows * lines_) {}
+
+    std::int64_t left() const { return left_; }
+    void ask(std::int64_t count) {
+        for (; count > 0 && left_ > 0; --count, --left_) {
+            hwy::Prefetch(matrix_ + line_ * kAlign);
+            if (++line_ < lines_) continue;
+            line_ = 0;
+            matrix_ += row_;
+        }
+    }
+
+  private:
+    const float* matrix_ = nullptr;
+    std::int64_t row_ = 0, lines_ = 0, line_ = 0, left_ = 0;
+};
 
 // to[c * to_stride + r] = from[r * from_stride + c], and nothing else read or written.
 inline void transpose(const TailKernels& kernel, const float* from, std::int64_t from_stride,

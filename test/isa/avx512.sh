@@ -2,7 +2,7 @@
 # The tests of the CPU's kernels on AVX-512, on a machine without it: a Skylake-X that Bochs emulates boots Debian's kernel
 # with the test program as its only process.
 # Usage: avx512.sh TEST_KERNELS [doctest's options]   needs: tools/deps.sh avx512
-# KERNEL=FILE takes another vmlinuz than the one that is fetched.
+# KERNEL=FILE takes another vmlinuz than the one that is fetched; REGKIT_TEST_BACKENDS other rows than all of AVX-512.
 set -euo pipefail
 source=$(cd "$(dirname "$0")" && pwd)
 program=$(realpath "$1")
@@ -24,7 +24,7 @@ mkdir -p root/{dev,proc,tmp} disc/isolinux
 cc -O1 -static "$source/init.c" -o root/init
 cp "$program" root/test
 ldd "$program" | grep -o '/[^ ]*' | while read -r library; do install -D "$library" "root$library"; done
-printf '%s\n' 'REGKIT_TEST_BACKENDS=avx512, workers 1' --no-colors=true "$@" > root/options
+printf '%s\n' "REGKIT_TEST_BACKENDS=${REGKIT_TEST_BACKENDS:-avx512}" --no-colors=true "$@" > root/options
 (cd root && find . | cpio -o -H newc --quiet) | gzip -1 > disc/isolinux/initrd
 cp "$KERNEL" disc/isolinux/vmlinuz
 cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 disc/isolinux
@@ -39,8 +39,8 @@ LABEL linux
 END
 genisoimage -quiet -o disc.iso -b isolinux/isolinux.bin -c isolinux/boot.cat -no-emul-boot -boot-load-size 4 -boot-info-table disc
 cat > bochsrc << 'END'
-megs: 512
-cpu: model=corei7_skylake_x, count=1, ips=50000000, reset_on_triple_fault=0
+megs: 256
+cpu: model=corei7_skylake_x, count=1, ips=20000000, reset_on_triple_fault=0
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 ata0-master: type=cdrom, path=disc.iso, status=inserted

@@ -196,6 +196,7 @@ class Caller {
     std::map<std::string, std::pair<int, std::int64_t>> bigwig_contigs_;  // of a stream: number, length so far
     std::string last_contig_;
     int last_number_ = -1;
+    std::int64_t last_end_ = 0;  // of the last record, on last_contig_
 };
 
 // By name and length; by the sequence's MD5 where the contig is read whole anyway.
@@ -275,6 +276,9 @@ void Caller::call_record(FastaStream& stream) {
             throw Error(ErrorKind::input, p_.input + " (" + stream.name() +
                                               "): --remap needs records named contig:begin-end, from 1");
         }
+        require(place.contig != last_contig_ || place.begin >= last_end_, ErrorKind::input,
+                p_.input + " (" + stream.name() +
+                    "): begins before the end of the record above; --remap needs records sorted by position, without overlap");
     }
     const std::int64_t lead = place.begin % predictor_->grid();
     const std::int64_t shift = place.begin - lead;
@@ -288,9 +292,10 @@ void Caller::call_record(FastaStream& stream) {
         const std::int64_t needed = stop + predictor_->ahead();
         const bool more = window_.fill(stream, needed);
         if (contig < 0 && window_.end() > lead) {
+            const int before = last_number_;
             contig = stream_contig(place.contig);
             sink_->begin_contig(contig);
-            ++summary_.contigs;
+            summary_.contigs += contig != before;
         }
         const std::int64_t length = more ? needed : window_.end();
         if (contig >= 0) predict(length, position, more ? stop : length, lead, shift, fetch);
@@ -307,6 +312,7 @@ void Caller::call_record(FastaStream& stream) {
             p_.input + " (" + stream.name() + "): the record has " + std::to_string(end - place.begin) +
                 " bases, its name says " + std::to_string(place.end - place.begin));
     sink_->end_region();
+    last_end_ = end;
     if (format_ == TrackFormat::bigwig) {
         auto& known = bigwig_contigs_[p_.remap ? place.contig : std::to_string(contig)];
         known = {contig, std::max(known.second, end)};

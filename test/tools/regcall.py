@@ -280,10 +280,14 @@ def test_failures():
         (3, ("cut.fa.gz",), "cut.fa.gz"),
         (3, ("bad.fa",), "bad.fa"),
         (3, ("--remap", "short.fa"), "4 bases, its name says 6"),
+        (3, ("--remap", "-O", "bed", "back.fa"), "back.fa (chr2:1-4): begins before the end of the record above"),
+        (3, ("--remap", "-O", "bed", "over.fa"), "over.fa (chr2:8-11): begins before the end of the record above"),
         (1, ("-f", "g.fa", "-o", "nodir/x.bed"), "nodir"),
     ]
     open("bad.bed", "w").write("chr2\t1\t5\nchr2\t9\t3\n")
     open("short.fa", "w").write(">chr2:5-10\nACGT\n")
+    open("back.fa", "w").write(">chr2:5-8\nACGT\n>chr2:1-4\nACGT\n")
+    open("over.fa", "w").write(">chr2:5-8\nACGT\n>chr2:8-11\nACGT\n")
     open("bad.fa", "w").write(">a\nACGT!ACGT\n")
     whole = open("g.fa.gz", "rb").read()
     open("cut.fa.gz", "wb").write(whole[:len(whole) * 2 // 3])

@@ -121,8 +121,9 @@ void CallSink::values(std::int64_t begin, std::span<const std::uint8_t> codes, s
     const std::int64_t row = Cells{begin, begin + static_cast<std::int64_t>(codes.size()), cell_}.count();
     pool_.run(markers_, [&](std::int64_t m, int) {
         unsigned bad = 0;
+        const float largest = largest_;
         for (const float v : values.subspan(static_cast<std::size_t>(m * row), static_cast<std::size_t>(row)))
-            bad |= v >= 0.0f && v <= largest_ ? 0u : 1u;
+            bad |= (v >= 0.0f ? 0u : 1u) | (v <= largest ? 0u : 1u);  // without a branch: vector code
         if (bad != 0) refuse(begin);
     });
     for (const KnownStretch& known : this->known(begin, codes))

@@ -49,9 +49,16 @@ AnnotationFields::AnnotationFields(const std::vector<Marker>& markers, Task task
     for (std::size_t i = 0; i < markers.size(); ++i) {
         markers_.push_back(markers[i].name);
         if (markers[i].class_name.empty()) continue;
-        const std::string id = info_id(markers[i].class_name);
-        auto found = std::find_if(classes_.begin(), classes_.end(), [&](const Class& c) { return c.id == id; });
-        if (found == classes_.end()) found = classes_.insert(found, {markers[i].class_name, id, {}});
+        const auto find = [this](std::string Class::*what, const std::string& text) {
+            return std::find_if(classes_.begin(), classes_.end(), [&](const Class& c) { return c.*what == text; });
+        };
+        auto found = find(&Class::name, markers[i].class_name);
+        if (found == classes_.end()) {
+            const std::string plain = info_id(markers[i].class_name);
+            std::string id = plain;  // 'a b' and 'a;b' are two classes, but of one plain ID
+            for (int n = 2; find(&Class::id, id) != classes_.end(); ++n) id = plain + "_" + std::to_string(n);
+            found = classes_.insert(classes_.end(), {markers[i].class_name, id, {}});
+        }
         found->members.push_back(i);
     }
 }

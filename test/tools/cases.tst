@@ -74,6 +74,12 @@ setup regds-build -f ref.fa --sheet sheet.tsv --target bin --test chr2:1-30000 -
 run regsnp -m lr.safetensors -f ref.fa in.vcf | grep '^##INFO=<ID=REG_[MDL]' | cut -d, -f4-
 golden -
 
+case regsnp keeps classes apart whose names differ in what an ID cannot hold
+setup printf 'name\tclass\tpeaks\nx\ta b\ta.narrowPeak\ny\ta;b\tb.bed\nz\ta b\tb.bed\n' > two.tsv
+setup regds-build -f ref.fa --sheet two.tsv --window 5000 --test chr2:1-30000 --verbosity 1 -o made.regds && regtrain -d made.regds -a "$TEST_TOOLS/data/tiny.json" --steps 1 --verbosity 1 -o two.safetensors
+run regsnp -m two.safetensors -f ref.fa in.vcf | grep '^##INFO=<ID=REG_D_' | cut -d, -f1,4
+golden -
+
 case regcall to narrowPeak
 run regcall -m model.safetensors -f ref.fa -r chr2:1-20,000 -c 0.3 -O narrowpeak --device reference --no-version
 golden -

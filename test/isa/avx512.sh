@@ -25,7 +25,7 @@ cc -O1 -static "$source/init.c" -o root/init
 cp "$program" root/test
 ldd "$program" | grep -o '/[^ ]*' | while read -r library; do install -D "$library" "root$library"; done
 printf '%s\n' "REGKIT_TEST_BACKENDS=${REGKIT_TEST_BACKENDS:-avx512}" --no-colors=true "$@" > root/options
-(cd root && find . | cpio -o -H newc --quiet) | gzip -1 > disc/isolinux/initrd
+(cd root && find . | cpio -o -H newc --quiet) > disc/isolinux/initrd
 cp "$KERNEL" disc/isolinux/vmlinuz
 cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 disc/isolinux
 # Without XSAVES and XSAVEC: Linux finds the size that this Bochs gives for them wrong and goes on without AVX.
@@ -35,7 +35,7 @@ PROMPT 0
 LABEL linux
   KERNEL vmlinuz
   INITRD initrd
-  APPEND quiet console=ttyS0 rdinit=/init nokaslr nosmp mitigations=off tsc=reliable lpj=4000000 random.trust_cpu=on apparmor=0 audit=0 noxsaves clearcpuid=xsavec,xsaves
+  APPEND quiet console=ttyS0 rdinit=/init nokaslr nosmp mitigations=off tsc=reliable lpj=4000000 random.trust_cpu=on apparmor=0 audit=0 cryptomgr.notests initcall_blacklist=load_system_certificate_list,init_evm,init_ima noxsaves clearcpuid=xsavec,xsaves
 END
 genisoimage -quiet -o disc.iso -b isolinux/isolinux.bin -c isolinux/boot.cat -no-emul-boot -boot-load-size 4 -boot-info-table disc
 cat > bochsrc << 'END'

@@ -10,10 +10,6 @@
 namespace regkit {
 namespace {
 
-double softplus(double z) {
-    return std::max(z, 0.0) + std::log1p(std::exp(-std::fabs(z)));
-}
-
 // Below this softplus(z) is e^z to the last bit of a double.
 constexpr double kLogLinear = -40;
 

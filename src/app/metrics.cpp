@@ -63,11 +63,11 @@ struct Cumulative {
     std::uint64_t false_positives() const { return called - true_positives; }
 };
 
+}  // namespace
+
 double softplus(double z) {
     return std::max(z, 0.0) + std::log1p(std::exp(-std::fabs(z)));
 }
-
-}  // namespace
 
 int logit_bin(float logit) {
     std::uint16_t bin = 0;

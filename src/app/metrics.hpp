@@ -20,6 +20,9 @@
 
 namespace regkit {
 
+// log(1 + e^z) of any z.
+double softplus(double z);
+
 inline constexpr int kLogitBins = 65536;
 // The grid cell of a finite logit, 0..65535, and the lowest logit of a cell.
 int logit_bin(float logit);

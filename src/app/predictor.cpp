@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "app/label_fit.hpp"
+#include "base/arithmetic.hpp"
 #include "base/error.hpp"
 #include "io/fasta.hpp"
 #include "nn/network.hpp"
@@ -14,10 +15,6 @@ namespace {
 // Of windows that run together.
 constexpr std::int64_t kBatchBases = std::int64_t{1} << 17;
 constexpr std::int64_t kBatchValues = std::int64_t{1} << 24;
-
-std::int64_t round_up(std::int64_t value, std::int64_t unit) {
-    return (value + unit - 1) / unit * unit;
-}
 
 std::int64_t round_down(std::int64_t value, std::int64_t unit) {
     return value / unit * unit;

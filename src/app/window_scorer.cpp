@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/allele_scorer.hpp"
+#include "base/arithmetic.hpp"
 #include "base/error.hpp"
 #include "io/fasta.hpp"
 
@@ -13,10 +14,6 @@ namespace regkit {
 namespace {
 
 constexpr std::int64_t kBatchBases = std::int64_t{1} << 16;
-
-std::int64_t floor_div(std::int64_t a, std::int64_t b) {
-    return a / b - (a % b < 0 ? 1 : 0);
-}
 
 // One window of a haplotype, from haplotype base `begin` on (N outside), and its values once it is predicted.
 struct Place {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/arithmetic.hpp"
 #include "base/error.hpp"
 #include "nn/graph.hpp"
 #include "nn/parameters.hpp"
@@ -12,10 +13,6 @@ namespace {
 struct Interval {
     std::int64_t low, high;  // inclusive
 };
-
-std::int64_t floor_div(std::int64_t a, std::int64_t b) {
-    return a / b - (a % b < 0 ? 1 : 0);
-}
 
 // Positions of a layer's input that positions `out` of its output depend on.
 Interval reach(const LayerSpec& layer, const Node& node, Interval out) {

@@ -68,8 +68,9 @@ void AnnotationFields::define(VcfHeader& header) const {
     const std::string sign = "; ALT minus REF, so positive where ALT raises it";
     header.define_info("REG_MAX", "A", "Float",
                        std::string("Largest absolute change of ") +
-                           (task_ == Task::coverage ? "the predicted coverage of a marker" : "a predicted marker probability") + compared_ + ", over " +
-                           std::to_string(markers_.size()) + " markers");
+                           (task_ == Task::coverage ? "the predicted coverage of a marker"
+                                                    : "a predicted marker probability") +
+                           compared_ + ", over " + std::to_string(markers_.size()) + " markers");
     header.define_info("REG_DELTA", "A", "Float", "The change behind REG_MAX" + sign);
     header.define_info("REG_MARKER", "A", "String", "The marker behind REG_MAX");
     header.define_info("REG_LOG2FC", "A", "Float",

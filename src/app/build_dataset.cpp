@@ -262,7 +262,9 @@ class DatasetBuilder {
                 if (source.marker.prevalence >= 1)
                     log_.warn("no-negative", "every label of " + source.marker.name +
                                                  " in train windows is positive, so that nothing can be learnt about it" +
-                                                 (summary_.filters_labels ? "; --keep-if all also keeps windows without a label" : ""));
+                                                 (summary_.filters_labels
+                                                      ? "; --keep-if all also keeps windows without a label"
+                                                      : ""));
         std::map<std::string, ClassSummary> classes;
         for (const MarkerSource& source : sources_) {
             ClassSummary& c = classes[source.marker.class_name];

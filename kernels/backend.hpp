@@ -386,10 +386,15 @@ class Backend {
     std::vector<float> staged_;
 };
 
+// Operands of products: f32, or rounded to bf16 with sums in f32. Everything else is f32 in both.
+enum class Precision : int { f32, bf16 };
+const char* precision_name(Precision precision);  // "f32", "bf16"
+
 struct BackendOptions {
     std::string device = "auto";  // auto | cpu | cuda[:N] | reference
     int workers = 0;              // threads of the CPU back ends; 0 = all processors
     std::string isa;              // cpu: pins the instruction set (avx2, avx512, ...); empty = the best one here
+    Precision precision = Precision::f32;  // bf16: the CPU's alone
 };
 
 struct BackendChoice {

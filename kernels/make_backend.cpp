@@ -18,9 +18,15 @@ int cuda_device(const std::string& device) {
     return static_cast<int>(*number);
 }
 
+void require_f32(const BackendOptions& options) {
+    require(options.precision == Precision::f32, ErrorKind::usage,
+            "--precision " + std::string(precision_name(options.precision)) + ": --device " + options.device +
+                " has f32 only; use --device cpu or --precision f32");
+}
+
 BackendChoice choose_automatically(const BackendOptions& options) {
     std::string notice;
-    if (has_cuda_driver()) {
+    if (has_cuda_driver() && options.precision == Precision::f32) {
         try {
             auto backend = load_cuda_backend(0, cuda_plugin_paths());
             // Its kernels have run under the emulator alone; test/kernels has to pass on a GPU first.
@@ -39,12 +45,21 @@ BackendChoice choose_automatically(const BackendOptions& options) {
 
 }  // namespace
 
+const char* precision_name(Precision precision) {
+    return precision == Precision::bf16 ? "bf16" : "f32";
+}
+
 BackendChoice make_backend(const BackendOptions& options) {
     const std::string& device = options.device;
     if (device == "cpu") return {make_cpu_backend(options), ""};
-    if (device == "reference") return {make_reference_backend(), ""};
-    if (device == "cuda" || device.starts_with("cuda:"))
+    if (device == "reference") {
+        require_f32(options);
+        return {make_reference_backend(), ""};
+    }
+    if (device == "cuda" || device.starts_with("cuda:")) {
+        require_f32(options);
         return {load_cuda_backend(cuda_device(device), cuda_plugin_paths()), ""};
+    }
     if (device == "auto") return choose_automatically(options);
     throw Error(ErrorKind::usage, "--device " + device + ": unknown; use auto, cpu, cuda or cuda:N");
 }

@@ -95,6 +95,7 @@ void run_call(const cli::Arguments& args, Log& log) {
     p.backend.device = args.text("device");
     p.backend.workers = cli::threads(args);
     if (args.text("isa") != "auto") p.backend.isa = args.text("isa");
+    if (args.text("precision") == "bf16") p.backend.precision = Precision::bf16;
     const CallSummary done = call(p, log);
 
     const bool values = p.format ? holds_values(*p.format) : track_format_of(p.output) && holds_values(*track_format_of(p.output));

@@ -92,6 +92,7 @@ void run_annotate(const cli::Arguments& args, Log& log) {
     p.backend.device = args.text("device");
     p.backend.workers = cli::threads(args);
     if (args.text("isa") != "auto") p.backend.isa = args.text("isa");
+    if (args.text("precision") == "bf16") p.backend.precision = Precision::bf16;
     annotate(p, log);
 }
 

@@ -213,6 +213,7 @@ TrainParameters parameters_of(const cli::Arguments& args) {
     p.backend.device = args.text("device");
     p.backend.workers = cli::threads(args);
     if (args.text("isa") != "auto") p.backend.isa = args.text("isa");
+    if (args.text("precision") == "bf16") p.backend.precision = Precision::bf16;
     return p;
 }
 

@@ -28,7 +28,9 @@ struct Correlation {
     std::int64_t w_out = 0, w_tap = 0, w_in = 0;
     const float* bias = nullptr;
     bool relu = false, accumulate = false;
-    Rows y;  // its edges are zeroed, unless it accumulates
+    bool exact = false;   // in f32 whatever the precision
+    bool paired = false;  // x holds the words that CpuBackend::pair made
+    Rows y;               // its edges are zeroed, unless it accumulates
 };
 
 // dw[o*dw_out + k*dw_in + t*dw_tap] += sum over samples and positions of dy[s][o][p] * x[s][k][offset[t] +
@@ -148,14 +150,16 @@ class CpuBackend final : public Backend {
     }
 
     // conv.cpp
-    void correlate(const cpu::Correlation& job);
+    void correlate(cpu::Correlation job);
+    void pair(cpu::Correlation& job);
     cpu::PhaseRows split_phases(const cpu::Rows& x, const ConvGeometry& geometry, std::int64_t outputs);
     void strided(const cpu::Rows& x, const ConvGeometry& geometry, cpu::Correlation job);
     void strided_grad_input(const cpu::Rows& dy, const float* weight, const ConvGeometry& geometry,
                             bool accumulate, const cpu::Rows& dx);
     // grad_weight.cpp
-    void contract(const cpu::Contraction& job);
+    void contract(cpu::Contraction job);
     void contract_short_rows(const cpu::Contraction& job);
+    void adjoin(cpu::Contraction& job);
     void add_row_sums(const cpu::Rows& dy, const Slice& d_bias);
     // lstm_grad.cpp
     void lstm_grad_weight(const cpu::Rows& d_gates, const cpu::Rows& y, int hidden, int directions,

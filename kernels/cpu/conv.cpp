@@ -5,7 +5,8 @@
 // an up-convolution, write such rows, which are interleaved afterwards. Work is cut into (sample, range of
 // positions, group of output channels); a range keeps the slice of x it reads in the second cache. That cut
 // does not touch any sum. Inside a task strips of positions and pieces of inputs keep to the first cache; an
-// output is summed over pieces, taps, inputs of the piece, in this order.
+// output is summed over pieces, taps, inputs of the piece, in this order. In bf16 x is first copied to rows
+// of pairs of channels, half the size.
 #include <algorithm>
 
 #include "kernels/cpu/backend_impl.hpp"
@@ -52,20 +53,44 @@ std::int64_t floor_div(std::int64_t a, std::int64_t n) {
 
 }  // namespace
 
-void CpuBackend::correlate(const Correlation& job) {
-    const cpu::TileKernels& kernel = *kernels_.tile;
+// In bf16: replaces job.x by rows of pairs of channels; they stay until the next call.
+void CpuBackend::pair(Correlation& job) {
+    if (!kernels_.bf16 || job.exact || job.paired) return;
+    const auto [low, high] = std::minmax_element(job.offset, job.offset + job.taps);
+    const std::int64_t begin = std::min<std::int64_t>(*low, 0), left = round_up(-begin, cpu::kAlign);
+    const std::int64_t end = *high + round_up(job.y.length, cpu::kAlign);  // what the tiles read
+    const int pairs = kernels_.product_tile->rows(job.in);
+    std::int64_t row = left + round_up(end, cpu::kAlign);
+    if (row / cpu::kAlign % 2 == 0) row += cpu::kAlign;
+    float* const words = scratch_.get<float>(Slot::words, job.batch * pairs * row);
+    parallel(std::int64_t{job.batch} * pairs, [&](std::int64_t task, int) {
+        const std::int64_t k = task % pairs * 2;
+        const float* const a = job.x + task / pairs * job.x_sample + k * job.x_row + begin;
+        kernels_.bf16->pair(a, k + 1 < job.in ? a + job.x_row : nullptr, end - begin,
+                            words + task * row + left + begin);
+    });
+    job.x = words + left;
+    job.x_sample = pairs * row;
+    job.x_row = row;
+    job.paired = true;
+}
+
+void CpuBackend::correlate(Correlation job) {
+    pair(job);
+    const cpu::TileKernels& kernel = job.exact ? *kernels_.tile : *kernels_.product_tile;
     const cpu::Blocks blocks(job.out, kernel.block);
-    float* const packed = scratch_.get<float>(Slot::packed, std::int64_t{job.out} * job.taps * job.in + 16);
+    float* const packed =
+        scratch_.get<float>(Slot::packed, kernel.packed_size(job.out, job.taps, job.in) + cpu::kAlign);
     const InputPieces pieces(job);
     parallel(std::int64_t{blocks.count} * pieces.count(), [&](std::int64_t task, int) {
         const int b = static_cast<int>(task / pieces.count()),
                   piece = static_cast<int>(task % pieces.count());
         const int k = pieces.begin(piece);
         kernel.pack(job.w + k * job.w_in, job.w_out, job.w_tap, job.w_in, job.out, job.taps,
-                    pieces.begin(piece + 1) - k, b, b + 1, packed + std::int64_t{k} * job.out * job.taps);
+                    pieces.begin(piece + 1) - k, b, b + 1, packed + kernel.packed_size(job.out, job.taps, k));
     });
     const std::int64_t range =
-        std::clamp(kSliceFloats / job.in / 32 * 32, std::int64_t{128}, std::int64_t{1024});
+        std::clamp(kSliceFloats / kernel.rows(job.in) / 32 * 32, std::int64_t{128}, std::int64_t{1024});
     const std::int64_t ranges = ceil_div(job.y.length, range);
     const std::int64_t wanted = 4 * pool_.workers();
     const std::int64_t groups = std::clamp(ceil_div(wanted, job.batch * ranges), std::int64_t{1},
@@ -89,9 +114,9 @@ void CpuBackend::correlate(const Correlation& job) {
             args.end = std::min(args.begin + strip, end);
             for (int piece = 0; piece < pieces.count(); ++piece) {
                 const int k = pieces.begin(piece);
-                args.x = job.x + sample * job.x_sample + k * job.x_row;
-                args.in = pieces.begin(piece + 1) - k;
-                args.w = packed + std::int64_t{k} * job.out * job.taps;
+                args.x = job.x + sample * job.x_sample + kernel.rows(k) * job.x_row;
+                args.in = kernel.rows(pieces.begin(piece + 1) - k);
+                args.w = packed + kernel.packed_size(job.out, job.taps, k);
                 args.resume = piece > 0;
                 args.bias = piece > 0 ? nullptr : job.bias;
                 args.accumulate = job.accumulate && piece == 0;
@@ -281,6 +306,7 @@ Status CpuBackend::do_up_conv(const View& x_view, const Slice& weight, const Sli
         job.relu = relu;
         job.y =
             cpu::rows_of(scratch_.get<float>(Slot::output, cpu::floats_of(part_shape, {})), part_shape, {});
+        pair(job);
         for (int j = 0; j < stride; ++j) {
             job.w = floats(weight) + j;
             correlate(job);

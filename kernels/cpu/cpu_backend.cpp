@@ -5,16 +5,16 @@
 namespace regkit {
 
 CpuBackend::CpuBackend(const BackendOptions& options)
-    : kernels_(cpu::select_kernels(options.isa)),
+    : kernels_(cpu::select_kernels(options.isa, options.precision)),
       pool_(resolve_workers(options.workers)),
-      description_("cpu " + kernels_.isa + " f32") {}
+      description_("cpu " + kernels_.isa + " " + precision_name(options.precision)) {}
 
 std::unique_ptr<Backend> make_cpu_backend(const BackendOptions& options) {
     return std::make_unique<CpuBackend>(options);
 }
 
-std::vector<std::string> cpu_isas() {
-    return cpu::isa_names();
+std::vector<std::string> cpu_isas(Precision precision) {
+    return cpu::isa_names(precision);
 }
 
 }  // namespace regkit

@@ -1,7 +1,8 @@
 // Weight gradients: contraction over samples and positions (simd/outer.cpp).
 //
 // A task owns a block of (output, input) channels and walks all samples and all ranges of positions in order,
-// so there are no copies per worker and the order of sums follows from the shapes alone.
+// so there are no copies per worker and the order of sums follows from the shapes alone. In bf16 both
+// operands are first copied to rows of neighbouring positions in pairs.
 #include <algorithm>
 
 #include "kernels/cpu/backend_impl.hpp"
@@ -24,7 +25,43 @@ constexpr int kOutGroup = 32, kInGroup = 24;  // channels of a task
 
 }  // namespace
 
-void CpuBackend::contract(const Contraction& job) {
+// In bf16: replaces job.x and job.dy by rows of words; they stay until the next call.
+void CpuBackend::adjoin(Contraction& job) {
+    if (!kernels_.bf16) return;
+    constexpr std::int64_t kStep = 2 * cpu::kAlign;  // positions that the kernel takes at a time, at most
+    // Positions [begin, end), begin even, of rows of words of which [-left, ...) fit in; zeros around them.
+    const auto copy = [&](Slot slot, const float* from, std::int64_t sample, std::int64_t stride,
+                          int channels, std::int64_t left, std::int64_t begin, std::int64_t end,
+                          std::int64_t row) {
+        float* const words = scratch_.get<float>(slot, job.batch * channels * row);
+        parallel(std::int64_t{job.batch} * channels, [&](std::int64_t task, int) {
+            float* const to = words + task * row;
+            std::fill_n(to, row, 0.0f);
+            kernels_.bf16->adjoin(from + task / channels * sample + task % channels * stride + begin,
+                                  end - begin, to + (left + begin) / 2);
+        });
+        return words + left / 2;
+    };
+    const auto row_of = [](std::int64_t positions) {
+        const std::int64_t words = cpu::round_up(positions, kStep) / 2;
+        return words / cpu::kAlign % 2 == 0 ? words + cpu::kAlign : words;
+    };
+    const auto [low, high] = std::minmax_element(job.offset, job.offset + job.taps);
+    const std::int64_t before = cpu::round_up(std::max<std::int64_t>(-*low, 0), 2);
+    const std::int64_t left = cpu::round_up(before, kStep), length = cpu::round_up(job.length, kStep);
+    const std::int64_t dy_row = row_of(length),
+                       x_row = row_of(left + std::max<std::int64_t>(*high, 0) + length);
+    job.dy = copy(Slot::dy_words, job.dy, job.dy_sample, job.dy_row, job.out, 0, 0, job.length, dy_row);
+    job.x = copy(Slot::words, job.x, job.x_sample, job.x_row, job.in, left, -before,
+                 std::max<std::int64_t>(*high + job.length, -before), x_row);  // beyond, dy is zero
+    job.dy_row = dy_row;
+    job.dy_sample = job.out * dy_row;
+    job.x_row = x_row;
+    job.x_sample = job.in * x_row;
+}
+
+void CpuBackend::contract(Contraction job) {
+    adjoin(job);
     const cpu::Blocks outs(job.out, kOutGroup), ins(job.in, kInGroup);
     parallel(std::int64_t{outs.count} * ins.count, [&](std::int64_t task, int) {
         const int o = outs.begin(static_cast<int>(task / ins.count));
@@ -47,7 +84,7 @@ void CpuBackend::contract(const Contraction& job) {
             args.x = job.x + sample * job.x_sample + k * job.x_row;
             for (args.begin = 0; args.begin < job.length; args.begin += kRange) {
                 args.end = std::min(args.begin + kRange, job.length);
-                kernels_.outer->run(args);
+                kernels_.product_outer->run(args);
             }
         }
     });

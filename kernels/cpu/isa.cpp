@@ -17,45 +17,67 @@ namespace {
 struct Isa {
     const char* name;
     std::int64_t target;
+    bool dots = false;  // and the instruction for bf16 beside it
 };
-constexpr Isa kIsas[] = {{"avx512", HWY_AVX3}, {"avx2", HWY_AVX2},      {"sse4", HWY_SSE4},
-                         {"neon", HWY_NEON},   {"generic", HWY_EMU128}, {"generic", HWY_SCALAR}};
+constexpr Isa kIsas[] = {{"avx512bf16", HWY_AVX3, true},
+                         {"avx512", HWY_AVX3},
+                         {"avx2", HWY_AVX2},
+                         {"sse4", HWY_SSE4},
+                         {"neon", HWY_NEON},
+                         {"generic", HWY_EMU128},
+                         {"generic", HWY_SCALAR}};
 
-std::vector<Isa> available() {
+bool has_dots() {
+#if defined(__x86_64__)
+    return avx512bf16_tile_kernels() != nullptr && __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
+std::vector<Isa> available(Precision precision) {
     std::vector<Isa> found;
+    const bool dots = precision == Precision::bf16 && has_dots();
     const std::vector<std::int64_t> targets = hwy::SupportedAndGeneratedTargets();
     for (const Isa& isa : kIsas)
         for (const std::int64_t target : targets)
-            if (isa.target == target) found.push_back(isa);
+            if (isa.target == target && (dots || !isa.dots)) found.push_back(isa);
     return found;
 }
 
-Isa choose(const std::string& name) {
-    const std::vector<Isa> found = available();
+Isa choose(const std::string& name, Precision precision) {
+    const std::vector<Isa> found = available(precision);
     std::string names;
     for (const Isa& isa : found) {
         if (name.empty() || name == isa.name) return isa;
         names += (names.empty() ? "" : ", ") + std::string(isa.name);
     }
-    throw Error(ErrorKind::usage, "--isa " + name + ": not on this machine; it has " + names);
+    throw Error(ErrorKind::usage, "--isa " + name + ": not on this machine in " + precision_name(precision) +
+                                      "; it has " + names);
 }
 
 }  // namespace
 
-std::vector<std::string> isa_names() {
+std::vector<std::string> isa_names(Precision precision) {
     std::vector<std::string> names;
-    for (const Isa& isa : available()) names.push_back(isa.name);
+    for (const Isa& isa : available(precision)) names.push_back(isa.name);
     return names;
 }
 
-Kernels select_kernels(const std::string& name) {
+Kernels select_kernels(const std::string& name, Precision precision) {
     static std::mutex mutex;
     const std::lock_guard lock(mutex);
-    const Isa isa = choose(name);
+    const Isa isa = choose(name, precision);
     hwy::SetSupportedTargetsForTest(isa.target);
     hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    Kernels kernels{tile_kernels(), outer_kernels(), norm_kernels(),      sequence_kernels(), pool_kernels(),
+    Kernels kernels{tile_kernels(), outer_kernels(), tile_kernels(),      outer_kernels(),
+                    nullptr,        norm_kernels(),  sequence_kernels(),  pool_kernels(),
                     tail_kernels(), lstm_kernels(),  optimiser_kernels(), isa.name};
+    if (precision == Precision::bf16) {
+        kernels.product_tile = isa.dots ? avx512bf16_tile_kernels() : bf16_tile_kernels();
+        kernels.product_outer = isa.dots ? avx512bf16_outer_kernels() : bf16_outer_kernels();
+        kernels.bf16 = bf16_kernels();
+    }
     hwy::SetSupportedTargetsForTest(0);
     hwy::GetChosenTarget().Update(hwy::SupportedTargets());
     return kernels;

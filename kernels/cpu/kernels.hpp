@@ -1,26 +1,31 @@
 // The vector kernels, compiled once per instruction set (kernels/cpu/simd/*.cpp, Highway) and reached through
 // tables of plain functions: the drivers beside this file know shapes and threads, the kernels know lanes.
 // Every kernel is a function of its arguments alone; none allocates; pointers never overlap unless said.
+//
+// Products have their operands in f32, or in bf16 with sums in f32. In bf16 two values share the 32 bits of a
+// word, the first in the low half, and words are kept in arrays of float, which are only copied, never
+// calculated with.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "kernels/backend.hpp"
 #include "kernels/dropout.hpp"
 
 namespace regkit::cpu {
 
 // ---- tile: y[o][p] (+)= bias[o] + sum over taps t and inputs k of w[o][t][k] * x[k*x_stride + offset[t] +
-// p]
+// p]. In bf16 a row of x holds two inputs: `in` counts rows, and the last may have zeros in its upper halves.
 struct TileArgs {
     const float* x = nullptr;
     std::int64_t x_stride = 0;
     const std::int64_t* offset = nullptr;  // [taps]
     int taps = 1;
-    int in = 0;
+    int in = 0;  // rows of x
     const float* w =
-        nullptr;  // packed (see pack_size), or rows w[o*w_stride + k] when w_stride > 0 and taps = 1
+        nullptr;  // packed (see packed_size), or rows w[o*w_stride + k] when w_stride > 0 and taps = 1
     std::int64_t w_stride = 0;
     const float* bias = nullptr;  // [out] or none
     float* y = nullptr;
@@ -37,6 +42,13 @@ struct TileArgs {
 struct TileKernels {
     int block;  // output channels of one tile
     int strip;  // positions of one tile
+    int depth;  // inputs that share a row of x: 1, in bf16 2
+    int words;  // floats of a packed weight for one row of x
+
+    int rows(int inputs) const { return (inputs + depth - 1) / depth; }
+    std::int64_t packed_size(int out, int taps, int in) const {
+        return static_cast<std::int64_t>(out) * taps * rows(in) * words;
+    }
     // Packs source(o, t, k) = w[o*so + t*st + k*sk] for blocks [first, last) of the balanced partition of
     // `out`.
     void (*pack)(const float* w, std::int64_t so, std::int64_t st, std::int64_t sk, int out, int taps, int in,
@@ -52,7 +64,9 @@ struct Blocks {
     int begin(int b) const { return static_cast<int>(static_cast<std::int64_t>(out) * b / count); }
 };
 
-// ---- outer: dw[o*dw_out + k*dw_in + t*dw_tap] += sum over p of dy[o][p] * x[k*x_stride + offset[t] + p]
+// ---- outer: dw[o*dw_out + k*dw_in + t*dw_tap] += sum over p of dy[o][p] * x[k*x_stride + offset[t] + p].
+// In bf16 a word holds two neighbouring positions; offsets and positions count values, strides words, and
+// begin and dy's zeros go by 32.
 struct OuterArgs {
     const float* dy = nullptr;
     std::int64_t dy_stride = 0;
@@ -68,6 +82,14 @@ struct OuterArgs {
 };
 struct OuterKernels {
     void (*run)(const OuterArgs& args);
+};
+
+// ---- operands in bf16, rounded to nearest, ties to even; NaN stays NaN.
+struct Bf16Kernels {
+    // to[p] = (a[p], b[p]) for p < n, (a[p], 0) without b; `to` may be a.
+    void (*pair)(const float* a, const float* b, std::int64_t n, float* to);
+    // to[i] = (x[2i], x[2i + 1]); for odd n the last upper half is 0.
+    void (*adjoin)(const float* x, std::int64_t n, float* to);
 };
 
 // ---- elementwise rows: normalisation, activation, dropout
@@ -188,8 +210,11 @@ struct OptimiserKernels {
 };
 
 struct Kernels {
-    const TileKernels* tile;
+    const TileKernels* tile;  // f32
     const OuterKernels* outer;
+    const TileKernels* product_tile;  // of the precision asked for: convolutions, dense layers, the tail
+    const OuterKernels* product_outer;
+    const Bf16Kernels* bf16;  // nullptr: those are f32 as well
     const NormKernels* norm;
     const SequenceKernels* sequence;
     const PoolKernels* pool;
@@ -201,19 +226,27 @@ struct Kernels {
 
 // The kernels of `isa`, or of the best instruction set of this machine when it is empty. Throws Error(usage)
 // listing what there is when `isa` is not.
-Kernels select_kernels(const std::string& isa);
+Kernels select_kernels(const std::string& isa, Precision precision);
 
-// Names that select_kernels takes here, best first.
-std::vector<std::string> isa_names();
+// Names that select_kernels takes here, best first. avx512bf16, which multiplies pairs by an instruction of
+// its own, is there for bf16 alone.
+std::vector<std::string> isa_names(Precision precision);
 
 // Defined one per file of kernels/cpu/simd; each answers for the target Highway has chosen at the call.
 const TileKernels* tile_kernels();
 const OuterKernels* outer_kernels();
+const TileKernels* bf16_tile_kernels();
+const OuterKernels* bf16_outer_kernels();
+const Bf16Kernels* bf16_kernels();
 const NormKernels* norm_kernels();
 const SequenceKernels* sequence_kernels();
 const PoolKernels* pool_kernels();
 const TailKernels* tail_kernels();
 const LstmKernels* lstm_kernels();
 const OptimiserKernels* optimiser_kernels();
+
+// By AVX512_BF16's instruction, whatever the target; nullptr where this build lacks them.
+const TileKernels* avx512bf16_tile_kernels();
+const OuterKernels* avx512bf16_outer_kernels();
 
 }  // namespace regkit::cpu

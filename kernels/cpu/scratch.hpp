@@ -25,6 +25,8 @@ enum class Slot : int {
     tail_plan,  // packed weights of the tail
     panel,      // an operand of a matrix product in strips
     turned,     // an operand transposed
+    words,      // an operand's rows in bf16
+    dy_words,   // and the other's
     count
 };
 

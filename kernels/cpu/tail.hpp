@@ -15,7 +15,8 @@ namespace regkit::cpu {
 
 inline constexpr std::int64_t kNoOffset[1] = {0};
 
-// y rows (columns [0, columns)) = w x + bias, for one dense layer or one phase of the up-convolution.
+// y rows (columns [0, columns)) = w x + bias, for one dense layer or one phase of the up-convolution. `in`
+// counts rows of x.
 inline TileArgs product(const float* packed, int in, int out, const float* x, std::int64_t x_stride, float* y,
                         std::int64_t y_stride, std::int64_t columns) {
     TileArgs args;
@@ -31,6 +32,14 @@ inline TileArgs product(const float* packed, int in, int out, const float* x, st
     return args;
 }
 
+// Rows of z as a product in bf16 reads them: pairs of rows in `words`, which may be z with the same stride.
+inline void pair_rows(const Kernels& kernels, const float* z, std::int64_t stride, int rows,
+                      std::int64_t columns, float* words, std::int64_t words_stride) {
+    for (int r = 0; r < rows; r += 2)
+        kernels.bf16->pair(z + r * stride, r + 1 < rows ? z + (r + 1) * stride : nullptr, columns,
+                           words + r / 2 * words_stride);
+}
+
 inline void run_all(const TileKernels& kernel, const TileArgs& args) {
     kernel.run(args, 0, Blocks(args.out, kernel.block).count);
 }
@@ -41,8 +50,6 @@ struct Packing {
     std::int64_t w_out = 0, w_tap = 0, w_in = 0;
     int out = 0, taps = 1, in = 0;
     float* packed = nullptr;
-
-    std::int64_t size() const { return static_cast<std::int64_t>(out) * taps * in; }
 };
 
 // Hands out pieces of one borrowed array; with no array it only adds up what they need.

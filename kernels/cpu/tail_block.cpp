@@ -32,8 +32,9 @@ double TrainBlock::run(const Rows& h, std::int64_t sample, std::int64_t begin, s
             std::fill_n(std::copy_n(h.row(sample, c) + first_, present, at_.input + c * plan_.lanes),
                         plan_.lanes - present, 0.0f);
         const std::int64_t padded = round_up(h.channels, kAlign);
-        kernels_.tail->transpose(at_.input, plan_.lanes, h.channels, plan_.lanes, at_.input_transposed,
-                                 padded);
+        transpose(at_.input, plan_.lanes, static_cast<int>(h.channels), plan_.lanes, at_.input_transposed,
+                  padded);
+        input_ = paired(at_.input, plan_.lanes, static_cast<int>(h.channels), plan_.lanes, at_.input_words);
         for (std::int64_t c = 0; c < columns_; ++c) at_.valid[c] = c % plan_.lanes < present ? 1.0f : 0.0f;
         for (int j = 0; j < plan_.stride; j += plan_.phases) {
             const int phases = std::min(plan_.phases, plan_.stride - j);
@@ -77,36 +78,64 @@ void TrainBlock::hidden(float* z, const LayerPlan& layer, const std::uint8_t* bi
     kernels_.tail->hidden(args);
 }
 
+// Rows of z as a product reads them: z itself, or in bf16 pairs of rows, in `words` with the same stride.
+const float* TrainBlock::paired(const float* z, std::int64_t stride, int rows, std::int64_t columns,
+                                float* words) const {
+    if (!kernels_.bf16) return z;
+    pair_rows(kernels_, z, stride, rows, columns, words, stride);
+    return words;
+}
+
+// Rows of z as a product over columns reads them: z itself, or in bf16 pairs of columns, in at_.adjoined with
+// half the stride.
+const float* TrainBlock::adjoined(const float* z, std::int64_t stride, int rows, std::int64_t columns) const {
+    if (!kernels_.bf16) return z;
+    for (int r = 0; r < rows; ++r)
+        kernels_.bf16->adjoin(z + r * stride, columns, at_.adjoined + r * (stride / 2));
+    return at_.adjoined;
+}
+
+// to[c * to_stride + r] = z[r * stride + c], where in bf16 c counts pairs of columns.
+void TrainBlock::transpose(const float* z, std::int64_t stride, int rows, std::int64_t columns, float* to,
+                           std::int64_t to_stride) const {
+    const int depth = plan_.tile->depth;
+    kernels_.tail->transpose(adjoined(z, stride, rows, columns), stride / depth, rows, columns / depth, to,
+                             to_stride);
+}
+
 void TrainBlock::forward(int first_phase, int phases) {
     const std::int64_t columns = phases * plan_.lanes;
+    const TileKernels& tile = *plan_.tile;
     if (plan_.up.out > 0) {
         for (int j = 0; j < phases; ++j) {
-            TileArgs args =
-                product(plan_.packing[plan_.first_up + first_phase + j].packed, plan_.up.in, plan_.up.out,
-                        at_.input, plan_.lanes, at_.layer[0] + j * plan_.lanes, columns_, plan_.lanes);
+            TileArgs args = product(plan_.packing[plan_.first_up + first_phase + j].packed,
+                                    tile.rows(plan_.up.in), plan_.up.out, input_, plan_.lanes,
+                                    at_.layer[0] + j * plan_.lanes, columns_, plan_.lanes);
             args.bias = floats(tail_.up.bias);
-            run_all(*kernels_.tile, args);
+            run_all(tile, args);
         }
         hidden(at_.layer[0], plan_.up, at_.up_bits, first_phase, phases);
     }
     for (int i = 0; i + 1 < plan_.depth; ++i) {
-        TileArgs args =
-            product(plan_.packing[plan_.first_dense[i]].packed, plan_.dense[i].in, plan_.dense[i].out,
-                    at_.layer[i], columns_, at_.layer[i + 1], columns_, columns);
+        const LayerPlan& layer = plan_.dense[i];
+        const float* const x = paired(at_.layer[i], columns_, layer.in, columns, at_.words);
+        TileArgs args = product(plan_.packing[plan_.first_dense[i]].packed, tile.rows(layer.in), layer.out, x,
+                                columns_, at_.layer[i + 1], columns_, columns);
         args.bias = floats(tail_.dense[i].bias);
-        run_all(*kernels_.tile, args);
+        run_all(tile, args);
         hidden(at_.layer[i + 1], plan_.dense[i], at_.bits[i], first_phase, phases);
     }
 }
 
 // sums[d_weight + o*padded_in + k] += sum over columns of dz[o][c] * transposed[c][k].
-void TrainBlock::add_outer(const LayerPlan& layer, std::int64_t d_weight, const float* dz,
-                           std::int64_t dz_stride, int rows, const float* transposed, std::int64_t columns) {
-    TileArgs args = product(dz, static_cast<int>(columns), rows, transposed, layer.padded_in,
-                            sums_ + d_weight, layer.padded_in, layer.in);
-    args.w_stride = dz_stride;
+void TrainBlock::add_outer(const LayerPlan& layer, std::int64_t d_weight, const float* dz, int rows,
+                           const float* transposed, std::int64_t columns) {
+    const int depth = plan_.tile->depth;
+    TileArgs args = product(adjoined(dz, columns_, rows, columns), static_cast<int>(columns) / depth, rows,
+                            transposed, layer.padded_in, sums_ + d_weight, layer.padded_in, layer.in);
+    args.w_stride = columns_ / depth;
     args.accumulate = true;
-    run_all(*kernels_.tile, args);
+    run_all(*plan_.tile, args);
 }
 
 // Logits, loss and their gradients, group by group of markers.
@@ -114,17 +143,19 @@ double TrainBlock::output_layer(std::int64_t sample, int first_phase, int phases
     const int last = plan_.depth - 1;
     const LayerPlan& layer = plan_.dense[last];
     const std::int64_t columns = phases * plan_.lanes;
-    kernels_.tail->transpose(at_.layer[last], columns_, layer.in, columns, at_.transposed, layer.padded_in);
+    const TileKernels& tile = *plan_.tile;
+    transpose(at_.layer[last], columns_, layer.in, columns, at_.transposed, layer.padded_in);
+    const float* const x = paired(at_.layer[last], columns_, layer.in, columns, at_.words);
     const auto loss_of =
         how_.kind == LossKind::poisson ? kernels_.tail->poisson : kernels_.tail->cross_entropy;
     double loss = 0;
     next_run_ = labels_.offsets[sample];
     for (int g = 0; g < plan_.marker_groups(); ++g) {
         const int m = g * plan_.marker_group, count = std::min(plan_.marker_group, plan_.markers - m);
-        TileArgs args = product(plan_.packing[plan_.first_dense[last] + g].packed, layer.in, count,
-                                at_.layer[last], columns_, at_.logits, columns_, columns);
+        TileArgs args = product(plan_.packing[plan_.first_dense[last] + g].packed, tile.rows(layer.in), count,
+                                x, columns_, at_.logits, columns_, columns);
         if (tail_.dense[last].bias) args.bias = floats(tail_.dense[last].bias) + m;
-        run_all(*kernels_.tile, args);
+        run_all(tile, args);
         for (int q = 0; q < count; ++q) {
             LossArgs row;
             row.z = at_.logits + q * columns_;
@@ -137,12 +168,12 @@ double TrainBlock::output_layer(std::int64_t sample, int first_phase, int phases
             loss += result.loss;
             sums_[layer.d_bias + m + q] += result.gradient;
         }
-        add_outer(layer, layer.d_weight + m * layer.padded_in, at_.logits, columns_, count, at_.transposed,
-                  columns);
-        TileArgs back = product(plan_.packing[plan_.first_back[last] + g].packed, count, layer.in, at_.logits,
-                                columns_, at_.d_layer[last], columns_, columns);
+        add_outer(layer, layer.d_weight + m * layer.padded_in, at_.logits, count, at_.transposed, columns);
+        TileArgs back = product(plan_.packing[plan_.first_back[last] + g].packed, tile.rows(count), layer.in,
+                                paired(at_.logits, columns_, count, columns, at_.d_words), columns_,
+                                at_.d_layer[last], columns_, columns);
         back.accumulate = g > 0;
-        run_all(*kernels_.tile, back);
+        run_all(tile, back);
     }
     return loss;
 }
@@ -172,14 +203,16 @@ bool TrainBlock::mark_targets(std::int64_t sample, int marker, int first_phase, 
 
 void TrainBlock::backward(int first_phase, int phases, bool first_group) {
     const std::int64_t columns = phases * plan_.lanes;
+    const TileKernels& tile = *plan_.tile;
     for (int i = plan_.depth - 2; i >= 0; --i) {
         const LayerPlan& layer = plan_.dense[i];
         kernels_.tail->hidden_grad(at_.layer[i + 1], at_.d_layer[i + 1], columns_, layer.out, columns,
                                    layer.scale(), sums_ + layer.d_bias);
-        kernels_.tail->transpose(at_.layer[i], columns_, layer.in, columns, at_.transposed, layer.padded_in);
-        add_outer(layer, layer.d_weight, at_.d_layer[i + 1], columns_, layer.out, at_.transposed, columns);
-        run_all(*kernels_.tile, product(plan_.packing[plan_.first_back[i]].packed, layer.out, layer.in,
-                                        at_.d_layer[i + 1], columns_, at_.d_layer[i], columns_, columns));
+        transpose(at_.layer[i], columns_, layer.in, columns, at_.transposed, layer.padded_in);
+        add_outer(layer, layer.d_weight, at_.d_layer[i + 1], layer.out, at_.transposed, columns);
+        const float* const dz = paired(at_.d_layer[i + 1], columns_, layer.out, columns, at_.d_words);
+        run_all(tile, product(plan_.packing[plan_.first_back[i]].packed, tile.rows(layer.out), layer.in, dz,
+                              columns_, at_.d_layer[i], columns_, columns));
     }
     if (plan_.up.out == 0) return;  // the gradient of the first dense layer's input is the block's
     kernels_.tail->hidden_grad(at_.layer[0], at_.d_layer[0], columns_, plan_.up.out, columns,
@@ -188,16 +221,16 @@ void TrainBlock::backward(int first_phase, int phases, bool first_group) {
     for (int j = 0; j < phases; ++j) {
         offset[j] = j * plan_.lanes;
         add_outer(plan_.up, plan_.up.d_weight + (first_phase + j) * plan_.up.out * plan_.up.padded_in,
-                  at_.d_layer[0] + j * plan_.lanes, columns_, plan_.up.out, at_.input_transposed,
-                  plan_.lanes);
+                  at_.d_layer[0] + j * plan_.lanes, plan_.up.out, at_.input_transposed, plan_.lanes);
     }
     const Packing& packing = plan_.packing[plan_.first_up_back + first_phase / plan_.phases];
-    TileArgs args = product(packing.packed, plan_.up.out, plan_.up.in, at_.d_layer[0], columns_, at_.d_input,
-                            plan_.lanes, plan_.lanes);
+    TileArgs args = product(packing.packed, tile.rows(plan_.up.out), plan_.up.in,
+                            paired(at_.d_layer[0], columns_, plan_.up.out, columns, at_.d_words), columns_,
+                            at_.d_input, plan_.lanes, plan_.lanes);
     args.offset = offset;
     args.taps = phases;
     args.accumulate = !first_group;
-    run_all(*kernels_.tile, args);
+    run_all(tile, args);
 }
 
 }  // namespace regkit::cpu

@@ -31,7 +31,11 @@ LayerPlan plan_layer(const TailLayer& layer, int copies, bool hidden, std::int64
 }  // namespace
 
 TrainPlan::TrainPlan(const Tail& tail, const Rows& h, const Kernels& kernels, Scratch& scratch, int workers)
-    : stride(tail.stride), depth(tail.depth), markers(tail.markers()), tile(kernels.tile) {
+    : stride(tail.stride),
+      depth(tail.depth),
+      markers(tail.markers()),
+      tile(kernels.product_tile),
+      in_words(kernels.bf16 != nullptr) {
     phases = static_cast<int>(ceil_div(stride, ceil_div(stride, kPhases)));
     lanes = 32;
     while (lanes < kDrawn && 2 * lanes * phases <= kColumns) lanes *= 2;
@@ -74,6 +78,13 @@ BlockMemory::BlockMemory(const TrainPlan& plan, Carve& carve) {
     logits = carve.take(rows(plan.marker_group) * plan.columns());
     target = carve.take(plan.columns());
     valid = carve.take(plan.columns());
+    const auto words_of = [&](std::int64_t count) { return carve.take(plan.in_words ? count : 0); };
+    int tallest = std::max(plan.up.out, plan.marker_group);
+    for (int i = 0; i < plan.depth; ++i) tallest = std::max(tallest, plan.dense[i].in);
+    input_words = words_of(plan.tile->rows(inputs) * plan.lanes);
+    words = words_of(plan.tile->rows(tallest) * plan.columns());
+    d_words = words_of(plan.tile->rows(tallest) * plan.columns());
+    adjoined = words_of(rows(std::max(tallest, inputs)) * plan.columns() / 2);
     const auto bits_of = [&](const LayerPlan& p) {
         return reinterpret_cast<std::uint8_t*>(carve.take(p.drop ? plan.bits_size(p) / 4 : 0));
     };
@@ -84,14 +95,8 @@ BlockMemory::BlockMemory(const TrainPlan& plan, Carve& carve) {
 void TrainPlan::plan_packing(const Tail& tail, Scratch& scratch) {
     const int up_count = tail.has_up() ? stride + phase_groups() : 0;
     const int most = up_count + 2 * (depth - 1 + marker_groups());
-    std::int64_t size = 2 * std::int64_t{stride} * up.in * up.out;
-    for (int i = 0; i < depth; ++i) size += 2 * std::int64_t{dense[i].in} * dense[i].out;
     packing = scratch.get<Packing>(Slot::packed, most);
-    Carve carve(scratch.get<float>(Slot::tail_plan, size + most * kAlign));
-    const auto put = [&](Packing p) {
-        p.packed = carve.take(p.size());
-        packing[packing_count++] = p;
-    };
+    const auto put = [&](Packing p) { packing[packing_count++] = p; };
     const auto weight = [](const Slice& slice) { return floats(slice); };
     if (tail.has_up()) {
         const std::int64_t row = std::int64_t{up.out} * stride;  // of one input
@@ -118,6 +123,11 @@ void TrainPlan::plan_packing(const Tail& tail, Scratch& scratch) {
         first_back[i] = packing_count;
         each_group(true);
     }
+    const auto size_of = [&](const Packing& p) { return tile->packed_size(p.out, p.taps, p.in); };
+    Carve measure(nullptr);
+    for (int i = 0; i < packing_count; ++i) measure.take(size_of(packing[i]));
+    Carve carve(scratch.get<float>(Slot::tail_plan, measure.used()));
+    for (int i = 0; i < packing_count; ++i) packing[i].packed = carve.take(size_of(packing[i]));
 }
 
 void TrainPlan::pack(int index) const {

@@ -42,6 +42,7 @@ struct TrainPlan {
     int packing_count = 0;
     int first_up = 0, first_up_back = 0, first_dense[kMaxDense] = {}, first_back[kMaxDense] = {};
     const TileKernels* tile = nullptr;
+    bool in_words = false;  // operands of products are words of bf16
 
     std::int64_t columns() const { return lanes * phases; }
     int phase_groups() const { return (stride + phases - 1) / phases; }
@@ -61,6 +62,8 @@ struct BlockMemory {
     float* layer[kMaxDense] = {};    // input of dense layer i: of the up-convolution or of dense layer i - 1
     float* d_layer[kMaxDense] = {};  // and its gradient; [rows][columns]
     float *transposed, *logits, *target, *valid;
+    // In bf16, words of: the block's input, a layer's input, a gradient, and rows of neighbouring columns.
+    float *input_words, *words, *d_words, *adjoined;
     std::uint8_t* up_bits = nullptr;  // survivors of dropout, 128 coarse positions
     std::uint8_t* bits[kMaxDense] = {};
 };
@@ -82,8 +85,13 @@ class TrainBlock {
     double output_layer(std::int64_t sample, int first_phase, int phases);
     bool mark_targets(std::int64_t sample, int marker, int first_phase, int phases);
     void backward(int first_phase, int phases, bool first_group);
-    void add_outer(const LayerPlan& layer, std::int64_t d_weight, const float* dz, std::int64_t dz_stride,
-                   int rows, const float* transposed, std::int64_t columns);
+    void add_outer(const LayerPlan& layer, std::int64_t d_weight, const float* dz, int rows,
+                   const float* transposed, std::int64_t columns);
+    const float* paired(const float* z, std::int64_t stride, int rows, std::int64_t columns,
+                        float* words) const;
+    const float* adjoined(const float* z, std::int64_t stride, int rows, std::int64_t columns) const;
+    void transpose(const float* z, std::int64_t stride, int rows, std::int64_t columns, float* to,
+                   std::int64_t to_stride) const;
     void hidden(float* z, const LayerPlan& layer, const std::uint8_t* bits, int first_phase, int phases);
 
     const TrainPlan& plan_;
@@ -95,7 +103,8 @@ class TrainBlock {
     BlockMemory at_;
     std::int64_t columns_;  // from row to row
 
-    std::int64_t first_ = 0;  // coarse position of the block
+    std::int64_t first_ = 0;        // coarse position of the block
+    const float* input_ = nullptr;  // of the block, as products read it
     std::int64_t next_run_ = 0;
 };
 

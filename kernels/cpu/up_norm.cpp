@@ -189,6 +189,7 @@ Status CpuBackend::do_fold_up_norm_grad(const View& h_view, const UpNorm& norm, 
         job.w_in = 1;
         job.bias = constant;
         job.accumulate = true;
+        job.exact = true;
         job.y = rows_of(dh_view);
         correlate(job);
     });

@@ -34,7 +34,6 @@ std::string state_text(const TrainState& s) {
                        {"validations_since_best", s.validations_since_best},
                        {"loss_sum", s.loss_sum},
                        {"loss_steps", s.loss_steps},
-                       {"precision", "f32"},
                        {"settings", json::parse(s.settings)},
                        {"backend", s.backend}};
     return text.dump(-1, ' ', false, json::error_handler_t::replace);

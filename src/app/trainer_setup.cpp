@@ -95,6 +95,7 @@ std::string training_settings(const TrainParameters& p, const Spec& spec, const 
     const json settings = {{"architecture", json::parse(to_json(spec))},
                            {"dataset", dataset_digest(dataset)},
                            {"batch", p.batch},
+                           {"precision", precision_name(p.backend.precision)},
                            {"pos_weight", p.pos_weight},
                            {"clip", p.clip},
                            {"rc_augment", p.rc_augment},

@@ -113,9 +113,10 @@ Option precision() {
     return {.name = "precision",
             .value = "TYPE",
             .fallback = "f32",
-            .help = "arithmetic of the network",
+            .help = "operands of the network's products; bf16, on the CPU alone, still adds up in f32 and "
+                    "keeps weights in f32",
             .group = group::device,
-            .choices = {"f32"}};
+            .choices = {"f32", "bf16"}};
 }
 Option isa() {
     return {.name = "isa",

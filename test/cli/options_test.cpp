@@ -87,7 +87,7 @@ TEST_CASE("what is refused, and how it is said") {
     CHECK(complaint({"-o", "a", "-o", "b"}) == "--output is given more than once");
     CHECK(complaint({"-o"}).find("'--output' is missing") != std::string::npos);
     CHECK(complaint({"--sort=yes"}) != "");
-    CHECK(complaint({"--precision", "bf16"}) == "--precision 'bf16': not one of f32");
+    CHECK(complaint({"--precision", "f16"}) == "--precision 'f16': not one of f32, bf16");
     CHECK(complaint({"a", "b", "c"}) == "unexpected argument 'c'; see regfoo --help");
     Tool tool = sample();
     tool.options.push_back(common::model(kNeeded));

@@ -17,21 +17,25 @@ namespace regkit::test {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kBf16Tolerance = 2e-2;
+constexpr double kTurnedTolerance = 5e-2;  // of the mean, where some ReLUs turn
 
 // Every instruction set of the CPU back end, alone and with workers, which must not change a bit.
-void add_cpu(std::vector<BackendUnderTest>& table) {
-    for (const std::string& isa : cpu_isas())
+void add_cpu(std::vector<BackendUnderTest>& table, Precision precision) {
+    for (const std::string& isa : cpu_isas(precision))
         for (const int workers : {1, 3}) {
-            const std::string label = "cpu " + isa + ", workers ";
+            const std::string label = "cpu " + isa + " " + precision_name(precision) + ", workers ";
             table.push_back({label + std::to_string(workers),
-                             [isa, workers] {
+                             [=] {
                                  BackendOptions options;
                                  options.device = "cpu";
                                  options.isa = isa;
                                  options.workers = workers;
+                                 options.precision = precision;
                                  return make_backend(options).backend;
                              },
-                             1e-5, workers == 1 ? "" : label + "1"});
+                             precision == Precision::f32 ? 1e-5 : kBf16Tolerance,
+                             workers == 1 ? "" : label + "1"});
         }
 }
 
@@ -41,7 +45,8 @@ void add_cpu(std::vector<BackendUnderTest>& table) {
 const std::vector<BackendUnderTest>& backends_under_test() {
     static const std::vector<BackendUnderTest> table = [] {
         std::vector<BackendUnderTest> rows;
-        add_cpu(rows);
+        add_cpu(rows, Precision::f32);
+        add_cpu(rows, Precision::bf16);
         add_cuda(rows);
         // REGKIT_TEST_BACKENDS=avx512: the rows with this in their label.
         if (const char* const wanted = std::getenv("REGKIT_TEST_BACKENDS")) {
@@ -174,6 +179,18 @@ void check_close(const std::string& what, const Values& got, const Values& expec
 
 namespace {
 
+// The mean of the differences, relative to that of what is expected.
+void check_mean(const std::string& what, const Values& got, const Values& expected, double tolerance) {
+    INFO(what);
+    REQUIRE(got.size() == expected.size());
+    double difference = 0, size = 0;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+        difference += std::fabs(got[i] - expected[i]);
+        size += std::fabs(expected[i]);
+    }
+    CHECK(difference <= tolerance * size);
+}
+
 // False when the back end lacks an operation and is allowed to.
 bool run_body(Run& run, const Body& body) {
     try {
@@ -205,13 +222,31 @@ void run_everywhere(const std::string& what, const Body& body, bool exact, bool 
         REQUIRE(got.results().size() == expected.results().size());
         for (std::size_t i = 0; i < got.results().size(); ++i) {
             const Result& result = got.results()[i];
-            check_close(result.name, result.values, expected.results()[i].values, exact ? 0 : row.tolerance);
+            const Values& values = expected.results()[i].values;
+            if (in_bf16(*backend) && got.through_relu)
+                check_mean(result.name, result.values, values, kTurnedTolerance);
+            else
+                check_close(result.name, result.values, values, exact ? 0 : row.tolerance);
             if (row.same_bits.empty()) continue;
             INFO(result.name << " differs from " << row.same_bits);
             CHECK(result.values == earlier[row.same_bits][i].values);
         }
         earlier[row.label] = got.results();
     }
+}
+
+bool in_bf16(const Backend& backend) {
+    return std::string(backend.description()).ends_with(" bf16");
+}
+
+void check_same(Run& run, const std::string& what, const Values& got, const Values& expected,
+                double tolerance) {
+    if (!in_bf16(run.backend())) return check_close(what, got, expected, tolerance);
+    if (run.through_relu) return check_mean(what, got, expected, kTurnedTolerance);
+    double largest = 0;
+    for (const double value : expected) largest = std::fmax(largest, std::fabs(value));
+    // Sums of products of numbers up to 1 may all but cancel.
+    check_close(what, got, expected, largest > 0 ? kBf16Tolerance * std::fmax(1, 1 / largest) : 0);
 }
 
 void for_each_backend(const std::function<void(Backend&, double)>& body) {

@@ -51,6 +51,10 @@ class Run {
     void keep(const std::string& name, const Values& values);
     const std::vector<Result>& results() const { return results_; }
 
+    // Set by bodies whose results are gradients through a ReLU: rounding its input to bf16 turns it here and
+    // there, and a single value by all it has, so in bf16 it is the mean of the differences that is small.
+    bool through_relu = false;
+
   private:
     Buffer& buffer(const Shape& shape, Halo halo);
 
@@ -92,5 +96,12 @@ void check_gradient(const std::string& what, const std::vector<Values>& inputs, 
 // CHECKs that both have the same size, all values are finite, and no difference exceeds tolerance * largest
 // expected magnitude.
 void check_close(const std::string& what, const Values& got, const Values& expected, double tolerance);
+
+// Whether its products round their operands to bf16.
+bool in_bf16(const Backend& backend);
+
+// Two results of one back end; `tolerance` holds where it is not in bf16.
+void check_same(Run& run, const std::string& what, const Values& got, const Values& expected,
+                double tolerance);
 
 }  // namespace regkit::test

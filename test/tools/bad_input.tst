@@ -479,10 +479,16 @@ exit 2
 err regtrain: *dilatd*
 absent m.safetensors
 
-case a precision that is not there yet
-run regtrain -d small.regds -a dilated -o m.safetensors --precision bf16
+case a precision that is none
+run regtrain -d small.regds -a dilated -o m.safetensors --precision f16
 exit 2
-err regtrain: --precision 'bf16': not one of f32
+err regtrain: --precision 'f16': not one of f32, bf16
+
+case bf16 where there is f32 only
+run regtrain -d small.regds -a dilated -o m.safetensors --device reference --precision bf16
+exit 2
+err regtrain: --precision bf16: --device reference has f32 only; *
+absent m.safetensors
 
 case a time that is none
 run regtrain -d small.regds -a dilated -o m.safetensors --max-time 10x

@@ -125,6 +125,18 @@ def main():
         run("regtrain", *short, "-o", f"{scratch}/b", "-@", 1)
         check(tensors(f"{scratch}/b") == whole, "tensors depend on -@")
 
+        # In bf16 too; and a run keeps its precision.
+        for threads in (1, 2):
+            run("regtrain", *short, "--precision", "bf16", "-@", threads, "-o", f"{scratch}/bf16-{threads}",
+                "--keep-checkpoints")
+        check(tensors(f"{scratch}/bf16-1") == tensors(f"{scratch}/bf16-2"), "tensors depend on -@ in bf16")
+        check(tensors(f"{scratch}/bf16-1") != whole, "bf16 trained to f32's tensors")
+        done = run("regtrain", *short, "-o", f"{scratch}/bf16-1", "--resume", code=4)
+        check('its run had precision "bf16", not "f32"' in done.stderr, done.stderr)
+        one, two = (run("regeval", "-m", model, "-d", f"{scratch}/x.regds", "--precision", "bf16", "-@", n).stdout
+                    for n in (1, 2))
+        check(one == two, "regeval in bf16 depends on -@")
+
         def start(out):
             return subprocess.Popen([os.path.join(BIN, "regtrain"), *map(str, short), "-o", out, "--checkpoint-every", "0",
                                      "--resume"], stderr=subprocess.PIPE, text=True)

@@ -1,0 +1,25 @@
+// The vector type of the products, included once a target.
+#if defined(REGKIT_KERNELS_CPU_SIMD_LANES_INL_HPP) == defined(HWY_TARGET_TOGGLE)  // once a target
+#ifdef REGKIT_KERNELS_CPU_SIMD_LANES_INL_HPP
+#undef REGKIT_KERNELS_CPU_SIMD_LANES_INL_HPP
+#else
+#define REGKIT_KERNELS_CPU_SIMD_LANES_INL_HPP
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstdint>
+
+HWY_BEFORE_NAMESPACE();
+namespace regkit::cpu::HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Tag = hn::CappedTag<float, 16>;
+using Vec = hn::Vec<Tag>;
+constexpr std::int64_t kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
+
+}  // namespace
+}  // namespace regkit::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

@@ -113,8 +113,7 @@ Option precision() {
     return {.name = "precision",
             .value = "TYPE",
             .fallback = "f32",
-            .help = "operands of the network's products; bf16, on the CPU alone, still adds up in f32 and "
-                    "keeps weights in f32",
+            .help = "operands of products, summed in f32 (bf16: on the CPU only)",
             .group = group::device,
             .choices = {"f32", "bf16"}};
 }

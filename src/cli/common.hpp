@@ -28,7 +28,7 @@ Option rc_average();                              // --rc-average
 Option window_mode(const std::string& fallback);  // --window-mode paper|tiled
 Option threads();                                 // -@, --threads N
 Option device();                                  // --device auto|cpu|cuda[:N]
-Option precision();                               // --precision f32
+Option precision();                               // --precision f32|bf16
 Option isa();                                     // --isa NAME
 Option seed(const std::string& fallback);         // --seed N
 Option progress();                                // --progress auto|none|json

@@ -24,7 +24,8 @@ namespace {
 // See F32 in tile.cpp and OuterF32 in outer.cpp. A packed weight is a word. The instruction has its own order
 // of the two additions and takes subnormal values as zero, so bits differ from those of bf16.cpp.
 struct Bf16Pairs {
-    static constexpr int kDepth = 2, kParts = 1;
+    static constexpr int kDepth = 2, kParts = 1, kBlock = 10, kOutBlock = 5, kInBlock = 5;
+    static HWY_INLINE Vec weight(const float* word, int) { return hn::Set(Tag(), *word); }
     static float packed(float first, float second, int) { return bf16_word(first, second); }
     static HWY_INLINE Vec load(const float* row, std::int64_t position) {
         return Vec{_mm512_loadu_ps(reinterpret_cast<const std::uint8_t*>(row) + 2 * position)};

@@ -24,6 +24,18 @@ using VecU = hn::Vec<TagU>;
 // See F32 in tile.cpp and OuterF32 in outer.cpp. A packed weight is both its values, widened.
 struct Bf16 {
     static constexpr int kDepth = 2, kParts = 2;
+    // Smaller than in f32: words and their halves need registers beside the sums.
+    static constexpr int kBlock = HWY_TARGET <= HWY_AVX3 ? 8 : 4;
+    static constexpr int kOutBlock = HWY_TARGET <= HWY_AVX3 ? 4 : 3,
+                         kInBlock = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
+    static HWY_INLINE Vec weight(const float* word, int part) {
+        std::uint32_t bits;
+        std::memcpy(&bits, word, sizeof bits);
+        bits = part == 0 ? bits << 16 : bits & 0xffff0000u;
+        float half;
+        std::memcpy(&half, &bits, sizeof half);
+        return hn::Set(Tag(), half);
+    }
     static float packed(float first, float second, int part) {
         return bf16_rounded(part == 0 ? first : second);
     }

@@ -25,9 +25,6 @@ HWY_BEFORE_NAMESPACE();
 namespace regkit::cpu::HWY_NAMESPACE {
 namespace {
 
-constexpr int kOutBlock = HWY_TARGET <= HWY_AVX3 ? 5 : 4;
-constexpr int kInBlock = HWY_TARGET <= HWY_AVX3 ? 5 : 3;
-
 template <class Operand, int kOut, int kIn>
 void outer_tile(const OuterArgs& a, int o, int k) {
     const Tag d;
@@ -74,12 +71,12 @@ void outer_tile_of(int out, int in, const OuterArgs& a, int o, int k) {
 
 template <class Operand>
 void outer_run(const OuterArgs& a) {
-    const Blocks outs(a.out, kOutBlock), ins(a.in, kInBlock);
+    const Blocks outs(a.out, Operand::kOutBlock), ins(a.in, Operand::kInBlock);
     for (int i = 0; i < ins.count; ++i)
         for (int o = 0; o < outs.count; ++o)
-            outer_tile_of<Operand, kOutBlock, kInBlock>(outs.begin(o + 1) - outs.begin(o),
-                                                        ins.begin(i + 1) - ins.begin(i), a, outs.begin(o),
-                                                        ins.begin(i));
+            outer_tile_of<Operand, Operand::kOutBlock, Operand::kInBlock>(outs.begin(o + 1) - outs.begin(o),
+                                                                          ins.begin(i + 1) - ins.begin(i), a,
+                                                                          outs.begin(o), ins.begin(i));
 }
 
 }  // namespace

@@ -13,9 +13,11 @@ namespace regkit::cpu::HWY_NAMESPACE {
 namespace {
 
 // An Operand: load(row, position) is a vector of words from there on, each kDepth positions, which are
-// multiplied into the sum in kParts steps.
+// multiplied into the sum in kParts steps. A tile is at most kOutBlock x kInBlock.
 struct OuterF32 {
     static constexpr int kDepth = 1, kParts = 1;
+    static constexpr int kOutBlock = HWY_TARGET <= HWY_AVX3 ? 5 : 4,
+                         kInBlock = HWY_TARGET <= HWY_AVX3 ? 5 : 3;
     static HWY_INLINE Vec load(const float* row, std::int64_t position) {
         return hn::LoadU(Tag(), row + position);
     }

@@ -26,8 +26,6 @@ HWY_BEFORE_NAMESPACE();
 namespace regkit::cpu::HWY_NAMESPACE {
 namespace {
 
-constexpr int kBlock = HWY_TARGET <= HWY_AVX3 ? 10 : 6;
-
 template <int kOut, int kVec>
 HWY_INLINE void finish(const TileArgs& a, int first, std::int64_t p, Vec (&sum)[kOut][kVec]) {
     const Tag d;
@@ -72,8 +70,8 @@ HWY_INLINE void tile(const TileArgs& a, const float* HWY_RESTRICT w, int first, 
                 for (int v = 0; v < kVec; ++v) value[v] = Operand::part(hn::LoadU(d, x + v * kLanes), part);
                 HWY_UNROLL(16)
                 for (int q = 0; q < kOut; ++q) {
-                    const Vec weight = kPacked ? hn::Set(d, w[part * kOut + q])
-                                               : Operand::part(hn::Set(d, w[q * w_stride]), part);
+                    const Vec weight =
+                        kPacked ? hn::Set(d, w[part * kOut + q]) : Operand::weight(w + q * w_stride, part);
                     HWY_UNROLL(2)
                     for (int v = 0; v < kVec; ++v)
                         sum[q][v] = Operand::multiply_add(weight, value[v], sum[q][v]);
@@ -104,16 +102,16 @@ void block_of(int size, const TileArgs& a, const float* w, int first, std::int64
 // that stay while the blocks pass, since they are the larger.
 template <class Operand>
 void run(const TileArgs& a, int first, int last) {
-    const Blocks blocks(a.out, kBlock);
+    const Blocks blocks(a.out, Operand::kBlock);
     const std::int64_t step = a.taps > 1 ? a.end - a.begin : 2 * kLanes;
     for (std::int64_t p = a.begin; p < a.end; p += step) {
         const std::int64_t end = p + step < a.end ? p + step : a.end;
         for (int b = first; b < last; ++b) {
             const int begin = blocks.begin(b), size = blocks.begin(b + 1) - begin;
             if (a.w_stride > 0)
-                block_of<Operand, kBlock, false>(size, a, a.w + begin * a.w_stride, begin, p, end);
+                block_of<Operand, Operand::kBlock, false>(size, a, a.w + begin * a.w_stride, begin, p, end);
             else
-                block_of<Operand, kBlock, true>(
+                block_of<Operand, Operand::kBlock, true>(
                     size, a, a.w + static_cast<std::int64_t>(begin) * a.taps * a.in * Operand::kParts, begin,
                     p, end);
         }
@@ -123,7 +121,7 @@ void run(const TileArgs& a, int first, int last) {
 template <class Operand>
 void pack(const float* w, std::int64_t so, std::int64_t st, std::int64_t sk, int out, int taps, int in,
           int first, int last, float* packed) {
-    const Blocks blocks(out, kBlock);
+    const Blocks blocks(out, Operand::kBlock);
     const int rows = (in + Operand::kDepth - 1) / Operand::kDepth;
     for (int b = first; b < last; ++b) {
         const int begin = blocks.begin(b), end = blocks.begin(b + 1);
@@ -141,7 +139,7 @@ void pack(const float* w, std::int64_t so, std::int64_t st, std::int64_t sk, int
 
 template <class Operand>
 constexpr TileKernels tile_kernels_of() {
-    return {kBlock,      static_cast<int>(2 * kLanes), Operand::kDepth, Operand::kParts, pack<Operand>,
+    return {Operand::kBlock, static_cast<int>(2 * kLanes), Operand::kDepth, Operand::kParts, pack<Operand>,
             run<Operand>};
 }
 

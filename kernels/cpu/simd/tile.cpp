@@ -12,11 +12,12 @@ HWY_BEFORE_NAMESPACE();
 namespace regkit::cpu::HWY_NAMESPACE {
 namespace {
 
-// An Operand: a word of x holds kDepth channels, which are multiplied into the sum in kParts steps; each step
-// has a float of a packed weight, packed(weight of the first channel, of the second, step), and takes its
-// part of a word.
+// An Operand: a word of x holds kDepth channels, which are multiplied into the sum in kParts steps. Each step
+// takes its part of a word of x, and a float of a packed weight, packed(weight of the first channel, of the
+// second, step), or its part of a word of weights. A tile has at most kBlock outputs.
 struct F32 {
-    static constexpr int kDepth = 1, kParts = 1;
+    static constexpr int kDepth = 1, kParts = 1, kBlock = HWY_TARGET <= HWY_AVX3 ? 10 : 6;
+    static HWY_INLINE Vec weight(const float* word, int) { return hn::Set(Tag(), *word); }
     static float packed(float weight, float, int) { return weight; }
     static HWY_INLINE Vec part(Vec word, int) { return word; }
     static HWY_INLINE Vec multiply_add(Vec weight, Vec value, Vec sum) {

@@ -60,8 +60,7 @@ void CpuBackend::pair(Correlation& job) {
     const std::int64_t begin = std::min<std::int64_t>(*low, 0), left = round_up(-begin, cpu::kAlign);
     const std::int64_t end = *high + round_up(job.y.length, cpu::kAlign);  // what the tiles read
     const int pairs = kernels_.product_tile->rows(job.in);
-    std::int64_t row = left + round_up(end, cpu::kAlign);
-    if (row / cpu::kAlign % 2 == 0) row += cpu::kAlign;
+    const std::int64_t row = cpu::odd_stride(left + end);
     float* const words = scratch_.get<float>(Slot::words, job.batch * pairs * row);
     parallel(std::int64_t{job.batch} * pairs, [&](std::int64_t task, int) {
         const std::int64_t k = task % pairs * 2;

@@ -42,10 +42,7 @@ void CpuBackend::adjoin(Contraction& job) {
         });
         return words + left / 2;
     };
-    const auto row_of = [](std::int64_t positions) {
-        const std::int64_t words = cpu::round_up(positions, kStep) / 2;
-        return words / cpu::kAlign % 2 == 0 ? words + cpu::kAlign : words;
-    };
+    const auto row_of = [](std::int64_t positions) { return cpu::odd_stride((positions + 1) / 2); };
     const auto [low, high] = std::minmax_element(job.offset, job.offset + job.taps);
     const std::int64_t before = cpu::round_up(std::max<std::int64_t>(-*low, 0), 2);
     const std::int64_t left = cpu::round_up(before, kStep), length = cpu::round_up(job.length, kStep);

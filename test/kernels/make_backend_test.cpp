@@ -56,6 +56,28 @@ TEST_CASE("make_backend: cpu, with an instruction set or the best one") {
     CHECK(r.text.find("it has " + cpu_isas().front()) != std::string::npos);
 }
 
+TEST_CASE("make_backend: bf16 is the CPU's alone") {
+    BackendOptions options = device("cpu");
+    options.precision = Precision::bf16;
+    for (const std::string& isa : cpu_isas(Precision::bf16)) {
+        options.isa = isa;
+        CHECK(make_backend(options).backend->description() == "cpu " + isa + " bf16");
+    }
+    options.isa.clear();
+    options.device = "auto";
+    CHECK(make_backend(options).backend->description() ==
+          "cpu " + cpu_isas(Precision::bf16).front() + " bf16");
+    for (const char* const name : {"reference", "cuda", "cuda:1"}) {
+        options.device = name;
+        const Refusal r = refusal([&] { make_backend(options); });
+        CHECK(r.kind == ErrorKind::usage);
+        CHECK(r.text.find(std::string("--device ") + name + " has f32 only") != std::string::npos);
+    }
+    BackendOptions f32 = device("cpu");
+    f32.isa = "avx512bf16";
+    CHECK(refusal([&] { make_backend(f32); }).kind == ErrorKind::usage);
+}
+
 TEST_CASE("make_backend: unknown devices are errors of usage") {
     for (const char* name :
          {"", "gpu", "CPU", "cudax", "cuda:", "cuda:x", "cuda:-1", "cuda:1x", "cuda:99999"}) {

@@ -29,6 +29,25 @@ namespace {
 template <int kOut, int kVec>
 HWY_INLINE void finish(const TileArgs& a, int first, std::int64_t p, Vec (&sum)[kOut][kVec]) {
     const Tag d;
+    if (!a.relu && a.valid - p >= kVec * kLanes) {  // nothing to ask of each vector
+        float* y = a.y + first * a.y_stride + p;
+        const std::int64_t y_stride = a.y_stride;
+        if (a.accumulate) {
+            HWY_UNROLL(16)
+            for (int q = 0; q < kOut; ++q, y += y_stride) {
+                HWY_UNROLL(2)
+                for (int v = 0; v < kVec; ++v)
+                    hn::StoreU(hn::Add(hn::LoadU(d, y + v * kLanes), sum[q][v]), d, y + v * kLanes);
+            }
+        } else {
+            HWY_UNROLL(16)
+            for (int q = 0; q < kOut; ++q, y += y_stride) {
+                HWY_UNROLL(2)
+                for (int v = 0; v < kVec; ++v) hn::StoreU(sum[q][v], d, y + v * kLanes);
+            }
+        }
+        return;
+    }
     HWY_UNROLL(16)
     for (int q = 0; q < kOut; ++q) {
         float* const y = a.y + (first + q) * a.y_stride + p;

@@ -24,7 +24,7 @@ struct InferWork {
     float *words, *phases, *input, *hidden[2], *logits;
 
     InferWork(cpu::Carve& carve, const Tail& tail, std::int64_t lanes) {
-        const std::int64_t columns = lanes * tail.stride;
+        const std::int64_t columns = cpu::odd_stride(lanes * tail.stride);
         words = carve.take(std::int64_t{tail.inputs()} * lanes);
         phases = carve.take(std::int64_t{tail.up.out} * columns);
         input = carve.take(std::int64_t{tail.up.out} * columns);
@@ -68,6 +68,7 @@ void CpuBackend::infer_blocks(const View& h_view, const Tail& tail, std::int64_t
         });
     }
 
+    const std::int64_t row = cpu::odd_stride(lanes * stride);  // of the work's matrices
     cpu::Carve measure(nullptr);
     InferWork(measure, tail, lanes);
     float* const memory = scratch_.get<float>(Slot::worker, measure.used() * pool_.workers());
@@ -87,45 +88,45 @@ void CpuBackend::infer_blocks(const View& h_view, const Tail& tail, std::int64_t
         if (tail.has_up()) {
             for (int j = 0; j < stride; ++j) {
                 auto args = cpu::product(up + j * phase_size, tile.rows(tail.up.in), tail.up.out, x, x_stride,
-                                         work.phases + j * lanes, lanes * stride, valid);
+                                         work.phases + j * lanes, row, valid);
                 args.bias = floats(tail.up.bias);
                 args.relu = true;
                 cpu::run_all(tile, args);
             }
             if (kernels_.bf16)
-                cpu::pair_rows(kernels_, work.phases, lanes * stride, tail.up.out, lanes * stride,
-                               work.phases, lanes * stride);
+                cpu::pair_rows(kernels_, work.phases, row, tail.up.out, lanes * stride,
+                               work.phases, row);
             for (std::int64_t o = 0; o < tile.rows(tail.up.out); ++o) {
-                const float* const from = work.phases + o * lanes * stride;
-                float* const to = work.input + o * lanes * stride;
+                const float* const from = work.phases + o * row;
+                float* const to = work.input + o * row;
                 for (std::int64_t j = 0; j < stride; ++j)
                     for (std::int64_t i = 0; i < valid; ++i) to[i * stride + j] = from[j * lanes + i];
             }
             x = work.input;
-            x_stride = lanes * stride;
+            x_stride = row;
         }
         for (int i = 0; i < last; ++i) {
             const TailLayer& layer = tail.dense[i];
             auto args = cpu::product(dense[i], tile.rows(layer.in), layer.out, x, x_stride,
-                                     work.hidden[i % 2], lanes * stride, columns);
+                                     work.hidden[i % 2], row, columns);
             args.bias = floats(layer.bias);
             args.relu = true;
             cpu::run_all(tile, args);
             if (kernels_.bf16)
-                cpu::pair_rows(kernels_, work.hidden[i % 2], lanes * stride, layer.out, columns,
-                               work.hidden[i % 2], lanes * stride);
+                cpu::pair_rows(kernels_, work.hidden[i % 2], row, layer.out, columns,
+                               work.hidden[i % 2], row);
             x = work.hidden[i % 2];
-            x_stride = lanes * stride;
+            x_stride = row;
         }
         const TailLayer& layer = tail.dense[last];
         for (int m = 0; m < markers; m += kMarkerGroup) {
             const int count = std::min(kMarkerGroup, markers - m);
             auto args = cpu::product(dense[last] + tile.packed_size(m, 1, layer.in), tile.rows(layer.in),
-                                     count, x, x_stride, work.logits, lanes * stride, columns);
+                                     count, x, x_stride, work.logits, row, columns);
             if (layer.bias) args.bias = floats(layer.bias) + m;
             cpu::run_all(tile, args);
             sink.take({.logits = work.logits,
-                       .row = lanes * stride,
+                       .row = row,
                        .sample = sample,
                        .marker = m,
                        .count = count,

@@ -14,8 +14,11 @@
 #if HWY_TARGET == HWY_AVX3
 #undef HWY_TARGET_STR  // of this target, until Highway sets that of the next
 #define HWY_TARGET_STR HWY_TARGET_STR_AVX3 ",avx512bf16"
-#include "kernels/cpu/simd/outer-inl.hpp"
+#endif
+#include "kernels/cpu/simd/outer-inl.hpp"  // on every target, by which their guards count
 #include "kernels/cpu/simd/tile-inl.hpp"
+
+#if HWY_TARGET == HWY_AVX3
 
 HWY_BEFORE_NAMESPACE();
 namespace regkit::cpu::HWY_NAMESPACE {

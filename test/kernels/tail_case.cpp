@@ -24,6 +24,7 @@ const std::vector<TailCase>& tail_cases() {
         {2, 6, 20, 3, 17, {4, 5, 33}, 0.1f, 1},
         {1, 3, 150, 20, 4, {6}, 0.1f, 0.5f},
         {1, 4, 31, 2, 3, {5, 4, 6, 2}, 0, 1},
+        {1, 70, 37, 1, 0, {101}, 0, 2},       // one output a window, positions are windows
         {2, 3, 450, 10, 4, {5, 3}, 0.1f, 1},  // rows that the CUDA back end takes in parts
         {300, 3, 2, 10, 2, {3}, 0, 1},        // and samples that it takes together, in two groups
     };

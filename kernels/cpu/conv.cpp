@@ -47,9 +47,6 @@ class InputPieces {
 std::int64_t modulo(std::int64_t a, std::int64_t n) {
     return (a % n + n) % n;
 }
-std::int64_t floor_div(std::int64_t a, std::int64_t n) {
-    return (a - modulo(a, n)) / n;
-}
 
 }  // namespace
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/arithmetic.hpp"
 #include "kernels/tensor.hpp"
 
 namespace regkit::cpu {
@@ -17,9 +18,8 @@ namespace regkit::cpu {
 inline constexpr std::int64_t kAlign = 16;    // floats in 64 bytes; a multiple of every vector length used
 inline constexpr std::int64_t kOverrun = 32;  // a register tile is at most 32 positions wide
 
-constexpr std::int64_t round_up(std::int64_t value, std::int64_t unit) {
-    return (value + unit - 1) / unit * unit;
-}
+using regkit::round_up;
+
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
     return (a + b - 1) / b;
 }

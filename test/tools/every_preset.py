@@ -7,11 +7,14 @@ import json
 import os
 import random
 import struct
-import subprocess
+import sys
 import tempfile
 import time
 
-BIN = os.environ.get("REGKIT_BIN", "build/bin")
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import tools
+from tools import check, run
+
 SOURCE = os.environ.get("REGKIT_SOURCE", ".")
 MODELS = os.path.join(SOURCE, "examples/models")
 LENGTHS = {"I": 40960, "II": 24576}
@@ -19,19 +22,6 @@ MARKERS = {"swi": "remodeller", "gal4": "activator", "atac": "open"}
 VARIANT = 14500  # 0-based, on II: the middle of a bin of 200 bases and of a window of 1000
 MOST = 200_000   # parameters of a preset that runs as it is; of larger ones layers have at most
 FILTERS = 32
-checks = 0
-
-
-def run(tool, *args, code=0):
-    done = subprocess.run([os.path.join(BIN, tool), *map(str, args)], capture_output=True, text=True, timeout=600)
-    assert done.returncode == code, f"{tool} {args}: {done.returncode}, not {code}\n{done.stderr}"
-    return done
-
-
-def check(ok, what):
-    global checks
-    checks += 1
-    assert ok, what
 
 
 def write(path, text):
@@ -219,7 +209,7 @@ def main():
             done = run("regtrain", "-d", data, "-a", preset, "--steps", 1, "-o", "x.safetensors", code=4)
             check(done.stderr.count("\n") == 1 and "task" in done.stderr, done.stderr)
         os.chdir("/")
-    print(f"every_preset: {checks} checks")
+    print(f"every_preset: {tools.checks} checks")
 
 
 if __name__ == "__main__":

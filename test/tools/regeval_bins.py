@@ -18,7 +18,10 @@ except ImportError as missing:
     print(f"SKIPPED: {missing}; needs python3-numpy, python3-pybigwig and python3-sklearn")
     sys.exit(77)
 
-BIN = os.environ.get("REGKIT_BIN", "build/bin")
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import tools
+from tools import check, run
+
 LENGTH, CONTIG = 48000, "IV"
 MARKERS = {"a": "x", "b": "y", "c": "y"}
 WINDOW = """{"name": "w", "task": "bin", "window": 1000, "layers": [{"name": "one", "type": "one_hot"},
@@ -32,19 +35,6 @@ LSTM = """{"name": "l", "task": "bin", "window": 1600, "layers": [{"name": "e", 
 POSITIONS = """{"name": "p", "task": "TASK", "window": 2400, "layers": [{"name": "e", "type": "embedding", "filters": 4},
  {"name": "conv", "type": "conv", "filters": 8, "width": 20, "stride": 20, "relu": true},
  {"name": "conv2", "type": "conv", "filters": 8, "width": 5, "stride": 5, "relu": true}, {"name": "head", "type": "dense"}]}"""
-checks = 0
-
-
-def run(tool, *args, code=0):
-    done = subprocess.run([os.path.join(BIN, tool), *map(str, args)], capture_output=True, text=True, timeout=300)
-    assert done.returncode == code, f"{tool} {args}: {done.returncode}, not {code}\n{done.stderr}"
-    return done
-
-
-def check(ok, what):
-    global checks
-    checks += 1
-    assert ok, what
 
 
 def make_world():
@@ -262,7 +252,7 @@ def main():
         coverage_formats()
         refusals(window[0], window[1], lstm[0], lstm[1], data, model)
         os.chdir("/")
-    print(f"regeval_bins: {checks} checks")
+    print(f"regeval_bins: {tools.checks} checks")
 
 
 if __name__ == "__main__":

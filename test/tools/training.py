@@ -7,26 +7,17 @@ import random
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 
-BIN = os.environ.get("REGKIT_BIN", "build/bin")
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import tools
+from tools import BIN, check, run
+
 SANITIZED = "REGKIT_SANITIZED" in os.environ  # too slow to learn anything
 EPOCHS = 2 if SANITIZED else 14
 MOTIF = "TGACGTCACCGGAATT"
-checks = 0
-
-
-def run(tool, *args, code=0):
-    done = subprocess.run([os.path.join(BIN, tool), *map(str, args)], capture_output=True, text=True, timeout=1000)
-    assert done.returncode == code, f"{tool} {args}: {done.returncode}, not {code}\n{done.stderr}"
-    return done
-
-
-def check(ok, what):
-    global checks
-    checks += 1
-    assert ok, what
 
 
 def make_data(scratch):
@@ -188,8 +179,8 @@ def main():
         presets = run("regtrain", "--presets").stdout.splitlines()
         check(presets[0] == "preset\ttask\tlayers\tparameters\treceptive_field", presets[0])
         check(any(line.startswith("dilated\t") and "\t631213\t" in line for line in presets), presets)
-    assert checks > 30, checks
-    print(f"training: {checks} checks")
+    assert tools.checks > 30, tools.checks
+    print(f"training: {tools.checks} checks")
 
 
 main()

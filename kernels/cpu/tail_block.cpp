@@ -31,9 +31,7 @@ double TrainBlock::run(const Rows& h, std::int64_t sample, std::int64_t begin, s
         for (std::int64_t c = 0; c < h.channels; ++c)
             std::fill_n(std::copy_n(h.row(sample, c) + first_, present, at_.input + c * plan_.lanes),
                         plan_.lanes - present, 0.0f);
-        const std::int64_t padded = round_up(h.channels, kAlign);
-        transpose(at_.input, plan_.lanes, static_cast<int>(h.channels), plan_.lanes, at_.input_transposed,
-                  padded);
+        transpose(at_.input, plan_.lanes, static_cast<int>(h.channels), plan_.lanes, at_.input_transposed);
         input_ = paired(at_.input, plan_.lanes, static_cast<int>(h.channels), plan_.lanes, at_.input_words);
         for (std::int64_t c = 0; c < columns_; ++c) at_.valid[c] = c % plan_.lanes < present ? 1.0f : 0.0f;
         for (int j = 0; j < plan_.stride; j += plan_.phases) {
@@ -95,12 +93,17 @@ const float* TrainBlock::adjoined(const float* z, std::int64_t stride, int rows,
     return at_.adjoined;
 }
 
-// to[c * to_stride + r] = z[r * stride + c], where in bf16 c counts pairs of columns.
-void TrainBlock::transpose(const float* z, std::int64_t stride, int rows, std::int64_t columns, float* to,
-                           std::int64_t to_stride) const {
+// Rows of z become strips of plan_.strip of them, [strip][column][row], as the tile reads them: in bf16 a
+// column is a pair of them. (One matrix of all rows would have its columns a power of two apart, and they
+// would push each other out of the first cache.)
+void TrainBlock::transpose(const float* z, std::int64_t stride, int rows, std::int64_t columns,
+                           float* to) const {
     const int depth = plan_.tile->depth;
-    kernels_.tail->transpose(adjoined(z, stride, rows, columns), stride / depth, rows, columns / depth, to,
-                             to_stride);
+    const float* const from = adjoined(z, stride, rows, columns);
+    for (int r = 0; r < rows; r += plan_.strip)
+        kernels_.tail->transpose(from + r * (stride / depth), stride / depth,
+                                 std::min(plan_.strip, rows - r), columns / depth, to + r * (columns / depth),
+                                 plan_.strip);
 }
 
 void TrainBlock::forward(int first_phase, int phases) {
@@ -127,15 +130,19 @@ void TrainBlock::forward(int first_phase, int phases) {
     }
 }
 
-// sums[d_weight + o*padded_in + k] += sum over columns of dz[o][c] * transposed[c][k].
+// sums[d_weight + o*padded_in + k] += sum over columns of dz[o][c] * z[k][c], whose strips are `transposed`.
 void TrainBlock::add_outer(const LayerPlan& layer, std::int64_t d_weight, const float* dz, int rows,
                            const float* transposed, std::int64_t columns) {
     const int depth = plan_.tile->depth;
-    TileArgs args = product(adjoined(dz, columns_, rows, columns), static_cast<int>(columns) / depth, rows,
-                            transposed, layer.padded_in, sums_ + d_weight, layer.padded_in, layer.in);
-    args.w_stride = columns_ / depth;
-    args.accumulate = true;
-    run_all(*plan_.tile, args);
+    const float* const weights = adjoined(dz, columns_, rows, columns);
+    for (int k = 0; k < layer.in; k += plan_.strip) {
+        TileArgs args = product(weights, static_cast<int>(columns) / depth, rows,
+                                transposed + k * (columns / depth), plan_.strip, sums_ + d_weight + k,
+                                layer.padded_in, std::min(plan_.strip, layer.in - k));
+        args.w_stride = columns_ / depth;
+        args.accumulate = true;
+        run_all(*plan_.tile, args);
+    }
 }
 
 // Logits, loss and their gradients, group by group of markers.
@@ -144,7 +151,7 @@ double TrainBlock::output_layer(std::int64_t sample, int first_phase, int phases
     const LayerPlan& layer = plan_.dense[last];
     const std::int64_t columns = phases * plan_.lanes;
     const TileKernels& tile = *plan_.tile;
-    transpose(at_.layer[last], columns_, layer.in, columns, at_.transposed, layer.padded_in);
+    transpose(at_.layer[last], columns_, layer.in, columns, at_.transposed);
     const float* const x = paired(at_.layer[last], columns_, layer.in, columns, at_.words);
     const auto loss_of =
         how_.kind == LossKind::poisson ? kernels_.tail->poisson : kernels_.tail->cross_entropy;
@@ -208,7 +215,7 @@ void TrainBlock::backward(int first_phase, int phases, bool first_group) {
         const LayerPlan& layer = plan_.dense[i];
         kernels_.tail->hidden_grad(at_.layer[i + 1], at_.d_layer[i + 1], columns_, layer.out, columns,
                                    layer.scale(), sums_ + layer.d_bias);
-        transpose(at_.layer[i], columns_, layer.in, columns, at_.transposed, layer.padded_in);
+        transpose(at_.layer[i], columns_, layer.in, columns, at_.transposed);
         add_outer(layer, layer.d_weight, at_.d_layer[i + 1], layer.out, at_.transposed, columns);
         const float* const dz = paired(at_.d_layer[i + 1], columns_, layer.out, columns, at_.d_words);
         run_all(tile, product(plan_.packing[plan_.first_back[i]].packed, tile.rows(layer.out), layer.in, dz,

@@ -39,6 +39,7 @@ TrainPlan::TrainPlan(const Tail& tail, const Rows& h, const Kernels& kernels, Sc
     phases = static_cast<int>(ceil_div(stride, ceil_div(stride, kPhases)));
     lanes = 32;
     while (lanes < kDrawn && 2 * lanes * phases <= kColumns) lanes *= 2;
+    strip = static_cast<int>(std::max<std::int64_t>(tile->strip, kAlign));
     marker_group = static_cast<int>(ceil_div(markers, ceil_div(markers, kMarkerGroup)));
     if (tail.has_up()) up = plan_layer(tail.up, stride, true, chunk_size);
     for (int i = 0; i < depth; ++i) dense[i] = plan_layer(tail.dense[i], 1, i + 1 < depth, chunk_size);
@@ -65,16 +66,17 @@ BlockMemory::BlockMemory(const TrainPlan& plan, Carve& carve) {
     const auto rows = [](std::int64_t n) { return round_up(n, 4); };
     const bool has_up = plan.up.out > 0;
     const int inputs = has_up ? plan.up.in : plan.dense[0].in;
-    std::int64_t widest = plan.up.padded_in;
+    const auto strips = [&](std::int64_t n) { return round_up(n, plan.strip); };
+    int widest = plan.up.in;
     input = carve.take(rows(inputs) * plan.lanes);
-    input_transposed = carve.take(plan.lanes * round_up(inputs, kAlign));
+    input_transposed = carve.take(plan.lanes * strips(inputs));
     d_input = carve.take(rows(inputs) * plan.lanes);
     for (int i = 0; i < plan.depth; ++i) {
-        widest = std::max(widest, plan.dense[i].padded_in);
+        widest = std::max(widest, plan.dense[i].in);
         layer[i] = i == 0 && !has_up ? input : carve.take(rows(plan.dense[i].in) * plan.columns());
         d_layer[i] = i == 0 && !has_up ? d_input : carve.take(rows(plan.dense[i].in) * plan.columns());
     }
-    transposed = carve.take(plan.columns() * widest);
+    transposed = carve.take(plan.columns() * strips(widest));
     logits = carve.take(rows(plan.marker_group) * plan.columns());
     target = carve.take(plan.columns());
     valid = carve.take(plan.columns());

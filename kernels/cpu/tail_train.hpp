@@ -28,6 +28,7 @@ struct TrainPlan {
     std::int64_t lanes = 0;  // coarse positions of a block
     int phases = 1;          // phases of a block taken together
     int marker_group = 0;    // markers whose logits exist at a time
+    int strip = 0;           // rows of a strip of a transposed matrix
     LayerPlan up, dense[kMaxDense];
 
     std::int64_t chunk_positions = 0, chunks_a_sample = 0, chunks = 0;
@@ -58,7 +59,7 @@ struct TrainPlan {
 struct BlockMemory {
     BlockMemory(const TrainPlan& plan, Carve& carve);
 
-    float *input, *input_transposed, *d_input;  // of the block: [channels][lanes], [lanes][channels padded]
+    float *input, *input_transposed, *d_input;  // of the block: [channels][lanes], strips of channels
     float* layer[kMaxDense] = {};    // input of dense layer i: of the up-convolution or of dense layer i - 1
     float* d_layer[kMaxDense] = {};  // and its gradient; [rows][columns]
     float *transposed, *logits, *target, *valid;
@@ -90,8 +91,7 @@ class TrainBlock {
     const float* paired(const float* z, std::int64_t stride, int rows, std::int64_t columns,
                         float* words) const;
     const float* adjoined(const float* z, std::int64_t stride, int rows, std::int64_t columns) const;
-    void transpose(const float* z, std::int64_t stride, int rows, std::int64_t columns, float* to,
-                   std::int64_t to_stride) const;
+    void transpose(const float* z, std::int64_t stride, int rows, std::int64_t columns, float* to) const;
     void hidden(float* z, const LayerPlan& layer, const std::uint8_t* bits, int first_phase, int phases);
 
     const TrainPlan& plan_;

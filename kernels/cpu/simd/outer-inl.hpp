@@ -37,7 +37,7 @@ void outer_tile(const OuterArgs& a, int o, int k) {
         HWY_UNROLL(8)
         for (int q = 0; q < kOut; ++q) HWY_UNROLL(8)
         for (int i = 0; i < kIn; ++i) sum[q][i] = hn::Zero(d);
-        for (std::int64_t p = a.begin; p < a.end; p += Operand::kDepth * kLanes) {
+        const auto step = [&](std::int64_t p) HWY_ATTR {
             HWY_UNROLL(2)
             for (int part = 0; part < Operand::kParts; ++part) {
                 Vec value[kIn];
@@ -51,7 +51,14 @@ void outer_tile(const OuterArgs& a, int o, int k) {
                     for (int i = 0; i < kIn; ++i) sum[q][i] = Operand::multiply_add(g, value[i], sum[q][i]);
                 }
             }
+        };
+        constexpr std::int64_t kStep = Operand::kDepth * kLanes;
+        std::int64_t p = a.begin;
+        for (; p + 3 * kStep < a.end; p += 4 * kStep) {
+            HWY_UNROLL(4)
+            for (int u = 0; u < 4; ++u) step(p + u * kStep);
         }
+        for (; p < a.end; p += kStep) step(p);
         float* const dw = a.dw + o * a.dw_out + k * a.dw_in + t * a.dw_tap;
         HWY_UNROLL(8)
         for (int q = 0; q < kOut; ++q) HWY_UNROLL(8)

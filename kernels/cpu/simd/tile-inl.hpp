@@ -4,7 +4,8 @@
 // A tile is kOut output channels x kVec vectors of positions, held in registers while taps and inputs pass
 // by: per (tap, row of x) kVec unaligned loads at position + offset[tap], kOut broadcast weights, kOut * kVec
 // multiply-adds. 10 x 2 fills the 32 registers of AVX-512 (20 sums), 6 x 2 the 16 of the older sets (12
-// sums); both keep the multiply-add units busy through their latency. Outputs are cut into equal blocks of at
+// sums); both keep the multiply-add units busy through their latency. Four rows pass a turn of the loop: a
+// core that shares its decoders with a hyperthread is short of instructions, not of multiply-adds. Outputs are cut into equal blocks of at
 // most kOut, so 50 channels cost 50. Each element is one chain of sums (bias, then taps, then inputs),
 // whatever the tile it falls in; with `resume` the chain goes on from an earlier call.
 //
@@ -17,6 +18,7 @@
 #define REGKIT_KERNELS_CPU_SIMD_TILE_INL_HPP
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "kernels/cpu/kernels.hpp"
@@ -25,6 +27,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace regkit::cpu::HWY_NAMESPACE {
 namespace {
+
+constexpr int kUnroll = 4;  // rows of x: see the top
 
 template <int kOut, int kVec>
 HWY_INLINE void finish(const TileArgs& a, int first, std::int64_t p, Vec (&sum)[kOut][kVec]) {
@@ -69,6 +73,10 @@ HWY_INLINE void finish(const TileArgs& a, int first, std::int64_t p, Vec (&sum)[
 template <class Operand, int kOut, int kVec, bool kPacked>
 HWY_INLINE void tile(const TileArgs& a, const float* HWY_RESTRICT w, int first, std::int64_t p) {
     const Tag d;
+    if (a.accumulate) {  // what finish() will add to
+        HWY_UNROLL(16)
+        for (int q = 0; q < kOut; ++q) hwy::Prefetch(a.y + (first + q) * a.y_stride + p);
+    }
     Vec sum[kOut][kVec];
     HWY_UNROLL(16)
     for (int q = 0; q < kOut; ++q) {
@@ -79,26 +87,35 @@ HWY_INLINE void tile(const TileArgs& a, const float* HWY_RESTRICT w, int first, 
     }
     const int in = a.in;
     const std::int64_t x_stride = a.x_stride, w_stride = a.w_stride;
+    const auto step = [&sum, w_stride](const float* HWY_RESTRICT x, const float* HWY_RESTRICT w) HWY_ATTR {
+        HWY_UNROLL(2)
+        for (int part = 0; part < Operand::kParts; ++part) {
+            Vec value[kVec];
+            HWY_UNROLL(2)
+            for (int v = 0; v < kVec; ++v)
+                value[v] = Operand::part(hn::LoadU(Tag(), x + v * kLanes), part);
+            HWY_UNROLL(16)
+            for (int q = 0; q < kOut; ++q) {
+                const Vec weight =
+                    kPacked ? hn::Set(Tag(), w[part * kOut + q]) : Operand::weight(w + q * w_stride, part);
+                HWY_UNROLL(2)
+                for (int v = 0; v < kVec; ++v)
+                    sum[q][v] = Operand::multiply_add(weight, value[v], sum[q][v]);
+            }
+        }
+    };
+    constexpr int kStep = kPacked ? Operand::kParts * kOut : 1;  // from one row's weights to the next row's
     for (int t = 0; t < a.taps; ++t) {
         const float* HWY_RESTRICT x = a.x + a.offset[t] + p;
-        for (int k = 0; k < in; ++k) {
-            HWY_UNROLL(2)
-            for (int part = 0; part < Operand::kParts; ++part) {
-                Vec value[kVec];
-                HWY_UNROLL(2)
-                for (int v = 0; v < kVec; ++v) value[v] = Operand::part(hn::LoadU(d, x + v * kLanes), part);
-                HWY_UNROLL(16)
-                for (int q = 0; q < kOut; ++q) {
-                    const Vec weight =
-                        kPacked ? hn::Set(d, w[part * kOut + q]) : Operand::weight(w + q * w_stride, part);
-                    HWY_UNROLL(2)
-                    for (int v = 0; v < kVec; ++v)
-                        sum[q][v] = Operand::multiply_add(weight, value[v], sum[q][v]);
-                }
+        int k = 0;
+        for (; k + kUnroll <= in; k += kUnroll) {
+            HWY_UNROLL(4)
+            for (int u = 0; u < kUnroll; ++u, x += x_stride) {
+                step(x, w + u * kStep);
             }
-            x += x_stride;
-            w += kPacked ? Operand::kParts * kOut : 1;
+            w += kUnroll * kStep;
         }
+        for (; k < in; ++k, x += x_stride, w += kStep) step(x, w);
     }
     finish<kOut, kVec>(a, first, p, sum);
 }

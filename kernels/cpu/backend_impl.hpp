@@ -164,12 +164,14 @@ class CpuBackend final : public Backend {
     // lstm_grad.cpp
     void lstm_grad_weight(const cpu::Rows& d_gates, const cpu::Rows& y, int hidden, int directions,
                           float* d_weight);
-    // tail_flat.cpp: one dense layer over few positions. flat_loss leaves the gradient in the logits; the
-    // loss is not scaled.
+    // tail_flat.cpp: dense layers over few positions. flat_loss leaves the gradient in the logits; the loss is
+    // not scaled.
     bool is_flat_tail(const Shape& h, const Tail& tail) const;
     double flat_loss(const cpu::Rows& logits, const Labels& labels, const TailLoss& how);
-    Status train_flat_tail(const View& h, const TailLayer& layer, const Labels& labels, const TailLoss& how,
-                           const Slice& loss, const Slice& d_weight, const Slice& d_bias, bool accumulate,
+    void turn(const View& from, std::int64_t rows, std::int64_t columns, const View& to);
+    void flat_hidden_grad(const View& output, float scale, const View& d_output);
+    Status train_flat_tail(const View& h, const Tail& tail, const Labels& labels, const TailLoss& how,
+                           const Slice& loss, const TailGradient& gradient, bool accumulate,
                            const View& dh) noexcept;
     // tail_infer.cpp: gives the sink the logits of every block.
     void infer_blocks(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,

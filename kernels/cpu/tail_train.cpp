@@ -44,8 +44,7 @@ Status CpuBackend::do_tail_train(const View& h_view, const Tail& tail, const Lab
                                  const TailLoss& how, const Slice& loss, const TailGradient& gradient,
                                  bool accumulate, const View& dh_view) noexcept {
     if (is_flat_tail(h_view.shape, tail))
-        return train_flat_tail(h_view, tail.dense[0], labels, how, loss, gradient.dense_weight[0],
-                               gradient.dense_bias[0], accumulate, dh_view);
+        return train_flat_tail(h_view, tail, labels, how, loss, gradient, accumulate, dh_view);
     return guarded([&] {
         const Rows h = rows_of(h_view), dh = rows_of(dh_view);
         const TrainPlan plan(tail, h, kernels_, scratch_, pool_.workers());

@@ -394,7 +394,7 @@ struct BackendOptions {
     std::string device = "auto";  // auto | cpu | cuda[:N] | reference
     int workers = 0;              // threads of the CPU back ends; 0 = all processors
     std::string isa;              // cpu: pins the instruction set (avx2, avx512, ...); empty = the best one here
-    Precision precision = Precision::f32;  // bf16: the CPU's alone
+    Precision precision = Precision::f32;  // bf16: of cpu and cuda
 };
 
 struct BackendChoice {

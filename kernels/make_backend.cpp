@@ -2,6 +2,7 @@
 #include "base/number.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
+#include "kernels/cuda/choice.hpp"
 #include "kernels/cuda/plugin.hpp"
 #include "kernels/reference/reference_backend.hpp"
 
@@ -18,17 +19,13 @@ int cuda_device(const std::string& device) {
     return static_cast<int>(*number);
 }
 
-void require_f32(const BackendOptions& options) {
-    require(options.precision == Precision::f32, ErrorKind::usage,
-            "--precision " + std::string(precision_name(options.precision)) + ": --device " + options.device +
-                " has f32 only; use --device cpu or --precision f32");
-}
-
 BackendChoice choose_automatically(const BackendOptions& options) {
     std::string notice;
-    if (has_cuda_driver() && options.precision == Precision::f32) {
+    const auto wanted = kernels_of_environment();
+    if (has_cuda_driver()) {
         try {
-            auto backend = load_cuda_backend(0, cuda_plugin_paths());
+            auto backend =
+                load_cuda_backend(0, choose_kernels(options.precision, wanted), cuda_plugin_paths());
             // Its kernels have run under the emulator alone; test/kernels has to pass on a GPU first.
             constexpr bool kSeenOnHardware = false;
             if (kSeenOnHardware && backend->is_complete()) return {std::move(backend), ""};
@@ -53,12 +50,13 @@ BackendChoice make_backend(const BackendOptions& options) {
     const std::string& device = options.device;
     if (device == "cpu") return {make_cpu_backend(options), ""};
     if (device == "reference") {
-        require_f32(options);
+        require(options.precision == Precision::f32, ErrorKind::usage,
+                "--precision bf16: --device reference has f32 only; use another device or --precision f32");
         return {make_reference_backend(), ""};
     }
     if (device == "cuda" || device.starts_with("cuda:")) {
-        require_f32(options);
-        return {load_cuda_backend(cuda_device(device), cuda_plugin_paths()), ""};
+        const KernelChoice kernels = choose_kernels(options.precision, kernels_of_environment());
+        return {load_cuda_backend(cuda_device(device), kernels, cuda_plugin_paths()), ""};
     }
     if (device == "auto") return choose_automatically(options);
     throw Error(ErrorKind::usage, "--device " + device + ": unknown; use auto, cpu, cuda or cuda:N");

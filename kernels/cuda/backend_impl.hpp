@@ -5,6 +5,7 @@
 #include <string>
 
 #include "kernels/backend.hpp"
+#include "kernels/cuda/choice.hpp"
 #include "kernels/cuda/runtime.hpp"
 #include "kernels/cuda/scratch.hpp"
 
@@ -12,8 +13,8 @@ namespace regkit {
 
 class CudaBackend final : public Backend {
   public:
-    CudaBackend(const char* name, const std::string& description, int device)
-        : name_(name), description_(description), device_(device) {}
+    CudaBackend(const char* name, const std::string& description, int device, KernelChoice kernels)
+        : name_(name), description_(description), device_(device), kernels_(kernels) {}
 
     const char* name() const noexcept override { return name_; }
     const char* description() const noexcept override { return description_.c_str(); }
@@ -97,6 +98,9 @@ class CudaBackend final : public Backend {
     Status do_adam(const Slice& parameters, const Slice& gradient, const Slice& m, const Slice& v,
                    const AdamStep& step, const Slice& norm) noexcept override;
 
+    // Where an operation has a fast twin, its body asks this and nothing else; the plain kernel follows.
+    bool fast() const noexcept { return kernels_ == KernelChoice::fast; }
+
     // Runs a body that throws cuda::Failure where a call to CUDA fails. The current device belongs to the
     // calling thread, so every operation chooses it.
     template <typename Body>
@@ -115,6 +119,7 @@ class CudaBackend final : public Backend {
     const char* name_;
     std::string description_;
     int device_;
+    KernelChoice kernels_;
     cuda::Scratch scratch_;
 };
 

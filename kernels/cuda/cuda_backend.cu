@@ -7,8 +7,10 @@
 
 namespace regkit {
 
-std::unique_ptr<Backend> make_cuda_backend(const char* name, const std::string& description, int device) {
-    return std::make_unique<CudaBackend>(name, description, device);
+std::unique_ptr<Backend> make_cuda_backend(const char* name, const std::string& hardware, int device,
+                                           KernelChoice kernels) {
+    const Precision precision = kernels == KernelChoice::fast ? Precision::bf16 : Precision::f32;
+    return std::make_unique<CudaBackend>(name, hardware + " " + precision_name(precision), device, kernels);
 }
 
 namespace {

@@ -1,15 +1,16 @@
-// The CUDA back end: every operation by plain kernels in fp32. Lives in the plug-in, and under the emulator
-// in the tests.
+// The CUDA back end. Lives in the plug-in, and under the emulator in the tests.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "kernels/backend.hpp"
+#include "kernels/cuda/choice.hpp"
 
 namespace regkit {
 
-// What `name` and `description` will say; `device` is CUDA's number of it.
-std::unique_ptr<Backend> make_cuda_backend(const char* name, const std::string& description, int device);
+// What `name` will say, and `description` before it names the precision; `device` is CUDA's number of it.
+std::unique_ptr<Backend> make_cuda_backend(const char* name, const std::string& hardware, int device,
+                                           KernelChoice kernels);
 
 }  // namespace regkit

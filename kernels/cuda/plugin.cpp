@@ -48,7 +48,8 @@ std::vector<std::string> cuda_plugin_paths() {
     return {folder + "/../lib/regkit/" + kPluginName, folder + "/" + kPluginName};
 }
 
-std::unique_ptr<Backend> load_cuda_backend(int device, const std::vector<std::string>& paths) {
+std::unique_ptr<Backend> load_cuda_backend(int device, KernelChoice kernels,
+                                           const std::vector<std::string>& paths) {
     std::string opened;
     void* const plugin = open_first(paths, opened);
     if (!plugin) {
@@ -60,7 +61,7 @@ std::unique_ptr<Backend> load_cuda_backend(int device, const std::vector<std::st
     if (!entry) fail(opened + " is not regkit's plug-in");
     // Asked for before the driver, so that a plug-in of another build is named as such on any machine.
     char why[240] = "";
-    std::unique_ptr<Backend> backend(entry(build_hash(), device, why, sizeof why));
+    std::unique_ptr<Backend> backend(entry(build_hash(), device, kernels, why, sizeof why));
     if (!backend) fail(why);
     return backend;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/backend.hpp"
+#include "kernels/cuda/choice.hpp"
 
 namespace regkit {
 
@@ -17,7 +18,8 @@ const char* build_hash();
 
 // The plug-in's one entry. Returns null and writes the cause to `why` (at most `size` bytes, terminated) when
 // the hash differs or device number `device` cannot be used. The caller deletes the Backend.
-using OpenCudaBackend = Backend*(const char* hash, int device, char* why, std::size_t size);
+using OpenCudaBackend = Backend*(const char* hash, int device, KernelChoice kernels, char* why,
+                                 std::size_t size);
 inline constexpr const char* kCudaEntry = "regkit_open_cuda_backend";
 
 // Whether the NVIDIA driver's library is installed: quick, loads nothing else.
@@ -29,6 +31,7 @@ std::vector<std::string> cuda_plugin_paths();
 
 // Loads the first plug-in found, never to be unloaded, and opens the device. Throws Error(resource) naming
 // the cause: no plug-in, another build's plug-in, no driver, driver too old, no such device.
-std::unique_ptr<Backend> load_cuda_backend(int device, const std::vector<std::string>& paths);
+std::unique_ptr<Backend> load_cuda_backend(int device, KernelChoice kernels,
+                                           const std::vector<std::string>& paths);
 
 }  // namespace regkit

@@ -27,7 +27,7 @@ void explain(cudaError_t error, char* why, std::size_t size) {
         std::snprintf(why, size, "%s", cudaGetErrorString(error));
 }
 
-regkit::Backend* open(int device, char* why, std::size_t size) {
+regkit::Backend* open(int device, regkit::KernelChoice kernels, char* why, std::size_t size) {
     int count = 0;
     cudaError_t error = cudaGetDeviceCount(&count);
     if (error != cudaSuccess || count == 0) {
@@ -52,15 +52,15 @@ regkit::Backend* open(int device, char* why, std::size_t size) {
         return nullptr;
     }
     char description[320];
-    std::snprintf(description, sizeof description, "cuda %s sm_%d%d f32", properties.name, properties.major,
+    std::snprintf(description, sizeof description, "cuda %s sm_%d%d", properties.name, properties.major,
                   properties.minor);
-    return regkit::make_cuda_backend("cuda", description, device).release();
+    return regkit::make_cuda_backend("cuda", description, device, kernels).release();
 }
 
 }  // namespace
 
 extern "C" __attribute__((visibility("default"))) regkit::Backend* regkit_open_cuda_backend(
-    const char* hash, int device, char* why, std::size_t size) {
+    const char* hash, int device, regkit::KernelChoice kernels, char* why, std::size_t size) {
     if (std::strcmp(hash, regkit::build_hash()) != 0) {
         std::snprintf(
             why, size,
@@ -68,7 +68,7 @@ extern "C" __attribute__((visibility("default"))) regkit::Backend* regkit_open_c
         return nullptr;
     }
     try {
-        return open(device, why, size);
+        return open(device, kernels, why, size);
     } catch (const std::exception& error) {
         std::snprintf(why, size, "%s", error.what());
         return nullptr;

@@ -113,7 +113,7 @@ Option precision() {
     return {.name = "precision",
             .value = "TYPE",
             .fallback = "f32",
-            .help = "operands of products, summed in f32 (bf16: on the CPU only)",
+            .help = "operands of products, summed in f32",
             .group = group::device,
             .choices = {"f32", "bf16"}};
 }

@@ -4,9 +4,9 @@
 
 namespace regkit {
 
-std::unique_ptr<Backend> make_emulator_backend(emulator::Order order) {
+std::unique_ptr<Backend> make_emulator_backend(emulator::Order order, KernelChoice kernels) {
     emulator::set_order(order);
-    return make_cuda_backend("emulator", "emulator f32", 0);
+    return make_cuda_backend("emulator", "emulator", 0, kernels);
 }
 
 }  // namespace regkit

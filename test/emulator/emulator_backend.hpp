@@ -4,11 +4,13 @@
 #include <memory>
 
 #include "kernels/backend.hpp"
+#include "kernels/cuda/choice.hpp"
 #include "test/emulator/cuda_runtime.h"
 
 namespace regkit {
 
 // `order` holds until the next call.
-std::unique_ptr<Backend> make_emulator_backend(emulator::Order order);
+std::unique_ptr<Backend> make_emulator_backend(emulator::Order order,
+                                               KernelChoice kernels = KernelChoice::naive);
 
 }  // namespace regkit

@@ -12,22 +12,31 @@ namespace {
 
 using emulator::Order;
 
+struct Kernels {
+    KernelChoice choice;
+    const char* name;
+    double tolerance;
+};
+constexpr Kernels kKernels[] = {{KernelChoice::naive, "naive", 1e-5}, {KernelChoice::fast, "fast", 2e-2}};
+
 // The CUDA back end under the emulator: the order in which threads run must not change a bit.
-void add_emulator(std::vector<BackendUnderTest>& table) {
-    const std::string forward = "emulator, threads forward";
-    table.push_back({forward, [] { return make_emulator_backend(Order::forward); }, 1e-5, ""});
-    table.push_back(
-        {"emulator, threads reverse", [] { return make_emulator_backend(Order::reverse); }, 1e-5, forward});
-    table.push_back(
-        {"emulator, threads shuffled", [] { return make_emulator_backend(Order::shuffled); }, 1e-5, forward});
+void add_emulator(std::vector<BackendUnderTest>& table, const Kernels& kernels) {
+    const std::string label = std::string("emulator ") + kernels.name + ", threads ";
+    const auto add = [&](const char* name, Order order, const std::string& same_bits) {
+        const auto make = [=] { return make_emulator_backend(order, kernels.choice); };
+        table.push_back({label + name, make, kernels.tolerance, same_bits});
+    };
+    add("forward", Order::forward, "");
+    add("reverse", Order::reverse, label + "forward");
+    add("shuffled", Order::shuffled, label + "forward");
 }
 
 // And on a GPU, where this machine has one that the plug-in can use.
-void add_gpu(std::vector<BackendUnderTest>& table) {
-    const auto open = [] { return load_cuda_backend(0, cuda_plugin_paths()); };
+void add_gpu(std::vector<BackendUnderTest>& table, const Kernels& kernels) {
+    const auto open = [=] { return load_cuda_backend(0, kernels.choice, cuda_plugin_paths()); };
     try {
         open();
-        table.push_back({"cuda", open, 1e-5, ""});
+        table.push_back({std::string("cuda ") + kernels.name, open, kernels.tolerance, ""});
     } catch (const Error& error) {
         MESSAGE("without a GPU: " << std::string(error.what()));
     }
@@ -36,8 +45,8 @@ void add_gpu(std::vector<BackendUnderTest>& table) {
 }  // namespace
 
 void add_cuda(std::vector<BackendUnderTest>& table) {
-    add_emulator(table);
-    add_gpu(table);
+    for (const Kernels& kernels : kKernels) add_emulator(table, kernels);
+    for (const Kernels& kernels : kKernels) add_gpu(table, kernels);
 }
 
 }  // namespace regkit::test

@@ -56,7 +56,7 @@ TEST_CASE("make_backend: cpu, with an instruction set or the best one") {
     CHECK(r.text.find("it has " + cpu_isas().front()) != std::string::npos);
 }
 
-TEST_CASE("make_backend: bf16 is the CPU's alone") {
+TEST_CASE("make_backend: bf16") {
     BackendOptions options = device("cpu");
     options.precision = Precision::bf16;
     for (const std::string& isa : cpu_isas(Precision::bf16)) {
@@ -67,12 +67,10 @@ TEST_CASE("make_backend: bf16 is the CPU's alone") {
     options.device = "auto";
     CHECK(make_backend(options).backend->description() ==
           "cpu " + cpu_isas(Precision::bf16).front() + " bf16");
-    for (const char* const name : {"reference", "cuda", "cuda:1"}) {
-        options.device = name;
-        const Refusal r = refusal([&] { make_backend(options); });
-        CHECK(r.kind == ErrorKind::usage);
-        CHECK(r.text.find(std::string("--device ") + name + " has f32 only") != std::string::npos);
-    }
+    options.device = "reference";
+    const Refusal r = refusal([&] { make_backend(options); });
+    CHECK(r.kind == ErrorKind::usage);
+    CHECK(r.text.find("--device reference has f32 only") != std::string::npos);
     BackendOptions f32 = device("cpu");
     f32.isa = "avx512bf16";
     CHECK(refusal([&] { make_backend(f32); }).kind == ErrorKind::usage);
@@ -96,8 +94,57 @@ TEST_CASE("make_backend: auto gives a back end with every operation, on any mach
     CHECK(choice.notice.empty() == (!fell_back || !has_cuda_driver()));
 }
 
+namespace {
+
+// REGKIT_CUDA_KERNELS while it lives.
+struct Variable {
+    explicit Variable(const char* value) { setenv("REGKIT_CUDA_KERNELS", value, 1); }
+    ~Variable() { unsetenv("REGKIT_CUDA_KERNELS"); }
+};
+
+}  // namespace
+
+TEST_CASE("cuda: REGKIT_CUDA_KERNELS is one of three words") {
+    unsetenv("REGKIT_CUDA_KERNELS");
+    CHECK(!kernels_of_environment());
+    for (const auto& [word, choice] : {std::pair{"naive", KernelChoice::naive},
+                                       {"fast", KernelChoice::fast},
+                                       {"cudnn", KernelChoice::cudnn}}) {
+        const Variable variable(word);
+        CHECK(kernels_of_environment() == choice);
+    }
+    for (const char* const word : {"", "Fast", "fast ", "fastest", "1"}) {
+        CAPTURE(word);
+        const Variable variable(word);
+        for (const char* const name : {"cuda", "cuda:1", "auto"}) {
+            const Refusal r = refusal([&] { make_backend(device(name)); });
+            CHECK(r.kind == ErrorKind::usage);
+            CHECK(r.text ==
+                  std::string("REGKIT_CUDA_KERNELS=") + word + ": unknown; use naive, fast or cudnn");
+        }
+        CHECK(make_backend(device("cpu")).backend->name() == std::string("cpu"));
+    }
+}
+
+TEST_CASE("cuda: kernels are those of the precision") {
+    CHECK(choose_kernels(Precision::f32, {}) == KernelChoice::naive);
+    CHECK(choose_kernels(Precision::bf16, {}) == KernelChoice::fast);
+    CHECK(choose_kernels(Precision::f32, KernelChoice::naive) == KernelChoice::naive);
+    CHECK(choose_kernels(Precision::bf16, KernelChoice::fast) == KernelChoice::fast);
+    const Refusal fast = refusal([] { choose_kernels(Precision::f32, KernelChoice::fast); });
+    CHECK(fast.kind == ErrorKind::usage);
+    CHECK(fast.text == "REGKIT_CUDA_KERNELS=fast: these kernels compute in bf16; add --precision bf16");
+    const Refusal naive = refusal([] { choose_kernels(Precision::bf16, KernelChoice::naive); });
+    CHECK(naive.kind == ErrorKind::usage);
+    CHECK(naive.text == "REGKIT_CUDA_KERNELS=naive: these kernels compute in f32; use --precision f32");
+    const Refusal cudnn = refusal([] { choose_kernels(Precision::f32, KernelChoice::cudnn); });
+    CHECK(cudnn.kind == ErrorKind::resource);
+    CHECK(cudnn.text == "REGKIT_CUDA_KERNELS=cudnn: this build has no cuDNN; use naive or fast");
+}
+
 TEST_CASE("cuda: no plug-in") {
-    const Refusal r = refusal([] { load_cuda_backend(0, {"/nonexistent/libregkit_cuda.so"}); });
+    const Refusal r =
+        refusal([] { load_cuda_backend(0, KernelChoice::naive, {"/nonexistent/libregkit_cuda.so"}); });
     CHECK(r.kind == ErrorKind::resource);
     CHECK(r.text.find("has no CUDA plug-in (looked for /nonexistent/libregkit_cuda.so)") !=
           std::string::npos);
@@ -107,7 +154,7 @@ TEST_CASE("cuda: no plug-in") {
 TEST_CASE("cuda: a file that is no plug-in") {
     const std::string path = "not_a_plugin.so";
     std::ofstream(path) << "text";
-    const Refusal r = refusal([&] { load_cuda_backend(0, {"./" + path}); });
+    const Refusal r = refusal([&] { load_cuda_backend(0, KernelChoice::naive, {"./" + path}); });
     std::remove(path.c_str());
     CHECK(r.kind == ErrorKind::resource);
     CHECK(r.text.find("cannot load the plug-in") != std::string::npos);
@@ -159,6 +206,6 @@ TEST_CASE("cuda: a plug-in of another build is refused") {
     const bool has_entry = entry != nullptr;
     REQUIRE(has_entry);
     char why[240] = "";
-    CHECK(entry("0123", 0, why, sizeof why) == nullptr);
+    CHECK(entry("0123", 0, KernelChoice::naive, why, sizeof why) == nullptr);
     CHECK(std::string(why).find("another build") != std::string::npos);
 }

@@ -1,0 +1,25 @@
+// Which kernels the CUDA back end uses. An operation has a plain fp32 kernel and may have a faster twin;
+// where the chosen kind lacks an operation, the plain kernel does it.
+#pragma once
+
+#include <optional>
+
+#include "kernels/backend.hpp"
+
+namespace regkit {
+
+enum class KernelChoice : int {
+    naive,  // plain kernels, fp32
+    fast,   // products on tensor cores: operands rounded to bf16, sums in fp32
+    cudnn,  // products by cuDNN
+};
+
+// What the environment's REGKIT_CUDA_KERNELS=naive|fast|cudnn asks for; none where it is not set. Throws
+// Error(usage) on any other word.
+std::optional<KernelChoice> kernels_of_environment();
+
+// The kernels that compute in `precision`, or `wanted` where they do. Throws Error(usage) where they do not,
+// and Error(resource) where this build lacks them.
+KernelChoice choose_kernels(Precision precision, std::optional<KernelChoice> wanted);
+
+}  // namespace regkit

@@ -1,11 +1,12 @@
 // The part of CUDA's runtime that the back end uses, as Status: cudaMalloc, cudaFree, cudaMemcpy, cudaMemset,
-// cudaLaunchKernel, cudaDeviceSynchronize, cudaSetDevice, cudaGetDeviceCount, cudaGetDeviceProperties,
-// cudaGetErrorString. It has two implementations, chosen by the include path: CUDA's own, and the emulator's
-// (test/emulator/cuda_runtime.h), which runs the kernels' same source on the CPU.
+// cudaLaunchKernel, cudaFuncSetAttribute, cudaDeviceSynchronize, cudaSetDevice, cudaGetDeviceCount,
+// cudaGetDeviceProperties, cudaGetErrorString. It has two implementations, chosen by the include path: CUDA's
+// own, and the emulator's (test/emulator/cuda_runtime.h), which runs the kernels' same source on the CPU.
 #pragma once
 
 #include <cuda_runtime.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -34,6 +35,15 @@ template <typename... Params>
 void launch(void (*kernel)(Params...), dim3 grid, dim3 block, std::type_identity_t<Params>... params) {
     void* arguments[] = {&params...};
     check(cudaLaunchKernel(kernel, grid, block, arguments, 0, nullptr));
+}
+
+// The same with `bytes` of dynamic shared memory a block; also more than the 48 KiB that need no asking.
+template <typename... Params>
+void launch_with_shared(void (*kernel)(Params...), dim3 grid, dim3 block, std::size_t bytes,
+                        std::type_identity_t<Params>... params) {
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)));
+    void* arguments[] = {&params...};
+    check(cudaLaunchKernel(kernel, grid, block, arguments, bytes, nullptr));
 }
 
 inline unsigned blocks_for(std::int64_t items, std::int64_t per_block) {

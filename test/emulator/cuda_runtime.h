@@ -10,7 +10,11 @@
 //  - threads run in forward, reverse or shuffled order: code that lacks a barrier gives another result in one
 //  of them,
 //  - threads that wait at different barriers, or for a thread that never comes, are an error,
-//  - a chosen barrier can be left out on purpose, to see that the tests notice,
+//  - an asynchronous copy is done as late as its wait, or at once, or either by chance: code that lacks a
+//  wait reads what was there before, code that copies over what others still read spoils it,
+//  - copies that nobody waits for, matrices and copies at odd addresses, and lanes of a warp that meet in
+//  different collectives are errors,
+//  - a chosen barrier or wait can be left out on purpose, to see that the tests notice,
 //  - device memory is ordinary memory, so AddressSanitizer sees every access outside it.
 // Not emulated: timing, streams (everything is done when a call returns), float rounding of the device's own
 // functions.
@@ -53,6 +57,7 @@ enum cudaError_t {
     cudaErrorMemoryAllocation = 2,
     cudaErrorLaunchFailure = 719
 };
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
 using cudaStream_t = void*;
 
@@ -66,33 +71,60 @@ const char* cudaGetErrorString(cudaError_t error);
 namespace regkit::emulator {
 
 enum class Order { forward, reverse, shuffled };
+enum class CopyTime { at_wait, at_once, by_chance };
 
 // In which order the threads of a block are resumed, from now on.
 void set_order(Order order);
 // Leaves out the n-th barrier (from 0) that each thread of each block meets, from now on; -1 = none.
 void leave_out_barrier(int n);
+// When an asynchronous copy is done, from now on.
+void set_copy_time(CopyTime time);
+// Leaves out the n-th wait for copies (from 0) of each thread of each block, from now on; -1 = none.
+void leave_out_wait(int n);
 // What the last launch that failed did wrong, for the tests' messages.
 const char* last_failure();
 
-// Runs `thread` once for every thread of every block.
-cudaError_t run_grid(dim3 grid, dim3 block, const std::function<void()>& thread);
+// Runs `thread` once for every thread of every block, which has `shared` bytes of dynamic shared memory.
+cudaError_t run_grid(dim3 grid, dim3 block, std::size_t shared, const std::function<void()>& thread);
+// How much dynamic shared memory `kernel` may have, which without asking is 48 KiB.
+cudaError_t allow_shared(const void* kernel, int bytes);
+bool is_shared_allowed(const void* kernel, std::size_t bytes);
 
 // Deposits `bytes` of every live lane of the calling thread's warp, waits for them all, and returns what lane
 // `from` left; the own value where that lane does not exist or has ended.
 void exchange(const void* own, void* result, std::size_t bytes, unsigned from);
 unsigned lane();
 
+inline constexpr unsigned kWarpSize = 32;
+struct WarpSlots {
+    static constexpr std::size_t kBytes = 64;
+    alignas(16) unsigned char lane[kWarpSize][kBytes];
+};
+// All 32 lanes of the calling thread's warp leave `bytes` in their slots; the last to come works on them by
+// `combine`; then each takes `result_bytes` from its slot.
+void meet(const void* own, std::size_t bytes, void (*combine)(WarpSlots& slots), void* result,
+          std::size_t result_bytes);
+// The launch ends as an error that says `what`; the calling thread does not go on.
+[[noreturn]] void fail(const char* what);
+
 }  // namespace regkit::emulator
 
 template <typename... Params>
-cudaError_t cudaLaunchKernel(void (*kernel)(Params...), dim3 grid, dim3 block, void** arguments, std::size_t,
-                             cudaStream_t) {
-    return regkit::emulator::run_grid(grid, block, [&] {
+cudaError_t cudaLaunchKernel(void (*kernel)(Params...), dim3 grid, dim3 block, void** arguments,
+                             std::size_t shared, cudaStream_t) {
+    if (!regkit::emulator::is_shared_allowed(reinterpret_cast<const void*>(kernel), shared))
+        return cudaErrorInvalidValue;
+    return regkit::emulator::run_grid(grid, block, shared, [&] {
         [&]<std::size_t... I>(std::index_sequence<I...>) {
             kernel(*static_cast<std::remove_reference_t<Params>*>(arguments[I])...);
         }
         (std::index_sequence_for<Params...>());
     });
+}
+
+template <typename... Params>
+cudaError_t cudaFuncSetAttribute(void (*kernel)(Params...), cudaFuncAttribute, int value) {
+    return regkit::emulator::allow_shared(reinterpret_cast<const void*>(kernel), value);
 }
 
 template <typename T>
@@ -101,3 +133,20 @@ T __shfl_down_sync(unsigned, T value, unsigned distance) {
     regkit::emulator::exchange(&value, &result, sizeof value, regkit::emulator::lane() + distance);
     return result;
 }
+
+template <typename T>
+T __shfl_sync(unsigned, T value, int from) {
+    T result;
+    regkit::emulator::exchange(&value, &result, sizeof value, static_cast<unsigned>(from));
+    return result;
+}
+
+template <typename T>
+T __shfl_xor_sync(unsigned, T value, int mask) {
+    T result;
+    regkit::emulator::exchange(&value, &result, sizeof value,
+                               regkit::emulator::lane() ^ static_cast<unsigned>(mask));
+    return result;
+}
+
+unsigned __ballot_sync(unsigned mask, int predicate);

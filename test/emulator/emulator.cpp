@@ -4,13 +4,15 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <deque>
+#include <map>
 #include <memory>
 #include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "test/emulator/cuda_runtime.h"
+#include "kernels/cuda/tensor_core.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define REGKIT_EMULATOR_ASAN
@@ -33,12 +35,15 @@ namespace regkit::emulator {
 namespace {
 
 constexpr std::size_t kStackBytes = 256 << 10;
-constexpr unsigned kWarpSize = 32;
-constexpr std::size_t kSlotBytes = 16;
-constexpr int kPoison = 0xFF;  // as float or double: NaN
+constexpr std::size_t kFreeShared = 48 << 10;   // bytes a block may have without asking
+constexpr std::size_t kMostShared = 163 << 10;  // on sm_80
+constexpr int kPoison = 0xFF;                   // as float or double: NaN
 
 Order thread_order = Order::forward;
+CopyTime copy_time = CopyTime::at_wait;
 int left_out_barrier = -1;
+int left_out_wait = -1;
+std::map<const void*, std::size_t> allowed_shared;
 std::string failure;
 
 // The stacks of a block's threads, kept from launch to launch.
@@ -73,7 +78,19 @@ void switch_stack(Stack& from, Stack& to) {
 #endif
 }
 
-enum class State { ready, at_barrier, at_warp, done };
+enum class State { ready, at_barrier, at_warp, done, failed };
+
+struct Copy {
+    cuda::Bf16* to;
+    const cuda::Bf16* from;  // null: zeroes
+    bool done = false;
+
+    void run() {
+        for (int i = 0; !done && i < cuda::kCopied; ++i) to[i] = from ? from[i] : cuda::Bf16{0};
+        done = true;
+    }
+};
+using CopyGroup = std::vector<Copy>;
 
 struct Thread {
     Stack stack;
@@ -82,17 +99,24 @@ struct Thread {
     unsigned number = 0;
     int barriers = 0;      // met so far
     int barrier_line = 0;  // of the source, where it waits
+    int waits = 0;         // for copies, met so far
+    CopyGroup copies;      // not committed yet
+    std::deque<CopyGroup> groups;
 };
+
+constexpr const char* kTooFewLanes = "a collective of 32 lanes in a warp of which some have ended";
+using Combine = void (*)(WarpSlots& slots);
 
 struct Warp {
     unsigned alive = 0, arrived = 0, phase = 0;
-    unsigned char slot[2][kWarpSize][kSlotBytes] = {};
+    Combine combine = nullptr;  // of the collective where lanes wait
+    WarpSlots slots[2] = {};
     bool left[2][kWarpSize] = {};  // whether the lane left something in this phase
 };
 
 class Block {
   public:
-    Block(dim3 size, const std::function<void()>& body) : body_(body) {
+    Block(dim3 size, std::size_t shared, const std::function<void()>& body) : body_(body), shared_(shared) {
         main_.entered = true;
         const unsigned count = size.x * size.y * size.z;
         threads_.resize(count);
@@ -108,6 +132,7 @@ class Block {
     void run() {
         std::memset(__start_emulated_shared, kPoison,
                     static_cast<std::size_t>(__stop_emulated_shared - __start_emulated_shared));
+        std::memset(shared_.data, kPoison, shared_.size);
         start();
         while (alive_ > 0) {
             if (thread_order == Order::shuffled) std::shuffle(order_.begin(), order_.end(), random_);
@@ -115,6 +140,7 @@ class Block {
             for (const unsigned i : order_)
                 if (threads_[i].state == State::ready) {
                     resume(threads_[i]);
+                    if (!failure_.empty()) throw std::runtime_error(failure_);
                     progress = true;
                 }
             if (at_barrier_ == alive_ && alive_ > 0) {
@@ -127,6 +153,14 @@ class Block {
 
     Thread& current() { return *current_; }
     Warp& warp() { return warps_[current_->number / kWarpSize]; }
+    unsigned char* shared() { return shared_.data; }
+    bool toss() { return random_() % 2 == 0; }
+
+    [[noreturn]] void fail(const char* what) {
+        failure_ = what;
+        suspend(State::failed);
+        std::abort();  // a failed block is not resumed
+    }
 
     void wait_at_barrier(int line) {
         current_->barrier_line = line;
@@ -134,12 +168,14 @@ class Block {
         suspend(State::at_barrier);
     }
     // Every live lane of the warp meets here; the last one frees the others.
-    void meet_warp() {
+    void meet_warp(Combine combine = nullptr) {
         Warp& w = warp();
-        if (++w.arrived < w.alive)
-            suspend(State::at_warp);
-        else
-            free_warp(current_->number / kWarpSize);
+        if (w.arrived > 0 && w.combine != combine) fail("lanes of one warp meet in different collectives");
+        w.combine = combine;
+        if (++w.arrived < w.alive) return suspend(State::at_warp);
+        if (combine && w.alive < kWarpSize) fail(kTooFewLanes);
+        if (combine) combine(w.slots[w.phase % 2]);
+        free_warp(current_->number / kWarpSize);
     }
     // Where a thread's stack begins: the thread of this number of one block after the other.
     [[noreturn]] void enter() {
@@ -156,12 +192,21 @@ class Block {
 
     void run_thread() {
         body_();
+        wait_for_empty_groups();
         const unsigned warp_number = current_->number / kWarpSize;
+        if (warps_[warp_number].arrived > 0 && warps_[warp_number].combine) fail(kTooFewLanes);
         --alive_;
         --warps_[warp_number].alive;
         if (warps_[warp_number].arrived > 0 && warps_[warp_number].arrived == warps_[warp_number].alive)
             free_warp(warp_number);
         suspend(State::done);
+    }
+    void wait_for_empty_groups() {
+        const auto is_empty = [](const CopyGroup& group) { return group.empty(); };
+        if (!current_->copies.empty() ||
+            !std::all_of(current_->groups.begin(), current_->groups.end(), is_empty))
+            fail("a thread ends with copies that it did not wait for");
+        current_->groups.clear();
     }
     void start() {
         alive_ = static_cast<unsigned>(threads_.size());
@@ -171,6 +216,7 @@ class Block {
             ++warps_[thread.number / kWarpSize].alive;
             thread.state = State::ready;
             thread.barriers = 0;
+            thread.waits = 0;
             if (thread.stack.entered) continue;
             thread.stack.bottom = stacks[thread.number].get();
             thread.stack.size = kStackBytes;
@@ -215,7 +261,22 @@ class Block {
             if (threads_[i].state == State::at_warp) threads_[i].state = State::ready;
     }
 
+    // Of its exact size, so that AddressSanitizer sees every access outside it.
+    struct Shared {
+        explicit Shared(std::size_t bytes)
+            : data(bytes > 0 ? static_cast<unsigned char*>(std::aligned_alloc(kAlignment, bytes)) : nullptr),
+              size(bytes) {}
+        Shared(const Shared&) = delete;
+        Shared& operator=(const Shared&) = delete;
+        ~Shared() { std::free(data); }
+        static constexpr std::size_t kAlignment = 128;
+        unsigned char* data;
+        std::size_t size;
+    };
+
     const std::function<void()>& body_;
+    Shared shared_;
+    std::string failure_;  // of the thread that ran last
     std::vector<Thread> threads_;
     std::vector<Warp> warps_;
     std::vector<unsigned> order_;
@@ -241,15 +302,34 @@ void leave_out_barrier(int n) {
     left_out_barrier = n;
 }
 
+void set_copy_time(CopyTime time) {
+    copy_time = time;
+}
+
+void leave_out_wait(int n) {
+    left_out_wait = n;
+}
+
+cudaError_t allow_shared(const void* kernel, int bytes) {
+    if (bytes < 0 || static_cast<std::size_t>(bytes) > kMostShared) return cudaErrorInvalidValue;
+    allowed_shared[kernel] = static_cast<std::size_t>(bytes);
+    return cudaSuccess;
+}
+
+bool is_shared_allowed(const void* kernel, std::size_t bytes) {
+    const auto asked = allowed_shared.find(kernel);
+    return bytes <= kFreeShared || (asked != allowed_shared.end() && bytes <= asked->second);
+}
+
 const char* last_failure() {
     return failure.c_str();
 }
 
-cudaError_t run_grid(dim3 grid, dim3 block_size, const std::function<void()>& thread) {
+cudaError_t run_grid(dim3 grid, dim3 block_size, std::size_t shared, const std::function<void()>& thread) {
     if (block_size.x * block_size.y * block_size.z > 1024 || grid.x == 0 || grid.y == 0 || grid.z == 0 ||
         grid.y > 65535 || grid.z > 65535)
         return cudaErrorInvalidValue;
-    Block block(block_size, thread);
+    Block block(block_size, shared, thread);
     running = &block;
     gridDim = grid;
     blockDim = block_size;
@@ -273,17 +353,75 @@ unsigned lane() {
 }
 
 void exchange(const void* own, void* result, std::size_t bytes, unsigned from) {
-    if (bytes > kSlotBytes) std::abort();
     Warp& warp = running->warp();
     const unsigned phase = warp.phase % 2, mine = lane();
-    std::memcpy(warp.slot[phase][mine], own, bytes);
+    std::memcpy(warp.slots[phase].lane[mine], own, bytes);
     warp.left[phase][mine] = true;
     running->meet_warp();
     const bool exists = from < kWarpSize && warp.left[phase][from];
-    std::memcpy(result, exists ? warp.slot[phase][from] : own, bytes);
+    std::memcpy(result, exists ? warp.slots[phase].lane[from] : own, bytes);
+}
+
+namespace {
+
+void vote_all(WarpSlots& slots) {
+    unsigned votes = 0;
+    for (unsigned l = 0; l < kWarpSize; ++l) votes |= unsigned{slots.lane[l][0]} << l;
+    for (auto& slot : slots.lane) std::memcpy(slot, &votes, sizeof votes);
+}
+
+}  // namespace
+
+void meet(const void* own, std::size_t bytes, Combine combine, void* result, std::size_t result_bytes) {
+    Warp& warp = running->warp();
+    unsigned char* const slot = warp.slots[warp.phase % 2].lane[lane()];
+    std::memcpy(slot, own, bytes);
+    running->meet_warp(combine);
+    std::memcpy(result, slot, result_bytes);
+}
+
+void fail(const char* what) {
+    running->fail(what);
 }
 
 }  // namespace regkit::emulator
+
+// ---- copies and shared memory of kernels/cuda/tensor_core.hpp
+// ---------------------------------------------------
+namespace regkit::cuda {
+
+void copy_async(Bf16* shared, const Bf16* global, bool inside) {
+    if (reinterpret_cast<std::uintptr_t>(shared) % 16 != 0 ||
+        reinterpret_cast<std::uintptr_t>(global) % 16 != 0)
+        emulator::fail("an asynchronous copy at an address that is no multiple of 16");
+    emulator::Copy copy{shared, inside ? global : nullptr};
+    const bool at_once = emulator::copy_time == emulator::CopyTime::at_once ||
+                         (emulator::copy_time == emulator::CopyTime::by_chance && emulator::running->toss());
+    if (at_once) copy.run();
+    // Kept even so: what nobody waits for is an error at any time.
+    emulator::running->current().copies.push_back(copy);
+}
+
+void commit_copies() {
+    emulator::Thread& thread = emulator::running->current();
+    thread.groups.push_back(std::move(thread.copies));
+    thread.copies.clear();
+}
+
+void wait_copies_of_emulator(int pending) {
+    emulator::Thread& thread = emulator::running->current();
+    if (thread.waits++ == emulator::left_out_wait) return;
+    while (thread.groups.size() > static_cast<std::size_t>(pending)) {
+        for (emulator::Copy& copy : thread.groups.front()) copy.run();
+        thread.groups.pop_front();
+    }
+}
+
+unsigned char* dynamic_shared() {
+    return emulator::running->shared();
+}
+
+}  // namespace regkit::cuda
 
 // ---- what the kernels and the back end call
 // ---------------------------------------------------------------------
@@ -296,6 +434,13 @@ void __syncthreads(int line) {
 
 void __syncwarp(unsigned) {
     emulator::running->meet_warp();
+}
+
+unsigned __ballot_sync(unsigned, int predicate) {
+    const unsigned own = predicate != 0;
+    unsigned votes = 0;
+    emulator::meet(&own, sizeof own, emulator::vote_all, &votes, sizeof votes);
+    return votes;
 }
 
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) {

@@ -55,6 +55,15 @@ __global__ void neighbours(float* to) {
     to[threadIdx.x] = __shfl_down_sync(0xFFFFFFFFu, own, 1) + 1000 * __shfl_down_sync(0xFFFFFFFFu, own, 16);
 }
 
+__global__ void neighbours_by_number(float* to) {
+    const float own = static_cast<float>(threadIdx.x);
+    to[threadIdx.x] = __shfl_xor_sync(0xFFFFFFFFu, own, 5) + 1000 * __shfl_sync(0xFFFFFFFFu, own, 7);
+}
+
+__global__ void vote(unsigned* to) {
+    to[threadIdx.x] = __ballot_sync(0xFFFFFFFFu, threadIdx.x % 3 == 0);
+}
+
 __global__ void early_exit(float* to) {
     if (threadIdx.x >= 40) return;
     __syncthreads();
@@ -106,6 +115,20 @@ TEST_CASE("a warp's lanes exchange values, in every order") {
             const int next = i % 32 < 31 ? i + 1 : i, far = i % 32 < 16 ? i + 16 : i;
             CHECK(to[static_cast<std::size_t>(i)] == static_cast<float>(next + 1000 * far));
         }
+    }
+}
+
+TEST_CASE("a warp's lanes ask one another, and vote") {
+    for (const Order order : kOrders) {
+        emulator::set_order(order);
+        std::vector<float> to(64, -1);
+        CHECK(run_kernel(neighbours_by_number, dim3(1), dim3(64), to.data()) == cudaSuccess);
+        for (int i = 0; i < 64; ++i)
+            CHECK(to[static_cast<std::size_t>(i)] == static_cast<float>((i ^ 5) + 1000 * (i / 32 * 32 + 7)));
+        std::vector<unsigned> votes(64, 0);
+        CHECK(run_kernel(vote, dim3(1), dim3(64), votes.data()) == cudaSuccess);
+        for (unsigned i = 0; i < 64; ++i)
+            for (unsigned l = 0; l < 32; ++l) CHECK((votes[i] >> l & 1) == ((i / 32 * 32 + l) % 3 == 0));
     }
 }
 

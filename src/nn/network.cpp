@@ -107,12 +107,13 @@ Network::Impl::Impl(const Spec& s, int marker_count, Backend& b)
 
 void Network::Impl::check_window(const Codes& codes) const {
     require(codes.data && codes.batch >= 1 && codes.length >= 1, ErrorKind::usage, "network: no window");
-    require(!graph.fixed_window || codes.length == spec.window, ErrorKind::usage,
-            "network: a window of " + std::to_string(codes.length) + " bases; the model reads windows of " +
-                std::to_string(spec.window));
-    require(codes.length % graph.stride == 0, ErrorKind::usage,
-            "network: a window of " + std::to_string(codes.length) +
-                " bases is not a multiple of the stride " + std::to_string(graph.stride));
+    // Of every step: messages are made only where they are needed.
+    if (graph.fixed_window && codes.length != spec.window)
+        throw Error(ErrorKind::usage, "network: a window of " + std::to_string(codes.length) +
+                                          " bases; the model reads windows of " + std::to_string(spec.window));
+    if (codes.length % graph.stride != 0)
+        throw Error(ErrorKind::usage, "network: a window of " + std::to_string(codes.length) +
+                                          " bases is not a multiple of the stride " + std::to_string(graph.stride));
 }
 
 std::vector<double> Network::Impl::read(const Buffer& arena, std::int64_t count) const {

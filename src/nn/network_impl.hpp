@@ -69,6 +69,7 @@ struct Network::Impl {
         std::vector<Recurrence> recurrences;  // one a layer; empty but for LSTMs
         Buffer flat;                          // the tail's input, flattened
         std::vector<float> values;            // of a flat head, [markers][batch]
+        std::vector<float> by_window;         // the same, [batch][markers]
     } inference;
 
     // ---- training

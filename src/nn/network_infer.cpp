@@ -87,7 +87,8 @@ void Network::infer_runs(const Codes& codes, std::int64_t begin, std::int64_t en
     const Impl::TailRange range = impl_->infer_trunk(codes, begin, end);
     if (!range.flat) return impl_->backend.tail_runs(range.h, range.tail, range.begin, range.end, kind, cutoff, out);
     // Few values, and not in the order of the windows.
-    std::vector<float> values(static_cast<std::size_t>(codes.batch * markers()));
+    std::vector<float>& values = impl_->inference.by_window;
+    values.resize(static_cast<std::size_t>(codes.batch * markers()));
     impl_->infer_flat(range, kind, values);
     out.clear();
     for (std::int64_t s = 0; s < codes.batch; ++s)

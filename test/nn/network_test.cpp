@@ -57,13 +57,6 @@ void check_gradients(const Spec& spec, bool fused, float dropout_scale) {
     MESSAGE(spec.name, fused ? " fused" : " plain", ": largest difference from finite differences ", worst);
 }
 
-std::vector<float> flat(const std::vector<NamedTensor>& tensors) {
-    std::vector<float> all;
-    for (const NamedTensor& tensor : tensors)
-        all.insert(all.end(), tensor.values.begin(), tensor.values.end());
-    return all;
-}
-
 }  // namespace
 
 TEST_CASE("gradients agree with finite differences through the whole network") {

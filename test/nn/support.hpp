@@ -131,6 +131,32 @@ inline std::vector<Spec> specs_of_every_kind() {
             lstm_spec(),  shared_spec(),    coverage_spec()};
 }
 
+// Every preset with few filters, and of those that take any a short window: layers and sizes are theirs.
+inline std::vector<Spec> tiny_presets() {
+    std::vector<Spec> specs;
+    for (const std::string& name : preset_names()) {
+        Spec spec = preset(name);
+        for (LayerSpec& layer : spec.layers) layer.filters = std::min(layer.filters, 7);
+        if (spec.task == Task::nucleotide) spec = with_window(spec, 640, name);
+        if (spec.task == Task::coverage) spec = with_window(spec, 2048, name);
+        specs.push_back(std::move(spec));
+    }
+    return specs;
+}
+
+inline std::vector<Spec> all_specs() {
+    std::vector<Spec> specs = specs_of_every_kind();
+    for (Spec& spec : tiny_presets()) specs.push_back(std::move(spec));
+    return specs;
+}
+
+// The values of all tensors.
+inline std::vector<float> flat(const std::vector<NamedTensor>& tensors) {
+    std::vector<float> all;
+    for (const NamedTensor& tensor : tensors) all.insert(all.end(), tensor.values.begin(), tensor.values.end());
+    return all;
+}
+
 struct Windows {
     std::vector<std::uint8_t> codes;
     std::vector<LabelRun> runs;

@@ -65,9 +65,14 @@ class Checks {
     }
     // Throws Error(resource) unless the back end did as asked.
     void done(const Backend& backend, const Status& status) const {
-        if (status.code != Status::Code::ok)
-            throw Error(ErrorKind::resource,
-                        std::string(backend.name()) + ": " + operation_ + ": " + status.message);
+        if (status.code == Status::Code::ok) return;
+        const char* const advice =
+            status.code == Status::Code::out_of_memory ? "; use smaller batches or tiles"
+            : status.code == Status::Code::device_error
+                ? "; the device is lost to this run: start it again, or use --device cpu"
+                : "";
+        throw Error(ErrorKind::resource,
+                    std::string(backend.name()) + ": " + operation_ + ": " + status.message + advice);
     }
 
   private:

@@ -15,6 +15,7 @@
 //  - copies that nobody waits for, matrices and copies at odd addresses, and lanes of a warp that meet in
 //  different collectives are errors,
 //  - a chosen barrier or wait can be left out on purpose, to see that the tests notice,
+//  - a chosen call of the runtime can fail, as on a device that is full or lost,
 //  - device memory is ordinary memory, so AddressSanitizer sees every access outside it.
 // Not emulated: timing, streams (everything is done when a call returns), float rounding of the device's own
 // functions.
@@ -25,6 +26,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -55,7 +57,16 @@ enum cudaError_t {
     cudaSuccess = 0,
     cudaErrorInvalidValue = 1,
     cudaErrorMemoryAllocation = 2,
+    cudaErrorInsufficientDriver = 35,
+    cudaErrorDevicesUnavailable = 46,
+    cudaErrorNoDevice = 100,
+    cudaErrorECCUncorrectable = 214,
     cudaErrorLaunchFailure = 719
+};
+#define CUDART_VERSION 13000
+struct cudaDeviceProp {
+    char name[256];
+    int major, minor;
 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
@@ -66,9 +77,14 @@ cudaError_t cudaFree(void* memory);
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind);
 cudaError_t cudaMemset(void* memory, int value, std::size_t bytes);
 cudaError_t cudaSetDevice(int device);
+cudaError_t cudaDriverGetVersion(int* version);
+cudaError_t cudaGetDeviceCount(int* count);
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 const char* cudaGetErrorString(cudaError_t error);
 
 namespace regkit::emulator {
+
+inline constexpr int kPoison = 0xFF;  // of every byte: as float or double NaN
 
 enum class Order { forward, reverse, shuffled };
 enum class CopyTime { at_wait, at_once, by_chance };
@@ -81,6 +97,17 @@ void leave_out_barrier(int n);
 void set_copy_time(CopyTime time);
 // Leaves out the n-th wait for copies (from 0) of each thread of each block, from now on; -1 = none.
 void leave_out_wait(int n);
+// The n-th call (from 1) of this function of the runtime gives `error`, from now on. Want of memory passes;
+// after any other error the device is lost, and every call gives it.
+void inject(const std::string& call, int nth, cudaError_t error);
+// What the call that is made now has to give.
+cudaError_t injected(const char* call);
+// What the device is and its driver serves; with a driver older than CUDART_VERSION there are no devices.
+struct Machine {
+    int driver = CUDART_VERSION;
+    int capability = 90;
+};
+void set_machine(const Machine& machine);
 // What the last launch that failed did wrong, for the tests' messages.
 const char* last_failure();
 
@@ -112,6 +139,8 @@ void meet(const void* own, std::size_t bytes, void (*combine)(WarpSlots& slots),
 template <typename... Params>
 cudaError_t cudaLaunchKernel(void (*kernel)(Params...), dim3 grid, dim3 block, void** arguments,
                              std::size_t shared, cudaStream_t) {
+    const cudaError_t error = regkit::emulator::injected("cudaLaunchKernel");
+    if (error != cudaSuccess) return error;
     if (!regkit::emulator::is_shared_allowed(reinterpret_cast<const void*>(kernel), shared))
         return cudaErrorInvalidValue;
     return regkit::emulator::run_grid(grid, block, shared, [&] {

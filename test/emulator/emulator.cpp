@@ -37,7 +37,6 @@ namespace {
 constexpr std::size_t kStackBytes = 256 << 10;
 constexpr std::size_t kFreeShared = 48 << 10;   // bytes a block may have without asking
 constexpr std::size_t kMostShared = 163 << 10;  // on sm_80
-constexpr int kPoison = 0xFF;                   // as float or double: NaN
 
 Order thread_order = Order::forward;
 CopyTime copy_time = CopyTime::at_wait;
@@ -423,8 +422,7 @@ unsigned char* dynamic_shared() {
 
 }  // namespace regkit::cuda
 
-// ---- what the kernels and the back end call
-// ---------------------------------------------------------------------
+// ---- what kernels call
 namespace emulator = regkit::emulator;
 
 void __syncthreads(int line) {
@@ -441,43 +439,4 @@ unsigned __ballot_sync(unsigned, int predicate) {
     unsigned votes = 0;
     emulator::meet(&own, sizeof own, emulator::vote_all, &votes, sizeof votes);
     return votes;
-}
-
-cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
-    *memory = std::malloc(bytes);
-    if (!*memory) return cudaErrorMemoryAllocation;
-    std::memset(*memory, emulator::kPoison, bytes);
-    return cudaSuccess;
-}
-
-cudaError_t cudaFree(void* memory) {
-    std::free(memory);
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind) {
-    if (bytes > 0) std::memcpy(to, from, bytes);
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemset(void* memory, int value, std::size_t bytes) {
-    std::memset(memory, value, bytes);
-    return cudaSuccess;
-}
-
-cudaError_t cudaSetDevice(int device) {
-    return device == 0 ? cudaSuccess : cudaErrorInvalidValue;
-}
-
-const char* cudaGetErrorString(cudaError_t error) {
-    switch (error) {
-        case cudaSuccess:
-            return "no error";
-        case cudaErrorMemoryAllocation:
-            return "out of memory";
-        case cudaErrorLaunchFailure:
-            return emulator::last_failure();
-        default:
-            return "invalid value";
-    }
 }

@@ -4,8 +4,19 @@
 
 namespace regkit {
 
+namespace emulator {
+
+void use_order(Order order) {
+    set_order(order);
+    set_copy_time(order == Order::forward   ? CopyTime::at_wait
+                  : order == Order::reverse ? CopyTime::at_once
+                                            : CopyTime::by_chance);
+}
+
+}  // namespace emulator
+
 std::unique_ptr<Backend> make_emulator_backend(emulator::Order order, KernelChoice kernels) {
-    emulator::set_order(order);
+    emulator::use_order(order);
     return make_cuda_backend("emulator", "emulator", 0, kernels);
 }
 

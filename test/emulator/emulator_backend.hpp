@@ -9,7 +9,15 @@
 
 namespace regkit {
 
-// `order` holds until the next call.
+namespace emulator {
+
+// Threads in this order from now on; asynchronous copies at their wait, at once or by chance, one for each
+// order.
+void use_order(Order order);
+
+}  // namespace emulator
+
+// `order` as by use_order.
 std::unique_ptr<Backend> make_emulator_backend(emulator::Order order,
                                                KernelChoice kernels = KernelChoice::naive);
 

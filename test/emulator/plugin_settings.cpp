@@ -1,0 +1,62 @@
+// The emulated plug-in takes its settings from the tool's environment when it is loaded: REGKIT_EMULATOR
+// holds words NAME=VALUE, of
+//   order=forward|reverse|shuffled   of threads
+//   fault=CALL:N:ERROR               the N-th call of this function gives CUDA's error of this number
+//   driver=12020, capability=75      what the machine has
+#include <cstdio>
+#include <cstdlib>
+#include <sstream>
+#include <string>
+
+#include "test/emulator/emulator_backend.hpp"
+
+namespace regkit::emulator {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& word) {
+    std::fprintf(stderr, "REGKIT_EMULATOR: what is %s?\n", word.c_str());
+    std::abort();
+}
+
+Order order_of(const std::string& name) {
+    if (name == "forward") return Order::forward;
+    if (name == "reverse") return Order::reverse;
+    if (name == "shuffled") return Order::shuffled;
+    refuse(name);
+}
+
+void inject_as(const std::string& text) {
+    char call[64];
+    int nth = 0, error = 0;
+    if (std::sscanf(text.c_str(), "%63[^:]:%d:%d", call, &nth, &error) != 3) refuse(text);
+    inject(call, nth, static_cast<cudaError_t>(error));
+}
+
+bool apply(const char* words) {
+    Machine machine;
+    std::istringstream in(words ? words : "");
+    for (std::string word; in >> word;) {
+        const std::size_t equals = word.find('=');
+        if (equals == std::string::npos) refuse(word);
+        const std::string name = word.substr(0, equals), value = word.substr(equals + 1);
+        if (name == "order")
+            use_order(order_of(value));
+        else if (name == "fault")
+            inject_as(value);
+        else if (name == "driver")
+            machine.driver = std::stoi(value);
+        else if (name == "capability")
+            machine.capability = std::stoi(value);
+        else
+            refuse(word);
+    }
+    set_machine(machine);
+    return true;
+}
+
+const bool applied = apply(std::getenv("REGKIT_EMULATOR"));
+
+}  // namespace
+
+}  // namespace regkit::emulator

@@ -32,9 +32,9 @@ bench:  # speed, beside PyTorch and oneDNN; see test/bench/bench.py
 neon: configure  # the tests of the CPU's kernels on ARM, emulated
 	tools/deps.sh neon
 	JOBS=$(JOBS) cmake --build $(BUILD) --target neon
-avx512: all  # and on AVX-512, emulated: minutes
+avx512: all  # and on AVX-512 and AVX512_BF16, emulated: half an hour
 	tools/deps.sh avx512
-	test/isa/avx512.sh $(BUILD)/bin/test_kernels
+	JOBS=$(JOBS) test/isa/avx512.sh $(BUILD)/isa/avx512 $(BUILD)/bin/test_kernels
 install:  # honours DESTDIR
 	cmake --install $(BUILD) --prefix $(PREFIX)
 man: all  # the OPTIONS sections of the man pages, from the tools' option tables

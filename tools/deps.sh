@@ -15,7 +15,7 @@ declare -A packages=(
     [oracles]="bcftools bedtools bedops mandoc python3-numpy python3-pybigwig python3-sklearn python3-torch samtools snakemake
                strace tabix zsh"
     [neon]="g++-aarch64-linux-gnu qemu-user"
-    [avx512]="bochs cpio genisoimage isolinux syslinux-common"
+    [avx512]="python3-pip"
 )
 
 wanted=()

@@ -1,69 +1,43 @@
 #!/usr/bin/env bash
-# The tests of the CPU's kernels on AVX-512, on a machine without it: a Skylake-X that Bochs emulates boots Debian's kernel
-# with the test program as its only process.
-# Usage: avx512.sh TEST_KERNELS [doctest's options]   needs: tools/deps.sh avx512
-# KERNEL=FILE takes another vmlinuz than the one that is fetched; REGKIT_TEST_BACKENDS other rows than all of AVX-512.
+# The tests of the CPU's kernels on AVX-512 and on AVX512_BF16, on a machine without them: the processor of Bochs, a Sapphire
+# Rapids, emulates the test program's instructions (avx512.py). Each test case is a process of its own for each row of the
+# table of back ends. Those by finite differences are of the reference alone, and left out.
+# Usage: avx512.sh FOLDER TEST_KERNELS [test case...]   needs: tools/deps.sh avx512, and PyPI the first time
+# FOLDER: for what is fetched, and a log a test case. JOBS of them at a time; REGKIT_TEST_BACKENDS: other rows, one alone.
 set -euo pipefail
 source=$(cd "$(dirname "$0")" && pwd)
-program=$(realpath "$1")
-shift
-(($#)) || set -- '--test-case-exclude=*finite differences*,cuda*,memory that cannot be had*' --duration=true
-work=$(mktemp -d)
-started=()
-trap 'kill "${started[@]}" 2> /dev/null || true; rm -rf "$work"' EXIT
-cd "$work"
+mkdir -p "$1"
+folder=$(realpath "$1") program=$(realpath "$2")
+shift 2
+if [[ -n ${REGKIT_TEST_BACKENDS:-} ]]; then rows=("$REGKIT_TEST_BACKENDS")
+else rows=("cpu avx512bf16 bf16" "cpu avx512 f32" "cpu avx512 bf16"); fi
 
-if [[ -z ${KERNEL:-} ]]; then  # fetched and unpacked, not installed
-    package=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*-cloud-amd64\)$/\1/p' | head -1)
-    apt-get -qq download "$package"
-    dpkg -x "$package"_*.deb kernel
-    KERNEL=$(ls kernel/boot/vmlinuz-*)
+python=${REGKIT_PYTHON:-/usr/bin/python3}
+[[ -d $folder/bochs ]] || "$python" -m pip install -q --root-user-action=ignore --no-deps --target "$folder/bochs" bochscpu-python==0.4.0
+library=$(ls "$folder"/bochs/bochscpu/*.so)
+cc -O1 -shared -fPIC -DLIBRARY="\"$library\"" "$source/bochscpu.c" -o "$folder/preload.so" -ldl
+
+if (($# == 0)); then
+    readarray -t names < <("$program" --list-test-cases --no-colors=true --source-file-exclude='*emulator_test*,*memory_test*' \
+        --test-case-exclude='*finite differences*,cuda*,make_backend*' | sed '/^\[doctest\]/d; /^===/d')
+    set -- "${names[@]}"
 fi
 
-mkdir -p root/{dev,proc,tmp} disc/isolinux
-cc -O1 -static "$source/init.c" -o root/init
-cp "$program" root/test
-ldd "$program" | grep -o '/[^ ]*' | while read -r library; do install -D "$library" "root$library"; done
-printf '%s\n' "REGKIT_TEST_BACKENDS=${REGKIT_TEST_BACKENDS:-avx512}" --no-colors=true "$@" > root/options
-(cd root && find . | cpio -o -H newc --quiet) > disc/isolinux/initrd
-cp "$KERNEL" disc/isolinux/vmlinuz
-cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 disc/isolinux
-# Without XSAVES and XSAVEC: Linux finds the size that this Bochs gives for them wrong and goes on without AVX.
-cat > disc/isolinux/isolinux.cfg << 'END'
-DEFAULT linux
-PROMPT 0
-LABEL linux
-  KERNEL vmlinuz
-  INITRD initrd
-  APPEND quiet console=ttyS0 rdinit=/init nokaslr nosmp mitigations=off tsc=reliable lpj=4000000 random.trust_cpu=on apparmor=0 audit=0 cryptomgr.notests initcall_blacklist=load_system_certificate_list,init_evm,init_ima noxsaves clearcpuid=xsavec,xsaves
-END
-genisoimage -quiet -o disc.iso -b isolinux/isolinux.bin -c isolinux/boot.cat -no-emul-boot -boot-load-size 4 -boot-info-table disc
-cat > bochsrc << 'END'
-megs: 256
-cpu: model=corei7_skylake_x, count=1, ips=20000000, reset_on_triple_fault=0
-romimage: file=/usr/share/bochs/BIOS-bochs-latest
-vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
-ata0-master: type=cdrom, path=disc.iso, status=inserted
-boot: cdrom
-com1: enabled=1, mode=file, dev=serial
-display_library: rfb, options="timeout=0"
-sound: waveoutdrv=dummy
-clock: sync=none
-log: bochs.log
-panic: action=fatal
-END
-
-echo continue > commands  # Debian's Bochs starts in its debugger
-touch serial
-bochs-bin -q -f bochsrc < commands > bochs.out 2>&1 &
-started+=($!)
-tail -n +1 -f serial &
-started+=($!)
-until grep -q '^EXIT' serial || ! kill -0 "${started[0]}" 2> /dev/null; do sleep 1; done
-code=$(tr -d '\r' < serial | sed -n 's/^EXIT //p')
-if [[ -z $code ]]; then
-    tail -n 20 bochs.log
-    echo "The emulated machine ended before the tests did."
-    exit 1
-fi
-exit "$code"
+run() {  # ROW NUMBER NAME
+    local log="$folder/${1// /_}.$2.log" code=0
+    REGKIT_TEST_BACKENDS=$1 LD_PRELOAD="$folder/preload.so" PYTHONPATH="$folder/bochs" "$python" "$source/avx512.py" "$program" \
+        --no-colors=true --test-case="${3//,/?}" > "$log" 2>&1 || code=$?
+    local assertions
+    assertions=$(sed -n 's/.*assertions: *\([0-9]*\) .*/\1/p' "$log")
+    if ((code == 0 && ${assertions:-0} > 0)); then
+        echo "passed  $1: $3 ($assertions assertions; $(tail -n 1 "$log"))"
+    else
+        echo "FAILED  $1: $3 (exit code $code, $log)"
+        return 1
+    fi
+}
+export -f run
+export folder source program python
+for row in "${rows[@]}"; do
+    for i in $(seq $#); do printf '%s\0%s\0%s\0' "$row" "$i" "${!i}"; done
+done | xargs -0 -n 3 -P "${JOBS:-$(nproc)}" bash -c 'run "$@"' run

@@ -50,6 +50,8 @@ void check(const CallParameters& p, TrackFormat format) {
             "resolution and least length are at least 1, the gap to merge at least 0");
     require(p.resolution <= 1 || holds_values(format), ErrorKind::usage,
             "--resolution averages values: it goes with bedgraph and bigwig, not with intervals");
+    require(!p.coded || holds_values(format), ErrorKind::usage,
+            "--values 8bit goes with bedgraph and bigwig, not with intervals");
 }
 
 // Bases of a record between what is needed behind and ahead of the position; local positions, multiples of the stride
@@ -102,7 +104,10 @@ class Caller {
         const auto markers = static_cast<std::int64_t>(model_.markers.size());
         predictor_ = std::make_unique<Predictor>(
             model_, *backend_,
-            PredictorOptions{.tile = tile_for(p_.tile, markers), .rc_average = p_.rc_average, .paper_windows = p_.paper_windows});
+            PredictorOptions{.tile = tile_for(p_.tile, markers),
+                             .rc_average = p_.rc_average,
+                             .coded = p_.coded,
+                             .paper_windows = p_.paper_windows});
         check_model();
     }
 
@@ -146,6 +151,8 @@ class Caller {
                 "--resolution " + std::to_string(width_) + " is not a multiple of the " + std::to_string(cell_) +
                     " bases that an output of this model stands for");
         require(coverage() || p_.cutoff.value_or(kCutoff) <= 1, ErrorKind::usage, "the cutoff is a probability, 0 to 1");
+        require(!coverage() || !p_.coded, ErrorKind::usage,
+                "--values 8bit is for probabilities; the model predicts coverage, which goes beyond what the codes hold");
         require(!coverage() || p_.cutoff || holds_values(format_), ErrorKind::usage,
                 "the model predicts coverage: give the least coverage of an interval with -c");
     }
@@ -160,9 +167,10 @@ class Caller {
                               "regcallModel=sha256:" + model_.digest,
                               "regcallDevice=" + std::string(backend_->description()), "reference=" + source};
         if (p_.provenance && !digest.empty()) options.header.push_back("regcallReference=sha256:" + digest);
-        if (p_.provenance && (cell_ > 1 || coverage()))
+        if (p_.provenance && (cell_ > 1 || coverage() || p_.coded))
             options.header.push_back(std::string("regcallValues=") + (coverage() ? "coverage" : "probability") + " of " +
-                                     std::to_string(cell_) + " bases");
+                                     std::to_string(cell_) + (cell_ > 1 ? " bases" : " base") +
+                                     (p_.coded ? ", in 8 bits" : ""));
         options.decimals = p_.decimals;
         options.step = width_;
         options.contigs_first = contigs_first;

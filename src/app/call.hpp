@@ -29,6 +29,7 @@ struct CallParameters {
     std::int64_t merge_gap = 0;
     std::int64_t resolution = 0;        // bases a value; a multiple of the model's own, which is taken for 0
     int decimals = 4;
+    bool coded = false;                 // values of the logits' 8-bit codes: off by 1/64 at most, and in long runs
     std::int64_t tile = 0;              // bases predicted at a time; 0 = what suits the number of markers
     bool rc_average = false;
     bool paper_windows = false;         // independent zero-padded windows on the contig's grid; some models have no others

@@ -120,7 +120,7 @@ void stretch_labels(const Counting& task, const Stretch& stretch, std::int64_t b
 // Neighbouring windows form one stretch, so that no base is computed twice.
 void count_tiled(const Counting& task) {
     PredictorOptions options;
-    options.logits = true;
+    options.logits = true;  // in f32: metrics rank, and 8-bit codes would tie what a model tells apart
     Predictor predictor(task.model, task.backend, options);
     const std::int64_t window = task.dataset.window(), bin = task.dataset.layout().bin;
     std::vector<KeptRun> kept;

@@ -57,6 +57,7 @@ struct Predictor::Impl {
     // Predicts bases [begin, end) (multiples of the stride; of a fixed window all) of `batch` rows of `length` codes into
     // `values`, both strands where asked for; `reversed` holds the other strand then.
     void infer(std::int64_t batch, std::int64_t length, std::int64_t begin, std::int64_t end);
+    void infer_strand(const Codes& bases, std::int64_t begin, std::int64_t end, std::vector<float>& to);
     void reverse_codes(std::int64_t length);
     // The stretch of codes that bases [begin, end) inside one tile need. The trunk runs over the halo too, or up to the
     // contig's end, where the model saw zeros in training as well.
@@ -94,6 +95,8 @@ struct Predictor::Impl {
     // Reused from tile to tile: pages of a fresh array cost more than filling it.
     std::vector<std::uint8_t> codes, reversed, stretch;
     std::vector<float> values, other, cut;
+    std::vector<std::uint8_t> logit_codes;
+    CodeTable table{};  // of `logit_codes`, where values come from them
     CalledRuns called;
 };
 
@@ -105,6 +108,7 @@ Predictor::Impl::Impl(const Model& model, Backend& backend, const PredictorOptio
     output = how.logits                            ? TailOutput::logits
              : model.spec.task == Task::coverage ? TailOutput::rates
                                                    : TailOutput::probabilities;
+    if (how.coded) table = code_table(output);
     stride = summary.stride;
     resolution = layout.bin;
     fixed = summary.fixed_window;
@@ -130,14 +134,21 @@ std::int64_t Predictor::Impl::batch() const {
 void Predictor::Impl::infer(std::int64_t batch, std::int64_t length, std::int64_t begin, std::int64_t end) {
     const std::int64_t each = positions(end - begin);
     values.resize(static_cast<std::size_t>(batch * network.markers() * each));
-    network.infer({codes.data(), batch, length}, begin, end, output, values);
+    infer_strand({codes.data(), batch, length}, begin, end, values);
     if (!options.rc_average) return;
     other.resize(values.size());
-    network.infer({reversed.data(), batch, length}, length - end, length - begin, output, other);
+    infer_strand({reversed.data(), batch, length}, length - end, length - begin, other);
     const auto row = static_cast<std::size_t>(each);
     for (std::size_t first = 0; first < values.size(); first += row)
         for (std::size_t i = 0; i < row; ++i)
             values[first + i] = 0.5f * (values[first + i] + other[first + row - 1 - i]);
+}
+
+void Predictor::Impl::infer_strand(const Codes& bases, std::int64_t begin, std::int64_t end, std::vector<float>& to) {
+    if (!options.coded) return network.infer(bases, begin, end, output, to);
+    logit_codes.resize(to.size());
+    network.infer_codes(bases, begin, end, logit_codes);
+    std::transform(logit_codes.begin(), logit_codes.end(), to.begin(), [this](std::uint8_t code) { return table[code]; });
 }
 
 // The reverse strand is cut into the same stride cells as the forward one: the stretch begins and ends on multiples of

@@ -24,6 +24,8 @@ struct PredictorOptions {
     // (multiples of the stride on the contig) and bins, so that the bytes depend on no tile here either.
     bool rc_average = false;
     bool logits = false;         // instead of probabilities, or of coverage where the model predicts that
+    // Values are those that the 8-bit codes of the logits stand for (kernels/sinks.hpp); with rc_average, means of two such.
+    bool coded = false;
     // Models of finite context run the paper's windows too: independent, of the training length, zero-padded at both
     // ends, on the contig's grid; a contig's last is shorter.
     bool paper_windows = false;

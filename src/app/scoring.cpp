@@ -126,6 +126,7 @@ bool count_windows(Network& network, const Dataset& dataset, std::span<const std
             labels.window_labels(dataset, index, s * positions, runs);
         }
         logits.resize(static_cast<std::size_t>(here * markers * positions));
+        // In f32: metrics rank, and 8-bit codes would tie what a model tells apart.
         network.infer({codes.data(), here, length}, 0, length, TailOutput::logits, logits);
         sort_labels(runs);
         if (here > 1) side_by_side(logits, here, markers, positions, rows);

@@ -18,6 +18,7 @@ constexpr std::size_t kMaxChunk = 256;
 AlleleScorer::AlleleScorer(const Model& model, Backend& backend, FetchReference fetch, const ScorerOptions& options)
     : network_(model.spec, static_cast<int>(model.markers.size()), backend),
       layout_(output_layout(model, network_.summary())),
+      // In f32: most effects, differences of two values, are below a step of the 8-bit codes.
       output_(model.spec.task == Task::coverage ? TailOutput::rates : TailOutput::probabilities),
       options_(options),
       fetch_(std::move(fetch)) {

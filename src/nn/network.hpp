@@ -69,6 +69,8 @@ class Network {
     // The same positions, but only those whose value is not below the cutoff, with the same values (kernels/sinks.hpp).
     void infer_runs(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind, float cutoff,
                     CalledRuns& out);
+    // The same positions as infer: the 8-bit codes of their logits (kernels/sinks.hpp).
+    void infer_codes(const Codes& codes, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> out);
 
     // Forward and backward: gradients replace those of the step before; parameters stay. Running statistics
     // are updated unless the result is not finite. Labels end inside codes.length.

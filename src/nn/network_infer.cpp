@@ -1,4 +1,6 @@
 // Inference: running statistics folded into the weights, outputs in shared buffers, then the fused tail.
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "nn/network_impl.hpp"
 
@@ -80,6 +82,15 @@ void Network::infer(const Codes& codes, std::int64_t begin, std::int64_t end, Ta
     const Impl::TailRange range = impl_->infer_trunk(codes, begin, end);
     if (range.flat) return impl_->infer_flat(range, kind, out);
     impl_->backend.tail_infer(range.h, range.tail, range.begin, range.end, kind, out);
+}
+
+void Network::infer_codes(const Codes& codes, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> out) {
+    const Impl::TailRange range = impl_->infer_trunk(codes, begin, end);
+    if (!range.flat) return impl_->backend.tail_codes(range.h, range.tail, range.begin, range.end, out);
+    std::vector<float>& logits = impl_->inference.by_window;
+    logits.resize(out.size());
+    impl_->infer_flat(range, TailOutput::logits, logits);
+    std::transform(logits.begin(), logits.end(), out.begin(), logit_code);
 }
 
 void Network::infer_runs(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind, float cutoff,

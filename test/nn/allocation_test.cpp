@@ -43,6 +43,8 @@ void check(const Spec& spec, int workers, Precision precision) {
     std::vector<float> values(static_cast<std::size_t>(w.batch * kMarkers * w.positions));
     for (const TailOutput kind : {TailOutput::logits, TailOutput::probabilities, TailOutput::rates})
         CHECK(allocations_of([&] { network.infer(w.view(), 0, w.length, kind, values); }) == 0);
+    std::vector<std::uint8_t> codes(values.size());
+    CHECK(allocations_of([&] { network.infer_codes(w.view(), 0, w.length, codes); }) == 0);
     CalledRuns called;
     for (const float cutoff : {2.0f, -1.0f})
         if (cutoff > 1 || workers == 1)

@@ -93,6 +93,30 @@ TEST_CASE("infer_runs gives the values of infer that are not below the cutoff") 
     }
 }
 
+TEST_CASE("infer_codes gives the codes of infer's logits, and back ends differ by one step at most") {
+    for (const Spec& spec : specs_of_every_kind()) {
+        CAPTURE(spec.name);
+        const Windows w = windows_of(spec, 3, kMarkers, 9);
+        std::vector<std::uint8_t> first;
+        for (const std::string& device : devices()) {
+            CAPTURE(device);
+            const auto b = backend(device);
+            Network network(spec, kMarkers, *b);
+            randomise(network, 4);
+            const std::vector<float> logits = infer_all(network, w);
+            std::vector<std::uint8_t> codes(logits.size()), expected(logits.size());
+            network.infer_codes(w.view(), 0, w.length, codes);
+            std::transform(logits.begin(), logits.end(), expected.begin(), logit_code);
+            CHECK(codes == expected);
+            if (first.empty()) first = codes;
+            int largest = 0;
+            for (std::size_t i = 0; i < codes.size(); ++i) largest = std::max(largest, std::abs(codes[i] - first[i]));
+            CHECK(largest <= 1);
+            CHECK(*std::max_element(codes.begin(), codes.end()) > *std::min_element(codes.begin(), codes.end()));
+        }
+    }
+}
+
 TEST_CASE("fused and plain tail agree in inference and training") {
     for (const std::string& device : devices()) {
         CAPTURE(device);

@@ -15,6 +15,7 @@ constexpr int kMarkers = 5;
 struct Outcome {
     std::vector<double> losses;
     std::vector<float> state, optimiser, logits, probabilities;
+    std::vector<std::uint8_t> codes;
     CalledRuns called;
 };
 
@@ -37,6 +38,8 @@ Outcome outcome(const Spec& spec, Precision precision, int workers) {
     result.optimiser = flat(network.optimiser_state());
     result.logits = infer_all(network, w);
     result.probabilities = infer_all(network, w, TailOutput::probabilities);
+    result.codes.resize(result.logits.size());
+    network.infer_codes(w.view(), 0, w.length, result.codes);
     network.infer_runs(w.view(), 0, w.length, TailOutput::logits, result.logits[result.logits.size() / 2],
                        result.called);
     return result;
@@ -61,6 +64,7 @@ TEST_CASE("training and every output are the same bits with 1, 2 and 3 workers, 
                 CHECK(several.optimiser == alone.optimiser);
                 CHECK(several.logits == alone.logits);
                 CHECK(several.probabilities == alone.probabilities);
+                CHECK(several.codes == alone.codes);
                 CHECK(several.called.runs == alone.called.runs);
                 CHECK(several.called.values == alone.called.values);
             }

@@ -157,6 +157,14 @@ def call_and_score(name, model, task):
     whole = run("regcall", *common, "-f", "short.fa", "-@", 2).stdout
     check(whole.count("\n") > 1 and "\nIV\t0\t" in whole, f"{name}: {whole}")
     check(whole == run("regcall", *common, "--tile", 900, "-@", 1, "short.fa").stdout, f"{name}: a stream differs")
+    if task == "coverage":
+        refused = run("regcall", "-m", model, "-f", "ref.fa", "-o", "v.{marker}.bw", "--values", "8bit", code=2).stderr
+        check("the model predicts coverage" in refused, refused)
+    else:
+        coded = values("ref.fa", model, "--values", "8bit")
+        check(all(coded[m].keys() == reference[m].keys() for m in MARKERS), f"{name}: positions with --values 8bit")
+        errors = [abs(coded[m][b] - v) for m in MARKERS for b, v in reference[m].items()]
+        check(0 < max(errors) <= 1 / 64 + 1e-6, f"{name}: --values 8bit is off by {max(errors)}")
     bigwig = run("regcall", "-m", model, "-f", "ref.fa", "-r", "II", "-o", "{marker}.bw")
     check(os.path.getsize("swi.bw") > 300, bigwig.stderr)
 

@@ -184,6 +184,52 @@ def test_bigwig(records, values):
     bw.close()
 
 
+BOUND = 1 / 64 + 1e-6  # of a probability in 8 bits
+
+
+def track(marker, *args):
+    """Per contig the values of a bigWig file, and the number of its items."""
+    path = f"track{len(os.listdir('.'))}.bw"
+    run("-m", "m.safetensors", "-f", "g.fa", "-k", marker, "--round", "7", "-o", path, *args)
+    bw = pyBigWig.open(path)
+    values = {name: np.array(bw.values(name, 0, length)) for name, length in bw.chroms().items()}
+    items = sum(len(bw.intervals(name) or ()) for name in values)
+    bw.close()
+    return values, items, os.path.getsize(path)
+
+
+def test_8bit():
+    for extra in ([], ["--rc-average"], ["--resolution", "25"], ["--window-mode", "paper"], ["--precision", "bf16"]):
+        exact, exact_items, exact_size = track("alpha", *extra)
+        coded, items, size = track("alpha", "--values", "8bit", *extra)
+        largest, distinct = 0, set()
+        for name in exact:
+            assert np.array_equal(np.isnan(exact[name]), np.isnan(coded[name])), (extra, name, "N")
+            if np.isnan(exact[name]).all():
+                continue
+            largest = max(largest, np.nanmax(np.abs(exact[name] - coded[name])))
+            distinct |= set(coded[name][~np.isnan(coded[name])].tolist())
+        assert 1e-4 < largest <= BOUND, (extra, largest)
+        assert size < exact_size or "--resolution" in extra, (extra, size, exact_size)
+        if not extra:
+            logits = [8 * np.log(p / (1 - p)) for p in distinct]
+            assert 10 < len(distinct) < 256, len(distinct)
+            assert all(abs(z - round(z)) < 1e-2 for z in logits if abs(z) < 60), "probabilities of multiples of 1/8"
+            assert items < exact_items and size < exact_size / 2, (items, exact_items, size, exact_size)
+    # another back end: one step at most, and far the most are equal
+    ours = track("alpha", "--values", "8bit", "-r", "chr10")[0]["chr10"]
+    theirs = track("alpha", "--values", "8bit", "-r", "chr10", "--device", "reference")[0]["chr10"]
+    ours, theirs = (8 * np.log(v / (1 - v)) for v in (ours, theirs))
+    steps = np.abs(ours - theirs)
+    assert np.nanmax(steps) < 1.02 and np.nanmean(steps > 0.5) < 0.001, (np.nanmax(steps), np.nanmean(steps > 0.5))
+    # neither workers nor tiles nor pipes show
+    args = ("-m", "m.safetensors", "-k", "alpha", "--values", "8bit")
+    whole = out(*args, "-f", "g.fa", "-O", "bedgraph", "-@", "1")
+    assert out(*args, "-f", "g.fa", "-O", "bedgraph", "-@", "3", "--tile", "777") == whole
+    assert out(*args, "-O", "bedgraph", "-", stdin=open("g.fa", "rb").read()) == whole
+    assert b"##regcallValues=probability of 1 base, in 8 bits\n" in run(*args, "-f", "g.fa", "-O", "bedgraph").stdout
+
+
 def test_same_bytes(records, cutoff):
     base = ("-m", "m.safetensors", "-c", str(cutoff))
     whole = out(*base, "-f", "g.fa")
@@ -267,6 +313,8 @@ def test_failures():
         (2, ("-f", "g.fa", "-o", "x.unknown"), "-O"),
         (2, ("-f", "g.fa", "-o", "x.bw.gz", "-k", "alpha"), ".gz"),
         (2, ("-f", "g.fa", "--resolution", "10"), "--resolution"),
+        (2, ("-f", "g.fa", "--values", "8bit"), "--values"),
+        (2, ("-f", "g.fa", "-O", "bed", "--values", "8bit"), "--values"),
         (2, ("-f", "g.fa", "g.fa"), "either"),
         (2, ("g.fa", "-r", "chr2"), "-f"),
         (2, ("-f", "g.fa", "-c", "1.5"), "cutoff"),
@@ -319,6 +367,7 @@ def main():
         values = values_of(records)
         cutoff = test_formats(records, values)
         test_bigwig(records, values)
+        test_8bit()
         test_same_bytes(records, cutoff)
         test_open_intervals()
         test_failures()

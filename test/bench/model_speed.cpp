@@ -1,7 +1,7 @@
 // Our side of the comparisons of models in this folder (peer_torch.py is the other):
-//   model_speed train|infer SPEC.json BATCH MARKERS THREADS SECONDS wall|cpu
-// Trains on random windows, or predicts their probabilities, and prints the seconds of each step after the
-// first, one a line; then "rss" and the largest resident memory in MiB.
+//   model_speed train|infer|call SPEC.json BATCH MARKERS THREADS SECONDS wall|cpu [DEVICE PRECISION]
+// Trains on random windows, or predicts their probabilities or the runs above a cutoff, and prints the
+// seconds of each step after the first, one a line; then "rss" and the largest resident memory in MiB.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -55,6 +55,8 @@ struct Run {
     int markers = 0, threads = 0;
     double seconds = 0;
     bool cpu = false;  // processor time, not wall time
+    std::string device = "cpu";
+    Precision precision = Precision::f32;
 };
 
 template <typename Step>
@@ -67,8 +69,8 @@ void repeat(const Run& run, const Step& step) {
     }
 }
 
-void bench(const Spec& spec, bool train, const Run& run) {
-    const auto backend = make_backend({"cpu", run.threads, ""}).backend;
+void bench(const Spec& spec, const std::string& mode, const Run& run) {
+    const auto backend = make_backend({run.device, run.threads, "", run.precision}).backend;
     Network network(spec, run.markers, *backend);
     network.initialise(1, std::vector<double>(static_cast<std::size_t>(run.markers), 0.02));
     std::vector<std::uint8_t> codes;
@@ -76,7 +78,14 @@ void bench(const Spec& spec, bool train, const Run& run) {
     for (std::int64_t i = 0; i < run.batch * spec.window; ++i)
         codes.push_back(static_cast<std::uint8_t>(1 + next_random(state) % 4));
     const Codes windows{codes.data(), run.batch, spec.window};
-    if (!train) {
+    if (mode == "call") {
+        CalledRuns calls;
+        repeat(run, [&](std::int64_t) {
+            network.infer_runs(windows, 0, spec.window, TailOutput::probabilities, 0.5f, calls);
+        });
+        return;
+    }
+    if (mode == "infer") {
         std::vector<float> out(static_cast<std::size_t>(run.batch * run.markers * network.summary().outputs));
         repeat(run,
                [&](std::int64_t) { network.infer(windows, 0, spec.window, TailOutput::probabilities, out); });
@@ -98,18 +107,23 @@ void bench(const Spec& spec, bool train, const Run& run) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::string mode = argc == 8 ? argv[1] : "";
-    if (mode != "train" && mode != "infer") {
+    const std::string mode = argc == 8 || argc == 10 ? argv[1] : "";
+    if (mode != "train" && mode != "infer" && mode != "call") {
         std::fprintf(stderr,
-                     "usage: model_speed train|infer SPEC.json BATCH MARKERS THREADS SECONDS wall|cpu\n");
+                     "usage: model_speed train|infer|call SPEC.json BATCH MARKERS THREADS SECONDS wall|cpu "
+                     "[DEVICE f32|bf16]\n");
         return 2;
     }
     try {
         std::ifstream file(argv[2]);
         const std::string text{std::istreambuf_iterator<char>(file), {}};
-        bench(parse_spec(text, argv[2]), mode == "train",
-              {std::atoll(argv[3]), std::atoi(argv[4]), std::atoi(argv[5]), std::atof(argv[6]),
-               std::string(argv[7]) == "cpu"});
+        Run run{std::atoll(argv[3]), std::atoi(argv[4]), std::atoi(argv[5]), std::atof(argv[6]),
+                std::string(argv[7]) == "cpu"};
+        if (argc == 10) {
+            run.device = argv[8];
+            run.precision = std::string(argv[9]) == "bf16" ? Precision::bf16 : Precision::f32;
+        }
+        bench(parse_spec(text, argv[2]), mode, run);
     } catch (const std::exception& e) {
         std::fprintf(stderr, "model_speed: %s\n", e.what());
         return 1;

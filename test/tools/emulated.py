@@ -64,7 +64,7 @@ def run(tool, *args, emulator="", code=0, driver=False):
 
 
 def prepare(plugin):
-    for tool in ("regtrain", "regcall"):
+    for tool in ("regtrain", "regcall", "gpu_compare"):
         copy_or_link(os.path.join(tools.BIN, tool), f"bin/{tool}")
     copy_or_link(plugin, "lib/regkit/libregkit_cuda.so")
     copy_or_link(plugin, "driver/libcuda.so.1")  # any library will do: nothing is asked of it
@@ -137,6 +137,12 @@ def check_orders(precision):
     check(difference <= TOLERANCE[precision] * largest, f"{precision}: logits differ by {difference} of {largest}")
 
 
+def check_compare():
+    """The program that compares a GPU with the CPU in a larger model (test/gpu)."""
+    said = run("gpu_compare", "cuda", "tiny.json", 3, 2).stdout.splitlines()
+    check(len(said) == 6 and not any("FAILED" in line for line in said), said)
+
+
 def check_refused(emulator, what, tool="regcall", device="cuda"):
     """One line, which is the pattern `what`, exit 1, and nothing written."""
     options = TRAINING if tool == "regtrain" else ["-m", "f32.forward", "-f", "short.fa"]
@@ -201,6 +207,7 @@ def main():
         prepare(plugin)
         for precision in TOLERANCE:
             check_orders(precision)
+        check_compare()
         check_machines()
         check_automatic()
         check_losses()

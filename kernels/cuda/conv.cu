@@ -1,5 +1,6 @@
 #include "kernels/cuda/backend_impl.hpp"
 #include "kernels/cuda/conv.hpp"
+#include "kernels/cuda/fast/conv.hpp"
 
 namespace regkit {
 
@@ -167,6 +168,7 @@ void channel_sums(const Tensor& dy, float* d_bias) {
 
 }  // namespace cuda
 
+using cuda::ConvProblem;
 using cuda::pointer_to;
 using cuda::problem_of;
 using cuda::Tensor;
@@ -176,8 +178,11 @@ Status CudaBackend::do_conv(const View& x_view, const Slice& weight, const Slice
                             const ConvGeometry& geometry, bool relu, const View& y_view) noexcept {
     return guarded([&] {
         const Tensor x = tensor_of(x_view), y = tensor_of(y_view);
-        cuda::conv_forward(problem_of(x, y, geometry), x.data, pointer_to(weight), pointer_to(bias), relu,
-                           y.data);
+        const ConvProblem problem = problem_of(x, y, geometry);
+        if (fast() && cuda::fits_fast_conv(problem))
+            return cuda::fast_conv_forward(problem, x.data, pointer_to(weight), pointer_to(bias), relu,
+                                           y.data, scratch_);
+        cuda::conv_forward(problem, x.data, pointer_to(weight), pointer_to(bias), relu, y.data);
     });
 }
 
@@ -185,7 +190,11 @@ Status CudaBackend::do_conv_grad_input(const View& dy_view, const Slice& weight,
                                        bool accumulate, const View& dx_view) noexcept {
     return guarded([&] {
         const Tensor dy = tensor_of(dy_view), dx = tensor_of(dx_view);
-        cuda::conv_grad_input(problem_of(dx, dy, geometry), dy.data, pointer_to(weight), accumulate, dx.data);
+        const ConvProblem problem = problem_of(dx, dy, geometry);
+        if (fast() && cuda::fits_fast_conv(problem))
+            return cuda::fast_conv_grad_input(problem, dy.data, pointer_to(weight), accumulate, dx.data,
+                                              scratch_);
+        cuda::conv_grad_input(problem, dy.data, pointer_to(weight), accumulate, dx.data);
     });
 }
 
@@ -193,8 +202,11 @@ Status CudaBackend::do_conv_grad_weight(const View& x_view, const View& dy_view,
                                         const Slice& d_weight, const Slice& d_bias) noexcept {
     return guarded([&] {
         const Tensor x = tensor_of(x_view), dy = tensor_of(dy_view);
-        cuda::conv_grad_weight(problem_of(x, dy, geometry), x.data, dy.data, pointer_to(d_weight),
-                               pointer_to(d_bias));
+        const ConvProblem problem = problem_of(x, dy, geometry);
+        if (fast() && cuda::fits_fast_conv(problem))
+            return cuda::fast_conv_grad_weight(problem, x.data, dy.data, pointer_to(d_weight),
+                                               pointer_to(d_bias), scratch_);
+        cuda::conv_grad_weight(problem, x.data, dy.data, pointer_to(d_weight), pointer_to(d_bias));
     });
 }
 

@@ -7,7 +7,20 @@ namespace regkit::cuda {
 
 class Scratch {
   public:
-    enum Slot { kCodes, kRuns, kOffsets, kSums, kState, kActivations, kSlots };
+    enum Slot {
+        kCodes,
+        kRuns,
+        kOffsets,
+        kSums,
+        kState,
+        kActivations,
+        // Of the fast convolutions.
+        kConvInput,
+        kConvGradient,
+        kConvWeights,
+        kConvPartials,
+        kSlots
+    };
 
     Scratch() = default;
     Scratch(const Scratch&) = delete;

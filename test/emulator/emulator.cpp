@@ -136,11 +136,10 @@ class Block {
         while (alive_ > 0) {
             if (thread_order == Order::shuffled) std::shuffle(order_.begin(), order_.end(), random_);
             bool progress = false;
-            for (const unsigned i : order_)
-                if (threads_[i].state == State::ready) {
-                    resume(threads_[i]);
-                    if (!failure_.empty()) throw std::runtime_error(failure_);
+            for (std::size_t i = 0; i < order_.size(); i += kWarpSize)
+                while (resume_some(i)) {
                     progress = true;
+                    if (thread_order == Order::shuffled) break;
                 }
             if (at_barrier_ == alive_ && alive_ > 0) {
                 open_barrier();
@@ -230,6 +229,19 @@ class Block {
         current_ = &thread;
         threadIdx = thread.index;
         switch_stack(main_, thread.stack);
+    }
+    // Resumes those of a warp's number of threads, from the i-th in order, that are ready. Repeated, it takes
+    // a warp as far as it goes before another begins: what lacks a barrier reads what was not yet written.
+    bool resume_some(std::size_t i) {
+        bool progress = false;
+        for (const std::size_t end = std::min(i + kWarpSize, order_.size()); i < end; ++i) {
+            Thread& thread = threads_[order_[i]];
+            if (thread.state != State::ready) continue;
+            resume(thread);
+            if (!failure_.empty()) throw std::runtime_error(failure_);
+            progress = true;
+        }
+        return progress;
     }
     void suspend(State state) {
         Thread& thread = *current_;

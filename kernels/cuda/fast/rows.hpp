@@ -1,0 +1,47 @@
+// Operands of the fast kernels: bf16, the channels of one position side by side in a row, and how 64 channels
+// of such rows lie in shared memory.
+#pragma once
+
+#include "kernels/cuda/elements.hpp"
+#include "kernels/cuda/scratch.hpp"
+#include "kernels/cuda/tensor_core.hpp"
+
+namespace regkit::cuda {
+
+inline constexpr int kRowUnit =
+    16;  // a row's channels are rounded up to it: what one product of matrices takes
+inline constexpr int kRowTile = 64;  // channels of a row that lie in shared memory at a time: 128 bytes
+inline constexpr int kChunks = kRowTile / kCopied;
+
+// [batch][length][channels]; channels beyond the tensor's are zero.
+struct Rows {
+    const Bf16* data;
+    std::int64_t batch, length, channels;
+};
+
+// Rounded from fp32; in `slot` until the next use of it.
+Rows rows_of(const Tensor& x, Scratch::Slot slot, Scratch& scratch);
+
+// Where a chunk of kCopied values of a tile's row begins. The exclusive or puts the same chunk of eight rows
+// that follow one another into all 32 banks, so that the warp loads a matrix in one turn.
+__host__ __device__ inline int swizzled(int row, int chunk) {
+    return row * kRowTile + (chunk ^ (row % 8)) * kCopied;
+}
+
+// The positions of a row are taken kSegment at a time that lie `dilation` apart, so that the taps of a
+// convolution read kSegment + width - 1 positions, each once, whatever the dilation. Segments are numbered so
+// that neighbours hold neighbouring positions.
+inline constexpr int kSegment = 32;
+
+__host__ __device__ inline std::int64_t first_of_segment(std::int64_t number, std::int64_t dilation) {
+    return number / dilation * dilation * kSegment + number % dilation;
+}
+
+// The segments that hold positions below `length`.
+__host__ __device__ inline std::int64_t segments_of(std::int64_t length, std::int64_t dilation) {
+    const std::int64_t whole = (length - 1) / (dilation * kSegment);
+    const std::int64_t rest = length - whole * dilation * kSegment;
+    return whole * dilation + (rest < dilation ? rest : dilation);
+}
+
+}  // namespace regkit::cuda

@@ -18,7 +18,7 @@ library=$(ls "$folder"/bochs/bochscpu/*.so)
 cc -O1 -shared -fPIC -DLIBRARY="\"$library\"" "$source/bochscpu.c" -o "$folder/preload.so" -ldl
 
 if (($# == 0)); then
-    readarray -t names < <("$program" --list-test-cases --no-colors=true --source-file-exclude='*emulator_test*,*memory_test*' \
+    readarray -t names < <("$program" --list-test-cases --no-colors=true --source-file-exclude='*test/emulator/*,*memory_test*' \
         --test-case-exclude='*finite differences*,cuda*,make_backend*' | sed '/^\[doctest\]/d; /^===/d')
     set -- "${names[@]}"
 fi

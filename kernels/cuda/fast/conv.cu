@@ -56,7 +56,8 @@ int windows_of(std::int64_t channels, std::int64_t taps) {
 std::int64_t shared_bytes(std::int64_t channels, std::int64_t taps) {
     const std::int64_t window = kWarps * (kSegment + taps - 1) * kRowTile;
     const std::int64_t operands = kStages * kWeights + windows_of(channels, taps) * window;
-    return std::max<std::int64_t>(operands * sizeof(Bf16), kRowTile * kChannelPitch * sizeof(float));
+    constexpr std::int64_t kSums = sizeof(float) * kRowTile * kChannelPitch;
+    return std::max(operands * std::int64_t{sizeof(Bf16)}, kSums);
 }
 
 // What one warp does of a tile.

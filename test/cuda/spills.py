@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""No kernel of the CUDA plug-in spills registers: spills.py BUILD. ptxas warns of every spill, for each architecture that
+the plug-in has code for, and REGKIT_WERROR makes that an error, so a plug-in that was built so has none. This holds the
+compiler's commands to it, and shows on a planted kernel that a spill is noticed."""
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+VALUES = 300  # kept at once by the planted kernel; a thread has 255 registers
+ARCHITECTURES = ("sm_80", "sm_90a")
+GUARD = "-Xptxas=--warn-on-spills"
+
+
+def planted(values):
+    return f"""
+__global__ void planted(float* x, int n) {{
+    float v[{values}];
+    #pragma unroll
+    for (int i = 0; i < {values}; ++i) v[i] = x[i * 32 + threadIdx.x];
+    for (int k = 0; k < n; ++k) {{
+        #pragma unroll
+        for (int i = 0; i < {values}; ++i) v[i] = v[i] * v[(i * 7 + 3) % {values}] + 1.0f;
+    }}
+    #pragma unroll
+    for (int i = 0; i < {values}; ++i) x[i * 32 + threadIdx.x] = v[i];
+}}
+"""
+
+
+def commands(build):
+    """Words of the command for each source of the plug-in."""
+    with open(os.path.join(build, "compile_commands.json")) as file:
+        entries = json.load(file)
+    return {entry["file"]: shlex.split(entry["command"]) for entry in entries if entry["file"].endswith(".cu")}
+
+
+def compile_planted(words, source, architecture, values):
+    """Compiles the planted kernel as `source` is compiled; its exit code and what was said."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = os.path.join(scratch, "planted.cu")
+        with open(path, "w") as file:
+            file.write(planted(values))
+        kept, skip = [], False
+        for word in words:
+            if skip or word in ("-c", "-x", "cu", source) or word.startswith("--generate-code"):
+                skip = False
+            elif word in ("-o", "-MF", "-MT"):
+                skip = True
+            elif word != "-MD":
+                kept.append(word)
+        if os.path.basename(kept[0]) == "ccache":
+            del kept[0]
+        if "--Werror=all-warnings" not in kept:
+            kept.append("--Werror=all-warnings")
+        kept += [f"-arch={architecture}", "-cubin", path, "-o", os.path.join(scratch, "planted.cubin")]
+        done = subprocess.run(kept, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+
+def main():
+    build = sys.argv[1]
+    found = commands(build)
+    if not found:
+        print("SKIPPED: this build has no CUDA plug-in")
+        return 77
+    for source, words in found.items():
+        assert GUARD in words, f"{source} is compiled without {GUARD}"
+        text = " ".join(words)
+        for architecture in ARCHITECTURES:
+            assert re.search(rf"code=\[?[\w,]*{architecture}\b", text), f"{source} is not compiled for {architecture}: {text}"
+    source, words = next(iter(found.items()))
+    for architecture in ARCHITECTURES:
+        code, said = compile_planted(words, source, architecture, VALUES)
+        assert code != 0 and "spilled to local memory" in said, f"{architecture}: a spill went unnoticed: {said}"
+        code, said = compile_planted(words, source, architecture, 8)
+        assert code == 0, f"{architecture}: a kernel without spills is refused: {said}"
+    is_error = all("--Werror=all-warnings" in words for words in found.values())
+    print(f"{len(found)} sources of kernels, {' and '.join(ARCHITECTURES)}: a spill is "
+          + ("an error" if is_error else "a warning (an error with REGKIT_WERROR)"))
+    return 0
+
+
+sys.exit(main())

@@ -395,7 +395,32 @@ void Backend::norm_act_grad(const View& x, const View& dy, const Norm* norm, boo
     check.dropout(dropout);
     check.values("d_gamma", d_gamma, norm ? x.shape.channels : 0);
     check.values("d_beta", d_beta, norm ? x.shape.channels : 0);
-    check.done(*this, do_norm_act_grad(x, dy, norm, relu, dropout, dx, d_gamma, d_beta));
+    check.done(*this, do_norm_act_grad(x, dy, norm, relu, dropout, dx, d_gamma, d_beta, true));
+}
+
+void Backend::act_grad(const View& x, const View& dy, const Norm& norm, bool relu, const Dropout& dropout,
+                       const View& dx, const Slice& d_gamma, const Slice& d_beta) {
+    const Checks check("act_grad");
+    check.tensor("x", x);
+    check.shape("dy", dy, x.shape);
+    check.shape("dx", dx, x.shape);
+    check_norm(check, &norm, x.shape.channels);
+    check.dropout(dropout);
+    check.values("d_gamma", d_gamma, x.shape.channels);
+    check.values("d_beta", d_beta, x.shape.channels);
+    check.done(*this, do_norm_act_grad(x, dy, &norm, relu, dropout, dx, d_gamma, d_beta, false));
+}
+
+void Backend::norm_grad(const View& x, const Norm& norm, const Slice& sum_gamma, const Slice& sum_beta,
+                        std::int64_t count, const View& dx) {
+    const Checks check("norm_grad");
+    check.tensor("x", x);
+    check.shape("dx", dx, x.shape);
+    check_norm(check, &norm, x.shape.channels);
+    check.values("sum_gamma", sum_gamma, x.shape.channels);
+    check.values("sum_beta", sum_beta, x.shape.channels);
+    check.that(count >= x.shape.batch * x.shape.length, "the whole batch is smaller than its part");
+    check.done(*this, do_norm_grad(x, norm, sum_gamma, sum_beta, count, dx));
 }
 
 // ---- pool, add

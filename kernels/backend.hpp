@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/communicator.hpp"
 #include "kernels/dropout.hpp"
 #include "kernels/sinks.hpp"
 #include "kernels/tensor.hpp"
@@ -155,6 +156,9 @@ struct UpNormState {
     Slice input_mean;        // [in]
     Slice input_covariance;  // [in][in], biased
     Slice mean, var;         // [out], of the up-convolution's output, biased
+    // > 0: h is a part of a batch that several processes share and that has so many coarse positions; input_mean and
+    // input_covariance are given, of all of them (and the folded layer's gradients, too, are sums over all of them).
+    std::int64_t shared_count = 0;
 };
 
 // ---- the optimiser ----------------------------------------------------------------------------------------------
@@ -189,6 +193,8 @@ class Backend {
     virtual const char* description() const noexcept = 0;
     // Whether it has every operation of the models; `auto` takes no other.
     virtual bool is_complete() const noexcept { return true; }
+    // Whether its values are double, not float.
+    virtual bool is_double() const noexcept { return false; }
 
     // ---- memory. Throws Error(resource) when there is not enough.
     Buffer alloc(Shape shape, Halo halo = {});
@@ -263,6 +269,13 @@ class Backend {
     // terms through them); d_gamma and d_beta are added to. dx may be the same tensor as dy.
     void norm_act_grad(const View& x, const View& dy, const Norm* norm, bool relu, const Dropout& dropout,
                        const View& dx, const Slice& d_gamma, const Slice& d_beta);
+    // The same in two steps, for a batch that several processes share: act_grad leaves out the terms through the
+    // moments, and adds the sums over this part of the batch to d_gamma and d_beta; norm_grad subtracts the terms, given
+    // those sums over the whole batch and its values per channel. norm->mean/var are the whole batch's in both.
+    void act_grad(const View& x, const View& dy, const Norm& norm, bool relu, const Dropout& dropout, const View& dx,
+                  const Slice& d_gamma, const Slice& d_beta);
+    void norm_grad(const View& x, const Norm& norm, const Slice& sum_gamma, const Slice& sum_beta, std::int64_t count,
+                   const View& dx);
 
     // ---- max-pool; of equal values the first takes the gradient. x needs no halo. NaN is above every value. A window
     // that holds no position of the row at all gives 0 and takes no gradient.
@@ -296,6 +309,9 @@ class Backend {
     void fold_up_norm_grad(const View& h, const UpNorm& norm, const UpNormState& state, const Slice& d_folded_weight,
                            const Slice& d_folded_bias, const Slice& d_weight, const Slice& d_bias,
                            const Slice& d_gamma, const Slice& d_beta, const View& dh);
+
+    // ---- ranks. to = the sum of `from` over all ranks, in their order (kernels/communicator.hpp); may be the same values.
+    void all_reduce(const Slice& from, const Slice& to, Communicator& ranks);
 
     // ---- optimiser. norm[0] = Euclidean norm of the gradient, one fixed-order sum.
     void grad_norm(const Slice& gradient, const Slice& norm);
@@ -355,7 +371,9 @@ class Backend {
                                      const Slice& running_mean, const Slice& running_var) noexcept;
     virtual Status do_norm_act(const View& x, const Norm*, bool relu, const Dropout&, const View& y) noexcept;
     virtual Status do_norm_act_grad(const View& x, const View& dy, const Norm*, bool relu, const Dropout&,
-                                    const View& dx, const Slice& d_gamma, const Slice& d_beta) noexcept;
+                                    const View& dx, const Slice& d_gamma, const Slice& d_beta, bool whole) noexcept;
+    virtual Status do_norm_grad(const View& x, const Norm&, const Slice& sum_gamma, const Slice& sum_beta,
+                                std::int64_t count, const View& dx) noexcept;
     virtual Status do_pool(const View& x, const PoolGeometry&, const View& y) noexcept;
     virtual Status do_pool_grad(const View& x, const View& dy, const PoolGeometry&, bool accumulate,
                                 const View& dx) noexcept;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
+#include <utility>
 
 #include "kernels/backend.hpp"
 #include "kernels/checks.hpp"
@@ -204,6 +205,26 @@ void Backend::fold_up_norm_grad(const View& h, const UpNorm& norm, const UpNormS
     check.shape("dh", dh, h.shape);
     check.done(*this, do_fold_up_norm_grad(h, norm, state, d_folded_weight, d_folded_bias, d_weight, d_bias,
                                            d_gamma, d_beta, dh));
+}
+
+// ---- ranks
+void Backend::all_reduce(const Slice& from, const Slice& to, Communicator& ranks) {
+    const Checks check("all_reduce");
+    check.that(from.count >= 1 && from.data, "no values");
+    check.values("to", to, from.count);
+    const auto count = static_cast<std::size_t>(from.count);
+    const auto through = [&](auto& values) {
+        values.resize(count);
+        read(from, std::span(values));
+        ranks.sum_in_order(std::span(values));
+        write(to, std::span(std::as_const(values)));
+    };
+    if (is_double()) {
+        std::vector<double> values;
+        through(values);
+    } else {
+        through(staged_);
+    }
 }
 
 // ---- the optimiser

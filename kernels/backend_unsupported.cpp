@@ -101,7 +101,12 @@ Status Backend::do_norm_act(const View&, const Norm*, bool, const Dropout&, cons
 }
 
 Status Backend::do_norm_act_grad(const View&, const View&, const Norm*, bool, const Dropout&, const View&,
-                                 const Slice&, const Slice&) noexcept {
+                                 const Slice&, const Slice&, bool) noexcept {
+    return unsupported();
+}
+
+Status Backend::do_norm_grad(const View&, const Norm&, const Slice&, const Slice&, std::int64_t,
+                             const View&) noexcept {
     return unsupported();
 }
 

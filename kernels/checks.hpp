@@ -57,6 +57,7 @@ class Checks {
     void dropout(const Dropout& dropout) const {
         that(dropout.rate >= 0 && dropout.rate < 1, "dropout rate is outside [0, 1)");
         that(dropout.interleave >= 1, "dropout interleave is 0");
+        that(dropout.interleave == 1 || dropout.first == 0, "dropout of interleaved positions begins at 0");
     }
     template <typename Geometry>
     void geometry(const Geometry& g) const {

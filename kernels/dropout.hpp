@@ -1,5 +1,5 @@
 // Counter-based dropout: which elements survive is a pure function of (seed, step, layer, sample, channel, position), so
-// forward, backward, every back end and every batch split agree without storing a mask.
+// forward, backward, every back end and every split of a batch over processes agree without storing a mask.
 //
 // Random bits: Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3").
 // One call yields eight 16-bit draws; the draws of 128 neighbouring positions are laid out so that 16 lanes of a vector
@@ -26,6 +26,9 @@ struct Dropout {
     // Behind an up-convolution by r, nucleotide p of channel c is drawn as (channel c*r + p % r, position p / r), so that
     // a tail that keeps coarse positions in lanes draws as cheaply as one that keeps nucleotides in lanes. Else 1.
     std::uint32_t interleave = 1;
+    // Number of a row's first position. Rows over the samples of a batch (flat_dense) count samples by position: there
+    // this, not `sample`, is the number of the batch's first sample. 0 where positions are interleaved.
+    std::uint32_t first = 0;
 };
 
 struct PhiloxBlock {

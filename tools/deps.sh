@@ -12,8 +12,8 @@ declare -A packages=(
              nlohmann-json3-dev doctest-dev zlib1g-dev"
     [demo]="bedops"
     [bench]="libbenchmark-dev libdnnl-dev libopenblas0-pthread python3-torch"
-    [oracles]="bcftools bedtools bedops mandoc python3-numpy python3-pybigwig python3-sklearn python3-torch samtools snakemake
-               strace tabix zsh"
+    [oracles]="bcftools bedtools bedops mandoc openmpi-bin python3-numpy python3-pybigwig python3-sklearn python3-torch samtools
+               snakemake strace tabix zsh"
     [neon]="g++-aarch64-linux-gnu qemu-user"
     [avx512]="python3-pip"
 )

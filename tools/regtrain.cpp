@@ -2,6 +2,7 @@
 // src/app/trainer.hpp.
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 #include "app/architecture.hpp"
 #include "app/trainer.hpp"
@@ -19,6 +20,7 @@ constexpr int kPaperMarkers = 919;
 
 const char* const kTraining = "Training";
 const char* const kValidation = "Validation";
+const char* const kRanks = "Several processes";
 
 std::string number(double value) {
     char text[32];
@@ -144,6 +146,14 @@ std::vector<cli::Option> run_options() {
     };
 }
 
+std::vector<cli::Option> rank_options() {
+    return {{.name = "dist-timeout",
+             .value = "TIME",
+             .fallback = "60s",
+             .help = "several ranks: how long one may give no sign of life before all end, and may be late at the start",
+             .group = kRanks}};
+}
+
 cli::Tool make_tool() {
     cli::Tool tool{
         .name = "regtrain",
@@ -154,7 +164,7 @@ cli::Tool make_tool() {
                     {.name = "check-reference",
                      .help = "check the MD5 of every contig, not only of those that hold windows",
                      .group = cli::group::input}};
-    for (const auto& part : {model_options(), training_options(), run_options()})
+    for (const auto& part : {model_options(), training_options(), run_options(), rank_options()})
         tool.options.insert(tool.options.end(), part.begin(), part.end());
     tool.options.insert(tool.options.end(),
                         {cli::common::no_version(), cli::common::threads(), cli::common::device(),
@@ -166,6 +176,8 @@ cli::Tool make_tool() {
          "as much as fits into two hours"},
         {"regtrain -d chr20.regds -a dilated -o model.safetensors --epochs 20 --patience 3 --resume",
          "for a queue that may kill and restart it"},
+        {"mpirun -n 4 regtrain -d chr20.regds -a dilated -o model.safetensors --batch 32",
+         "on four processes that share every batch; srun and torchrun do as well"},
         {"regtrain --presets", "what -a knows"},
         {"regtrain --describe spec.json | column -t", "what an architecture of one's own comes to"},
     };
@@ -210,8 +222,13 @@ TrainParameters parameters_of(const cli::Arguments& args) {
     p.log_every = args.integer("log-every", 1, kMaxSteps);
     p.provenance = !args.flag("no-version");
     p.command_line = args.command_line();
-    p.backend.device = args.text("device");
+    const Environment environment = [](const char* name) -> const char* { return std::getenv(name); };
+    p.launch = launch_of(environment);
+    p.dist_seconds = args.duration("dist-timeout").count();
+    p.backend.device = rank_device(args.text("device"), p.launch, environment);
     p.backend.workers = cli::threads(args);
+    if (args.integer("threads", 0, 256) == 0)
+        p.backend.workers = rank_workers(p.launch, p.backend.workers, host_processors());
     if (args.text("isa") != "auto") p.backend.isa = args.text("isa");
     if (args.text("precision") == "bf16") p.backend.precision = Precision::bf16;
     return p;
@@ -250,7 +267,9 @@ void run(const cli::Arguments& args, Log& log) {
     TrainHost host;
     host.stop = [] { return cli::StopRequest::raised(); };
     host.progress = [&](const TrainProgress& now) { show(line, now); };
-    const TrainReport report = train(parameters_of(args), host, log);
+    const TrainParameters parameters = parameters_of(args);
+    const TrainReport report = train(parameters, host, log);
+    if (parameters.launch.rank > 0) return;
     char text[160];
     std::snprintf(text, sizeof text, "%lld steps, %.2f epochs in %s, %s nt/s, loss %.5f",
                   static_cast<long long>(report.steps), report.epochs,

@@ -104,6 +104,7 @@ struct ActArgs {
     DropoutKey key{};
     std::uint32_t sample = 0;
     std::uint32_t interleave = 1;
+    std::uint32_t first_position = 0;  // Dropout::first
     std::int64_t channel = 0;
 };
 struct CentredArgs {

@@ -44,8 +44,18 @@ cpu::ActArgs act_args(const Norm* norm, const Channel& channel, bool relu, const
     args.key = dropout_key(dropout);
     args.sample = dropout.sample + static_cast<std::uint32_t>(sample);
     args.interleave = dropout.interleave;
+    args.first_position = dropout.first;
     args.channel = c;
     return args;
+}
+
+// dx = scale * (g - mean(g) - normal(x) * mean(g * normal(x))), given the sums of g * normal(x) and g over `count` values.
+cpu::CentredArgs centred_args(const Norm& norm, const Channel& channel, std::int64_t c, double sum_normal, double sum,
+                              std::int64_t count) {
+    const double scale = static_cast<double>(floats(norm.gamma)[c]) / channel.deviation;
+    const double n = static_cast<double>(count);
+    return {static_cast<float>(scale), static_cast<float>(sum / n),
+            static_cast<float>(-scale * sum_normal / n / channel.deviation), static_cast<float>(channel.mean)};
 }
 
 }  // namespace
@@ -101,7 +111,7 @@ Status CpuBackend::do_norm_act(const View& x_view, const Norm* norm, bool relu, 
 
 Status CpuBackend::do_norm_act_grad(const View& x_view, const View& dy_view, const Norm* norm, bool relu,
                                     const Dropout& dropout, const View& dx_view, const Slice& d_gamma,
-                                    const Slice& d_beta) noexcept {
+                                    const Slice& d_beta, bool whole) noexcept {
     return guarded([&] {
         const Rows x = rows_of(x_view), dy = rows_of(dy_view), dx = rows_of(dx_view);
         parallel(x.channels, [&](std::int64_t c, int) {
@@ -114,17 +124,26 @@ Status CpuBackend::do_norm_act_grad(const View& x_view, const View& dy_view, con
                 dx.zero_edges(dx.row(s, c));
             }
             if (!norm) return;
-            const double count = static_cast<double>(x.batch * x.length);
             const double sum_normal = sums[1] / channel.deviation;  // of g * (x - mean) / deviation
             floats(d_gamma)[c] += static_cast<float>(sum_normal);
             floats(d_beta)[c] += static_cast<float>(sums[0]);
-            // dx = scale * (g - mean(g) - normal(x) * mean(g * normal(x)))
-            const double scale = static_cast<double>(floats(norm->gamma)[c]) / channel.deviation;
-            const cpu::CentredArgs args{static_cast<float>(scale), static_cast<float>(sums[0] / count),
-                                        static_cast<float>(-scale * sum_normal / count / channel.deviation),
-                                        centre};
+            if (!whole) return;
+            const auto args = centred_args(*norm, channel, c, sum_normal, sums[0], x.batch * x.length);
             for (std::int64_t s = 0; s < x.batch; ++s)
                 kernels_.norm->centred2(args, x.length, dx.row(s, c), x.row(s, c), dx.row(s, c));
+        });
+    });
+}
+
+Status CpuBackend::do_norm_grad(const View& x_view, const Norm& norm, const Slice& sum_gamma,
+                                const Slice& sum_beta, std::int64_t count, const View& dx_view) noexcept {
+    return guarded([&] {
+        const Rows x = rows_of(x_view), dx = rows_of(dx_view);
+        parallel(x.batch * x.channels, [&](std::int64_t task, int) {
+            const std::int64_t s = task / x.channels, c = task % x.channels;
+            const auto args = centred_args(norm, Channel(&norm, c), c, static_cast<double>(floats(sum_gamma)[c]),
+                                           static_cast<double>(floats(sum_beta)[c]), count);
+            kernels_.norm->centred2(args, x.length, dx.row(s, c), x.row(s, c), dx.row(s, c));
         });
     });
 }

@@ -49,12 +49,30 @@ double TrainBlock::run(const Rows& h, std::int64_t sample, std::int64_t begin, s
     return loss;
 }
 
+// Bits of positions [group, group + 1) * kDrawn of the row; drawn positions begin layer.first_position further along.
+void TrainBlock::draw_bits(const LayerPlan& layer, std::int64_t sample, std::int64_t channel, std::int64_t group,
+                           std::uint8_t* bits) const {
+    const auto drawn = [&](std::int64_t which, std::uint8_t* to) {
+        kernels_.norm->dropout_bits(layer.key, layer.sample + static_cast<std::uint32_t>(sample), channel, which, to);
+    };
+    group += layer.first_position / kDrawn;
+    const int ahead = static_cast<int>(layer.first_position % kDrawn);
+    if (ahead == 0) return drawn(group, bits);
+    std::uint8_t both[kDrawn / 4];
+    drawn(group, both);
+    drawn(group + 1, both + kDrawn / 8);
+    std::fill_n(bits, kDrawn / 8, std::uint8_t{0});
+    for (int i = 0; i < kDrawn; ++i) {
+        const int from = i + ahead;
+        bits[i / 8] = static_cast<std::uint8_t>(bits[i / 8] | (both[from / 8] >> from % 8 & 1) << i % 8);
+    }
+}
+
 void TrainBlock::draw(std::int64_t sample, std::int64_t group) {
     const auto fill = [&](const LayerPlan& layer, std::uint8_t* bits) {
         if (!layer.drop) return;
         for (std::int64_t channel = 0; channel < std::int64_t{layer.out} * plan_.stride; ++channel)
-            kernels_.norm->dropout_bits(layer.key, layer.sample + static_cast<std::uint32_t>(sample), channel,
-                                        group, bits + channel * 16);
+            draw_bits(layer, sample, channel, group, bits + channel * kDrawn / 8);
     };
     if (plan_.up.out > 0) fill(plan_.up, at_.up_bits);
     for (int i = 0; i + 1 < plan_.depth; ++i) fill(plan_.dense[i], at_.bits[i]);

@@ -25,6 +25,7 @@ LayerPlan plan_layer(const TailLayer& layer, int copies, bool hidden, std::int64
     plan.drop = hidden && layer.dropout.rate > 0;
     plan.key = dropout_key(layer.dropout);
     plan.sample = layer.dropout.sample;
+    plan.first_position = layer.dropout.first;
     return plan;
 }
 

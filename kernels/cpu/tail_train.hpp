@@ -16,6 +16,7 @@ struct LayerPlan {
     DropoutKey key{};
     bool drop = false;
     std::uint32_t sample = 0;  // of dropout: number of the batch's first sample
+    std::uint32_t first_position = 0;  // Dropout::first
 
     float scale() const { return drop ? key.scale : 1.0f; }
 };
@@ -82,6 +83,8 @@ class TrainBlock {
 
   private:
     void draw(std::int64_t sample, std::int64_t group);
+    void draw_bits(const LayerPlan& layer, std::int64_t sample, std::int64_t channel, std::int64_t group,
+                   std::uint8_t* bits) const;
     void forward(int first_phase, int phases);
     double output_layer(std::int64_t sample, int first_phase, int phases);
     bool mark_targets(std::int64_t sample, int marker, int first_phase, int phases);

@@ -92,7 +92,7 @@ void CpuBackend::covariance_times_weight(const UpNorm& norm, const UpNormState& 
 Status CpuBackend::do_fold_up_norm(const View& h, const UpNorm& norm, const UpNormState& state,
                                    const Slice& folded_weight, const Slice& folded_bias) noexcept {
     return guarded([&] {
-        input_statistics(h, state);
+        if (state.shared_count == 0) input_statistics(h, state);
         const std::int64_t stride = norm.stride, width = norm.out * stride;
         double* const product = scratch_.get<double>(Slot::table, norm.in * width);
         covariance_times_weight(norm, state, product);
@@ -158,7 +158,7 @@ Status CpuBackend::do_fold_up_norm_grad(const View& h_view, const UpNorm& norm, 
                                            2 * d_quadratic[oj] * product[i * width + oj]);
             }
         });
-        const double count = static_cast<double>(h.batch * h.length);
+        const double count = static_cast<double>(state.shared_count > 0 ? state.shared_count : h.batch * h.length);
         float* const map = scratch_.get<float>(Slot::worker, in * in + in);
         float* const constant = map + in * in;
         parallel(in, [&](std::int64_t i, int) {

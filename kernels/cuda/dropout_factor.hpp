@@ -15,7 +15,7 @@ class DropoutFactor {
         : key_(dropout_key(dropout)),
           sample_(dropout.sample + static_cast<std::uint32_t>(first_sample)),
           interleave_(dropout.interleave),
-          first_position_(first_position),
+          first_position_(first_position + dropout.first),
           on_(dropout.rate > 0) {}
 
     __device__ float operator()(const Place& at) const {

@@ -130,16 +130,20 @@ struct ChannelGradient {
     }
 };
 
+// The terms through the moments, from a channel's two sums over `count` values, each `step` apart.
+template <typename Sum>
 struct InputGradient {
     Tensor x;
     Channels norm;
     double count;
-    const double* sums;
+    const Sum* sums;
+    const Sum* sums_normal;
+    std::int64_t step;
     float* dx;
     __device__ void operator()(std::int64_t i) const {
         const std::int64_t channel = x.place(i).channel;
-        const float mean = static_cast<float>(sums[2 * channel] / count);
-        const float mean_normal = static_cast<float>(sums[2 * channel + 1] / count);
+        const float mean = static_cast<float>(sums[step * channel] / count);
+        const float mean_normal = static_cast<float>(sums_normal[step * channel] / count);
         dx[i] = norm.gamma[channel] * norm.scale(channel) *
                 (dx[i] - mean - norm.normal(x.data[i], channel) * mean_normal);
     }
@@ -179,7 +183,7 @@ Status CudaBackend::do_norm_act(const View& x_view, const Norm* norm, bool relu,
 
 Status CudaBackend::do_norm_act_grad(const View& x_view, const View& dy, const Norm* norm, bool relu,
                                      const Dropout& dropout, const View& dx_view, const Slice& d_gamma,
-                                     const Slice& d_beta) noexcept {
+                                     const Slice& d_beta, bool whole) noexcept {
     return guarded([&] {
         const Tensor x = tensor_of(x_view);
         float* const dx = tensor_of(dx_view).data;
@@ -190,7 +194,17 @@ Status CudaBackend::do_norm_act_grad(const View& x_view, const View& dy, const N
         double* const sums = scratch_.get<double>(Scratch::kSums, 2 * x.channels);
         cuda::sum_each(2 * x.channels, count_of(x),
                        ChannelGradient{x, channels, dx, pointer_to(d_gamma), pointer_to(d_beta), sums});
-        cuda::for_each(x.size(), InputGradient{x, channels, static_cast<double>(count_of(x)), sums, dx});
+        if (whole)
+            cuda::for_each(x.size(), InputGradient<double>{x, channels, static_cast<double>(count_of(x)), sums, sums + 1, 2, dx});
+    });
+}
+
+Status CudaBackend::do_norm_grad(const View& x_view, const Norm& norm, const Slice& sum_gamma, const Slice& sum_beta,
+                                 std::int64_t count, const View& dx) noexcept {
+    return guarded([&] {
+        const Tensor x = tensor_of(x_view);
+        cuda::for_each(x.size(), InputGradient<float>{x, Channels(&norm), static_cast<double>(count), pointer_to(sum_beta),
+                                                      pointer_to(sum_gamma), 1, tensor_of(dx).data});
     });
 }
 

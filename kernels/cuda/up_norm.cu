@@ -164,13 +164,14 @@ struct InputGradient {
     Fold fold;
     Tensor h, dh;
     const double* d_statistics;
+    double count;
     __device__ void operator()(std::int64_t index) const {
         const Place at = h.place(index);
         const double* const row = d_statistics + (1 + at.channel) * fold.in;
         double sum = d_statistics[at.channel];
         for (std::int64_t k = 0; k < fold.in; ++k)
             sum += 2 * row[k] * (static_cast<double>(h.at(at.sample, k, at.position)) - fold.input_mean[k]);
-        dh.data[index] += static_cast<float>(sum / static_cast<double>(h.batch * h.length));
+        dh.data[index] += static_cast<float>(sum / count);
     }
 };
 
@@ -198,9 +199,11 @@ Status CudaBackend::do_fold_up_norm(const View& h_view, const UpNorm& norm, cons
         const Tensor h = tensor_of(h_view);
         float* const mean = pointer_to(state.input_mean);
         const std::int64_t terms = h.batch * h.length;
-        cuda::sum_each(h.channels, terms, InputMean{h, mean});
-        cuda::sum_each(h.channels * h.channels, terms,
-                       Covariance{h, mean, pointer_to(state.input_covariance)});
+        if (state.shared_count == 0) {
+            cuda::sum_each(h.channels, terms, InputMean{h, mean});
+            cuda::sum_each(h.channels * h.channels, terms,
+                           Covariance{h, mean, pointer_to(state.input_covariance)});
+        }
         const Fold fold = fold_of(norm, state, scratch_.get<double>(Scratch::kState, norm.weight.count));
         cuda::for_each(norm.weight.count, Product{fold});
         cuda::for_each(norm.out, FoldOutput{fold, pointer_to(folded_weight), pointer_to(folded_bias)});
@@ -226,7 +229,8 @@ Status CudaBackend::do_fold_up_norm_grad(const View& h_view, const UpNorm& norm,
                                         pointer_to(d_weight), pointer_to(d_bias), pointer_to(d_gamma),
                                         pointer_to(d_beta), d_quadratic, d_phase_mean});
         cuda::for_each(statistics, GradientOfStatistics{fold, d_quadratic, d_phase_mean, d_statistics});
-        cuda::for_each(h.size(), InputGradient{fold, h, tensor_of(dh), d_statistics});
+        const std::int64_t count = state.shared_count > 0 ? state.shared_count : h.batch * h.length;
+        cuda::for_each(h.size(), InputGradient{fold, h, tensor_of(dh), d_statistics, static_cast<double>(count)});
     });
 }
 

@@ -67,6 +67,7 @@ inline double dropout_at(const Dropout& dropout, std::int64_t sample, std::int64
                          std::int64_t position) {
     if (dropout.rate == 0) return 1.0;
     const std::int64_t r = dropout.interleave;
+    position += dropout.first;
     return dropout_factor(dropout_key(dropout), dropout.sample + static_cast<std::uint32_t>(sample),
                           channel * r + position % r, position / r);
 }

@@ -64,7 +64,7 @@ Status ReferenceBackend::do_fold_up_norm(const View& h_view, const UpNorm& norm,
     const Flat m(state.input_mean), cov(state.input_covariance), mean(state.mean), var(state.var);
     const Flat bias(norm.bias), gamma(norm.gamma), beta(norm.beta), to_bias(folded_bias);
     const UpWeight weight(norm.weight, norm), to_weight(folded_weight, norm);
-    input_statistics(h, m, cov);
+    if (state.shared_count == 0) input_statistics(h, m, cov);
     for (std::int64_t o = 0; o < norm.out; ++o) {
         mean[o] = 0;
         var[o] = 0;
@@ -125,7 +125,7 @@ Status ReferenceBackend::do_fold_up_norm_grad(const View& h_view, const UpNorm& 
                 }
             }
         }
-        const double count = static_cast<double>(h.batch * h.length);
+        const double count = static_cast<double>(state.shared_count > 0 ? state.shared_count : h.batch * h.length);
         dh.each([&](std::int64_t n, std::int64_t i, std::int64_t p) {
             double sum = d_m[static_cast<std::size_t>(i)];
             for (std::int64_t k = 0; k < K; ++k)

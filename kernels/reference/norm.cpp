@@ -54,6 +54,22 @@ struct ChannelNorm {
     double operator()(double x) const { return normal(x) * gamma + beta; }
 };
 
+// Sums over a channel of g * normal(x) and of g, the gradient of its normalised value's affine image.
+struct ChannelSums {
+    double normal, plain;
+    std::int64_t count;
+};
+
+// From g in dx to the gradient of x, with the terms through the moments.
+void subtract_means(const Tensor& x, const ChannelNorm& channel, std::int64_t c, const ChannelSums& sums,
+                    const Tensor& dx) {
+    const double count = static_cast<double>(sums.count);
+    for (std::int64_t s = 0; s < x.batch; ++s)
+        for (std::int64_t p = 0; p < x.length; ++p)
+            dx(s, c, p) = channel.gamma * channel.scale *
+                          (dx(s, c, p) - sums.plain / count - channel.normal(x(s, c, p)) * sums.normal / count);
+}
+
 }  // namespace
 
 Status ReferenceBackend::do_norm_act(const View& x_view, const Norm* norm, bool relu, const Dropout& dropout,
@@ -68,9 +84,8 @@ Status ReferenceBackend::do_norm_act(const View& x_view, const Norm* norm, bool 
 
 Status ReferenceBackend::do_norm_act_grad(const View& x_view, const View& dy_view, const Norm* norm,
                                           bool relu, const Dropout& dropout, const View& dx_view,
-                                          const Slice& d_gamma, const Slice& d_beta) noexcept {
+                                          const Slice& d_gamma, const Slice& d_beta, bool whole) noexcept {
     const Tensor x(x_view), dy(dy_view), dx(dx_view);
-    const double count = static_cast<double>(x.batch * x.length);
     // First the gradient of the normalised value's affine image, in place of dx (which may be dy itself).
     x.each([&](std::int64_t s, std::int64_t c, std::int64_t p) {
         const bool passes = !relu || ChannelNorm(norm, c)(x(s, c, p)) > 0;
@@ -87,11 +102,16 @@ Status ReferenceBackend::do_norm_act_grad(const View& x_view, const View& dy_vie
             }
         Flat(d_gamma)[c] += sum_normal;
         Flat(d_beta)[c] += sum;
-        for (std::int64_t s = 0; s < x.batch; ++s)
-            for (std::int64_t p = 0; p < x.length; ++p)
-                dx(s, c, p) = channel.gamma * channel.scale *
-                              (dx(s, c, p) - sum / count - channel.normal(x(s, c, p)) * sum_normal / count);
+        if (whole) subtract_means(x, channel, c, {sum_normal, sum, x.batch * x.length}, dx);
     }
+    return {};
+}
+
+Status ReferenceBackend::do_norm_grad(const View& x_view, const Norm& norm, const Slice& sum_gamma,
+                                      const Slice& sum_beta, std::int64_t count, const View& dx_view) noexcept {
+    const Tensor x(x_view), dx(dx_view);
+    for (std::int64_t c = 0; c < x.channels; ++c)
+        subtract_means(x, ChannelNorm(&norm, c), c, {Flat(sum_gamma)[c], Flat(sum_beta)[c], count}, dx);
     return {};
 }
 

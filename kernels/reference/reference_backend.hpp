@@ -18,6 +18,7 @@ class ReferenceBackend final : public Backend {
   public:
     const char* name() const noexcept override { return "reference"; }
     const char* description() const noexcept override { return "reference f64"; }
+    bool is_double() const noexcept override { return true; }
 
   private:
     Status do_alloc(const Shape& shape, const Halo&, void** data) noexcept override;
@@ -75,7 +76,9 @@ class ReferenceBackend final : public Backend {
                        const View& y) noexcept override;
     Status do_norm_act_grad(const View& x, const View& dy, const Norm* norm, bool relu,
                             const Dropout& dropout, const View& dx, const Slice& d_gamma,
-                            const Slice& d_beta) noexcept override;
+                            const Slice& d_beta, bool whole) noexcept override;
+    Status do_norm_grad(const View& x, const Norm& norm, const Slice& sum_gamma, const Slice& sum_beta,
+                        std::int64_t count, const View& dx) noexcept override;
     Status do_pool(const View& x, const PoolGeometry& geometry, const View& y) noexcept override;
     Status do_pool_grad(const View& x, const View& dy, const PoolGeometry& geometry, bool accumulate,
                         const View& dx) noexcept override;

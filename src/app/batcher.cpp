@@ -36,16 +36,18 @@ Batch make_batch(const Dataset& dataset, const PackedGenome& genome, const Batch
     batch.step = step;
     batch.window = dataset.window();
     const auto window = static_cast<std::size_t>(batch.window);
-    batch.sequence.resize(static_cast<std::size_t>(plan.batch) * window);
+    const int end = plan.end > 0 ? plan.end : plan.batch;
+    batch.sequence.resize(static_cast<std::size_t>(end - plan.first) * window);
     batch.offsets = {0};
     std::vector<PeakRun> peaks;
-    for (int sample = 0; sample < plan.batch; ++sample) {
+    for (int sample = plan.first; sample < end; ++sample) {
         const std::int64_t position = step * plan.batch + sample;
         const std::int64_t pick =
             window_at(plan.seed, static_cast<std::int64_t>(plan.windows.size()), position);
         const auto index = static_cast<std::size_t>(plan.windows[static_cast<std::size_t>(pick)]);
         const DatasetWindow& at = dataset.windows()[index];
-        const std::span codes(batch.sequence.data() + static_cast<std::size_t>(sample) * window, window);
+        const std::span codes(batch.sequence.data() + static_cast<std::size_t>(sample - plan.first) * window,
+                              window);
         const bool reversed = plan.rc_augment && reversed_at(plan.seed, position);
         // Where the labels do not lie in the window's middle, the other strand's window lies elsewhere.
         const LabelLayout& layout = dataset.layout();

@@ -28,6 +28,8 @@ struct BatchPlan {
     int batch = 8;
     std::uint64_t seed = 0;
     bool rc_augment = false;
+    // Samples [first, end) of each batch alone, where ranks share it; end 0: all.
+    int first = 0, end = 0;
 };
 
 // One batch, on the calling thread. genome slots are the data set's contig numbers.

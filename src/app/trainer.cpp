@@ -12,6 +12,7 @@
 #include "app/checkpoint.hpp"
 #include "app/genome_of.hpp"
 #include "app/model.hpp"
+#include "app/rank_team.hpp"
 #include "app/scoring.hpp"
 #include "app/train_log.hpp"
 #include "app/trainer_setup.hpp"
@@ -34,7 +35,7 @@ double seconds_since(Clock::time_point begin) {
 
 class Run {
   public:
-    Run(const TrainParameters& parameters, const TrainHost& host, Log& log);
+    Run(const TrainParameters& parameters, const TrainHost& host, Log& log, RankTeam& team);
     TrainReport execute();
 
   private:
@@ -42,16 +43,22 @@ class Run {
     void resume();
     void train_steps();
     void take_step(const Batch& batch);
+    std::string backend_name() const;
     bool finished() const;
     bool validation_due() const;
+    void agree();
     bool validate();  // false: stopped on the way
+    bool measure(Validation& result);
+    void conclude(double metric);
     void checkpoint();
     void interrupt();
     void finish();
+    void write_model();
     [[noreturn]] void diverged(const std::string& what) const;
 
     double epoch() const;
-    double elapsed() const { return elapsed_before_ + seconds_since(begin_); }
+    double elapsed() const { return team_.alone() ? clock() : agreed_.elapsed; }
+    double clock() const { return elapsed_before_ + seconds_since(begin_); }
     double speed() const;
     bool out_of_time() const { return p_.max_seconds > 0 && elapsed() >= p_.max_seconds; }
     float learning_rate() const;
@@ -63,9 +70,10 @@ class Run {
     const TrainParameters& p_;
     const TrainHost& host_;
     Log& log_;
+    RankTeam& team_;
     Dataset dataset_;
     Spec spec_;
-    CheckpointStore store_;
+    std::optional<CheckpointStore> store_;  // the first rank's
     BackendChoice choice_;
     Network network_;
     ThreadPool pool_;
@@ -73,29 +81,32 @@ class Run {
     std::vector<std::int64_t> windows_;  // training
     std::vector<std::int64_t> valid_windows_;
     std::unique_ptr<Validator> validator_;  // none without validation windows
-    std::optional<TrainLog> table_;
+    std::optional<TrainLog> table_;         // the first rank's
     Schedule schedule_;
     TrainState state_;
     std::int64_t steps_ = 0;  // planned
     double elapsed_before_ = 0;
-    Clock::time_point begin_;
+    Clock::time_point begin_, saved_;
+    RankTeam::Turn agreed_;  // what all ranks go by until the next step
     std::int64_t steps_here_ = 0;  // of this process
+    std::int64_t saved_steps_ = 0;  // of them, when the last checkpoint was written
     double step_seconds_ = 0;      // spent in them
     double last_norm_ = std::nan("");
     double running_loss_ = 0;  // for the progress line
 };
 
-Run::Run(const TrainParameters& parameters, const TrainHost& host, Log& log)
+Run::Run(const TrainParameters& parameters, const TrainHost& host, Log& log, RankTeam& team)
     : p_(parameters),
       host_(host),
       log_(log),
+      team_(team),
       dataset_(Dataset::load(parameters.dataset)),
       spec_(training_spec(parameters, dataset_)),
-      store_(parameters.output),
       choice_(make_backend(parameters.backend)),
       network_(spec_, static_cast<int>(dataset_.markers().size()), *choice_.backend),
       pool_(resolve_workers(parameters.backend.workers)),
       schedule_{parameters.schedule, parameters.learning_rate, parameters.warmup} {
+    if (team_.first()) store_.emplace(p_.output);
     refuse_same_file(p_.output, p_.fasta.empty() ? dataset_.fasta_path() : p_.fasta);
     if (!choice_.notice.empty()) log_.info(choice_.notice);
     windows_ = dataset_.select(Split::train);
@@ -109,47 +120,59 @@ Run::Run(const TrainParameters& parameters, const TrainHost& host, Log& log)
 }
 
 void Run::start() {
-    const bool fresh = store_.empty();
-    require(fresh || p_.resume || p_.force, ErrorKind::usage,
-            store_.directory() +
-                ": holds checkpoints of an unfinished run; go on with --resume or start over with --force");
-    if (!fresh && p_.resume) {
-        resume();
-    } else {
-        store_.clear(false);
-        std::vector<double> prevalence;
-        for (const Marker& marker : dataset_.markers()) prevalence.push_back(marker.prevalence);
-        network_.initialise(p_.seed, prevalence);
-        network_.load_optimiser({});
-        state_.horizon = steps_;
-        state_.settings = training_settings(p_, spec_, dataset_);
-        if (p_.resume)
-            log_.info(store_.directory() + ": no checkpoint yet; training starts from the beginning");
+    const std::string settings = training_settings(p_, spec_, dataset_);
+    team_.require_same({{"settings (data set, architecture, options) than", settings},
+                        {"length of training than", std::to_string(steps_) + " " + std::to_string(p_.max_seconds)},
+                        {"back end ('" + std::string(choice_.backend->description()) + "') than",
+                         choice_.backend->description()},
+                        {"version of regkit than", std::string(version())}});
+    bool resumed = false;
+    if (team_.first()) {
+        const bool fresh = store_->empty();
+        require(fresh || p_.resume || p_.force, ErrorKind::usage,
+                store_->directory() +
+                    ": holds checkpoints of an unfinished run; go on with --resume or start over with --force");
+        resumed = !fresh && p_.resume;
+        if (!resumed) store_->clear(false);
+        if (!resumed && p_.resume)
+            log_.info(store_->directory() + ": no checkpoint yet; training starts from the beginning");
     }
-    state_.backend = choice_.backend->description();
+    std::vector<double> prevalence;
+    for (const Marker& marker : dataset_.markers()) prevalence.push_back(marker.prevalence);
+    network_.initialise(p_.seed, prevalence);
+    network_.load_optimiser({});
+    state_.horizon = steps_;
+    state_.settings = settings;
+    if (resumed) resume();
+    team_.share_start(network_, state_);
+    state_.backend = backend_name();
     elapsed_before_ = state_.elapsed;
-    const bool resumed = state_.step > 0;
-    table_.emplace(train_log_path(p_.output), class_names(dataset_.markers()), metric_names(spec_.task),
-                   resumed ? state_.step : -1);
     FastaFile fasta = open_reference(dataset_, p_.fasta, p_.check_reference);
     genome_.emplace(load_genome(dataset_, fasta));
+    if (!team_.first()) return;
+    table_.emplace(train_log_path(p_.output), class_names(dataset_.markers()), metric_names(spec_.task),
+                   state_.step > 0 ? state_.step : -1);
     log_.info("training " + spec_.name + " (" + std::to_string(network_.summary().parameters) +
               " parameters, " + std::to_string(network_.markers()) + " markers) on " +
               std::to_string(windows_.size()) + " windows, " + state_.backend);
 }
 
 void Run::resume() {
-    Checkpoint saved = store_.load_newest(log_);
-    const std::string settings = training_settings(p_, spec_, dataset_);
-    require_same_settings(saved.state.settings, settings, store_.directory());
-    if (saved.state.backend != choice_.backend->description())
+    Checkpoint saved = store_->load_newest(log_);
+    require_same_settings(saved.state.settings, state_.settings, store_->directory());
+    if (saved.state.backend != backend_name())
         log_.warn("other-backend", "the run so far was computed by '" + saved.state.backend + "', now by '" +
-                                       choice_.backend->description() +
-                                       "': bits may differ from an uninterrupted run's");
+                                       backend_name() + "': bits may differ from an uninterrupted run's");
     network_.load(saved.model.tensors);
     network_.load_optimiser(saved.optimiser);
     state_ = std::move(saved.state);
     log_.info("resuming at step " + std::to_string(state_.step));
+}
+
+// What the bits of a run depend on.
+std::string Run::backend_name() const {
+    const std::string name = choice_.backend->description();
+    return team_.alone() ? name : name + " x " + std::to_string(team_.size()) + " ranks";
 }
 
 TrainReport Run::execute() {
@@ -162,25 +185,34 @@ TrainReport Run::execute() {
 }
 
 void Run::train_steps() {
-    const BatchPlan plan{windows_, p_.batch, p_.seed, p_.rc_augment};
+    BatchPlan plan{windows_, p_.batch, p_.seed, p_.rc_augment};
+    plan.first = team_.first_sample(p_.batch);
+    plan.end = team_.end_sample(p_.batch);
     Batcher batcher(dataset_, *genome_, plan, state_.step);
-    auto saved = Clock::now();
+    saved_ = Clock::now();
     for (;;) {
+        agree();
         // Validation comes first: a run stopped between a step and its validation makes up for it when
         // resumed.
         if (validation_due()) {
             if (!validate()) interrupt();
             checkpoint();
-            saved = Clock::now();
+        } else if (agreed_.save) {
+            checkpoint();
         }
         if (finished()) return;
-        if (host_.stop()) interrupt();
+        if (agreed_.stop) interrupt();
         take_step(batcher.next());
-        if (seconds_since(saved) >= p_.checkpoint_seconds && !validation_due()) {
-            checkpoint();
-            saved = Clock::now();
-        }
     }
+}
+
+// Clocks and signals differ between ranks: all act on the same word.
+void Run::agree() {
+    RankTeam::Turn turn;
+    turn.stop = host_.stop();
+    turn.elapsed = clock();
+    turn.save = steps_here_ > saved_steps_ && seconds_since(saved_) >= p_.checkpoint_seconds;
+    agreed_ = team_.agree(turn);
 }
 
 void Run::take_step(const Batch& batch) {
@@ -189,6 +221,7 @@ void Run::take_step(const Batch& batch) {
     how.seed = p_.seed;
     how.step = static_cast<std::uint64_t>(state_.step);
     how.pos_weight = static_cast<float>(p_.pos_weight);
+    how.share = team_.share(p_.batch);
     AdamStep adam;
     adam.learning_rate = learning_rate();
     adam.step = state_.step + 1;
@@ -205,7 +238,7 @@ void Run::take_step(const Batch& batch) {
     ++steps_here_;
     step_seconds_ += seconds_since(begin);
     if (state_.step % p_.log_every == 0) {
-        table_->step(row(state_.loss_sum / static_cast<double>(state_.loss_steps), last_norm_));
+        if (table_) table_->step(row(state_.loss_sum / static_cast<double>(state_.loss_steps), last_norm_));
         state_.loss_sum = 0;
         state_.loss_steps = 0;
     }
@@ -226,12 +259,25 @@ bool Run::validation_due() const {
     return state_.step * p_.batch / windows > (state_.step - 1) * p_.batch / windows;
 }
 
+// The first rank alone; the others wait for what came of it.
 bool Run::validate() {
+    Validation result;
+    const bool done = !team_.first() || measure(result);
+    double words[2] = {done ? 1.0 : 0.0, result.metric};
+    team_.broadcast(words);
+    if (words[0] == 0) return false;
+    if (table_) table_->validation(row(std::nan(""), last_norm_), result);
+    conclude(words[1]);
+    return true;
+}
+
+bool Run::measure(Validation& result) {
     const ReadCodes read = [&](std::int32_t contig, std::int64_t begin, std::int64_t end,
                                std::span<std::uint8_t> codes) {
         genome_->read(static_cast<std::size_t>(contig), begin, end, codes);
     };
     const KeepGoing keep_going = [&](std::int64_t) {
+        team_.check();
         host_.progress(progress(true));
         return !host_.stop();
     };
@@ -247,50 +293,63 @@ bool Run::validate() {
         if (error.kind() == ErrorKind::diverged) diverged(error.what());
         throw;
     }
-    const Validation result = validator_->result(dataset_.markers());
-    const double metric = result.metric;
-    table_->validation(row(std::nan(""), last_norm_), result);
+    result = validator_->result(dataset_.markers());
+    return true;
+}
+
+void Run::conclude(double metric) {
     state_.validated = state_.step;
     const bool scored = std::isfinite(metric), better = is_better(metric, state_.best_metric);
     const std::string words = metric_names(spec_.task).words;
     char when[32], value[32];
     std::snprintf(when, sizeof when, "epoch %.2f: ", epoch());
     std::snprintf(value, sizeof value, " %.4f", metric);
-    log_.info(when + (scored ? words + value + (better ? " (best so far)" : "") : "no " + words + ", no marker can be scored"));
+    if (team_.first())
+        log_.info(when + (scored ? words + value + (better ? " (best so far)" : "")
+                                 : "no " + words + ", no marker can be scored"));
     if (better) {
         state_.best_step = state_.step;
         state_.best_metric = scored ? metric : std::nan("");
         state_.validations_since_best = 0;
-        store_.save_best(state_.step, model(network_.state()));
+        if (store_) store_->save_best(state_.step, model(network_.state()));
     } else {
         ++state_.validations_since_best;
     }
-    return true;
 }
 
 void Run::checkpoint() {
-    state_.elapsed = elapsed();
-    store_.save({model(network_.state()), network_.optimiser_state(), state_});
+    team_.require_same_tensors(network_, state_.step);
+    state_.elapsed = clock();
+    if (store_) store_->save({model(network_.state()), network_.optimiser_state(), state_});
+    saved_ = Clock::now();
+    saved_steps_ = steps_here_;
 }
 
 void Run::interrupt() {
     checkpoint();
+    team_.meet();  // a launcher may kill the rest when the first ends
     throw Error(ErrorKind::interrupted, "stopped at step " + std::to_string(state_.step) +
-                                            " of training; the checkpoint is in " + store_.directory() +
+                                            " of training; the checkpoint is in " + p_.output + ".part" +
                                             "; go on with --resume");
 }
 
 void Run::finish() {
-    state_.elapsed = elapsed();
+    state_.elapsed = clock();
+    team_.require_same_tensors(network_, state_.step);
+    if (store_) write_model();
+    team_.meet();
+}
+
+void Run::write_model() {
     const bool take_best = state_.best_step >= 0 && state_.best_step != state_.step;
-    Model result = model(take_best ? store_.load_best(state_.best_step).tensors : network_.state());
+    Model result = model(take_best ? store_->load_best(state_.best_step).tensors : network_.state());
     try {
         save_model(p_.output, result);
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::input) diverged(error.what());
         throw;
     }
-    if (!p_.keep_checkpoints) store_.clear(true);
+    if (!p_.keep_checkpoints) store_->clear(true);
 }
 
 void Run::diverged(const std::string& what) const {
@@ -368,8 +427,14 @@ TrainReport train(const TrainParameters& parameters, const TrainHost& host, Log&
             "-o " + parameters.output + ": is a directory; name the model's file");
     for (const std::string& output : {parameters.output, train_log_path(parameters.output)})
         refuse_same_file(output, parameters.architecture);
-    Run run(parameters, host, log);
-    return run.execute();
+    RankTeam team(parameters.launch, parameters.dist_seconds);
+    NullLog nobody;  // what the other ranks would say, the first one says
+    TrainHost quiet;
+    quiet.stop = host.stop;
+    return team.run([&] {
+        Run run(parameters, team.first() ? host : quiet, team.first() ? log : nobody, team);
+        return run.execute();
+    });
 }
 
 }  // namespace regkit

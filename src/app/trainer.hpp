@@ -5,12 +5,17 @@
 // in training is one number and an interrupted run continues bit by bit from a checkpoint
 // (app/checkpoint.hpp). Tensors do not depend on the number of workers. With max_seconds only the length of
 // training depends on the clock.
+//
+// N ranks (app/launch.hpp) train what one trains: the same windows in the same order, dropout keyed by a window's number in
+// the batch, statistics of batch norm and gradients of the whole batch, each summed in the order of ranks. The tensors of a
+// run are the same for a given N, on all ranks, which checkpoints verify; another N rounds sums otherwise.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <string>
 
+#include "app/launch.hpp"
 #include "app/metrics.hpp"
 #include "app/schedule.hpp"
 #include "base/log.hpp"
@@ -52,6 +57,11 @@ struct TrainParameters {
     std::string command_line;
     BackendOptions backend;
 
+    // Several processes train one model: what each of them calls train() with, apart from its launch and device, is the
+    // same. Each takes its part of every batch; the first one validates and writes all files.
+    Launch launch;
+    double dist_seconds = 60;  // a rank that is silent for so long ends all; also how long ranks wait for each other to start
+
     void verify() const;  // Error(usage) naming the option
 };
 
@@ -83,8 +93,8 @@ struct TrainReport {
 
 // Writes the model, its log beside it, and while it runs OUT.part/. Errors: usage, input, resource; mismatch
 // when the FASTA is not the data set's or a resumed run's settings differ; diverged (the model under
-// `output`, if any, and the last checkpoint stay as they were); interrupted once host.stop() said so and a
-// checkpoint is on disk.
+// `output`, if any, and the last checkpoint stay as they were); interrupted once host.stop() said so (to any rank) and a
+// checkpoint is on disk. Of several ranks, all end when one does: with its kind of error where it could tell, else resource.
 TrainReport train(const TrainParameters& parameters, const TrainHost& host, Log& log);
 
 }  // namespace regkit

@@ -36,6 +36,10 @@ void TrainParameters::verify() const {
     require_option(valid_fraction > 0 && valid_fraction <= 1, "--valid-fraction must lie above 0, up to 1");
     require_option(valid_every >= 0 && patience >= 0, "--valid-every and --patience must not be negative");
     require_option(log_every >= 1, "--log-every must be at least 1");
+    require_option(dist_seconds >= 0.1, "--dist-timeout must be at least 0.1 s");
+    if (batch < launch.size)
+        throw Error(ErrorKind::usage, "--batch " + std::to_string(batch) + ": " + std::to_string(launch.size) +
+                                          " ranks need a window each; give a larger batch, or start fewer ranks");
     require_option(!(resume && force), "--resume and --force contradict each other");
 }
 

@@ -20,6 +20,9 @@ struct TrainStep {
     std::uint64_t step = 0;  // optimiser step, from 0: dropout's counter
     float pos_weight = 1;
     float dropout_scale = 1;  // multiplies the spec's rate; 0 turns dropout off (gradient checks)
+    // Where several ranks share the batch, codes and labels are this rank's part of it; loss, moments and gradients are
+    // the whole batch's, on every rank.
+    BatchShare share = {};
 };
 
 struct StepResult {

@@ -90,6 +90,8 @@ struct Network::Impl {
         std::vector<TailBuffers> tails;
         Buffer moments;  // of the batch, laid out as `statistics`
         Buffer scalars;  // loss, gradient norm
+        Buffer sums;     // of a norm's gradients over all ranks; made when first needed
+        Buffer discarded;
         // Labels of windows with one output each, as those of one row over the windows.
         std::vector<LabelRun> flat_runs;
         std::vector<std::int64_t> flat_offsets;
@@ -151,9 +153,24 @@ struct Network::Impl {
     void copy_or_add(const View& from, int begin, int to, const Codes& codes);
     Labels flat_labels(const Codes& codes, const Labels& labels);
     void train_tail(std::size_t number, const Codes& codes, const Labels& labels, const TrainStep& how);
-    void update_running(const Codes& codes);
+    void update_running(const Codes& codes, const TrainStep& how);
     void apply_adam(const AdamStep& how);
     void need_optimiser();
+
+    // network_share.cpp: a batch that several ranks share
+    static std::int64_t batch_size(const Codes& codes, const TrainStep& how) {
+        return how.share.ranks ? how.share.total : codes.batch;
+    }
+    std::int64_t values_a_channel(int index, const Codes& codes) const {
+        return graph.shape(index, codes.batch, codes.length).size() / node(index).channels;
+    }
+    // From the moments of this rank's `count` values a channel to those of all ranks' values.
+    void share_moments(const Norm& norm, std::int64_t count, Communicator& ranks);
+    void share_covariance(const UpNormState& state, std::int64_t count, Communicator& ranks);
+    void shared_norm_act_grad(int index, const Codes& codes, const Norm& norm, const TrainStep& how, const View& before,
+                              const View& dy);
+    // Memory for parameter gradients that are not wanted; moves the layer's places into it.
+    const Buffer& discarded(LayerParameters& places);
 };
 
 }  // namespace regkit

@@ -46,6 +46,8 @@ Dropout Network::Impl::dropout(int index, const TrainStep& how) const {
     d.seed = how.seed;
     d.step = how.step;
     d.layer = static_cast<std::uint32_t>(index);
+    // Samples of a flat layer are the positions of its one row.
+    (node(index).flat ? d.first : d.sample) = static_cast<std::uint32_t>(how.share.first);
     d.interleave = plan.interleave[static_cast<std::size_t>(index)];
     return d;
 }
@@ -102,6 +104,7 @@ void Network::Impl::forward_layer(int index, const Codes& codes, const TrainStep
     if (!separate) return;
     const Norm norm = batch_norm(index);
     if (l.norm) backend.moments(y, norm.mean, norm.var);
+    if (l.norm && how.share.ranks) share_moments(norm, values_a_channel(index, codes), *how.share.ranks);
     backend.norm_act(y, l.norm ? &norm : nullptr, l.relu, dropout(index, how), view(s.output, index, codes));
 }
 
@@ -202,8 +205,12 @@ void Network::Impl::backward_layer(int index, const Codes& codes, const TrainSte
     const View dy = view(s.gradient, index, codes);
     if (keeps_before(index)) {
         const Norm norm = batch_norm(index);
-        backend.norm_act_grad(view(s.before, index, codes), dy, l.norm ? &norm : nullptr, l.relu,
-                              dropout(index, how), dy, slice(gradients, at.gamma), slice(gradients, at.beta));
+        const View before = view(s.before, index, codes);
+        if (l.norm && how.share.ranks)
+            shared_norm_act_grad(index, codes, norm, how, before, dy);
+        else
+            backend.norm_act_grad(before, dy, l.norm ? &norm : nullptr, l.relu, dropout(index, how), dy,
+                                  slice(gradients, at.gamma), slice(gradients, at.beta));
     } else if (l.relu) {
         backend.norm_act_grad(view(s.output, index, codes), dy, nullptr, true, {}, dy, {}, {});
     }
@@ -252,8 +259,9 @@ void Network::Impl::train_tail(std::size_t number, const Codes& codes, const Lab
     const View dh = p.flatten ? buffers.d_flat.view(1, codes.batch) : view(input.gradient, p.input, codes);
     if (p.flatten) backend.flatten(x, h);
     const bool accumulate = input.written && !p.flatten;
-    const Shape outputs = graph.shape(graph.heads[number], codes.batch, codes.length);
-    const TailLoss loss{static_cast<float>(spec.heads[number].weight / static_cast<double>(outputs.size())),
+    const std::int64_t outputs =
+        graph.shape(graph.heads[number], codes.batch, codes.length).size() / codes.batch * batch_size(codes, how);
+    const TailLoss loss{static_cast<float>(spec.heads[number].weight / static_cast<double>(outputs)),
                         how.pos_weight,
                         spec.task == Task::coverage ? LossKind::poisson : LossKind::sigmoid_cross_entropy};
     const Slice sum = training.scalars.slice(0, 1);
@@ -265,32 +273,44 @@ void Network::Impl::train_tail(std::size_t number, const Codes& codes, const Lab
         const UpNormPlaces places(t.up.in, t.up.out, t.stride);
         const UpNorm fold{t.up.weight, t.up.bias, norm.gamma, norm.beta,
                           t.up.in,     t.up.out,  t.stride,   norm.eps};
-        const UpNormState batch{slice(buffers.up_norm, places.input_mean),
-                                slice(buffers.up_norm, places.input_covariance), norm.mean, norm.var};
+        UpNormState batch{slice(buffers.up_norm, places.input_mean), slice(buffers.up_norm, places.input_covariance),
+                          norm.mean, norm.var};
         t.up.weight = slice(buffers.up_norm, places.weight);
         t.up.bias = slice(buffers.up_norm, places.bias);
         gradient.up_weight = slice(buffers.up_norm, places.d_weight);
         gradient.up_bias = slice(buffers.up_norm, places.d_bias);
         backend.fold_up_norm(h, fold, batch, t.up.weight, t.up.bias);
+        if (how.share.ranks) {  // once more, with the whole batch's mean and covariance
+            share_covariance(batch, h.shape.batch * h.shape.length, *how.share.ranks);
+            batch.shared_count = h.shape.batch * h.shape.length / codes.batch * how.share.total;
+            backend.fold_up_norm(h, fold, batch, t.up.weight, t.up.bias);
+        }
         backend.fill(gradient.up_weight, 0);
         backend.fill(gradient.up_bias, 0);
         backend.tail_train(h, t, labels, loss, sum, gradient, accumulate, dh);
-        backend.fold_up_norm_grad(h, fold, batch, gradient.up_weight, gradient.up_bias,
-                                  slice(gradients, at.weight), slice(gradients, at.bias),
-                                  slice(gradients, at.gamma), slice(gradients, at.beta), dh);
+        LayerParameters to = at;
+        const Buffer* arena = &gradients;
+        if (how.share.ranks) {
+            backend.all_reduce(gradient.up_weight, gradient.up_weight, *how.share.ranks);
+            backend.all_reduce(gradient.up_bias, gradient.up_bias, *how.share.ranks);
+            // From whole sums, whole gradients, on every rank: they enter the sum of all ranks' gradients once.
+            if (how.share.ranks->rank() > 0) arena = &discarded(to);
+        }
+        backend.fold_up_norm_grad(h, fold, batch, gradient.up_weight, gradient.up_bias, slice(*arena, to.weight),
+                                  slice(*arena, to.bias), slice(*arena, to.gamma), slice(*arena, to.beta), dh);
     }
     if (p.flatten && !is_sequence(p.input))
         backend.flatten_grad(dh, input.written, view(input.gradient, p.input, codes));
     input.written = true;
 }
 
-void Network::Impl::update_running(const Codes& codes) {
+void Network::Impl::update_running(const Codes& codes, const TrainStep& how) {
     for (int index = 0; index < static_cast<int>(spec.layers.size()); ++index) {
         if (!layer(index).norm) continue;
         const LayerParameters& at = layout.layer(index);
         backend.update_running(
             slice(training.moments, at.running_mean), slice(training.moments, at.running_var),
-            graph.shape(index, codes.batch, codes.length).size() / node(index).channels,
+            values_a_channel(index, codes) / codes.batch * batch_size(codes, how),
             static_cast<float>(spec.norm_momentum),
             slice(statistics, at.running_mean), slice(statistics, at.running_var));
     }
@@ -299,17 +319,24 @@ void Network::Impl::update_running(const Codes& codes) {
 
 StepResult Network::Impl::forward_backward(const Codes& codes, const Labels& labels, const TrainStep& how) {
     check_window(codes);
+    const BatchShare& share = how.share;
+    require(!share.ranks || (share.first >= 0 && share.first + codes.batch <= share.total), ErrorKind::usage,
+            "network: a part of a batch that lies outside it");
     prepare_training(codes);
     for (const int index : plan.trunk) forward_layer(index, codes, how);
     const Labels seen = node(graph.head).flat ? flat_labels(codes, labels) : labels;
     for (std::size_t number = 0; number < plan.tails.size(); ++number) train_tail(number, codes, seen, how);
     for (auto index = plan.trunk.rbegin(); index != plan.trunk.rend(); ++index)
         backward_layer(*index, codes, how);
+    if (how.share.ranks) {
+        backend.all_reduce(gradients.slice(), gradients.slice(), *how.share.ranks);
+        backend.all_reduce(training.scalars.slice(0, 1), training.scalars.slice(0, 1), *how.share.ranks);
+    }
     backend.grad_norm(gradients.slice(), training.scalars.slice(1, 1));
     double scalars[2];
     backend.read(training.scalars.slice(), std::span<double>(scalars));
     const StepResult result{scalars[0], scalars[1]};
-    if (result.finite()) update_running(codes);
+    if (result.finite()) update_running(codes, how);
     return result;
 }
 

@@ -183,4 +183,5 @@ def main():
     print(f"training: {tools.checks} checks")
 
 
-main()
+if __name__ == "__main__":
+    main()

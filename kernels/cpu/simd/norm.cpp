@@ -116,7 +116,16 @@ void dropout_bits(const DropoutKey& key, std::uint32_t sample, std::int64_t chan
 
 // Factors of positions [begin, begin + 128).
 void factors_at(const ActArgs& a, std::int64_t begin, float* factors) {
-    if (a.interleave <= 1) return group_factors(a.key, a.sample, a.channel, begin / kGroup, factors);
+    begin += a.first_position;
+    if (a.interleave <= 1 && begin % kGroup == 0)
+        return group_factors(a.key, a.sample, a.channel, begin / kGroup, factors);
+    if (a.interleave <= 1) {  // across two groups: a row of samples whose first is not the step's first
+        float both[2 * kGroup];
+        group_factors(a.key, a.sample, a.channel, begin / kGroup, both);
+        group_factors(a.key, a.sample, a.channel, begin / kGroup + 1, both + kGroup);
+        for (std::int64_t i = 0; i < kGroup; ++i) factors[i] = both[begin % kGroup + i];
+        return;
+    }
     const std::int64_t r = a.interleave;
     for (std::int64_t p = begin; p < begin + kGroup; ++p)
         factors[p - begin] = dropout_factor(a.key, a.sample, a.channel * r + p % r, p / r);

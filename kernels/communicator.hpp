@@ -1,0 +1,50 @@
+// The processes ("ranks") that train one model together, each on its part of every batch: what they must be able to do
+// for one another. Implementations: src/app/tcp_communicator.hpp; tests have one over threads.
+//
+// All ranks call the same functions in the same order with equally many values. Everything is a function of the ranks'
+// values alone, in an order that is fixed: the same bits on every rank, and in every run. Errors: Error(resource) when a
+// peer is gone or was silent for too long; nothing can be called after that.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace regkit {
+
+class Communicator {
+  public:
+    virtual ~Communicator() = default;
+    Communicator() = default;
+    Communicator(const Communicator&) = delete;
+    Communicator& operator=(const Communicator&) = delete;
+
+    virtual int rank() const = 0;  // 0 .. size() - 1
+    virtual int size() const = 0;
+
+    // values[i] becomes the sum of all ranks' values[i], formed in double precision, rank 0 first, and rounded once.
+    virtual void sum_in_order(std::span<float> values) = 0;
+    virtual void sum_in_order(std::span<double> values) = 0;
+    // all [size()][mine.size()]: every rank's bytes, in the order of ranks.
+    virtual void all_gather(std::span<const std::byte> mine, std::span<std::byte> all) = 0;
+    // Rank 0's bytes to all others.
+    virtual void broadcast(std::span<std::byte> values) = 0;
+    // Throws when a peer is known to be gone; asks nobody. For long work between the calls above.
+    virtual void check() = 0;
+
+    std::vector<double> gather(std::span<const double> mine) {
+        std::vector<double> all(mine.size() * static_cast<std::size_t>(size()));
+        all_gather(std::as_bytes(mine), std::as_writable_bytes(std::span(all)));
+        return all;
+    }
+};
+
+// A rank's part of a batch. Without peers, the whole.
+struct BatchShare {
+    Communicator* ranks = nullptr;
+    std::int64_t first = 0;  // number of its first sample within the batch
+    std::int64_t total = 0;  // samples of the batch
+};
+
+}  // namespace regkit

@@ -172,7 +172,7 @@ struct AdamStep {
 };
 
 // ---- status across the plug-in boundary -------------------------------------------------------------------------
-struct Status {
+struct [[nodiscard]] Status {
     enum class Code : int { ok, unsupported, out_of_memory, device_error };
     Code code = Code::ok;
     char message[240] = {};
@@ -404,7 +404,9 @@ class Backend {
     std::vector<float> staged_;
 };
 
-// Operands of products: f32, or rounded to bf16 with sums in f32. Everything else is f32 in both.
+// Operands of the products of convolutions, dense layers of every position and the tail: f32, or rounded to bf16
+// with sums in f32. Everything else is f32 in both; on the CPU that is also the first layer, a look-up of sums;
+// flatten-and-dense and tails over few windows, which read each weight once from memory; and the LSTM's recurrence.
 enum class Precision : int { f32, bf16 };
 const char* precision_name(Precision precision);  // "f32", "bf16"
 

@@ -6,7 +6,7 @@ namespace regkit {
 
 CpuBackend::CpuBackend(const BackendOptions& options)
     : kernels_(cpu::select_kernels(options.isa, options.precision)),
-      pool_(resolve_workers(options.workers)),
+      pool_(resolve_workers(options.workers), ThreadPool::Idle::spin),
       description_("cpu " + kernels_.isa + " " + precision_name(options.precision)) {}
 
 std::unique_ptr<Backend> make_cpu_backend(const BackendOptions& options) {

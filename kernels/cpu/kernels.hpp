@@ -213,7 +213,7 @@ struct OptimiserKernels {
 struct Kernels {
     const TileKernels* tile;  // f32
     const OuterKernels* outer;
-    const TileKernels* product_tile;  // of the precision asked for: convolutions, dense layers, the tail
+    const TileKernels* product_tile;  // of the precision asked for: see Precision
     const OuterKernels* product_outer;
     const Bf16Kernels* bf16;  // nullptr: those are f32 as well
     const NormKernels* norm;

@@ -5,12 +5,6 @@
 
 namespace regkit::cpu {
 
-namespace {
-
-constexpr std::int64_t kDrawn = 128;
-
-}  // namespace
-
 TrainBlock::TrainBlock(const TrainPlan& plan, const Tail& tail, const Kernels& kernels, const Labels& labels,
                        const TailLoss& how, float* sums, const BlockMemory& memory)
     : plan_(plan),
@@ -31,8 +25,10 @@ double TrainBlock::run(const Rows& h, std::int64_t sample, std::int64_t begin, s
         for (std::int64_t c = 0; c < h.channels; ++c)
             std::fill_n(std::copy_n(h.row(sample, c) + first_, present, at_.input + c * plan_.lanes),
                         plan_.lanes - present, 0.0f);
-        transpose(at_.input, plan_.lanes, static_cast<int>(h.channels), plan_.lanes, at_.input_transposed);
-        input_ = paired(at_.input, plan_.lanes, static_cast<int>(h.channels), plan_.lanes, at_.input_words);
+        if (plan_.up.out > 0) {
+            transpose(at_.input, plan_.lanes, plan_.up.in, plan_.lanes, at_.input_transposed);
+            input_ = paired(at_.input, plan_.lanes, plan_.up.in, plan_.lanes, at_.input_words);
+        }
         for (std::int64_t c = 0; c < columns_; ++c) at_.valid[c] = c % plan_.lanes < present ? 1.0f : 0.0f;
         for (int j = 0; j < plan_.stride; j += plan_.phases) {
             const int phases = std::min(plan_.phases, plan_.stride - j);
@@ -119,9 +115,8 @@ void TrainBlock::transpose(const float* z, std::int64_t stride, int rows, std::i
     const int depth = plan_.tile->depth;
     const float* const from = adjoined(z, stride, rows, columns);
     for (int r = 0; r < rows; r += plan_.strip)
-        kernels_.tail->transpose(from + r * (stride / depth), stride / depth,
-                                 std::min(plan_.strip, rows - r), columns / depth, to + r * (columns / depth),
-                                 plan_.strip);
+        kernels_.tail->transpose(from + r * (stride / depth), stride / depth, std::min(plan_.strip, rows - r),
+                                 columns / depth, to + r * (columns / depth), plan_.strip);
 }
 
 void TrainBlock::forward(int first_phase, int phases) {
@@ -154,9 +149,9 @@ void TrainBlock::add_outer(const LayerPlan& layer, std::int64_t d_weight, const 
     const int depth = plan_.tile->depth;
     const float* const weights = adjoined(dz, columns_, rows, columns);
     for (int k = 0; k < layer.in; k += plan_.strip) {
-        TileArgs args = product(weights, static_cast<int>(columns) / depth, rows,
-                                transposed + k * (columns / depth), plan_.strip, sums_ + d_weight + k,
-                                layer.padded_in, std::min(plan_.strip, layer.in - k));
+        TileArgs args =
+            product(weights, static_cast<int>(columns) / depth, rows, transposed + k * (columns / depth),
+                    plan_.strip, sums_ + d_weight + k, layer.padded_in, std::min(plan_.strip, layer.in - k));
         args.w_stride = columns_ / depth;
         args.accumulate = true;
         run_all(*plan_.tile, args);
@@ -218,9 +213,12 @@ bool TrainBlock::mark_targets(std::int64_t sample, int marker, int first_phase, 
         const float value = how_.kind == LossKind::poisson ? run.value : 1.0f;
         const std::int64_t first = std::max<std::int64_t>(run.begin, begin) - begin;
         const std::int64_t last = std::min<std::int64_t>(run.end, end) - begin;
+        std::int64_t phase = first % plan_.stride - first_phase, lane = first / plan_.stride;
         for (std::int64_t n = first; n < last; ++n) {
-            const std::int64_t phase = n % plan_.stride - first_phase;
-            if (phase >= 0 && phase < phases) at_.target[phase * plan_.lanes + n / plan_.stride] = value;
+            if (phase >= 0 && phase < phases) at_.target[phase * plan_.lanes + lane] = value;
+            if (++phase + first_phase < plan_.stride) continue;
+            phase = -first_phase;
+            ++lane;
         }
     }
     return any;

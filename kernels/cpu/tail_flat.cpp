@@ -1,5 +1,5 @@
-// The tail in training where its positions are few and each is a window: one output a window, or a head over
-// them flattened.
+// The tail in training where there is one sample of few positions and no up-convolution: models of one output
+// a window, whose windows are the positions, a head over them flattened, and coverage at batch 1.
 //
 // There blocks of positions would be one block: one worker, and all weights packed twice for it.
 // Flatten-and-dense (flat_dense.cpp) goes over the weights once a pass and shares them among the workers,

@@ -35,6 +35,86 @@ struct InferWork {
     }
 };
 
+// Packed weights: of the up-convolution by phase, of the last layer by groups of markers.
+struct InferWeights {
+    std::int64_t phase_size = 0;
+    float* up = nullptr;
+    float* dense[kMaxDense] = {};
+};
+
+// Rows of words or floats, as the next product reads them.
+struct Operand {
+    const float* x;
+    std::int64_t stride;
+};
+
+// One block of coarse positions [first, first + valid), up to the last layer's input.
+class InferBlock {
+  public:
+    InferBlock(const cpu::Kernels& kernels, const Tail& tail, const InferWeights& weights,
+               const InferWork& work, std::int64_t lanes, std::int64_t valid)
+        : kernels_(kernels),
+          tile_(*kernels.product_tile),
+          tail_(tail),
+          weights_(weights),
+          work_(work),
+          lanes_(lanes),
+          row_(cpu::odd_stride(lanes * tail.stride)),
+          valid_(valid) {}
+
+    Operand run(const Rows& h, std::int64_t sample, std::int64_t first) const {
+        Operand x{h.row(sample, 0) + first, h.stride};
+        if (kernels_.bf16) {
+            cpu::pair_rows(kernels_, x.x, x.stride, tail_.inputs(), valid_, work_.words, lanes_);
+            x = {work_.words, lanes_};
+        }
+        if (tail_.has_up()) x = up(x);
+        for (int i = 0; i + 1 < tail_.depth; ++i) {
+            const TailLayer& layer = tail_.dense[i];
+            auto args = cpu::product(weights_.dense[i], tile_.rows(layer.in), layer.out, x.x, x.stride,
+                                     work_.hidden[i % 2], row_, valid_ * tail_.stride);
+            args.bias = floats(layer.bias);
+            args.relu = true;
+            cpu::run_all(tile_, args);
+            x = paired(work_.hidden[i % 2], layer.out, valid_ * tail_.stride);
+        }
+        return x;
+    }
+
+  private:
+    Operand paired(float* rows, int count, std::int64_t columns) const {
+        if (kernels_.bf16) cpu::pair_rows(kernels_, rows, row_, count, columns, rows, row_);
+        return {rows, row_};
+    }
+
+    // Phase by phase, then interleaved to the order of nucleotides.
+    Operand up(const Operand& x) const {
+        const int stride = tail_.stride;
+        for (int j = 0; j < stride; ++j) {
+            auto args = cpu::product(weights_.up + j * weights_.phase_size, tile_.rows(tail_.up.in),
+                                     tail_.up.out, x.x, x.stride, work_.phases + j * lanes_, row_, valid_);
+            args.bias = floats(tail_.up.bias);
+            args.relu = true;
+            cpu::run_all(tile_, args);
+        }
+        paired(work_.phases, tail_.up.out, lanes_ * stride);
+        for (std::int64_t o = 0; o < tile_.rows(tail_.up.out); ++o) {
+            const float* const from = work_.phases + o * row_;
+            float* const to = work_.input + o * row_;
+            for (std::int64_t j = 0; j < stride; ++j)
+                for (std::int64_t i = 0; i < valid_; ++i) to[i * stride + j] = from[j * lanes_ + i];
+        }
+        return {work_.input, row_};
+    }
+
+    const cpu::Kernels& kernels_;
+    const cpu::TileKernels& tile_;
+    const Tail& tail_;
+    const InferWeights& weights_;
+    const InferWork& work_;
+    std::int64_t lanes_, row_, valid_;
+};
+
 }  // namespace
 
 void CpuBackend::infer_blocks(const View& h_view, const Tail& tail, std::int64_t begin, std::int64_t end,
@@ -44,27 +124,28 @@ void CpuBackend::infer_blocks(const View& h_view, const Tail& tail, std::int64_t
     const int stride = tail.stride, last = tail.depth - 1, markers = tail.markers();
     const std::int64_t lanes = cpu::tail_lanes(stride);
 
-    const std::int64_t phase_size = tile.packed_size(tail.up.out, 1, tail.up.in);
-    std::int64_t weights = phase_size * stride;
-    for (int i = 0; i <= last; ++i) weights += tile.packed_size(tail.dense[i].out, 1, tail.dense[i].in);
-    cpu::Carve plan(scratch_.get<float>(Slot::tail_plan, weights + (stride + kMaxDense) * cpu::kAlign));
-    float* const up = plan.take(phase_size * stride);
+    InferWeights weights;
+    weights.phase_size = tile.packed_size(tail.up.out, 1, tail.up.in);
+    std::int64_t size = weights.phase_size * stride;
+    for (int i = 0; i <= last; ++i) size += tile.packed_size(tail.dense[i].out, 1, tail.dense[i].in);
+    cpu::Carve plan(scratch_.get<float>(Slot::tail_plan, size + (stride + kMaxDense) * cpu::kAlign));
+    weights.up = plan.take(weights.phase_size * stride);
     if (tail.has_up())
         parallel(stride, [&](std::int64_t j, int) {
             tile.pack(floats(tail.up.weight) + j, stride, 0, std::int64_t{tail.up.out} * stride, tail.up.out,
-                      1, tail.up.in, 0, cpu::Blocks(tail.up.out, tile.block).count, up + j * phase_size);
+                      1, tail.up.in, 0, cpu::Blocks(tail.up.out, tile.block).count,
+                      weights.up + j * weights.phase_size);
         });
-    float* dense[kMaxDense];
     for (int i = 0; i <= last; ++i) {
         const TailLayer& layer = tail.dense[i];
-        dense[i] = plan.take(tile.packed_size(layer.out, 1, layer.in));
+        weights.dense[i] = plan.take(tile.packed_size(layer.out, 1, layer.in));
         // Groups of markers are products of their own.
         const int group = i == last ? kMarkerGroup : layer.out;
         parallel(ceil_div(layer.out, group), [&](std::int64_t g, int) {
             const int first = static_cast<int>(g) * group, count = std::min(group, layer.out - first);
             tile.pack(floats(layer.weight) + std::int64_t{first} * layer.in, layer.in, 0, 1, count, 1,
                       layer.in, 0, cpu::Blocks(count, tile.block).count,
-                      dense[i] + tile.packed_size(first, 1, layer.in));
+                      weights.dense[i] + tile.packed_size(first, 1, layer.in));
         });
     }
 
@@ -78,51 +159,12 @@ void CpuBackend::infer_blocks(const View& h_view, const Tail& tail, std::int64_t
         const InferWork work(carve, tail, lanes);
         const std::int64_t sample = task / blocks, first = begin + task % blocks * lanes;
         const std::int64_t valid = std::min(lanes, end - first), columns = valid * stride;
-        const float* x = h.row(sample, 0) + first;
-        std::int64_t x_stride = h.stride;
-        if (kernels_.bf16) {
-            cpu::pair_rows(kernels_, x, h.stride, tail.inputs(), valid, work.words, lanes);
-            x = work.words;
-            x_stride = lanes;
-        }
-        if (tail.has_up()) {
-            for (int j = 0; j < stride; ++j) {
-                auto args = cpu::product(up + j * phase_size, tile.rows(tail.up.in), tail.up.out, x, x_stride,
-                                         work.phases + j * lanes, row, valid);
-                args.bias = floats(tail.up.bias);
-                args.relu = true;
-                cpu::run_all(tile, args);
-            }
-            if (kernels_.bf16)
-                cpu::pair_rows(kernels_, work.phases, row, tail.up.out, lanes * stride,
-                               work.phases, row);
-            for (std::int64_t o = 0; o < tile.rows(tail.up.out); ++o) {
-                const float* const from = work.phases + o * row;
-                float* const to = work.input + o * row;
-                for (std::int64_t j = 0; j < stride; ++j)
-                    for (std::int64_t i = 0; i < valid; ++i) to[i * stride + j] = from[j * lanes + i];
-            }
-            x = work.input;
-            x_stride = row;
-        }
-        for (int i = 0; i < last; ++i) {
-            const TailLayer& layer = tail.dense[i];
-            auto args = cpu::product(dense[i], tile.rows(layer.in), layer.out, x, x_stride,
-                                     work.hidden[i % 2], row, columns);
-            args.bias = floats(layer.bias);
-            args.relu = true;
-            cpu::run_all(tile, args);
-            if (kernels_.bf16)
-                cpu::pair_rows(kernels_, work.hidden[i % 2], row, layer.out, columns,
-                               work.hidden[i % 2], row);
-            x = work.hidden[i % 2];
-            x_stride = row;
-        }
+        const Operand x = InferBlock(kernels_, tail, weights, work, lanes, valid).run(h, sample, first);
         const TailLayer& layer = tail.dense[last];
         for (int m = 0; m < markers; m += kMarkerGroup) {
             const int count = std::min(kMarkerGroup, markers - m);
-            auto args = cpu::product(dense[last] + tile.packed_size(m, 1, layer.in), tile.rows(layer.in),
-                                     count, x, x_stride, work.logits, row, columns);
+            auto args = cpu::product(weights.dense[last] + tile.packed_size(m, 1, layer.in),
+                                     tile.rows(layer.in), count, x.x, x.stride, work.logits, row, columns);
             if (layer.bias) args.bias = floats(layer.bias) + m;
             cpu::run_all(tile, args);
             sink.take({.logits = work.logits,

@@ -11,7 +11,6 @@ constexpr std::int64_t kColumns = 160;            // nucleotides of a block, abo
 constexpr int kPhases = 5;                        // at most, in a block
 constexpr std::int64_t kMarkerGroup = 96;         // at most
 constexpr std::int64_t kChunkNucleotides = 6400;  // of partial sums, about
-constexpr std::int64_t kDrawn = 128;              // coarse positions of one round of dropout draws
 
 LayerPlan plan_layer(const TailLayer& layer, int copies, bool hidden, std::int64_t& chunk_size) {
     LayerPlan plan;
@@ -54,7 +53,12 @@ TrainPlan::TrainPlan(const Tail& tail, const Rows& h, const Kernels& kernels, Sc
 void TrainPlan::plan_memory(Scratch& scratch, int workers) {
     Carve measure(nullptr);
     BlockMemory(*this, measure);
-    worker_size = measure.used();
+    // The sums over chunks of one row of a gradient, or of a bias, pass through the same memory.
+    worker_size = std::max<std::int64_t>(measure.used(), round_up(markers, kAlign));
+    for (int i = 0; i < depth; ++i)
+        worker_size =
+            std::max<std::int64_t>(worker_size, round_up(std::max(dense[i].in, dense[i].out), kAlign));
+    worker_size = std::max<std::int64_t>(worker_size, round_up(std::max(up.in, up.out), kAlign));
     worker_memory = scratch.get<float>(Slot::worker, worker_size * workers);
     // The losses (double) lie before the sums.
     const std::int64_t losses = round_up(2 * chunks, kAlign);
@@ -70,7 +74,7 @@ BlockMemory::BlockMemory(const TrainPlan& plan, Carve& carve) {
     const auto strips = [&](std::int64_t n) { return round_up(n, plan.strip); };
     int widest = plan.up.in;
     input = carve.take(rows(inputs) * plan.lanes);
-    input_transposed = carve.take(plan.lanes * strips(inputs));
+    input_transposed = carve.take(has_up ? plan.lanes * strips(inputs) : 0);
     d_input = carve.take(rows(inputs) * plan.lanes);
     for (int i = 0; i < plan.depth; ++i) {
         widest = std::max(widest, plan.dense[i].in);

@@ -28,10 +28,10 @@ using cpu::TrainPlan;
 
 namespace {
 
-// Adds the chunks' partial sums in order and calls add(row, sums) for every row of one gradient array.
+// Adds up one row of the chunks' partial sums, in their order, in `sum`, and calls add(sum).
 template <typename Add>
-void reduce_rows(const TrainPlan& plan, const cpu::OptimiserKernels& kernel, std::int64_t offset,
-                 std::int64_t size, float* sum, const Add& add) {
+void reduce_row(const TrainPlan& plan, const cpu::OptimiserKernels& kernel, std::int64_t offset,
+                std::int64_t size, float* sum, const Add& add) {
     std::fill_n(sum, size, 0.0f);
     for (std::int64_t chunk = 0; chunk < plan.chunks; ++chunk)
         kernel.add(plan.chunk_memory + chunk * plan.chunk_size + offset, size, sum);
@@ -72,13 +72,13 @@ Status CpuBackend::do_tail_train(const View& h_view, const Tail& tail, const Lab
             const TailLayer& layer = tail.dense[l];
             parallel(layer.out, [&](std::int64_t o, int worker) {
                 float* const sum = plan.worker_memory + worker * plan.worker_size;
-                reduce_rows(plan, add, plan.dense[l].d_weight + o * plan.dense[l].padded_in, layer.in, sum,
-                            [&](const float* row) {
-                                add.add(row, layer.in, floats(gradient.dense_weight[l]) + o * layer.in);
-                            });
+                reduce_row(plan, add, plan.dense[l].d_weight + o * plan.dense[l].padded_in, layer.in, sum,
+                           [&](const float* row) {
+                               add.add(row, layer.in, floats(gradient.dense_weight[l]) + o * layer.in);
+                           });
             });
             if (gradient.dense_bias[l])
-                reduce_rows(
+                reduce_row(
                     plan, add, plan.dense[l].d_bias, layer.out, plan.worker_memory,
                     [&](const float* row) { add.add(row, layer.out, floats(gradient.dense_bias[l])); });
         }
@@ -87,16 +87,16 @@ Status CpuBackend::do_tail_train(const View& h_view, const Tail& tail, const Lab
         parallel(out, [&](std::int64_t o, int worker) {
             float* const sum = plan.worker_memory + worker * plan.worker_size;
             for (int j = 0; j < stride; ++j)
-                reduce_rows(plan, add, plan.up.d_weight + (j * out + o) * plan.up.padded_in, tail.up.in, sum,
-                            [&](const float* row) {
-                                float* const to = floats(gradient.up_weight) + o * stride + j;
-                                for (int i = 0; i < tail.up.in; ++i)
-                                    to[std::int64_t{i} * out * stride] += row[i];
-                            });
+                reduce_row(plan, add, plan.up.d_weight + (j * out + o) * plan.up.padded_in, tail.up.in, sum,
+                           [&](const float* row) {
+                               float* const to = floats(gradient.up_weight) + o * stride + j;
+                               for (int i = 0; i < tail.up.in; ++i)
+                                   to[std::int64_t{i} * out * stride] += row[i];
+                           });
         });
         if (gradient.up_bias)
-            reduce_rows(plan, add, plan.up.d_bias, out, plan.worker_memory,
-                        [&](const float* row) { add.add(row, out, floats(gradient.up_bias)); });
+            reduce_row(plan, add, plan.up.d_bias, out, plan.worker_memory,
+                       [&](const float* row) { add.add(row, out, floats(gradient.up_bias)); });
     });
 }
 

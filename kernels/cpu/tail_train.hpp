@@ -7,6 +7,8 @@
 
 namespace regkit::cpu {
 
+inline constexpr std::int64_t kDrawn = 128;  // coarse positions of one round of dropout draws
+
 // One hidden or output layer as the plan sees it.
 struct LayerPlan {
     int in = 0, out = 0;

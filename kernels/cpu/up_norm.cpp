@@ -38,8 +38,9 @@ double phase_mean(const UpNorm& norm, const UpNormState& state, std::int64_t oj)
 void CpuBackend::input_statistics(const View& view, const UpNormState& state) {
     const Rows h = rows_of(view);
     const std::int64_t size = h.channels;
-    do_moments(view, state.input_mean,
-               state.input_covariance.at(0, size));  // the variances are overwritten below
+    // The variances are overwritten below; scratch memory is all that can be missing.
+    const Status moments = do_moments(view, state.input_mean, state.input_covariance.at(0, size));
+    if (moments.code != Status::Code::ok) throw std::bad_alloc();
     const std::int64_t ranges = ceil_div(h.length, kRange), chunks = h.batch * ranges;
     float* const sums = scratch_.get<float>(Slot::chunks, chunks * size * size);
     float* const centred = scratch_.get<float>(Slot::worker, pool_.workers() * size * kRange);

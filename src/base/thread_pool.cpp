@@ -18,7 +18,8 @@ namespace regkit {
 
 namespace {
 
-// Rounds follow each other within microseconds, and a thread that sleeps takes longer than many a round to wake.
+// Rounds follow each other within microseconds, and a thread that sleeps takes longer than many a round to
+// wake.
 constexpr int kSpins = 1000;  // some 20 microseconds
 
 void pause() {
@@ -95,8 +96,8 @@ struct ThreadPool::State {
     }
 };
 
-ThreadPool::ThreadPool(int workers) : state_(std::make_unique<State>()) {
-    if (workers <= processors()) state_->spins = kSpins;
+ThreadPool::ThreadPool(int workers, Idle idle) : state_(std::make_unique<State>()) {
+    if (idle == Idle::spin && workers <= processors()) state_->spins = kSpins;
     try {
         for (int worker = 1; worker < workers; ++worker)
             state_->threads.emplace_back([state = state_.get(), worker] { state->loop(worker); });

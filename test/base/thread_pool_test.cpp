@@ -1,10 +1,10 @@
 #include "base/thread_pool.hpp"
 
+#include <doctest/doctest.h>
 #include <pthread.h>
 
-#include <doctest/doctest.h>
-
 #include <atomic>
+#include <cstdlib>
 #include <stdexcept>
 #include <vector>
 
@@ -14,7 +14,7 @@ using regkit::ThreadPool;
 
 TEST_CASE("every task runs once, for any number of workers and tasks") {
     for (const int workers : {1, 2, 3, 8}) {
-        ThreadPool pool(workers);
+        ThreadPool pool(workers, workers % 2 == 0 ? ThreadPool::Idle::spin : ThreadPool::Idle::sleep);
         for (const int tasks : {0, 1, 2, 7, 1000}) {
             std::vector<std::atomic<int>> runs(static_cast<std::size_t>(tasks));
             pool.run(tasks, [&](std::int64_t task, int worker) {
@@ -28,7 +28,10 @@ TEST_CASE("every task runs once, for any number of workers and tasks") {
 
 TEST_CASE("an exception reaches the caller and the pool stays usable") {
     ThreadPool pool(2);
-    CHECK_THROWS_AS(pool.run(100, [](std::int64_t task, int) { if (task == 50) throw std::runtime_error("x"); }),
+    CHECK_THROWS_AS(pool.run(100,
+                             [](std::int64_t task, int) {
+                                 if (task == 50) throw std::runtime_error("x");
+                             }),
                     std::runtime_error);
     std::atomic<int> sum{0};
     pool.run(10, [&](std::int64_t, int) { ++sum; });
@@ -57,8 +60,8 @@ TEST_CASE("threads that cannot be started are an error, and those that were are 
 }
 
 TEST_CASE("many short rounds, by more workers than processors too, come one after the other") {
-    for (const int workers : {2, 3, 40}) {
-        ThreadPool pool(workers);
+    for (const int workers : {2, 3, 40, -2, -3}) {  // negative: without spinning
+        ThreadPool pool(std::abs(workers), workers > 0 ? ThreadPool::Idle::spin : ThreadPool::Idle::sleep);
         std::vector<std::int64_t> sums(8);
         for (int round = 0; round < 2000; ++round)
             pool.run(static_cast<std::int64_t>(sums.size()), [&](std::int64_t task, int) {

@@ -106,6 +106,22 @@ TEST_CASE("bf16: the fused tail at inference rounds h and each layer's weights")
     });
 }
 
+TEST_CASE("bf16: the fused tail in training rounds h and the weights") {
+    const TailCase c{2, 7, 131, 1, 0, {9}, 0, 1};
+    const OwnedLabels labels(c);
+    check_rounding("loss and gradient of the bias", c.h().size(), 7 * 9,
+                   [&](Run& run, const Values& a, const Values& b) {
+                       const Slice loss = run.zeros(1);
+                       const std::vector<Slice> gradient = Weights(c).zeros(run);
+                       run.backend().tail_train(run.input(c.h(), a), make_tail(c, run, {b, Values(9, 0.25)}),
+                                                labels.labels(), loss_of(c), loss, make_gradient(c, gradient),
+                                                false, run.output(c.h()));
+                       Values values = run.read(gradient.back());  // sums of p - y, which nothing else rounds
+                       values.push_back(run.read(loss)[0]);
+                       return values;
+                   });
+}
+
 // No unit is near the corner of its ReLU, so that gradients are close one by one.
 TEST_CASE("bf16: tail_train where every unit is active") {
     for (TailCase c : tail_cases()) {

@@ -13,7 +13,8 @@ using namespace regkit::test;
 
 namespace {
 
-const std::vector<Shape> kShapes = {{1, 1, 1}, {1, 1, 2}, {3, 5, 33}, {2, 50, 129}, {1, 17, 250}, {3, 2, 16}};
+const std::vector<Shape> kShapes = {{1, 1, 1},    {1, 1, 2},  {3, 5, 33},  {2, 50, 129},
+                                    {1, 17, 250}, {3, 2, 16}, {2, 3, 2100}};
 
 Dropout dropout(float rate, std::uint32_t interleave = 1) {
     Dropout d;

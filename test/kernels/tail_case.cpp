@@ -24,13 +24,14 @@ const std::vector<TailCase>& tail_cases() {
         {2, 6, 20, 3, 17, {4, 5, 33}, 0.1f, 1},
         {1, 3, 150, 20, 4, {6}, 0.1f, 0.5f},
         {1, 4, 31, 2, 3, {5, 4, 6, 2}, 0, 1},
-        {1, 70, 37, 1, 0, {101}, 0, 2},       // one output a window, positions are windows
-        {1, 5, 19, 1, 0, {7, 6}, 0.25f, 1},   // and hidden layers
+        {1, 70, 37, 1, 0, {101}, 0, 2},      // one output a window, positions are windows
+        {1, 5, 19, 1, 0, {7, 6}, 0.25f, 1},  // and hidden layers
         {1, 6, 261, 1, 0, {5, 9, 4, 3}, 0.5f, 2},
         {1, 141, 131, 1, 0, {67, 90}, 0.1f, 1},
-        {1, 3, 1030, 1, 0, {4, 2}, 0.1f, 1},  // too many for the way of one output a window
-        {2, 3, 450, 10, 4, {5, 3}, 0.1f, 1},  // rows that the CUDA back end takes in parts
-        {300, 3, 2, 10, 2, {3}, 0, 1},        // and samples that it takes together, in two groups
+        {1, 3, 1030, 1, 0, {4, 2}, 0.1f, 1},   // too many for the way of one output a window
+        {2, 3, 700, 10, 4, {5, 3}, 0.1f, 1},   // rows that every back end takes in parts
+        {2, 5, 40, 1, 0, {8, 230}, 0.25f, 2},  // markers in groups
+        {300, 3, 2, 10, 2, {3}, 0, 1},         // and samples that it takes together, in two groups
     };
     return cases;
 }

@@ -20,7 +20,7 @@ struct TailCase {
     int markers() const { return dense.back(); }
     std::int64_t nucleotides() const { return length * stride; }
     // Of what the finite differences take too long for.
-    bool large() const { return h().size() * stride > 4000 || inputs > 20; }
+    bool large() const { return h().size() * stride > 4000 || inputs > 20 || markers() > 200; }
     std::string text() const;
 };
 

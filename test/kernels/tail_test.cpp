@@ -1,8 +1,11 @@
 // The fused tail.
 #include <doctest/doctest.h>
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 
+#include "kernels/reference/reference_backend.hpp"
 #include "test/kernels/tail_case.hpp"
 
 using namespace regkit;
@@ -60,6 +63,21 @@ TEST_CASE("tail_infer: probabilities of extreme logits") {
     });
 }
 
+// Its bits must not be taken for those of an exponent.
+TEST_CASE("tail_infer: a NaN of any payload stays one") {
+    const TailCase c{1, 1, 6, 1, 0, {1}, 0, 1};
+    for (const std::uint32_t bits : {0x7fc00000u, 0x7fffffffu, 0xffffffffu, 0x7fc00001u}) {
+        CAPTURE(bits);
+        for_each_backend([&](Backend& backend, double) {
+            Run run(backend);
+            const Tail tail = make_tail(c, run, {{1}, {std::bit_cast<float>(bits)}});
+            std::vector<float> out(6, 0);
+            backend.tail_infer(run.random(c.h(), 1), tail, 0, 6, TailOutput::probabilities, out);
+            for (const float p : out) CHECK(std::isnan(p));
+        });
+    }
+}
+
 TEST_CASE("tail_train") {
     for (const TailCase& c : tail_cases()) {
         const OwnedLabels labels(c);
@@ -111,6 +129,26 @@ TEST_CASE("tail_train: extreme logits keep loss and gradient finite") {
         run.keep("loss", loss);
         run.keep("dh", dh);
     });
+}
+
+// More than the blocks' own matrices: the sums over chunks have memory of their own size.
+TEST_CASE("tail_train: many markers") {
+    const TailCase c{2, 1, 2, 1, 0, {16000}, 0, 1};
+    const OwnedLabels labels(c);
+    const auto train = [&](Run&& run) {
+        const View h = run.random(c.h(), 1), dh = run.output(c.h());
+        const Slice loss = run.zeros(1);
+        const std::vector<Slice> gradient = Weights(c).zeros(run);
+        run.backend().tail_train(h, make_tail(c, run, Weights(c).random()), labels.labels(), loss_of(c), loss,
+                                 make_gradient(c, gradient), false, dh);
+        return run.read(gradient.back());
+    };
+    const auto reference = make_reference_backend();
+    const Values expected = train(Run(*reference));
+    for (const int workers : {1, 3}) {
+        const auto cpu = make_backend({"cpu", workers, ""}).backend;  // whose memory nothing grew before
+        check_close("gradient of the bias", train(Run(*cpu)), expected, 1e-5);
+    }
 }
 
 TEST_CASE("tail_train: gradients by finite differences") {

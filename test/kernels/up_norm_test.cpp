@@ -22,11 +22,9 @@ struct FoldCase {
     std::int64_t weights() const { return std::int64_t{in} * out * stride; }
 };
 
-const std::vector<FoldCase> kFoldCases = {{1, 2, 1, 1, 1, true},
-                                          {3, 17, 6, 5, 4, true},
-                                          {2, 41, 13, 7, 10, false},
-                                          {1, 250, 50, 50, 10, true},
-                                          {3, 16, 3, 17, 20, true}};
+const std::vector<FoldCase> kFoldCases = {
+    {1, 2, 1, 1, 1, true},    {3, 17, 6, 5, 4, true},  {2, 41, 13, 7, 10, false}, {1, 250, 50, 50, 10, true},
+    {3, 16, 3, 17, 20, true}, {2, 1100, 6, 5, 3, true}};  // rows that are cut into ranges
 
 struct Fold {
     UpNorm norm;

@@ -79,10 +79,12 @@ TEST_CASE("infer_runs gives the values of infer that are not below the cutoff") 
             for (const TailOutput kind : {TailOutput::logits, TailOutput::probabilities}) {
                 const std::vector<float> values = infer_all(network, w, kind);
                 const auto positions = static_cast<std::size_t>(w.positions);
-                for (const float cutoff : {values[values.size() / 2], kind == TailOutput::logits ? -1e9f : 1.0f}) {
+                for (const float cutoff :
+                     {values[values.size() / 2], kind == TailOutput::logits ? -1e9f : 1.0f}) {
                     CalledRuns expected, got;
                     for (std::size_t r = 0; r < values.size() / positions; ++r)
-                        expected.append_row(static_cast<std::int32_t>(r / kMarkers), static_cast<std::int32_t>(r % kMarkers),
+                        expected.append_row(static_cast<std::int32_t>(r / kMarkers),
+                                            static_cast<std::int32_t>(r % kMarkers),
                                             std::span(values).subspan(r * positions, positions), cutoff);
                     network.infer_runs(w.view(), 0, w.length, kind, cutoff, got);
                     CHECK(got.runs == expected.runs);
@@ -142,6 +144,28 @@ TEST_CASE("fused and plain tail agree in inference and training") {
     }
 }
 
+TEST_CASE("bf16 agrees with f32 as closely as its 8 bits allow, and is not f32") {
+    const auto reference = backend("reference");
+    const auto b =
+        make_backend({.device = "cpu", .workers = 2, .isa = "", .precision = Precision::bf16}).backend;
+    for (const Spec& spec : {small_spec(), unstrided_spec()}) {
+        CAPTURE(spec.name);
+        const Windows w = windows_of(spec, 3, kMarkers, 21);
+        Network ours(spec, kMarkers, *b), theirs(spec, kMarkers, *reference);
+        randomise(ours, 8);
+        theirs.load(ours.state());
+        const std::vector<float> expected = infer_all(theirs, w, TailOutput::logits);
+        const double difference = largest_difference(infer_all(ours, w, TailOutput::logits), expected);
+        CHECK(difference <= 2e-2 * largest(expected));
+        CHECK(difference >= 1e-4 * largest(expected));
+        const TrainStep how{3, 4, 2, 1};
+        const StepResult a = ours.train(w.view(), w.labels(), how, {}),
+                         r = theirs.train(w.view(), w.labels(), how, {});
+        CHECK(std::fabs(a.loss - r.loss) <= 1e-2 * std::fabs(r.loss));
+        CHECK(a.loss != r.loss);
+    }
+}
+
 TEST_CASE("every back end agrees with the reference") {
     const auto reference = backend("reference");
     for (const std::string& device : devices()) {
@@ -155,8 +179,10 @@ TEST_CASE("every back end agrees with the reference") {
             Network ours(spec, kMarkers, *b), theirs(spec, kMarkers, *reference);
             randomise(ours, 8);
             theirs.load(ours.state());
-            for (const TailOutput kind : {TailOutput::logits, TailOutput::probabilities, TailOutput::rates})
-                CHECK(largest_difference(infer_all(ours, w, kind), infer_all(theirs, w, kind)) <= 5e-5);
+            for (const TailOutput kind : {TailOutput::logits, TailOutput::probabilities, TailOutput::rates}) {
+                const std::vector<float> expected = infer_all(theirs, w, kind);
+                CHECK(largest_difference(infer_all(ours, w, kind), expected) <= 2e-5 * largest(expected));
+            }
             const TrainStep how{3, 4, 2, 1};
             const AdamStep adam{};
             const StepResult a = ours.train(w.view(), w.labels(), how, adam);
@@ -225,7 +251,8 @@ TEST_CASE("samples of every kind of model do not depend on their batch, bit by b
         }
 }
 
-TEST_CASE("inference is training's forward pass with the statistics given: shared weights, heads and LSTMs too") {
+TEST_CASE(
+    "inference is training's forward pass with the statistics given: shared weights, heads and LSTMs too") {
     // Without norm and dropout both compute the same logits; the loss of known logits tells.
     const auto b = backend("reference");
     for (Spec spec : specs_of_every_kind()) {
@@ -237,15 +264,18 @@ TEST_CASE("inference is training's forward pass with the statistics given: share
         const std::vector<float> z = infer_all(network, w);
         std::vector<double> y(z.size());
         for (std::int64_t s = 0; s < w.batch; ++s)
-            for (std::int64_t r = w.offsets[static_cast<std::size_t>(s)]; r < w.offsets[static_cast<std::size_t>(s) + 1]; ++r) {
+            for (std::int64_t r = w.offsets[static_cast<std::size_t>(s)];
+                 r < w.offsets[static_cast<std::size_t>(s) + 1]; ++r) {
                 const LabelRun& run = w.runs[static_cast<std::size_t>(r)];
                 for (std::int32_t p = run.begin; p < run.end; ++p)
-                    y[static_cast<std::size_t>((s * kMarkers + run.marker) * w.positions + p)] = static_cast<double>(run.value);
+                    y[static_cast<std::size_t>((s * kMarkers + run.marker) * w.positions + p)] =
+                        static_cast<double>(run.value);
             }
         double loss = 0;
         for (std::size_t i = 0; i < z.size(); ++i) {
             const double logit = static_cast<double>(z[i]), rate = std::log1p(std::exp(logit));
-            loss += spec.task == Task::coverage ? rate - y[i] * std::log(rate) : rate - (y[i] > 0 ? logit : 0);
+            loss +=
+                spec.task == Task::coverage ? rate - y[i] * std::log(rate) : rate - (y[i] > 0 ? logit : 0);
         }
         loss *= spec.heads.back().weight / static_cast<double>(z.size());
         const double got = network.forward_backward(w.view(), w.labels(), {1, 0, 1, 0}).loss;
@@ -364,9 +394,11 @@ TEST_CASE("every kind of model: buffers serve smaller and larger batches and win
             const SpecSummary& s = used.summary();
             for (const auto& [batch, part] : {std::pair{5, 4}, {2, 2}, {19, 1}, {3, 6}, {2, 1}, {18, 3}}) {
                 // `part` quarters of the window, where any length is served.
-                const std::int64_t length = s.fixed_window ? spec.window : spec.window / s.stride * part / 4 * s.stride;
+                const std::int64_t length =
+                    s.fixed_window ? spec.window : spec.window / s.stride * part / 4 * s.stride;
                 if (length == 0) continue;
-                const Windows w = random_windows(batch, length, kMarkers, 17, s.fixed_window ? s.outputs : length / s.scale);
+                const Windows w = random_windows(batch, length, kMarkers, 17,
+                                                 s.fixed_window ? s.outputs : length / s.scale);
                 Network fresh(spec, kMarkers, *b);
                 used.load(used.state());  // rounds what the reference holds in double precision
                 fresh.load(used.state());

@@ -127,8 +127,8 @@ inline Spec coverage_spec() {
 }
 
 inline std::vector<Spec> specs_of_every_kind() {
-    return {small_spec(), unstrided_spec(), flat_spec(),   linear_spec(), flat_head_spec(),
-            lstm_spec(),  shared_spec(),    coverage_spec()};
+    return {small_spec(),     unstrided_spec(), flat_spec(),   linear_spec(),
+            flat_head_spec(), lstm_spec(),      shared_spec(), coverage_spec()};
 }
 
 // Every preset with few filters, and of those that take any a short window: layers and sizes are theirs.
@@ -153,7 +153,8 @@ inline std::vector<Spec> all_specs() {
 // The values of all tensors.
 inline std::vector<float> flat(const std::vector<NamedTensor>& tensors) {
     std::vector<float> all;
-    for (const NamedTensor& tensor : tensors) all.insert(all.end(), tensor.values.begin(), tensor.values.end());
+    for (const NamedTensor& tensor : tensors)
+        all.insert(all.end(), tensor.values.begin(), tensor.values.end());
     return all;
 }
 
@@ -173,7 +174,8 @@ inline std::uint32_t next_random(std::uint64_t& state) {
     return static_cast<std::uint32_t>(state >> 33);
 }
 
-// Random bases (one in twenty N) and, for each marker, about two runs a window, over `positions` (0: as many as bases).
+// Random bases (one in twenty N) and, for each marker, about two runs a window, over `positions` (0: as many
+// as bases).
 inline Windows random_windows(std::int64_t batch, std::int64_t length, int markers, std::uint64_t seed,
                               std::int64_t positions = 0) {
     Windows w{{}, {}, {0}, batch, length};
@@ -231,6 +233,10 @@ inline double largest_difference(const std::vector<float>& a, const std::vector<
         if (!(difference <= largest)) largest = difference;  // keeps NaN
     }
     return largest;
+}
+
+inline double largest(const std::vector<float>& values) {
+    return largest_difference(values, std::vector<float>(values.size(), 0.0f));
 }
 
 // The back ends that have every operation; the reference first.

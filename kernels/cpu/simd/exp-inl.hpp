@@ -70,7 +70,9 @@ HWY_INLINE V exp_negative(D d, V x) {
     p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
     p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
     const V value = hn::BitCast(d, hn::Add(exponent, hn::BitCast(di, p)));
-    return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -87.0f)), value);
+    // What a NaN's bits make of the exponent may be a number.
+    const V kept = hn::IfThenElse(hn::IsNaN(x), x, value);
+    return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -87.0f)), kept);
 }
 
 // 1 / (1 + e^-z) from e = e^-|z|.

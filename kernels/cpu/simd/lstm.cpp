@@ -11,15 +11,11 @@
 
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/simd/exp-inl.hpp"
+#include "kernels/cpu/simd/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace regkit::cpu::HWY_NAMESPACE {
 namespace {
-namespace hn = hwy::HWY_NAMESPACE;
-
-using Tag = hn::CappedTag<float, 16>;
-using Vec = hn::Vec<Tag>;
-constexpr std::int64_t kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
 
 void cell(const CellArgs& a, float* gates, const float* before, float* cell, float* hidden) {
     const Tag d;

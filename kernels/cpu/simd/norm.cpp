@@ -10,18 +10,15 @@
 #include <hwy/highway.h>
 
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cpu/simd/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace regkit::cpu::HWY_NAMESPACE {
 namespace {
-namespace hn = hwy::HWY_NAMESPACE;
 
-using Tag = hn::CappedTag<float, 16>;
 using TagU = hn::RebindToUnsigned<Tag>;
-using Vec = hn::Vec<Tag>;
 using VecU = hn::Vec<TagU>;
 using Mask = hn::Mask<Tag>;
-constexpr std::int64_t kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
 constexpr std::int64_t kGroup = 128;  // positions whose draws belong together
 
 // The halves of the 64-bit products of every lane.

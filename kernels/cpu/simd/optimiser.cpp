@@ -6,15 +6,11 @@
 #include <hwy/highway.h>
 
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cpu/simd/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace regkit::cpu::HWY_NAMESPACE {
 namespace {
-namespace hn = hwy::HWY_NAMESPACE;
-
-using Tag = hn::CappedTag<float, 16>;
-using Vec = hn::Vec<Tag>;
-constexpr std::int64_t kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
 
 // Copies [p, n) into zero-filled buffers where less than a vector is left, so that the last elements see the
 // same arithmetic as all others.

@@ -6,16 +6,13 @@
 #include <hwy/highway.h>
 
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cpu/simd/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace regkit::cpu::HWY_NAMESPACE {
 namespace {
-namespace hn = hwy::HWY_NAMESPACE;
 
-using Tag = hn::CappedTag<float, 16>;
 using TagI = hn::RebindToSigned<Tag>;
-using Vec = hn::Vec<Tag>;
-constexpr std::int64_t kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
 
 // IfThenElse instead of Max: a NaN, which Max may swallow, travels on from either operand.
 HWY_INLINE hn::Mask<Tag> better(Vec value, Vec best) {

@@ -1,4 +1,4 @@
-// The first layer and max-pooling, lanes = positions.
+// The first layer, lanes = positions.
 //
 // A convolution over symbols is a table look-up: table[tap][symbol] of one output channel fits one register
 // (eight entries: N A C G T, outside, two unused), so a tap costs one permutation and one addition.
@@ -9,16 +9,13 @@
 #include <hwy/highway.h>
 
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cpu/simd/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace regkit::cpu::HWY_NAMESPACE {
 namespace {
-namespace hn = hwy::HWY_NAMESPACE;
 
-using Tag = hn::CappedTag<float, 16>;
 using TagI = hn::RebindToSigned<Tag>;
-using Vec = hn::Vec<Tag>;
-constexpr std::int64_t kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
 
 // Sixteen lanes load the next tap's entries too, which no index names; the table has eight spare values at
 // its end.

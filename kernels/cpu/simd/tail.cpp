@@ -15,17 +15,14 @@
 
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/simd/exp-inl.hpp"
+#include "kernels/cpu/simd/lanes-inl.hpp"
 #include "kernels/sinks.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace regkit::cpu::HWY_NAMESPACE {
 namespace {
-namespace hn = hwy::HWY_NAMESPACE;
 
-using Tag = hn::CappedTag<float, 16>;
 using TagI = hn::RebindToSigned<Tag>;
-using Vec = hn::Vec<Tag>;
-constexpr std::int64_t kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
 
 void sigmoids(float* z, std::int64_t n) {
     const Tag d;
@@ -294,8 +291,8 @@ void transpose(const float* from, std::int64_t from_stride, std::int64_t rows, s
 }
 
 const TailKernels* table() {
-    static constexpr TailKernels kTable{hidden,   hidden_grad, cross_entropy, poisson, sigmoids,  softplus,
-                                        codes,    any_reached, reached,       stream,  transpose};
+    static constexpr TailKernels kTable{hidden, hidden_grad, cross_entropy, poisson, sigmoids, softplus,
+                                        codes,  any_reached, reached,       stream,  transpose};
     return &kTable;
 }
 

@@ -81,6 +81,7 @@ struct OuterArgs {
     std::int64_t dw_out = 0, dw_in = 0, dw_tap = 0;
 };
 struct OuterKernels {
+    int out_block, in_block;  // rows of one tile
     void (*run)(const OuterArgs& args);
 };
 

@@ -2,16 +2,20 @@
 """Speed of the CPU engine beside the machine's ceiling, oneDNN and PyTorch: what `make bench` runs. Prints Markdown.
 
   bench.py [--bin build/bin] [--threads N] [--rounds 3] [--seconds 4] [--cpu-time] [--venv DIR] [--make-venv]
-           [--only layers,forward,train] [--presets dilated,danq,bi-lstm]
+           [--only layers,forward,train] [--presets dilated,danq,bi-lstm] [--precisions f32,bf16]
 
 Everything is measured by turns: a round runs each program once, one after the other, and a figure is the median over all rounds;
 ratios are of figures of the same run. The machine's load is printed beside them.
 
-layers: operations of the CPU back end (bench_kernels) in GFLOP/s per second of processor time and as a share of what
-independent multiply-adds reach in registers (fma_ceiling); convolutions beside oneDNN's (onednn_conv).
-forward, train: inference of `dilated`, training steps of the presets, 919 markers, in nucleotides a second, beside PyTorch stock and
-tuned (peer_torch.py), with two threads also as two processes of one thread each, whose rates are added; and how much a second
-thread brings us.
+layers: operations of the CPU back end (bench_kernels) in GFLOP/s per second of processor time, as a share of what
+independent multiply-adds reach in registers (fma_ceiling), and of what the register tile reaches on operands in the first cache
+(tile_in_cache; of gradients of weights outer_in_cache); convolutions in f32 beside oneDNN's (onednn_conv).
+forward, train: inference of `dilated`, training steps of the presets, 919 markers, in nucleotides a second, in f32 and in bf16;
+the forward pass also to called runs in place of f32 probabilities (8-bit codes and bits are among the layers). Beside PyTorch stock and tuned in f32 (peer_torch.py), with two threads also as two processes of one thread each,
+whose rates are added; and how much a second thread brings us.
+
+Products in bf16 are an instruction of their own where the processor has AVX512_BF16, and unpacked to f32 elsewhere: the first line
+says which.
 
 A further PyTorch than Debian's is measured where a virtual environment has one: --venv DIR or REGKIT_BENCH_VENV; --make-venv makes
 it from PyPI (gigabytes). On a machine with other work only `--cpu-time --threads 1` says something: processor time, one thread.
@@ -31,7 +35,9 @@ from peer_torch import environment  # noqa: E402
 PYTHON = os.environ.get("REGKIT_PYTHON", "/usr/bin/python3")
 MODELS = os.path.join(HERE, "..", "..", "examples", "models")
 BATCH = {"infer": {"dilated": 1}, "train": {"dilated": 4, "bi-lstm": 2, "danq": 64}}
-LAYERS = "^(fma_ceiling|tile_in_cache|conv|tail|fold|sequence|moments|norm|flat|lstm)"
+LAYERS = "^(fma_ceiling|tile_in_cache|outer_in_cache|conv|tail|fold|sequence|moments|norm|flat|lstm)"
+PRODUCTS = "^(fma_ceiling|tile_in_cache|outer_in_cache|conv|tail|flat)"  # what bf16 changes
+SINKS = {"call": "called runs"}
 
 
 def run(command, extra=None):
@@ -48,33 +54,40 @@ def load():
 
 
 # ---- layers
-def layers(a):
+def layers(a, precision):
     kernels, onednn = os.path.join(a.bin, "bench_kernels"), os.path.join(a.bin, "onednn_conv")
     if not os.path.exists(kernels):
         print("No layers: bench_kernels was not built, for want of libbenchmark (Debian: libbenchmark-dev).\n")
         return
-    if not os.path.exists(onednn):
+    compare = precision == "f32" and os.path.exists(onednn)
+    if precision == "f32" and not compare:
         print("No oneDNN: onednn_conv was not built (Debian: libdnnl-dev).\n")
+    names = a.layers or (LAYERS if precision == "f32" else PRODUCTS)
     ours, theirs, backend = {}, {}, ""
     for _ in range(a.rounds):
-        out = json.loads(run([kernels, f"--workers={a.threads}", f"--benchmark_filter={a.layers}",
+        out = json.loads(run([kernels, f"--workers={a.threads}", f"--precision={precision}", f"--benchmark_filter={names}",
                               "--benchmark_min_time=0.1", "--benchmark_format=json"]))
         backend = out["context"]["backend"]
         for result in out["benchmarks"]:
             if result.get("GFLOP/s"):
                 ours.setdefault(result["name"].removesuffix("/process_time"), []).append(result["GFLOP/s"])
-        if os.path.exists(onednn):
+        if compare:
             for line in (run([onednn, "0.1"], {"OMP_NUM_THREADS": str(a.threads)}) or "").splitlines():
                 name, rate = line.split()
                 theirs.setdefault(name, []).append(float(rate))
-    ceiling = statistics.median(ours.pop("fma_ceiling"))
+    rates = {name: statistics.median(values) for name, values in ours.items()}
+    ceiling = rates.pop("fma_ceiling")
+    tile, outer = rates["tile_in_cache"], rates["outer_in_cache"]
     print(f"GFLOP/s a core, {backend}, {a.threads} threads, ceiling {ceiling:.1f}, {load()}\n")
-    print("| operation | GFLOP/s | % of the ceiling | oneDNN | ratio |")
-    print("|---|---|---|---|---|")
-    for name, rates in ours.items():
-        rate, peer = statistics.median(rates), statistics.median(theirs.get(name, [0]))
-        print(f"| {name} | {rate:.1f} | {100 * rate / ceiling:.0f} |",
-              f"{peer:.1f} | {rate / peer:.2f} |" if peer else "| |")
+    print("| operation | GFLOP/s | % of the ceiling | % of the tile in cache |" + " oneDNN | ratio |" * compare)
+    print("|---|---|---|---|" + "---|---|" * compare)
+    for name, rate in rates.items():
+        in_cache = outer if "grad_weight" in name or name == "outer_in_cache" else tile
+        row = f"| {name} | {rate:.1f} | {100 * rate / ceiling:.0f} | {100 * rate / in_cache:.0f} |"
+        if compare:
+            peer = statistics.median(theirs.get(name, [0]))
+            row += f" {peer:.1f} | {rate / peer:.2f} |" if peer else " | |"
+        print(row)
     print(flush=True)
 
 
@@ -108,12 +121,18 @@ class Contender:
 def contenders(a, mode, preset, batch):
     spec, clock = os.path.join(MODELS, preset + ".json"), "cpu" if a.cpu_time else "wall"
 
-    def ours(threads):
-        return [os.path.join(a.bin, "model_speed"), mode, spec, str(batch), str(a.markers), str(threads), str(a.seconds), clock]
+    def ours(threads, precision, how=mode):
+        return [os.path.join(a.bin, "model_speed"), how, spec, str(batch), str(a.markers), str(threads), str(a.seconds), clock,
+                "cpu", precision]
 
-    made = [Contender("regkit", ours(a.threads))]
-    if a.threads > 1 and not a.cpu_time:
-        made.append(Contender("regkit, 1 thread", ours(1)))
+    made = []
+    for precision in a.precisions:
+        name = f"regkit {precision}"
+        made.append(Contender(name, ours(a.threads, precision)))
+        if a.threads > 1 and not a.cpu_time:
+            made.append(Contender(f"{name}, 1 thread", ours(1, precision)))
+        if mode == "infer":
+            made += [Contender(f"{name}, {what}", ours(a.threads, precision, how)) for how, what in SINKS.items()]
     pythons = [(PYTHON, "")] + ([(os.path.join(a.venv, "bin", "python"), "current ")] if a.venv else [])
     for python, label in pythons:
         def peer(config, threads):
@@ -141,19 +160,37 @@ def models(a, mode, preset):
     clock = "processor time" if a.cpu_time else "wall time"
     title = "forward" if mode == "infer" else "training step"
     print(f"{title}, {preset}, {a.markers} markers, batch {batch}, {a.threads} threads, {clock}, {load()}\n")
-    print("| | nt/s | resident MiB | regkit is faster |")
-    print("|---|---|---|---|")
+    shown = [p for p in a.precisions if f"regkit {p}" in rates]
+    print("| | nt/s | resident MiB |" + "".join(f" regkit {p} is faster |" for p in shown))
+    print("|---|---|---|" + "---|" * len(shown))
     for c in made:
         mine = c.name.startswith("regkit")
-        print(f"| {c.name} | {rates[c.name]:,.0f} | {c.rss} | " + ("|" if mine else f"{rates['regkit'] / rates[c.name]:.2f}x |"))
-    lines = [(f"vs {name}", rates["regkit"] / rate) for name, rate in rates.items() if not name.startswith("regkit")]
-    if lines:
-        lines.append(("vs the best PyTorch", min(ratio for _, ratio in lines)))
-    if "regkit, 1 thread" in rates:
-        lines.append((f"with {a.threads} threads vs 1", rates["regkit"] / rates["regkit, 1 thread"]))
-    print()
-    a.summary += [f"{title} fp32, {preset}, {what}: {ratio:.2f}x" for what, ratio in lines]
-    sys.stdout.flush()
+        ratios = "".join(" |" if mine else f" {rates[f'regkit {p}'] / rates[c.name]:.2f}x |" for p in shown)
+        print(f"| {c.name} | {rates[c.name]:,.0f} | {c.rss} |{ratios}")
+    print(flush=True)
+    a.summary += ratios_of(a, f"{title} {{}}, {preset}", rates)
+
+
+def ratios_of(a, title, rates):
+    """Lines of the summary: each of ours against the peers, a thread and the values; bf16 against f32."""
+    lines = []
+
+    def compare(ours, what, other):
+        if ours in rates and other in rates:
+            lines.append(f"{title.format(ours.removeprefix('regkit '))}, {what}: {rates[ours] / rates[other]:.2f}x")
+
+    peers = [name for name in rates if not name.startswith("regkit")]
+    for precision in a.precisions:
+        mine, theirs = f"regkit {precision}", "" if precision == "f32" else " in f32"
+        for peer in peers:
+            compare(mine, f"vs {peer}{theirs}", peer)
+        if peers:
+            compare(mine, f"vs the best PyTorch{theirs}", max(peers, key=rates.get))
+        compare(mine, f"with {a.threads} threads vs 1", f"{mine}, 1 thread")
+        for what in SINKS.values():
+            compare(f"{mine}, {what}", "vs probabilities", mine)
+    compare("regkit bf16", "vs f32", "regkit f32")
+    return lines
 
 
 def make_venv(path):
@@ -173,17 +210,23 @@ def main():
     p.add_argument("--venv", default=os.environ.get("REGKIT_BENCH_VENV"), help="folder of a current PyTorch's environment")
     p.add_argument("--make-venv", action="store_true", help="make it first, from PyPI")
     p.add_argument("--only", default="layers,forward,train", help="of layers, forward, train (default all)")
-    p.add_argument("--layers", default=LAYERS, help="regular expression of bench_kernels' names")
+    p.add_argument("--precisions", default="f32,bf16", help="of ours (default f32,bf16)")
+    p.add_argument("--layers", help="regular expression of bench_kernels' names; fma_ceiling and *_in_cache are needed")
     p.add_argument("--presets", default=",".join(BATCH["train"]), help="to train (default dilated,bi-lstm,danq)")
     a = p.parse_args()
     if a.make_venv:
         if not a.venv:
             p.error("--make-venv needs --venv DIR")
         make_venv(a.venv)
+    a.precisions = a.precisions.split(",")
     a.summary = []
+    if "bf16" in a.precisions:
+        with open("/proc/cpuinfo") as f:
+            print(f"{'With' if 'avx512_bf16' in f.read() else 'Without'} AVX512_BF16\n")
     begin = time.time()
     if "layers" in a.only:
-        layers(a)
+        for precision in a.precisions:
+            layers(a, precision)
     if "forward" in a.only:
         models(a, "infer", "dilated")
     if "train" in a.only:

@@ -1,8 +1,8 @@
 // Speed of the CPU back end's operations at the shapes of the `dilated` preset (25,000 nt, batch 8, 172 and
-// 919 markers), beside the multiply-add units' ceiling and a convolution whose operands stay in the first
-// cache.
+// 919 markers), beside two ceilings: what the multiply-add units reach in registers, and what the register
+// tiles reach on operands that stay in the first cache, without packing, threads or memory.
 //
-//   bench_kernels [--isa=NAME] [--workers=N] [libbenchmark's options]
+//   bench_kernels [--isa=NAME] [--workers=N] [--precision=f32|bf16] [libbenchmark's options]
 //
 // FLOP counts are 2 a multiply-add of the layer's definition. Rates are per second of processor time, all
 // workers together: they stay meaningful on a busy machine.
@@ -15,6 +15,7 @@
 
 #include "bench/fma_ceiling.hpp"
 #include "kernels/backend.hpp"
+#include "kernels/cpu/kernels.hpp"
 #include "kernels/dropout.hpp"
 
 namespace {
@@ -120,12 +121,27 @@ struct TailSetup {
     }
 };
 
-void tail_infer(benchmark::State& state, int markers) {
+// What the tail hands out: f32 probabilities, 8-bit codes, bits or runs over a cutoff that few positions
+// reach.
+enum class Sink { values, codes, bits, runs };
+
+void tail_infer(benchmark::State& state, int markers, Sink sink) {
     Bench bench;
     const TailSetup setup(bench, markers, 0);
     const View h = bench.tensor(50, 0, 0);
-    std::vector<float> out(static_cast<std::size_t>(kBatch * markers * kWindow));
-    for (auto _ : state) bench.backend->tail_infer(h, setup.tail, 0, kLength, TailOutput::probabilities, out);
+    constexpr TailOutput kKind = TailOutput::probabilities;
+    const std::int64_t rows = kBatch * markers;
+    std::vector<float> values(sink == Sink::values ? static_cast<std::size_t>(rows * kWindow) : 0);
+    std::vector<std::uint8_t> bytes(
+        static_cast<std::size_t>(sink == Sink::codes ? rows * kWindow : rows * ((kWindow + 7) / 8)));
+    CalledRuns runs;
+    const float cutoff = 0.9f;
+    for (auto _ : state) {
+        if (sink == Sink::values) bench.backend->tail_infer(h, setup.tail, 0, kLength, kKind, values);
+        if (sink == Sink::codes) bench.backend->tail_codes(h, setup.tail, 0, kLength, bytes);
+        if (sink == Sink::bits) bench.backend->tail_bits(h, setup.tail, 0, kLength, kKind, cutoff, bytes);
+        if (sink == Sink::runs) bench.backend->tail_runs(h, setup.tail, 0, kLength, kKind, cutoff, runs);
+    }
     report(state, setup.flop * kWindow * kBatch, kWindow * kBatch);
 }
 
@@ -302,7 +318,8 @@ void fma_ceiling(benchmark::State& state) {
     float out[16] = {0.5f, 1};
     double done = 0;
     for (auto _ : state) {
-        done = multiply_adds(100000, out);
+        done = options.precision == Precision::bf16 ? bf16_multiply_adds(100000, out)
+                                                    : multiply_adds(100000, out);
         benchmark::DoNotOptimize(out[0]);
         out[0] = 0.5f;
         out[1] = 1;
@@ -310,17 +327,64 @@ void fma_ceiling(benchmark::State& state) {
     report(state, 2 * done, 0);
 }
 
-// A convolution whose operands stay in the first cache: what the register tile can reach here.
-void ceiling(benchmark::State& state) {
-    Bench bench;
-    bench.buffers.push_back(bench.backend->alloc({1, 16, 128}, {8, 8}));
-    const View x = bench.buffers.back().view();
-    bench.backend->write(x, Bench::numbers(16 * 128, -1));
-    bench.buffers.push_back(bench.backend->alloc({1, 60, 128}));
-    const View y = bench.buffers.back().view();
-    const Slice w = bench.flat(60 * 16 * 8);
-    for (auto _ : state) bench.backend->conv(x, w, {}, {8, 1, 1, 3, 4}, false, y);
-    report(state, 2.0 * 60 * 16 * 8 * 128, 0);
+// The register tile alone, on one thread: a block of outputs at 10 taps of 32 inputs over 64 positions. All
+// its operands are 28 KB at most, in the first cache; taps start anywhere in a line, as a convolution's do.
+void tile_in_cache(benchmark::State& state) {
+    const cpu::Kernels kernels = cpu::select_kernels(options.isa, options.precision);
+    const cpu::TileKernels& tile = *kernels.product_tile;
+    constexpr int kTaps = 10, kInputs = 32, kPositions = 64, kRow = kPositions + 16;
+    const std::vector<float> x(kInputs * kRow, 0.0f),
+        w(static_cast<std::size_t>(tile.packed_size(tile.block, kTaps, kInputs)), 0.0f);
+    std::vector<float> y(static_cast<std::size_t>(tile.block * kRow));
+    std::int64_t offset[kTaps];
+    for (int t = 0; t < kTaps; ++t) offset[t] = t;
+    cpu::TileArgs args;
+    args.x = x.data();
+    args.x_stride = args.y_stride = kRow;
+    args.offset = offset;
+    args.taps = kTaps;
+    args.in = tile.rows(kInputs);
+    args.w = w.data();
+    args.y = y.data();
+    args.out = tile.block;
+    args.end = args.valid = kPositions;
+    for (auto _ : state) {
+        tile.run(args, 0, 1);
+        benchmark::ClobberMemory();
+    }
+    report(state, 2.0 * tile.block * kTaps * kInputs * kPositions, 0);
+}
+
+// And that of weight gradients: one tile at 10 taps over 512 positions, 21 KB at most.
+void outer_in_cache(benchmark::State& state) {
+    const cpu::Kernels kernels = cpu::select_kernels(options.isa, options.precision);
+    const cpu::OuterKernels& outer = *kernels.product_outer;
+    constexpr int kTaps = 10, kPositions = 512, kRow = kPositions + 16;
+    const auto rows = [](int count) {
+        return std::vector<float>(static_cast<std::size_t>(count * kRow), 0.0f);
+    };
+    const std::vector<float> dy = rows(outer.out_block), x = rows(outer.in_block);
+    std::vector<float> dw(static_cast<std::size_t>(outer.out_block * outer.in_block * kTaps));
+    std::int64_t offset[kTaps];
+    for (int t = 0; t < kTaps; ++t) offset[t] = t;
+    cpu::OuterArgs args;
+    args.dy = dy.data();
+    args.x = x.data();
+    args.dy_stride = args.x_stride = kRow;
+    args.offset = offset;
+    args.taps = kTaps;
+    args.out = outer.out_block;
+    args.in = outer.in_block;
+    args.end = kPositions;
+    args.dw = dw.data();
+    args.dw_out = std::int64_t{outer.in_block} * kTaps;
+    args.dw_in = kTaps;
+    args.dw_tap = 1;
+    for (auto _ : state) {
+        outer.run(args);
+        benchmark::ClobberMemory();
+    }
+    report(state, 2.0 * outer.out_block * outer.in_block * kTaps * kPositions, 0);
 }
 
 template <typename Body, typename... Args>
@@ -342,6 +406,8 @@ int main(int argc, char** argv) {
             options.isa = arg.substr(6);
         else if (arg.starts_with("--workers="))
             options.workers = std::stoi(arg.substr(10));
+        else if (arg == "--precision=bf16")
+            options.precision = Precision::bf16;
         else
             argv[kept++] = argv[i];
     }
@@ -349,7 +415,8 @@ int main(int argc, char** argv) {
     benchmark::Initialize(&argc, argv);
     benchmark::AddCustomContext("backend", make_backend(options).backend->description());
     add("fma_ceiling", fma_ceiling);
-    add("tile_in_cache", ceiling);
+    add("tile_in_cache", tile_in_cache);
+    add("outer_in_cache", outer_in_cache);
     const char* const parts[] = {"conv", "conv_grad_input", "conv_grad_weight"};
     for (const ConvShape& shape : kConvs)
         for (int part = 0; part < 3; ++part)
@@ -357,7 +424,10 @@ int main(int argc, char** argv) {
                     "/d" + std::to_string(shape.dilation),
                 conv, shape, part);
     for (const int markers : {172, 919}) {
-        add("tail_infer/" + std::to_string(markers), tail_infer, markers);
+        add("tail_infer/" + std::to_string(markers), tail_infer, markers, Sink::values);
+        add("tail_codes/" + std::to_string(markers), tail_infer, markers, Sink::codes);
+        add("tail_bits/" + std::to_string(markers), tail_infer, markers, Sink::bits);
+        add("tail_runs/" + std::to_string(markers), tail_infer, markers, Sink::runs);
         add("tail_train/" + std::to_string(markers), tail_train, markers);
     }
     add("fold_up_norm", fold_up_norm, false);

@@ -40,7 +40,7 @@ struct Bf16Pairs {
 };
 
 constexpr TileKernels kTile = tile_kernels_of<Bf16Pairs>();
-constexpr OuterKernels kOuter{outer_run<Bf16Pairs>};
+constexpr OuterKernels kOuter = outer_kernels_of<Bf16Pairs>();
 
 }  // namespace
 }  // namespace regkit::cpu::HWY_NAMESPACE

@@ -101,7 +101,7 @@ const TileKernels* tile_table() {
     return &kTable;
 }
 const OuterKernels* outer_table() {
-    static constexpr OuterKernels kTable{outer_run<Bf16>};
+    static constexpr OuterKernels kTable = outer_kernels_of<Bf16>();
     return &kTable;
 }
 const Bf16Kernels* row_table() {

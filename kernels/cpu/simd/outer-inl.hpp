@@ -86,6 +86,11 @@ void outer_run(const OuterArgs& a) {
                                                                           outs.begin(o), ins.begin(i));
 }
 
+template <class Operand>
+constexpr OuterKernels outer_kernels_of() {
+    return {Operand::kOutBlock, Operand::kInBlock, outer_run<Operand>};
+}
+
 }  // namespace
 }  // namespace regkit::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -26,7 +26,7 @@ struct OuterF32 {
 };
 
 const OuterKernels* table() {
-    static constexpr OuterKernels kTable{outer_run<OuterF32>};
+    static constexpr OuterKernels kTable = outer_kernels_of<OuterF32>();
     return &kTable;
 }
 

@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <cstring>
+
 #include "base/error.hpp"
 
 namespace regkit {
@@ -59,9 +61,12 @@ std::unique_ptr<Backend> load_cuda_backend(int device, KernelChoice kernels,
     }
     const auto entry = reinterpret_cast<OpenCudaBackend*>(dlsym(plugin, kCudaEntry));
     if (!entry) fail(opened + " is not regkit's plug-in");
-    // Asked for before the driver, so that a plug-in of another build is named as such on any machine.
+    // Before the driver is asked, so that a plug-in of another build is named as such on any machine.
+    const auto build = reinterpret_cast<CudaPluginBuild*>(dlsym(plugin, kCudaBuild));
+    if (!build || std::strcmp(build(), build_hash()) != 0)
+        fail("the plug-in " + opened + " belongs to another build of regkit; install both together");
     char why[240] = "";
-    std::unique_ptr<Backend> backend(entry(build_hash(), device, kernels, why, sizeof why));
+    std::unique_ptr<Backend> backend(entry(device, kernels, why, sizeof why));
     if (!backend) fail(why);
     return backend;
 }

@@ -1,8 +1,7 @@
-// The plug-in's one exported function.
+// What the plug-in exports.
 #include <cuda_runtime.h>
 
 #include <cstdio>
-#include <cstring>
 #include <exception>
 
 #include "kernels/cuda/cuda_backend.hpp"
@@ -59,14 +58,12 @@ regkit::Backend* open(int device, regkit::KernelChoice kernels, char* why, std::
 
 }  // namespace
 
+extern "C" __attribute__((visibility("default"))) const char* regkit_cuda_build() {
+    return regkit::build_hash();
+}
+
 extern "C" __attribute__((visibility("default"))) regkit::Backend* regkit_open_cuda_backend(
-    const char* hash, int device, regkit::KernelChoice kernels, char* why, std::size_t size) {
-    if (std::strcmp(hash, regkit::build_hash()) != 0) {
-        std::snprintf(
-            why, size,
-            "the plug-in libregkit_cuda.so belongs to another build of regkit; install both together");
-        return nullptr;
-    }
+    int device, regkit::KernelChoice kernels, char* why, std::size_t size) {
     try {
         return open(device, kernels, why, size);
     } catch (const std::exception& error) {

@@ -19,6 +19,14 @@ using Tag = hn::CappedTag<float, 16>;
 using Vec = hn::Vec<Tag>;
 constexpr std::int64_t kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
 
+// Rows, or vectors of positions, that pass a register tile in one turn of its loop: a core that shares its
+// decoders with a hyperthread is short of instructions, not of multiply-adds.
+#ifdef __SANITIZE_ADDRESS__  // whose checks are compiled for each, in minutes
+constexpr int kUnroll = 1;
+#else
+constexpr int kUnroll = 4;
+#endif
+
 }  // namespace
 }  // namespace regkit::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

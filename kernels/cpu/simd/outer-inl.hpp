@@ -54,11 +54,12 @@ void outer_tile(const OuterArgs& a, int o, int k) {
         };
         constexpr std::int64_t kStep = Operand::kDepth * kLanes;
         std::int64_t p = a.begin;
-        for (; p + 3 * kStep < a.end; p += 4 * kStep) {
+        for (; p + (kUnroll - 1) * kStep < a.end; p += kUnroll * kStep) {
             HWY_UNROLL(4)
-            for (int u = 0; u < 4; ++u) step(p + u * kStep);
+            for (int u = 0; u < kUnroll; ++u) step(p + u * kStep);
         }
-        for (; p < a.end; p += kStep) step(p);
+        if constexpr (kUnroll > 1)
+            for (; p < a.end; p += kStep) step(p);
         float* const dw = a.dw + o * a.dw_out + k * a.dw_in + t * a.dw_tap;
         HWY_UNROLL(8)
         for (int q = 0; q < kOut; ++q) HWY_UNROLL(8)

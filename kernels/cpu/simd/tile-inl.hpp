@@ -4,9 +4,8 @@
 // A tile is kOut output channels x kVec vectors of positions, held in registers while taps and inputs pass
 // by: per (tap, row of x) kVec unaligned loads at position + offset[tap], kOut broadcast weights, kOut * kVec
 // multiply-adds. 10 x 2 fills the 32 registers of AVX-512 (20 sums), 6 x 2 the 16 of the older sets (12
-// sums); both keep the multiply-add units busy through their latency. Four rows pass a turn of the loop: a
-// core that shares its decoders with a hyperthread is short of instructions, not of multiply-adds. Outputs are cut into equal blocks of at
-// most kOut, so 50 channels cost 50. Each element is one chain of sums (bias, then taps, then inputs),
+// sums); both keep the multiply-add units busy through their latency. kUnroll rows pass a turn of the loop.
+// Outputs are cut into equal blocks of at most kOut, so 50 channels cost 50. Each element is one chain of sums (bias, then taps, then inputs),
 // whatever the tile it falls in; with `resume` the chain goes on from an earlier call.
 //
 // What a word of x and a weight hold, and how they are multiplied, is the Operand: see F32 in tile.cpp.
@@ -27,8 +26,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace regkit::cpu::HWY_NAMESPACE {
 namespace {
-
-constexpr int kUnroll = 4;  // rows of x: see the top
 
 template <int kOut, int kVec>
 HWY_INLINE void finish(const TileArgs& a, int first, std::int64_t p, Vec (&sum)[kOut][kVec]) {
@@ -115,7 +112,8 @@ HWY_INLINE void tile(const TileArgs& a, const float* HWY_RESTRICT w, int first, 
             }
             w += kUnroll * kStep;
         }
-        for (; k < in; ++k, x += x_stride, w += kStep) step(x, w);
+        if constexpr (kUnroll > 1)
+            for (; k < in; ++k, x += x_stride, w += kStep) step(x, w);
     }
     finish<kOut, kVec>(a, first, p, sum);
 }

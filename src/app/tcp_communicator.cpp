@@ -139,7 +139,7 @@ void TcpCommunicator::Impl::sum_few(std::span<T> values) {
     staged.resize(ranks * bytes);
     Receives receives;
     for (std::size_t r = 0; r < ranks; ++r) receives.push_back(std::span(staged).subspan(r * bytes, bytes));
-    std::memcpy(receives[static_cast<std::size_t>(rank)]->data(), values.data(), bytes);
+    std::ranges::copy(std::as_bytes(values), receives[static_cast<std::size_t>(rank)]->begin());  // maybe none
     exchange(Sends(ranks, std::as_bytes(values)), receives);
     for (std::size_t i = 0; i < values.size(); ++i) {
         double sum = 0;

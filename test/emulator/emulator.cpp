@@ -131,7 +131,7 @@ class Block {
     void run() {
         std::memset(__start_emulated_shared, kPoison,
                     static_cast<std::size_t>(__stop_emulated_shared - __start_emulated_shared));
-        std::memset(shared_.data, kPoison, shared_.size);
+        if (shared_.size > 0) std::memset(shared_.data, kPoison, shared_.size);
         start();
         while (alive_ > 0) {
             if (thread_order == Order::shuffled) std::shuffle(order_.begin(), order_.end(), random_);

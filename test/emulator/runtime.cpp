@@ -72,7 +72,7 @@ cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpy
 
 cudaError_t cudaMemset(void* memory, int value, std::size_t bytes) {
     const cudaError_t error = emulator::injected("cudaMemset");
-    if (error == cudaSuccess) std::memset(memory, value, bytes);
+    if (error == cudaSuccess && bytes > 0) std::memset(memory, value, bytes);
     return error;
 }
 

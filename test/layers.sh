@@ -68,7 +68,15 @@ check_tree() {
     return $bad
 }
 
+# Prints "file:line: ..." for each copy, fill or launch beside the back end's one stream (kernels/cuda/stream.hpp); fails
+# when there is one.
+check_streams() {
+    ! (cd "$1" && grep -rnE 'cuda(Memcpy|Memset|LaunchKernel|StreamCreate|DeviceSynchronize)|<<<' kernels/cuda \
+        --include='*.cu' --include='*.hpp' | grep -vE '^kernels/cuda/(stream\.cu|runtime\.hpp):|^[^:]*:[0-9]+: *//')
+}
+
 check_tree "$source_dir" || exit 1
+check_streams "$source_dir" || { echo "the lines above go around kernels/cuda/stream.hpp"; exit 1; }
 ((checked > 20)) || { echo "only $checked includes found under $source_dir: the search is broken"; exit 1; }
 real=$checked
 
@@ -96,4 +104,13 @@ plant kernels/reference/x.cpp '"kernels/cpu/conv.hpp"'
 plant tools/x.cpp '"kernels/backend.hpp"'
 plant src/tools/x.cpp '<boost/program_options.hpp>'
 plant src/nowhere/x.cpp '<vector>'
+rm -rf "${planted:?}"/*
+mkdir -p "$planted/kernels/cuda"
+for line in 'cudaMemcpy(to, from, 4, cudaMemcpyHostToDevice);' 'kernel<<<1, 32>>>();' 'cudaMemsetAsync(to, 0, 4, 0);'; do
+    echo "$line" > "$planted/kernels/cuda/x.cu"
+    if check_streams "$planted" > /dev/null; then
+        echo "the check missed: $line"
+        exit 1
+    fi
+done
 echo "layers: $real includes, all allowed"

@@ -8,13 +8,15 @@
 #include "kernels/cuda/choice.hpp"
 #include "kernels/cuda/runtime.hpp"
 #include "kernels/cuda/scratch.hpp"
+#include "kernels/cuda/stream.hpp"
 
 namespace regkit {
 
 class CudaBackend final : public Backend {
   public:
+    // Throws cuda::Failure.
     CudaBackend(const char* name, const std::string& description, int device, KernelChoice kernels)
-        : name_(name), description_(description), device_(device), kernels_(kernels) {}
+        : name_(name), description_(description), device_(device), kernels_(kernels), stream_(device) {}
 
     const char* name() const noexcept override { return name_; }
     const char* description() const noexcept override { return description_.c_str(); }
@@ -109,6 +111,7 @@ class CudaBackend final : public Backend {
     Status guarded(Body body) noexcept {
         try {
             cuda::check(cudaSetDevice(device_));
+            const cuda::Stream::Operation operation(stream_);
             body();
             return {};
         } catch (const cuda::Failure& failure) {
@@ -122,7 +125,8 @@ class CudaBackend final : public Backend {
     std::string description_;
     int device_;
     KernelChoice kernels_;
-    cuda::Scratch scratch_;
+    cuda::Stream stream_;
+    cuda::Scratch scratch_{stream_};
 };
 
 }  // namespace regkit

@@ -1,6 +1,7 @@
 // Making the back end, and its memory: floats without halo or padding.
 #include <vector>
 
+#include "base/error.hpp"
 #include "kernels/cuda/backend_impl.hpp"
 #include "kernels/cuda/cuda_backend.hpp"
 #include "kernels/cuda/elements.hpp"
@@ -10,7 +11,11 @@ namespace regkit {
 std::unique_ptr<Backend> make_cuda_backend(const char* name, const std::string& hardware, int device,
                                            KernelChoice kernels) {
     const Precision precision = kernels == KernelChoice::fast ? Precision::bf16 : Precision::f32;
-    return std::make_unique<CudaBackend>(name, hardware + " " + precision_name(precision), device, kernels);
+    try {
+        return std::make_unique<CudaBackend>(name, hardware + " " + precision_name(precision), device, kernels);
+    } catch (const cuda::Failure& failure) {
+        throw Error(ErrorKind::resource, failure.status.message);
+    }
 }
 
 namespace {
@@ -38,26 +43,26 @@ std::size_t size_of(const Slice& slice) {
 }
 
 template <typename Place>
-void upload(const Place& to, const float* values) {
-    cuda::check(cudaMemcpy(begin_of(to), values, size_of(to) * sizeof(float), cudaMemcpyHostToDevice));
+void upload(cuda::Stream& stream, const Place& to, const float* values) {
+    stream.upload(begin_of(to), values, size_of(to) * sizeof(float));
 }
 
 template <typename Place>
-void upload(const Place& to, const double* values) {
+void upload(cuda::Stream& stream, const Place& to, const double* values) {
     std::vector<float> floats(size_of(to));
     for (std::size_t i = 0; i < floats.size(); ++i) floats[i] = static_cast<float>(values[i]);
-    upload(to, floats.data());
+    upload(stream, to, floats.data());
 }
 
 template <typename Place>
-void download(const Place& from, float* values) {
-    cuda::check(cudaMemcpy(values, begin_of(from), size_of(from) * sizeof(float), cudaMemcpyDeviceToHost));
+void download(cuda::Stream& stream, const Place& from, float* values) {
+    stream.download(values, begin_of(from), size_of(from) * sizeof(float));
 }
 
 template <typename Place>
-void download(const Place& from, double* values) {
+void download(cuda::Stream& stream, const Place& from, double* values) {
     std::vector<float> floats(size_of(from));
-    download(from, floats.data());
+    download(stream, from, floats.data());
     for (std::size_t i = 0; i < floats.size(); ++i) values[i] = floats[i];
 }
 
@@ -71,50 +76,50 @@ Status CudaBackend::do_alloc_flat(std::int64_t count, void** data) noexcept {
     const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(float);
     void* memory = nullptr;
     const Status status = guarded([&] {
-        cuda::check(cudaMalloc(&memory, bytes));
-        cuda::check(cudaMemset(memory, 0, bytes));
+        memory = stream_.allocate(bytes);
+        stream_.zero(memory, bytes);
     });
     if (status.code == Status::Code::ok)
         *data = memory;
     else
-        cudaFree(memory);
+        stream_.free(memory);
     return status;
 }
 
 void CudaBackend::do_free(void* data) noexcept {
-    cudaFree(data);
+    stream_.free(data);
 }
 
 Status CudaBackend::do_write(const View& to, const float* values) noexcept {
-    return guarded([&] { upload(to, values); });
+    return guarded([&] { upload(stream_, to, values); });
 }
 
 Status CudaBackend::do_write(const View& to, const double* values) noexcept {
-    return guarded([&] { upload(to, values); });
+    return guarded([&] { upload(stream_, to, values); });
 }
 
 Status CudaBackend::do_write(const Slice& to, const float* values) noexcept {
-    return guarded([&] { upload(to, values); });
+    return guarded([&] { upload(stream_, to, values); });
 }
 
 Status CudaBackend::do_write(const Slice& to, const double* values) noexcept {
-    return guarded([&] { upload(to, values); });
+    return guarded([&] { upload(stream_, to, values); });
 }
 
 Status CudaBackend::do_read(const View& from, float* values) noexcept {
-    return guarded([&] { download(from, values); });
+    return guarded([&] { download(stream_, from, values); });
 }
 
 Status CudaBackend::do_read(const View& from, double* values) noexcept {
-    return guarded([&] { download(from, values); });
+    return guarded([&] { download(stream_, from, values); });
 }
 
 Status CudaBackend::do_read(const Slice& from, float* values) noexcept {
-    return guarded([&] { download(from, values); });
+    return guarded([&] { download(stream_, from, values); });
 }
 
 Status CudaBackend::do_read(const Slice& from, double* values) noexcept {
-    return guarded([&] { download(from, values); });
+    return guarded([&] { download(stream_, from, values); });
 }
 
 Status CudaBackend::do_fill(const Slice& to, float value) noexcept {

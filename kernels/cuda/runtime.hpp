@@ -1,7 +1,6 @@
-// The part of CUDA's runtime that the back end uses, as Status: cudaMalloc, cudaFree, cudaMemcpy, cudaMemset,
-// cudaLaunchKernel, cudaFuncSetAttribute, cudaDeviceSynchronize, cudaSetDevice, cudaGetDeviceCount,
-// cudaGetDeviceProperties, cudaGetErrorString. It has two implementations, chosen by the include path: CUDA's
-// own, and the emulator's (test/emulator/cuda_runtime.h), which runs the kernels' same source on the CPU.
+// CUDA's errors as Status, and launching kernels. The runtime itself has two implementations, chosen by the include
+// path: CUDA's own, and the emulator's (test/emulator/cuda_runtime.h), which runs the kernels' same source on the CPU
+// and has the functions that the back end uses, no others.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -30,11 +29,14 @@ inline void check(cudaError_t error) {
     if (error != cudaSuccess) throw Failure{status_of(error)};
 }
 
-// Starts kernel(params...) on the device. Arguments are converted to the kernel's own parameter types.
+// The stream of the operation that the calling thread is in (stream.hpp). Throws Failure outside of one.
+cudaStream_t stream_of_operation();
+
+// Queues kernel(params...) on the operation's stream. Arguments are converted to the kernel's own parameter types.
 template <typename... Params>
 void launch(void (*kernel)(Params...), dim3 grid, dim3 block, std::type_identity_t<Params>... params) {
     void* arguments[] = {&params...};
-    check(cudaLaunchKernel(kernel, grid, block, arguments, 0, nullptr));
+    check(cudaLaunchKernel(kernel, grid, block, arguments, 0, stream_of_operation()));
 }
 
 // The same with `bytes` of dynamic shared memory a block; also more than the 48 KiB that need no asking.
@@ -43,7 +45,7 @@ void launch_with_shared(void (*kernel)(Params...), dim3 grid, dim3 block, std::s
                         std::type_identity_t<Params>... params) {
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)));
     void* arguments[] = {&params...};
-    check(cudaLaunchKernel(kernel, grid, block, arguments, bytes, nullptr));
+    check(cudaLaunchKernel(kernel, grid, block, arguments, bytes, stream_of_operation()));
 }
 
 inline unsigned blocks_for(std::int64_t items, std::int64_t per_block) {

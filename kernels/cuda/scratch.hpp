@@ -1,7 +1,7 @@
 // Device memory that operations use for themselves: one array a purpose, which only grows.
 #pragma once
 
-#include "kernels/cuda/runtime.hpp"
+#include "kernels/cuda/stream.hpp"
 
 namespace regkit::cuda {
 
@@ -22,11 +22,11 @@ class Scratch {
         kSlots
     };
 
-    Scratch() = default;
+    explicit Scratch(Stream& stream) : stream_(stream) {}
     Scratch(const Scratch&) = delete;
     Scratch& operator=(const Scratch&) = delete;
     ~Scratch() {
-        for (Array& array : arrays_) cudaFree(array.data);
+        for (Array& array : arrays_) stream_.free(array.data);
     }
 
     // Room for `count` values, undefined; what the slot held before is gone.
@@ -35,19 +35,19 @@ class Scratch {
         Array& array = arrays_[slot];
         const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
         if (array.bytes < bytes) {
-            cudaFree(array.data);
+            stream_.free(array.data);
             array = {};
-            check(cudaMalloc(&array.data, bytes));
+            array.data = stream_.allocate(bytes);
             array.bytes = bytes;
         }
         return static_cast<T*>(array.data);
     }
-    // A copy of host memory; null when there is nothing to copy.
+    // A copy of host memory, which may change once this returns; null when there is nothing to copy.
     template <typename T>
     const T* upload(Slot slot, const T* values, std::int64_t count) {
         if (count == 0) return nullptr;
         T* const to = get<T>(slot, count);
-        check(cudaMemcpy(to, values, static_cast<std::size_t>(count) * sizeof(T), cudaMemcpyHostToDevice));
+        stream_.upload(to, values, static_cast<std::size_t>(count) * sizeof(T));
         return to;
     }
 
@@ -56,6 +56,7 @@ class Scratch {
         void* data = nullptr;
         std::size_t bytes = 0;
     };
+    Stream& stream_;
     Array arrays_[kSlots];
 };
 

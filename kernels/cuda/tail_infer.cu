@@ -35,8 +35,7 @@ Status CudaBackend::do_tail_infer(const View& h, const Tail& tail, std::int64_t 
             float* const to = out + piece.first_sample * markers * row;
             const bool is_whole = outputs.length == row;
             if (!is_whole) part.resize(count);
-            cuda::check(cudaMemcpy(is_whole ? to : part.data(), outputs.data, count * sizeof(float),
-                                   cudaMemcpyDeviceToHost));
+            stream_.download(is_whole ? to : part.data(), outputs.data, count * sizeof(float));
             if (is_whole) return;
             for (std::int64_t marker = 0; marker < markers; ++marker)
                 std::copy_n(part.data() + marker * outputs.length, outputs.length,

@@ -99,7 +99,7 @@ Status CudaBackend::do_tail_train(const View& h_view, const Tail& tail, const La
         const std::int64_t most_rows = layers.most_positions() * tail.markers();
         double* const total = scratch_.get<double>(Scratch::kSums, 1 + most_rows);
         double* const losses = total + 1;
-        cuda::check(cudaMemset(total, 0, sizeof *total));
+        stream_.zero(total, sizeof *total);
         layers.for_each_piece(h.batch, 0, h.length, [&](const Piece& piece) {
             const Tensor logits = layers.forward(h, piece);
             const std::int64_t rows = logits.batch * logits.channels;

@@ -14,11 +14,15 @@
 //  wait reads what was there before, code that copies over what others still read spoils it,
 //  - copies that nobody waits for, matrices and copies at odd addresses, and lanes of a warp that meet in
 //  different collectives are errors,
+//  - what is queued on a stream (launches, copies, fills) runs in its order as late as a wait for it, or at once, or
+//  by chance in between, as asynchronous copies: a read before the wait finds NaN, memory that is changed before the
+//  copy from it has run spoils the copy; device memory that is given back too early becomes NaN,
+//  - there are no calls that block by themselves, and none for the default stream, which would run beside the
+//  others; copies from or to host memory that is not page-locked are errors,
 //  - a chosen barrier or wait can be left out on purpose, to see that the tests notice,
-//  - a chosen call of the runtime can fail, as on a device that is full or lost,
+//  - a chosen call of the runtime, or a kernel that runs, can fail, as on a device that is full or lost,
 //  - device memory is ordinary memory, so AddressSanitizer sees every access outside it.
-// Not emulated: timing, streams (everything is done when a call returns), float rounding of the device's own
-// functions.
+// Not emulated: timing, float rounding of the device's own functions.
 #pragma once
 
 #include <cmath>
@@ -27,6 +31,7 @@
 #include <cstring>
 #include <functional>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -61,6 +66,8 @@ enum cudaError_t {
     cudaErrorDevicesUnavailable = 46,
     cudaErrorNoDevice = 100,
     cudaErrorECCUncorrectable = 214,
+    cudaErrorInvalidResourceHandle = 400,
+    cudaErrorNotReady = 600,
     cudaErrorLaunchFailure = 719
 };
 #define CUDART_VERSION 13000
@@ -70,12 +77,34 @@ struct cudaDeviceProp {
 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
-using cudaStream_t = void*;
+// Virtual, so that a library with work of its own needs no symbol of the emulator's to queue it.
+struct CUstream_st {
+    // cudaErrorNotReady: it cannot go on yet and is to be asked again (it waits for another process).
+    using Work = std::function<cudaError_t()>;
+    virtual cudaError_t queue(Work work) = 0;
+
+  protected:
+    ~CUstream_st() = default;
+};
+using cudaStream_t = CUstream_st*;
+struct CUevent_st;
+using cudaEvent_t = CUevent_st*;
+inline constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
 
 cudaError_t cudaMalloc(void** memory, std::size_t bytes);
 cudaError_t cudaFree(void* memory);
-cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind);
-cudaError_t cudaMemset(void* memory, int value, std::size_t bytes);
+cudaError_t cudaMallocHost(void** memory, std::size_t bytes);
+cudaError_t cudaFreeHost(void* memory);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamQuery(cudaStream_t stream);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t bytes, cudaStream_t stream);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaGetDeviceCount(int* count);
@@ -93,15 +122,26 @@ enum class CopyTime { at_wait, at_once, by_chance };
 void set_order(Order order);
 // Leaves out the n-th barrier (from 0) that each thread of each block meets, from now on; -1 = none.
 void leave_out_barrier(int n);
-// When an asynchronous copy is done, from now on.
+// When an asynchronous copy is done, and what is queued on streams, from now on.
 void set_copy_time(CopyTime time);
+CopyTime copy_time();
 // Leaves out the n-th wait for copies (from 0) of each thread of each block, from now on; -1 = none.
 void leave_out_wait(int n);
-// The n-th call (from 1) of this function of the runtime gives `error`, from now on. Want of memory passes;
-// after any other error the device is lost, and every call gives it.
+// Leaves out all calls of this function of the runtime, which then give cudaSuccess, from now on; "" = none.
+void leave_out_calls(const std::string& call);
+// The n-th call (from 1) of this function of the runtime gives `error`, from now on; of "kernel": the n-th that runs.
+// Want of memory passes; after any other error, and after a kernel that did wrong, the device is lost, and every call
+// gives it.
 void inject(const std::string& call, int nth, cudaError_t error);
 // What the call that is made now has to give.
 cudaError_t injected(const char* call);
+void lose_device(cudaError_t why);
+void revive_device();
+// How often the host has waited for what had not run yet.
+struct Waits {
+    int stream = 0, event = 0;
+};
+Waits waits();
 // What the device is and its driver serves; with a driver older than CUDART_VERSION there are no devices.
 struct Machine {
     int driver = CUDART_VERSION;
@@ -111,8 +151,9 @@ void set_machine(const Machine& machine);
 // What the last launch that failed did wrong, for the tests' messages.
 const char* last_failure();
 
-// Runs `thread` once for every thread of every block, which has `shared` bytes of dynamic shared memory.
-cudaError_t run_grid(dim3 grid, dim3 block, std::size_t shared, const std::function<void()>& thread);
+// Queues a run of `thread`, once for every thread of every block, which has `shared` bytes of dynamic shared memory. The
+// settings above are as they stand now.
+cudaError_t queue_grid(cudaStream_t stream, dim3 grid, dim3 block, std::size_t shared, std::function<void()> thread);
 // How much dynamic shared memory `kernel` may have, which without asking is 48 KiB.
 cudaError_t allow_shared(const void* kernel, int bytes);
 bool is_shared_allowed(const void* kernel, std::size_t bytes);
@@ -138,17 +179,17 @@ void meet(const void* own, std::size_t bytes, void (*combine)(WarpSlots& slots),
 
 template <typename... Params>
 cudaError_t cudaLaunchKernel(void (*kernel)(Params...), dim3 grid, dim3 block, void** arguments,
-                             std::size_t shared, cudaStream_t) {
+                             std::size_t shared, cudaStream_t stream) {
     const cudaError_t error = regkit::emulator::injected("cudaLaunchKernel");
     if (error != cudaSuccess) return error;
     if (!regkit::emulator::is_shared_allowed(reinterpret_cast<const void*>(kernel), shared))
         return cudaErrorInvalidValue;
-    return regkit::emulator::run_grid(grid, block, shared, [&] {
-        [&]<std::size_t... I>(std::index_sequence<I...>) {
-            kernel(*static_cast<std::remove_reference_t<Params>*>(arguments[I])...);
-        }
-        (std::index_sequence_for<Params...>());
-    });
+    // Copied, as the device does: the caller's are gone when the kernel runs.
+    const auto copies = [&]<std::size_t... I>(std::index_sequence<I...>) {
+        return std::tuple<Params...>(*static_cast<Params*>(arguments[I])...);
+    }
+    (std::index_sequence_for<Params...>());
+    return regkit::emulator::queue_grid(stream, grid, block, shared, [=] { std::apply(kernel, copies); });
 }
 
 template <typename... Params>

@@ -38,10 +38,13 @@ constexpr std::size_t kStackBytes = 256 << 10;
 constexpr std::size_t kFreeShared = 48 << 10;   // bytes a block may have without asking
 constexpr std::size_t kMostShared = 163 << 10;  // on sm_80
 
-Order thread_order = Order::forward;
-CopyTime copy_time = CopyTime::at_wait;
-int left_out_barrier = -1;
-int left_out_wait = -1;
+struct Settings {
+    Order thread_order = Order::forward;
+    CopyTime copy_time = CopyTime::at_wait;
+    int left_out_barrier = -1;
+    int left_out_wait = -1;
+};
+Settings settings;
 std::map<const void*, std::size_t> allowed_shared;
 std::string failure;
 
@@ -124,7 +127,7 @@ class Block {
                 stacks.push_back(std::make_unique_for_overwrite<unsigned char[]>(kStackBytes));
             threads_[i].number = i;
             threads_[i].index = dim3(i % size.x, i / size.x % size.y, i / (size.x * size.y));
-            order_.push_back(thread_order == Order::reverse ? count - 1 - i : i);
+            order_.push_back(settings.thread_order == Order::reverse ? count - 1 - i : i);
         }
     }
 
@@ -134,12 +137,12 @@ class Block {
         if (shared_.size > 0) std::memset(shared_.data, kPoison, shared_.size);
         start();
         while (alive_ > 0) {
-            if (thread_order == Order::shuffled) std::shuffle(order_.begin(), order_.end(), random_);
+            if (settings.thread_order == Order::shuffled) std::shuffle(order_.begin(), order_.end(), random_);
             bool progress = false;
             for (std::size_t i = 0; i < order_.size(); i += kWarpSize)
                 while (resume_some(i)) {
                     progress = true;
-                    if (thread_order == Order::shuffled) break;
+                    if (settings.thread_order == Order::shuffled) break;
                 }
             if (at_barrier_ == alive_ && alive_ > 0) {
                 open_barrier();
@@ -306,19 +309,23 @@ void Block::entry() {
 }  // namespace
 
 void set_order(Order order) {
-    thread_order = order;
+    settings.thread_order = order;
 }
 
 void leave_out_barrier(int n) {
-    left_out_barrier = n;
+    settings.left_out_barrier = n;
 }
 
 void set_copy_time(CopyTime time) {
-    copy_time = time;
+    settings.copy_time = time;
+}
+
+CopyTime copy_time() {
+    return settings.copy_time;
 }
 
 void leave_out_wait(int n) {
-    left_out_wait = n;
+    settings.left_out_wait = n;
 }
 
 cudaError_t allow_shared(const void* kernel, int bytes) {
@@ -336,10 +343,9 @@ const char* last_failure() {
     return failure.c_str();
 }
 
+namespace {
+
 cudaError_t run_grid(dim3 grid, dim3 block_size, std::size_t shared, const std::function<void()>& thread) {
-    if (block_size.x * block_size.y * block_size.z > 1024 || grid.x == 0 || grid.y == 0 || grid.z == 0 ||
-        grid.y > 65535 || grid.z > 65535)
-        return cudaErrorInvalidValue;
     Block block(block_size, shared, thread);
     running = &block;
     gridDim = grid;
@@ -357,6 +363,23 @@ cudaError_t run_grid(dim3 grid, dim3 block_size, std::size_t shared, const std::
         return cudaErrorLaunchFailure;
     }
     return cudaSuccess;
+}
+
+}  // namespace
+
+cudaError_t queue_grid(cudaStream_t stream, dim3 grid, dim3 block, std::size_t shared, std::function<void()> thread) {
+    if (!stream) return cudaErrorInvalidResourceHandle;
+    if (block.x * block.y * block.z > 1024 || grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 ||
+        grid.z > 65535)
+        return cudaErrorInvalidValue;
+    return stream->queue([=, then = settings] {
+        cudaError_t error = injected("kernel");
+        if (error != cudaSuccess) return error;
+        const Settings now = std::exchange(settings, then);
+        error = run_grid(grid, block, shared, thread);
+        settings = now;
+        return error;
+    });
 }
 
 unsigned lane() {
@@ -406,8 +429,9 @@ void copy_async(Bf16* shared, const Bf16* global, bool inside) {
         reinterpret_cast<std::uintptr_t>(global) % 16 != 0)
         emulator::fail("an asynchronous copy at an address that is no multiple of 16");
     emulator::Copy copy{shared, inside ? global : nullptr};
-    const bool at_once = emulator::copy_time == emulator::CopyTime::at_once ||
-                         (emulator::copy_time == emulator::CopyTime::by_chance && emulator::running->toss());
+    const emulator::CopyTime time = emulator::settings.copy_time;
+    const bool at_once = time == emulator::CopyTime::at_once ||
+                         (time == emulator::CopyTime::by_chance && emulator::running->toss());
     if (at_once) copy.run();
     // Kept even so: what nobody waits for is an error at any time.
     emulator::running->current().copies.push_back(copy);
@@ -421,7 +445,7 @@ void commit_copies() {
 
 void wait_copies_of_emulator(int pending) {
     emulator::Thread& thread = emulator::running->current();
-    if (thread.waits++ == emulator::left_out_wait) return;
+    if (thread.waits++ == emulator::settings.left_out_wait) return;
     while (thread.groups.size() > static_cast<std::size_t>(pending)) {
         for (emulator::Copy& copy : thread.groups.front()) copy.run();
         thread.groups.pop_front();
@@ -438,7 +462,7 @@ unsigned char* dynamic_shared() {
 namespace emulator = regkit::emulator;
 
 void __syncthreads(int line) {
-    if (emulator::running->current().barriers++ == emulator::left_out_barrier) return;
+    if (emulator::running->current().barriers++ == emulator::settings.left_out_barrier) return;
     emulator::running->wait_at_barrier(line);
 }
 

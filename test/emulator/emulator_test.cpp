@@ -20,8 +20,14 @@ constexpr Order kOrders[] = {Order::forward, Order::reverse, Order::shuffled};
 template <typename... Params>
 cudaError_t run_kernel(void (*kernel)(Params...), dim3 grid, dim3 block,
                        std::type_identity_t<Params>... params) {
+    cudaStream_t stream = nullptr;
     void* arguments[] = {&params...};
-    return cudaLaunchKernel(kernel, grid, block, arguments, 0, nullptr);
+    cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    cudaError_t error = cudaLaunchKernel(kernel, grid, block, arguments, 0, stream);
+    if (error == cudaSuccess) error = cudaStreamSynchronize(stream);
+    emulator::revive_device();
+    cudaStreamDestroy(stream);
+    return error;
 }
 
 __global__ void reverse_block(const float* from, float* to) {

@@ -1,7 +1,9 @@
 // The emulated plug-in takes its settings from the tool's environment when it is loaded: REGKIT_EMULATOR
 // holds words NAME=VALUE, of
 //   order=forward|reverse|shuffled   of threads
-//   fault=CALL:N:ERROR               the N-th call of this function gives CUDA's error of this number
+//   fault=CALL:N:ERROR               the N-th call of this function (kernel: the N-th that runs) gives CUDA's error of
+//                                    this number
+//   skip=CALL                        all calls of this function are left out
 //   driver=12020, capability=75      what the machine has
 #include <cstdio>
 #include <cstdlib>
@@ -44,6 +46,8 @@ bool apply(const char* words) {
             use_order(order_of(value));
         else if (name == "fault")
             inject_as(value);
+        else if (name == "skip")
+            leave_out_calls(value);
         else if (name == "driver")
             machine.driver = std::stoi(value);
         else if (name == "capability")

@@ -1,9 +1,9 @@
-// The calls of CUDA's runtime, and the errors they can be told to give.
+// The calls of CUDA's runtime but for streams, and the errors they can be told to give.
 #include <cstdlib>
 #include <map>
 #include <string>
 
-#include "test/emulator/cuda_runtime.h"
+#include "test/emulator/streams.hpp"
 
 namespace regkit::emulator {
 
@@ -14,7 +14,10 @@ struct State {
     int calls_left = 0;
     cudaError_t error = cudaSuccess;
     cudaError_t lost = cudaSuccess;  // why the device is of no use any more
+    std::string left_out;
     Machine machine;
+    std::map<void*, std::size_t> allocated;
+    std::map<void*, std::size_t> given_back;  // while something was queued; it holds NaN
 };
 
 // Ready whenever the first static object asks.
@@ -45,6 +48,22 @@ cudaError_t injected(const char* call) {
     return s.error;
 }
 
+void lose_device(cudaError_t why) {
+    state().lost = why;
+}
+
+void revive_device() {
+    state().lost = cudaSuccess;
+}
+
+void leave_out_calls(const std::string& call) {
+    state().left_out = call;
+}
+
+bool is_left_out(const char* call) {
+    return state().left_out == call;
+}
+
 }  // namespace regkit::emulator
 
 namespace emulator = regkit::emulator;
@@ -56,24 +75,23 @@ cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
     *memory = std::malloc(bytes);
     if (!*memory) return cudaErrorMemoryAllocation;
     std::memset(*memory, emulator::kPoison, bytes);
+    emulator::state().allocated[*memory] = bytes;
     return cudaSuccess;
 }
 
 cudaError_t cudaFree(void* memory) {
-    std::free(memory);  // of a lost device too: the process ends with nothing leaked
+    emulator::State& s = emulator::state();
+    if (const auto found = s.allocated.find(memory); found != s.allocated.end()) {
+        std::memset(memory, emulator::kPoison, found->second);
+        s.given_back.insert(*found);
+        s.allocated.erase(found);
+    }
+    // Of a lost device too: the process ends with nothing leaked.
+    if (emulator::is_all_idle()) {
+        for (const auto& [place, bytes] : s.given_back) std::free(place);
+        s.given_back.clear();
+    }
     return emulator::injected("cudaFree");
-}
-
-cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind) {
-    const cudaError_t error = emulator::injected("cudaMemcpy");
-    if (error == cudaSuccess && bytes > 0) std::memcpy(to, from, bytes);
-    return error;
-}
-
-cudaError_t cudaMemset(void* memory, int value, std::size_t bytes) {
-    const cudaError_t error = emulator::injected("cudaMemset");
-    if (error == cudaSuccess && bytes > 0) std::memset(memory, value, bytes);
-    return error;
 }
 
 cudaError_t cudaSetDevice(int device) {
@@ -112,6 +130,8 @@ const char* cudaGetErrorString(cudaError_t error) {
         {cudaErrorDevicesUnavailable, "CUDA-capable device(s) is/are busy or unavailable"},
         {cudaErrorNoDevice, "no CUDA-capable device is detected"},
         {cudaErrorECCUncorrectable, "uncorrectable ECC error encountered"},
+        {cudaErrorInvalidResourceHandle, "invalid resource handle"},
+        {cudaErrorNotReady, "device not ready"},
         {cudaErrorLaunchFailure, "unspecified launch failure"}};
     const auto text = texts.find(error);
     return text == texts.end() ? "unrecognized error code" : text->second;

@@ -10,12 +10,14 @@
 #include <string>
 #include <vector>
 
+#include "test/emulator/on_stream.hpp"
 #include "test/kernels/harness.hpp"
 
 using namespace regkit;
 using namespace regkit::cuda;
 using emulator::CopyTime;
 using emulator::Order;
+using regkit::test::on_stream;
 using regkit::test::random_values;
 
 namespace {
@@ -30,12 +32,18 @@ std::vector<Bf16> random_bf16(std::int64_t count, std::uint32_t seed) {
     return values;
 }
 
+// One block, with `shared` bytes of dynamic shared memory.
+template <typename... Params>
+void run(void (*kernel)(Params...), dim3 block, std::size_t shared, std::type_identity_t<Params>... params) {
+    on_stream([&] { launch_with_shared(kernel, dim3(1), block, shared, params...); });
+}
+
 // Whether a launch ends as an error that speaks of `what`.
 template <typename... Params>
 bool fails_with(const char* what, void (*kernel)(Params...), dim3 block,
                 std::type_identity_t<Params>... params) {
     try {
-        launch_with_shared(kernel, dim3(1), block, 1024, params...);
+        run(kernel, block, 1024, params...);
         return false;
     } catch (const Failure& failure) {
         return std::string(failure.status.message).find(what) != std::string::npos;
@@ -139,7 +147,7 @@ TEST_CASE("a warp's product of matrices, against plain loops") {
     for (const Order order : kOrders) {
         emulator::set_order(order);
         std::vector<float> c(16 * 8, std::numeric_limits<float>::quiet_NaN());
-        launch_with_shared(multiply, dim3(1), dim3(32), 1024, a.data(), b.data(), c.data());
+        run(multiply, dim3(32), 1024, a.data(), b.data(), c.data());
         for (std::size_t row = 0; row < 16; ++row)
             for (std::size_t column = 0; column < 8; ++column) {
                 double expected = 0;
@@ -160,22 +168,21 @@ TEST_CASE("asynchronous copies: late, at once or by chance, and a wait left out 
         right[i] = kCount - 1 - i < 40 ? to_float(first[from]) : 0.0f;  // zeroes from there on
         right[kCount + i] = to_float(second[from]);
     }
-    const auto run = [&] {
+    const auto copied = [&] {
         std::vector<float> to(2 * kCount, std::numeric_limits<float>::quiet_NaN());
-        launch_with_shared(copy_and_turn, dim3(1), dim3(kCount), 2048, first.data(), second.data(), 40,
-                           to.data());
+        run(copy_and_turn, dim3(kCount), 2048, first.data(), second.data(), 40, to.data());
         return to;
     };
     for (const Order order : kOrders)
         for (const CopyTime time : kTimes) {
             emulator::set_order(order);
             emulator::set_copy_time(time);
-            CHECK(run() == right);
+            CHECK(copied() == right);
         }
     emulator::set_order(Order::forward);  // thread 0 reads before the last one waits for both groups
     emulator::set_copy_time(CopyTime::at_wait);
     emulator::leave_out_wait(0);
-    CHECK(std::isnan(run()[0]));
+    CHECK(std::isnan(copied()[0]));
 }
 
 TEST_CASE("wrong uses of copies and matrices are errors") {
@@ -190,8 +197,8 @@ TEST_CASE("wrong uses of copies and matrices are errors") {
 
 TEST_CASE("dynamic shared memory is NaN until it is written, and ends where an sm_80's does") {
     std::vector<float> to(32, 0);
-    launch_with_shared(read_dynamic, dim3(1), dim3(32), 128, to.data());
+    run(read_dynamic, dim3(32), 128, to.data());
     CHECK(std::all_of(to.begin(), to.end(), [](float value) { return std::isnan(value); }));
-    launch_with_shared(read_dynamic, dim3(1), dim3(32), 163 << 10, to.data());
-    CHECK_THROWS_AS(launch_with_shared(read_dynamic, dim3(1), dim3(32), (163 << 10) + 1, to.data()), Failure);
+    run(read_dynamic, dim3(32), 163 << 10, to.data());
+    CHECK_THROWS_AS(run(read_dynamic, dim3(32), (163 << 10) + 1, to.data()), Failure);
 }

@@ -124,3 +124,19 @@ TEST_CASE("networks on the emulated CUDA back end agree with the reference, in e
             CHECK(forward == train(spec, fused, *make_emulator_backend(Order::shuffled)));
         }
 }
+
+// Everything of a step is queued before any of it has run: the host waits once, for the loss and the gradient's norm.
+TEST_CASE("a step of training on the CUDA back end waits for the device once") {
+    const Spec spec = small_spec();
+    const auto emulated = make_emulator_backend(Order::forward);
+    Network network(spec, kMarkers, *emulated);
+    randomise(network, 8);
+    const Windows w = windows_of(spec, spec.window);
+    for (std::uint64_t step = 0; step < 3; ++step) {
+        const emulator::Waits before = emulator::waits();
+        CHECK(network.train(w.view(), w.labels(), {3, step, 2, 1}, {}).finite());
+        if (step == 0) continue;  // which makes the buffers
+        CHECK(emulator::waits().stream == before.stream + 1);
+        CHECK(emulator::waits().event == before.event);
+    }
+}

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
-#include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "app/call_sink.hpp"
@@ -187,6 +187,7 @@ class Caller {
     void call_stream();
     void call_record(FastaStream& stream);
     int stream_contig(const std::string& name);
+    void end_contig();
     bool is_trained_contig(FastaFile& fasta, const ContigRange& range);
 
     const CallParameters& p_;
@@ -201,10 +202,11 @@ class Caller {
     std::int64_t cell_ = 1, width_ = 1;  // bases an output, bases a value written
     CallSummary summary_;
     RecordWindow window_;
-    std::map<std::string, std::pair<int, std::int64_t>> bigwig_contigs_;  // of a stream: number, length so far
+    // Of a stream.
     std::string last_contig_;
     int last_number_ = -1;
-    std::int64_t last_end_ = 0;  // of the last record, on last_contig_
+    std::int64_t last_end_ = 0;           // of the last record, on last_contig_
+    std::set<std::string> left_contigs_;  // with --remap: those before
 };
 
 // By name and length; by the sequence's MD5 where the contig is read whole anyway.
@@ -257,17 +259,19 @@ void Caller::call_stream() {
     FastaStream stream(p_.input);
     open(false, p_.input == "-" ? "stdin" : p_.input, "");
     while (stream.next()) call_record(stream);
-    for (const auto& [name, contig] : bigwig_contigs_) tracks_->set_length(contig.first, contig.second);
+    end_contig();
 }
 
-// Text formats take contigs one after another and forget them; a bigWig file holds each once.
+// How long it is shows when its last record has ended.
+void Caller::end_contig() {
+    if (last_number_ >= 0) tracks_->set_length(last_number_, last_end_);
+}
+
 int Caller::stream_contig(const std::string& name) {
     if (last_number_ >= 0 && name == last_contig_ && p_.remap) return last_number_;
+    end_contig();
+    if (p_.remap && last_number_ >= 0) left_contigs_.insert(last_contig_);
     last_contig_ = name;
-    if (format_ == TrackFormat::bigwig && p_.remap) {
-        const auto known = bigwig_contigs_.find(name);
-        if (known != bigwig_contigs_.end()) return last_number_ = known->second.first;
-    }
     constexpr std::int64_t kUnknown = -1;
     return last_number_ = tracks_->add_contig(name, kUnknown);
 }
@@ -287,6 +291,9 @@ void Caller::call_record(FastaStream& stream) {
         require(place.contig != last_contig_ || place.begin >= last_end_, ErrorKind::input,
                 p_.input + " (" + stream.name() +
                     "): begins before the end of the record above; --remap needs records sorted by position, without overlap");
+        require(!left_contigs_.contains(place.contig), ErrorKind::input,
+                p_.input + " (" + stream.name() + "): " + place.contig +
+                    " again, after another contig; --remap needs all records of a contig together");
     }
     const std::int64_t lead = place.begin % predictor_->grid();
     const std::int64_t shift = place.begin - lead;
@@ -321,12 +328,6 @@ void Caller::call_record(FastaStream& stream) {
                 " bases, its name says " + std::to_string(place.end - place.begin));
     sink_->end_region();
     last_end_ = end;
-    if (format_ == TrackFormat::bigwig) {
-        auto& known = bigwig_contigs_[p_.remap ? place.contig : std::to_string(contig)];
-        known = {contig, std::max(known.second, end)};
-    } else {
-        tracks_->set_length(contig, end);
-    }
     tracks_->flush();
 }
 

@@ -133,10 +133,13 @@ void Run::start() {
                 store_->directory() +
                     ": holds checkpoints of an unfinished run; go on with --resume or start over with --force");
         resumed = !fresh && p_.resume;
-        if (!resumed) store_->clear(false);
         if (!resumed && p_.resume)
             log_.info(store_->directory() + ": no checkpoint yet; training starts from the beginning");
     }
+    FastaFile fasta = open_reference(dataset_, p_.fasta, p_.check_reference);
+    genome_.emplace(load_genome(dataset_, fasta));
+    // Only now: a reference that cannot be read must not cost the checkpoints of an earlier run.
+    if (team_.first() && !resumed) store_->clear(false);
     std::vector<double> prevalence;
     for (const Marker& marker : dataset_.markers()) prevalence.push_back(marker.prevalence);
     network_.initialise(p_.seed, prevalence);
@@ -147,8 +150,6 @@ void Run::start() {
     team_.share_start(network_, state_);
     state_.backend = backend_name();
     elapsed_before_ = state_.elapsed;
-    FastaFile fasta = open_reference(dataset_, p_.fasta, p_.check_reference);
-    genome_.emplace(load_genome(dataset_, fasta));
     if (!team_.first()) return;
     table_.emplace(train_log_path(p_.output), class_names(dataset_.markers()), metric_names(spec_.task),
                    state_.step > 0 ? state_.step : -1);

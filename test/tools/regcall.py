@@ -268,6 +268,14 @@ def test_same_bytes(records, cutoff):
     wanted = [l for l in whole.decode().splitlines() if l.startswith("chr2\t")]
     inner = lambda lines: [l for l in lines if int(l.split("\t")[1]) > 10250 and int(l.split("\t")[2]) < 14700]
     assert inner(placed) == inner(wanted) != [], (len(inner(placed)), len(inner(wanted)))
+    # several records of a contig, and another: a bigWig names each once, as long as its last record reaches
+    places = ("chr2:4-503", "chr2:601-1000", "chr10:1-750")
+    pieces = subprocess.run(["samtools", "faidx", "g.fa", *places], capture_output=True, check=True).stdout
+    run(*track, "--remap", "-o", "d.bw", "-", stdin=pieces)
+    with pyBigWig.open("d.bw") as bw:
+        assert bw.chroms() == {"chr2": 1000, "chr10": 750}, bw.chroms()
+        assert bw.intervals("chr2", 510, 590) is None
+        assert len(bw.intervals("chr2", 600, 1000)) > 50 and len(bw.intervals("chr10")) > 100
 
 
 def peak_memory(bases):
@@ -330,10 +338,13 @@ def test_failures():
         (3, ("--remap", "short.fa"), "4 bases, its name says 6"),
         (3, ("--remap", "-O", "bed", "back.fa"), "back.fa (chr2:1-4): begins before the end of the record above"),
         (3, ("--remap", "-O", "bed", "over.fa"), "over.fa (chr2:8-11): begins before the end of the record above"),
+        (3, ("--remap", "-O", "bed", "again.fa"), "again.fa (chr2:9-12): chr2 again, after another contig"),
+        (3, ("--remap", "-k", "alpha", "-o", "x.bw", "again.fa"), "chr2 again"),
         (1, ("-f", "g.fa", "-o", "nodir/x.bed"), "nodir"),
     ]
     open("bad.bed", "w").write("chr2\t1\t5\nchr2\t9\t3\n")
     open("short.fa", "w").write(">chr2:5-10\nACGT\n")
+    open("again.fa", "w").write(">chr2:5-8\nACGT\n>chr1:1-4\nACGT\n>chr2:9-12\nACGT\n")
     open("back.fa", "w").write(">chr2:5-8\nACGT\n>chr2:1-4\nACGT\n")
     open("over.fa", "w").write(">chr2:5-8\nACGT\n>chr2:8-11\nACGT\n")
     open("bad.fa", "w").write(">a\nACGT!ACGT\n")

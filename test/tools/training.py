@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
 """regtrain and regeval from end to end on a planted motif: it is learnt; tensors are the same for any -@, after kill -9,
 SIGTERM and a damaged checkpoint; divergence and misuse end as documented; regeval's table is in its shape."""
-import json
 import os
 import random
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
@@ -13,7 +11,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import tools
-from tools import BIN, check, run
+from tools import BIN, check, run, tensors
 
 SANITIZED = "REGKIT_SANITIZED" in os.environ  # too slow to learn anything
 EPOCHS = 2 if SANITIZED else 14
@@ -41,16 +39,6 @@ def make_data(scratch):
         f.write("name\tclass\ttarget\tcell\tpeaks\nmotif\tTFBS\tX\tY\tmotif.bed\nnoise\tDNase\t\tY\tnoise.bed\n")
     run("regds-build", "-f", f"{scratch}/ref.fa", "--sheet", f"{scratch}/sheet.tsv", "--window", 2000, "--valid",
         "chrA:1-40,000", "--test", "chrA:40,001-100,000", "-o", f"{scratch}/x.regds")
-
-
-def tensors(path):
-    """The data section and the places of the tensors: everything but metadata."""
-    with open(path, "rb") as f:
-        blob = f.read()
-    (size,) = struct.unpack("<Q", blob[:8])
-    header = json.loads(blob[8:8 + size])
-    header.pop("__metadata__")
-    return header, blob[8 + size:]
 
 
 def rows(path):
@@ -142,6 +130,8 @@ def main():
         run("regtrain", *short, "-o", out, code=2)  # neither --resume nor --force
         run("regtrain", *short, "--lr", 0.5, "-o", out, "--resume", code=4)  # other settings
         newest = newest_step(out)
+        run("regtrain", *short, "-o", out, "--force", "-f", f"{scratch}/none.fa", code=1)  # costs no checkpoint
+        check(newest_step(out) == newest, "a start that failed took the checkpoints")
         with open(f"{out}.part/step-{newest}.safetensors", "r+b") as f:
             f.seek(-9, os.SEEK_END)
             byte = f.read(1)

@@ -54,11 +54,10 @@ void TrainPlan::plan_memory(Scratch& scratch, int workers) {
     Carve measure(nullptr);
     BlockMemory(*this, measure);
     // The sums over chunks of one row of a gradient, or of a bias, pass through the same memory.
-    worker_size = std::max<std::int64_t>(measure.used(), round_up(markers, kAlign));
+    std::int64_t longest = std::max(up.in, up.out);
     for (int i = 0; i < depth; ++i)
-        worker_size =
-            std::max<std::int64_t>(worker_size, round_up(std::max(dense[i].in, dense[i].out), kAlign));
-    worker_size = std::max<std::int64_t>(worker_size, round_up(std::max(up.in, up.out), kAlign));
+        longest = std::max<std::int64_t>(longest, std::max(dense[i].in, dense[i].out));
+    worker_size = std::max(measure.used(), round_up(longest, kAlign));
     worker_memory = scratch.get<float>(Slot::worker, worker_size * workers);
     // The losses (double) lie before the sums.
     const std::int64_t losses = round_up(2 * chunks, kAlign);

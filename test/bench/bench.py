@@ -11,8 +11,8 @@ layers: operations of the CPU back end (bench_kernels) in GFLOP/s per second of 
 independent multiply-adds reach in registers (fma_ceiling), and of what the register tile reaches on operands in the first cache
 (tile_in_cache; of gradients of weights outer_in_cache); convolutions in f32 beside oneDNN's (onednn_conv).
 forward, train: inference of `dilated`, training steps of the presets, 919 markers, in nucleotides a second, in f32 and in bf16;
-the forward pass also to called runs in place of f32 probabilities (8-bit codes and bits are among the layers). Beside PyTorch stock and tuned in f32 (peer_torch.py), with two threads also as two processes of one thread each,
-whose rates are added; and how much a second thread brings us.
+the forward pass also to called runs in place of f32 probabilities (8-bit codes and bits are among the layers). Beside PyTorch
+stock and tuned in f32 (peer_torch.py), with two threads also as two processes of one thread each, whose rates are added; and how much a second thread brings us, beside what the machine has for a second process.
 
 Products in bf16 are an instruction of their own where the processor has AVX512_BF16, and unpacked to f32 elsewhere: the first line
 says which.
@@ -23,6 +23,7 @@ it from PyPI (gigabytes). On a machine with other work only `--cpu-time --thread
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -131,6 +132,7 @@ def contenders(a, mode, preset, batch):
         made.append(Contender(name, ours(a.threads, precision)))
         if a.threads > 1 and not a.cpu_time:
             made.append(Contender(f"{name}, 1 thread", ours(1, precision)))
+            made.append(Contender(f"{name}, {a.threads} processes", ours(1, precision), copies=a.threads))
         if mode == "infer":
             made += [Contender(f"{name}, {what}", ours(a.threads, precision, how)) for how, what in SINKS.items()]
     pythons = [(PYTHON, "")] + ([(os.path.join(a.venv, "bin", "python"), "current ")] if a.venv else [])
@@ -149,7 +151,7 @@ def contenders(a, mode, preset, batch):
 
 def models(a, mode, preset):
     batch = BATCH[mode][preset]
-    made = contenders(a, mode, preset, batch)
+    made = [c for c in contenders(a, mode, preset, batch) if re.search(a.programs, c.name)]
     for _ in range(a.rounds):
         for contender in made:
             contender.turn()
@@ -187,6 +189,7 @@ def ratios_of(a, title, rates):
         if peers:
             compare(mine, f"vs the best PyTorch{theirs}", max(peers, key=rates.get))
         compare(mine, f"with {a.threads} threads vs 1", f"{mine}, 1 thread")
+        compare(f"{mine}, {a.threads} processes", "vs one", f"{mine}, 1 thread")
         for what in SINKS.values():
             compare(f"{mine}, {what}", "vs probabilities", mine)
     compare("regkit bf16", "vs f32", "regkit f32")
@@ -211,6 +214,7 @@ def main():
     p.add_argument("--make-venv", action="store_true", help="make it first, from PyPI")
     p.add_argument("--only", default="layers,forward,train", help="of layers, forward, train (default all)")
     p.add_argument("--precisions", default="f32,bf16", help="of ours (default f32,bf16)")
+    p.add_argument("--programs", default="", help="regular expression of rows' names, for few of them with many rounds")
     p.add_argument("--layers", help="regular expression of bench_kernels' names; fma_ceiling and *_in_cache are needed")
     p.add_argument("--presets", default=",".join(BATCH["train"]), help="to train (default dilated,bi-lstm,danq)")
     a = p.parse_args()

@@ -1,19 +1,41 @@
 """What the scripts that drive the built tools share."""
+import json
 import os
+import struct
 import subprocess
 
 BIN = os.environ.get("REGKIT_BIN", "build/bin")
 checks = 0  # that held so far: a script asserts at its end that it came to them
 
 
-def run(tool, *args, code=0):
-    """Runs a tool; its exit code must be `code`."""
-    done = subprocess.run([os.path.join(BIN, tool), *map(str, args)], capture_output=True, text=True, timeout=1000)
-    assert done.returncode == code, f"{tool} {args}: {done.returncode}, not {code}\n{done.stderr}"
+def run(tool, *args, code=0, folder=BIN, **variables):
+    """Runs a tool, with these environment variables too; its exit code must be `code`, or may be any where that is None."""
+    done = subprocess.run([os.path.join(folder, tool), *map(str, args)], capture_output=True, text=True, timeout=1000,
+                          env={**os.environ, **variables})
+    assert code in (None, done.returncode), f"{tool} {args} {variables}: {done.returncode}, not {code}\n{done.stderr}"
     return done
+
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def check(ok, what):
     global checks
     checks += 1
     assert ok, what
+
+
+def tensors(path):
+    """Of a model file: places of the tensors and the data section; not its metadata, which holds the time that training took."""
+    blob = read(path)
+    (size,) = struct.unpack("<Q", blob[:8])
+    header = json.loads(blob[8:8 + size])
+    header.pop("__metadata__")
+    return header, blob[8 + size:]

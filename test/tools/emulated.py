@@ -15,7 +15,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import tools
-from tools import check
+from tools import check, read, tensors, write
 
 ORDERS = ("forward", "reverse", "shuffled")
 WINDOW = 120
@@ -44,16 +44,6 @@ OUT_OF_MEMORY, BUSY, NO_DEVICE, ECC, LAUNCH_FAILURE = 2, 46, 100, 214, 719
 LOST = "; the device is lost to this run: start it again, or use --device cpu"
 
 
-def write(path, text):
-    with open(path, "w") as file:
-        file.write(text)
-
-
-def read(path):
-    with open(path, "rb") as file:
-        return file.read()
-
-
 def copy_or_link(source, target):
     os.makedirs(os.path.dirname(target), exist_ok=True)
     try:
@@ -63,14 +53,10 @@ def copy_or_link(source, target):
 
 
 def run(tool, *args, emulator="", code=0, driver=False):
-    """The installed tool; its exit code must be `code`, or may be any where that is None. With `driver` the machine seems to have NVIDIA's library."""
-    environment = dict(os.environ, REGKIT_EMULATOR=emulator)
-    if driver:
-        environment["LD_LIBRARY_PATH"] = os.path.abspath("driver")
-    done = subprocess.run([os.path.abspath(f"bin/{tool}"), *map(str, args)], capture_output=True, text=True, timeout=1000,
-                          env=environment)
-    assert code in (None, done.returncode), f"{tool} {args} {emulator}: {done.returncode}, not {code}\n{done.stderr}"
-    return done
+    """The installed tool; its exit code must be `code`, or may be any where that is None. With `driver` the machine seems
+    to have NVIDIA's library."""
+    variables = {"LD_LIBRARY_PATH": os.path.abspath("driver")} if driver else {}
+    return tools.run(tool, *args, code=code, folder=os.path.abspath("bin"), REGKIT_EMULATOR=emulator, **variables)
 
 
 def prepare(plugin):
@@ -88,15 +74,6 @@ def prepare(plugin):
     write("two.json", json.dumps(TWO_HEADS))
     tools.run("regds-build", "-f", "ref.fa", "--window", WINDOW, "--valid", f"c:1-{2 * WINDOW}", "--test",
               f"c:{2 * WINDOW + 1}-{4 * WINDOW}", "-o", "x.regds", "a.bed", "b.bed")
-
-
-def tensors(path):
-    """Names and values of the tensors in a model file, without its metadata, which holds the time that training took."""
-    blob = read(path)
-    (size,) = struct.unpack("<Q", blob[:8])
-    header = json.loads(blob[8:8 + size])
-    header.pop("__metadata__")
-    return header, blob[8 + size:]
 
 
 def largest_difference(a, b):

@@ -13,7 +13,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import tools
-from tools import check, run
+from tools import check, read, run, write
 
 SOURCE = os.environ.get("REGKIT_SOURCE", ".")
 MODELS = os.path.join(SOURCE, "examples/models")
@@ -22,16 +22,6 @@ MARKERS = {"swi": "remodeller", "gal4": "activator", "atac": "open"}
 VARIANT = 14500  # 0-based, on II: the middle of a bin of 200 bases and of a window of 1000
 MOST = 200_000   # parameters of a preset that runs as it is; of larger ones layers have at most
 FILTERS = 32
-
-
-def write(path, text):
-    with open(path, "w") as file:
-        file.write(text)
-
-
-def read(path):
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def fasta(path, contigs):

@@ -14,8 +14,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tools
-from tools import BIN, check, run
-from training import make_data, newest_step, rows, tensors, wait_for_step
+from tools import BIN, check, run, tensors
+from training import make_data, newest_step, rows, wait_for_step
 
 SPEC = """{"name": "tiny", "window": 2000, "dropout": 0.2, "layers": [
     {"name": "embed", "type": "embedding", "filters": 3},

@@ -41,18 +41,12 @@ int number_of(const Environment& environment, const char* name, std::int64_t lea
     return static_cast<int>(*value);
 }
 
-std::uint64_t hash_of(const std::string& text) {  // FNV-1a
-    std::uint64_t hash = 14695981039346656037u;
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-    return hash;
-}
-
 // Ports below those that the system gives out itself, the same ones for every rank of the job.
 std::vector<std::uint16_t> ports_of(const std::string& job) {
     constexpr std::uint64_t kFirst = 20000, kCount = 10000, kStride = 61;
     std::vector<std::uint16_t> ports;
     for (std::uint64_t i = 0; i < kPortsTried; ++i)
-        ports.push_back(static_cast<std::uint16_t>(kFirst + (hash_of(job) + i * kStride) % kCount));
+        ports.push_back(static_cast<std::uint16_t>(kFirst + (job_number(job) + i * kStride) % kCount));
     return ports;
 }
 
@@ -128,6 +122,12 @@ std::vector<std::uint16_t> listening_ports(const Environment& environment, const
 }
 
 }  // namespace
+
+std::uint64_t job_number(const std::string& job) {
+    std::uint64_t hash = 14695981039346656037u;
+    for (const char c : job) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+    return hash;
+}
 
 Launch launch_of(const Environment& environment) {
     const auto any = [&](const Names& names) { return environment(names.rank) || environment(names.size); };

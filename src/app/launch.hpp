@@ -25,6 +25,9 @@ struct Launch {
     std::string job;      // the same for the ranks of one job, another for strangers that come to the same port
 };
 
+// The job as a number (FNV-1a), the same for all of its ranks.
+std::uint64_t job_number(const std::string& job);
+
 // std::getenv, or a test's.
 using Environment = std::function<const char*(const char* name)>;
 

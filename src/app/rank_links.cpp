@@ -70,8 +70,11 @@ bool ended(const Socket& socket) {
 class Meeting {
   public:
     Meeting(const Launch& launch, milliseconds timeout)
-        : launch_(launch), timeout_(timeout), deadline_(Clock::now() + timeout), addresses_(ranks()) {
-        for (const char c : launch.job) job_ = (job_ ^ static_cast<unsigned char>(c)) * 1099511628211u;
+        : launch_(launch),
+          timeout_(timeout),
+          deadline_(Clock::now() + timeout),
+          job_(job_number(launch.job)),
+          addresses_(ranks()) {
         links_.data.resize(ranks());
     }
 
@@ -113,7 +116,7 @@ class Meeting {
     const Launch& launch_;
     const milliseconds timeout_;
     const Deadline deadline_;
-    std::uint64_t job_ = 14695981039346656037u;  // FNV-1a of the job's name
+    const std::uint64_t job_;
     Socket listener_;
     std::vector<Address> addresses_;
     RankLinks links_;

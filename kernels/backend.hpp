@@ -19,6 +19,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/communicator.hpp"
@@ -311,7 +312,10 @@ class Backend {
                            const Slice& d_gamma, const Slice& d_beta, const View& dh);
 
     // ---- ranks. to = the sum of `from` over all ranks, in their order (kernels/communicator.hpp); may be the same values.
+    // The bits are those of Communicator::sum_in_order, by which it is done where the back end has no way of its own.
     void all_reduce(const Slice& from, const Slice& to, Communicator& ranks);
+    // What there is to say about the way that sums between ranks go: once, then empty.
+    std::string take_notice() { return std::exchange(notice_, {}); }
 
     // ---- optimiser. norm[0] = Euclidean norm of the gradient, one fixed-order sum.
     void grad_norm(const Slice& gradient, const Slice& norm);
@@ -395,6 +399,8 @@ class Backend {
                                         const Slice& d_folded_weight, const Slice& d_folded_bias,
                                         const Slice& d_weight, const Slice& d_bias, const Slice& d_gamma,
                                         const Slice& d_beta, const View& dh) noexcept;
+    // Where it is unsupported, all_reduce goes through the host. The status may have words (Backend::take_notice).
+    virtual Status do_all_reduce(const Slice& from, const Slice& to, QuietRanks& ranks) noexcept;
     virtual Status do_grad_norm(const Slice& gradient, const Slice& norm) noexcept;
     virtual Status do_adam(const Slice& parameters, const Slice& gradient, const Slice& m, const Slice& v,
                            const AdamStep&, const Slice& norm) noexcept;
@@ -402,6 +408,7 @@ class Backend {
     std::span<const float> staged_values(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
                                          TailOutput kind);
     std::vector<float> staged_;
+    std::string notice_;
 };
 
 // Operands of the products of convolutions, dense layers of every position and the tail: f32, or rounded to bf16

@@ -212,6 +212,11 @@ void Backend::all_reduce(const Slice& from, const Slice& to, Communicator& ranks
     const Checks check("all_reduce");
     check.that(from.count >= 1 && from.data, "no values");
     check.values("to", to, from.count);
+    QuietRanks quiet(ranks);
+    const Status status = do_all_reduce(from, to, quiet);
+    quiet.rethrow();  // a rank that ended explains what came of it here
+    if (*status.message && (status.code == Status::Code::ok || !has(status))) notice_ = status.message;
+    if (has(status)) return check.done(*this, status);
     const auto count = static_cast<std::size_t>(from.count);
     const auto through = [&](auto& values) {
         values.resize(count);

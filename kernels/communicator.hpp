@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <span>
 #include <vector>
 
@@ -38,6 +39,43 @@ class Communicator {
         all_gather(std::as_bytes(mine), std::as_writable_bytes(std::span(all)));
         return all;
     }
+};
+
+// The same for who must not throw, such as a plug-in, across whose boundary no exception goes: what was thrown is kept, and
+// where a function returned false, none is to be called again.
+class QuietRanks {
+  public:
+    explicit QuietRanks(Communicator& ranks) : ranks_(ranks) {}
+
+    int rank() const noexcept { return ranks_.rank(); }
+    int size() const noexcept { return ranks_.size(); }
+    bool all_gather(std::span<const std::byte> mine, std::span<std::byte> all) noexcept {
+        return attempt([&] { ranks_.all_gather(mine, all); });
+    }
+    bool broadcast(std::span<std::byte> values) noexcept {
+        return attempt([&] { ranks_.broadcast(values); });
+    }
+    bool check() noexcept {
+        return attempt([&] { ranks_.check(); });
+    }
+    void rethrow() const {
+        if (thrown_) std::rethrow_exception(thrown_);
+    }
+
+  private:
+    template <typename Body>
+    bool attempt(const Body& body) noexcept {
+        try {
+            body();
+            return true;
+        } catch (...) {
+            thrown_ = std::current_exception();
+            return false;
+        }
+    }
+
+    Communicator& ranks_;
+    std::exception_ptr thrown_;
 };
 
 // A rank's part of a batch. Without peers, the whole.

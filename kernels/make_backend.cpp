@@ -56,6 +56,7 @@ BackendChoice make_backend(const BackendOptions& options) {
     }
     if (device == "cuda" || device.starts_with("cuda:")) {
         const KernelChoice kernels = choose_kernels(options.precision, kernels_of_environment());
+        nccl_of_environment();  // a word that makes no sense is told before the plug-in is asked
         return {load_cuda_backend(cuda_device(device), kernels, cuda_plugin_paths()), ""};
     }
     if (device == "auto") return choose_automatically(options);

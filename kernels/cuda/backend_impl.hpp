@@ -6,6 +6,7 @@
 
 #include "kernels/backend.hpp"
 #include "kernels/cuda/choice.hpp"
+#include "kernels/cuda/rank_sum.hpp"
 #include "kernels/cuda/runtime.hpp"
 #include "kernels/cuda/scratch.hpp"
 #include "kernels/cuda/stream.hpp"
@@ -14,7 +15,7 @@ namespace regkit {
 
 class CudaBackend final : public Backend {
   public:
-    // Throws cuda::Failure.
+    // Throws cuda::Failure, or Error(usage) where the environment makes no sense.
     CudaBackend(const char* name, const std::string& description, int device, KernelChoice kernels)
         : name_(name), description_(description), device_(device), kernels_(kernels), stream_(device) {}
 
@@ -98,6 +99,7 @@ class CudaBackend final : public Backend {
                                 const Slice& d_weight, const Slice& d_bias, const Slice& d_gamma,
                                 const Slice& d_beta, const View& dh) noexcept override;
 
+    Status do_all_reduce(const Slice& from, const Slice& to, QuietRanks& ranks) noexcept override;
     Status do_grad_norm(const Slice& gradient, const Slice& norm) noexcept override;
     Status do_adam(const Slice& parameters, const Slice& gradient, const Slice& m, const Slice& v,
                    const AdamStep& step, const Slice& norm) noexcept override;
@@ -127,6 +129,7 @@ class CudaBackend final : public Backend {
     KernelChoice kernels_;
     cuda::Stream stream_;
     cuda::Scratch scratch_{stream_};
+    cuda::RankSum rank_sum_{device_, stream_, scratch_};
 };
 
 }  // namespace regkit

@@ -24,6 +24,13 @@ std::optional<KernelChoice> kernels_of_environment() {
                 std::string(kVariable) + "=" + word + ": unknown; use naive, fast or cudnn");
 }
 
+bool nccl_of_environment() {
+    const char* const value = std::getenv("REGKIT_NCCL");
+    const std::string word = value ? value : "on";
+    require(word == "on" || word == "off", ErrorKind::usage, "REGKIT_NCCL=" + word + ": unknown; use on or off");
+    return word == "on";
+}
+
 KernelChoice choose_kernels(Precision precision, std::optional<KernelChoice> wanted) {
     const KernelChoice fitting = precision == Precision::bf16 ? KernelChoice::fast : KernelChoice::naive;
     if (!wanted || *wanted == fitting) return fitting;

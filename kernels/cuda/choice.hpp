@@ -22,4 +22,8 @@ std::optional<KernelChoice> kernels_of_environment();
 // and Error(resource) where this build lacks them.
 KernelChoice choose_kernels(Precision precision, std::optional<KernelChoice> wanted);
 
+// Whether sums between ranks may go by NCCL: the environment's REGKIT_NCCL=on|off, on where it is not set. Throws
+// Error(usage) on any other word.
+bool nccl_of_environment();
+
 }  // namespace regkit

@@ -122,6 +122,14 @@ Status CudaBackend::do_read(const Slice& from, double* values) noexcept {
     return guarded([&] { download(stream_, from, values); });
 }
 
+Status CudaBackend::do_all_reduce(const Slice& from, const Slice& to, QuietRanks& ranks) noexcept {
+    Status said;
+    const Status status = guarded([&] {
+        said = rank_sum_.sum(cuda::pointer_to(from), cuda::pointer_to(to), from.count, ranks);
+    });
+    return status.code == Status::Code::ok ? said : status;
+}
+
 Status CudaBackend::do_fill(const Slice& to, float value) noexcept {
     return guarded([&] { cuda::for_each(to.count, Fill{cuda::pointer_to(to), value}); });
 }

@@ -14,6 +14,7 @@ class Scratch {
         kSums,
         kState,
         kActivations,
+        kRankParts,
         // Of the fast convolutions.
         kConvInput,
         kConvGradient,

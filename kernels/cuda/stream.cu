@@ -112,4 +112,10 @@ void Stream::wait() {
     check(cudaStreamSynchronize(handle()));
 }
 
+bool Stream::is_idle() {
+    const cudaError_t error = cudaStreamQuery(handle());
+    if (error != cudaErrorNotReady) check(error);
+    return error == cudaSuccess;
+}
+
 }  // namespace regkit::cuda

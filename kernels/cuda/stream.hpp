@@ -56,6 +56,8 @@ class Stream {
     void zero(void* memory, std::size_t bytes);
     // For all that was queued; throws what any of it did wrong.
     void wait();
+    // Whether all that was queued has run; throws as wait().
+    bool is_idle();
 
   private:
     struct Delete {

@@ -71,8 +71,12 @@ enum cudaError_t {
     cudaErrorLaunchFailure = 719
 };
 #define CUDART_VERSION 13000
+struct cudaUUID_t {
+    char bytes[16];
+};
 struct cudaDeviceProp {
     char name[256];
+    cudaUUID_t uuid;
     int major, minor;
 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
@@ -146,6 +150,7 @@ Waits waits();
 struct Machine {
     int driver = CUDART_VERSION;
     int capability = 90;
+    int gpu = 0;  // what tells it from other processes' GPUs
 };
 void set_machine(const Machine& machine);
 // What the last launch that failed did wrong, for the tests' messages.

@@ -5,6 +5,7 @@
 //                                    this number
 //   skip=CALL                        all calls of this function are left out
 //   driver=12020, capability=75      what the machine has
+//   gpu=1                            which GPU of several processes' this is
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
@@ -52,6 +53,8 @@ bool apply(const char* words) {
             machine.driver = std::stoi(value);
         else if (name == "capability")
             machine.capability = std::stoi(value);
+        else if (name == "gpu")
+            machine.gpu = std::stoi(value);
         else
             refuse(word);
     }

@@ -115,6 +115,8 @@ cudaError_t cudaGetDeviceCount(int* count) {
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
     const cudaError_t error = emulator::injected("cudaGetDeviceProperties");
     std::strcpy(properties->name, "emulator");
+    properties->uuid = {};
+    std::memcpy(properties->uuid.bytes, &emulator::state().machine.gpu, sizeof(int));
     properties->major = emulator::state().machine.capability / 10;
     properties->minor = emulator::state().machine.capability % 10;
     return error;

@@ -196,6 +196,7 @@ TEST_CASE("stream: memory that is given back is waited for") {
     void* const passing = stream.allocate(sizeof(float));
     const float seven = 7;
     stream.upload(passing, &seven, sizeof seven);
+    stream.wait();
     cuda::for_each(1, Negate{static_cast<float*>(passing), kept.data});
     stream.free(passing);
     CHECK(downloaded(stream, kept, 1)[0] == -7);

@@ -226,4 +226,5 @@ def main():
     assert tools.checks >= 53, "checks were left out"
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@
 //   connect=1           this rank cannot connect
 //   gather=3:1          the 3rd gather fails on rank 1, behind its return
 //   hang=1              this rank never connects
+//   stall=5:1           the 5th gather does not come about, for rank 1 gives nothing
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -112,11 +113,13 @@ NcclResult ncclAllGather(const void* from, void* to, std::size_t count, int type
     const int number = ++comm->gathers;
     const Setting fault = setting("gather");
     const bool fails = fault.value == number && fault.rank == comm->shared->rank;
+    const Setting stall = setting("stall");
+    const bool stalls = stall.value == number && stall.rank == comm->shared->rank;
     const std::size_t bytes = count * sizeof(float);
     stream->queue([=, shared = comm->shared, left = false]() mutable {
         if (shared->aborted) return cudaSuccess;
         if (fails) shared->error = NcclResult::system_error;
-        if (!left && !fails) shared->leave(kGather, number, from, bytes);
+        if (!left && !fails && !stalls) shared->leave(kGather, number, from, bytes);
         left = true;
         if (!shared->all_there(kGather, number)) return cudaErrorNotReady;
         for (int r = 0; r < shared->ranks; ++r)

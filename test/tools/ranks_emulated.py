@@ -2,7 +2,9 @@
 """regtrain on 2 and 3 ranks, each with an emulated GPU: ranks_emulated.py PLUGIN NCCL, where NCCL stands in for
 libnccl.so.2. Sums by NCCL have the bits of sums over TCP; where one rank cannot use it all use TCP, and say why once; a
 rank that is killed, or that NCCL fails on, ends all."""
+import glob
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,9 +88,14 @@ def ends():
         check(codes == [1, 1] and all(words in error for error in errors), (codes, errors))
         check(time.time() - begin < 30, "the others took too long to end")
     # All wait for NCCL, which waits for a rank that is killed then: at the beginning, and in the middle of a step.
-    for fault in ("hang=1", "stall=5:1"):
+    for fault, left in (("hang=1", "join0.0"), ("stall=5:1", "gather5.0")):
+        for folder in glob.glob("emulated_nccl.*"):
+            shutil.rmtree(folder)
         processes = start(3, "waiting", *every_step, steps=1_000_000, own=lambda rank: {"REGKIT_EMULATED_NCCL": fault})
-        time.sleep(2)
+        while not glob.glob(f"emulated_nccl.*/{left}"):
+            check(all(process.poll() is None for process in processes), "they did not come so far")
+            time.sleep(0.1)
+        time.sleep(1)
         check(all(process.poll() is None for process in processes), "they did not wait")
         processes[1].kill()
         begin = time.time()

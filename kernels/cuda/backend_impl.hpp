@@ -89,6 +89,12 @@ class CudaBackend final : public Backend {
 
     Status do_tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
                          TailOutput kind, float* out) noexcept override;
+    Status do_tail_codes(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                         std::uint8_t* out) noexcept override;
+    Status do_tail_bits(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                        TailOutput kind, float cutoff, std::uint8_t* out) noexcept override;
+    Status do_tail_runs(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                        TailOutput kind, float cutoff, CalledRuns& out) noexcept override;
     Status do_tail_train(const View& h, const Tail& tail, const Labels& labels, const TailLoss& how,
                          const Slice& loss, const TailGradient& gradient, bool accumulate,
                          const View& dh) noexcept override;

@@ -20,6 +20,14 @@ class Scratch {
         kConvGradient,
         kConvWeights,
         kConvPartials,
+        // Of the fast tail.
+        kPackedWeights,
+        kPackedBias,
+        kTailValues,
+        kTailBits,
+        kRunCounts,
+        kCalledRuns,
+        kCalledValues,
         kSlots
     };
 
@@ -30,6 +38,8 @@ class Scratch {
         for (Array& array : arrays_) stream_.free(array.data);
     }
 
+    // Where what uses this memory is queued.
+    Stream& stream() const { return stream_; }
     // Room for `count` values, undefined; what the slot held before is gone.
     template <typename T>
     T* get(Slot slot, std::int64_t count) {

@@ -2,6 +2,8 @@
 #include <vector>
 
 #include "kernels/cuda/backend_impl.hpp"
+#include "kernels/cuda/fast/tail_infer.hpp"
+#include "kernels/cuda/fast/tail_weights.hpp"
 #include "kernels/cuda/tail.hpp"
 
 namespace regkit {
@@ -20,11 +22,18 @@ struct Output {
     }
 };
 
+// The plain kernels have values only, of which Backend makes the rest.
+Status values_only() {
+    return Status::error(Status::Code::unsupported, "");
+}
+
 }  // namespace
 
 Status CudaBackend::do_tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
                                   TailOutput kind, float* out) noexcept {
     return guarded([&] {
+        if (fast() && cuda::fits_fast_tail(tail))
+            return cuda::fast_tail_values(tail, {cuda::tensor_of(h), begin, end}, kind, out, scratch_);
         TailLayers layers(tail, nullptr, scratch_);
         const std::int64_t markers = tail.markers(), row = (end - begin) * tail.stride;
         std::vector<float> part;  // of a sample's rows, where they do not come out whole
@@ -41,6 +50,28 @@ Status CudaBackend::do_tail_infer(const View& h, const Tail& tail, std::int64_t 
                 std::copy_n(part.data() + marker * outputs.length, outputs.length,
                             to + marker * row + (piece.begin - begin) * tail.stride);
         });
+    });
+}
+
+Status CudaBackend::do_tail_codes(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                                  std::uint8_t* out) noexcept {
+    if (!fast() || !cuda::fits_fast_tail(tail)) return values_only();
+    return guarded([&] { cuda::fast_tail_codes(tail, {cuda::tensor_of(h), begin, end}, out, scratch_); });
+}
+
+Status CudaBackend::do_tail_bits(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                                 TailOutput kind, float cutoff, std::uint8_t* out) noexcept {
+    if (!fast() || !cuda::fits_fast_tail(tail)) return values_only();
+    return guarded([&] {
+        cuda::fast_tail_bits(tail, {cuda::tensor_of(h), begin, end}, kind, cutoff, out, scratch_);
+    });
+}
+
+Status CudaBackend::do_tail_runs(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                                 TailOutput kind, float cutoff, CalledRuns& out) noexcept {
+    if (!fast() || !cuda::fits_fast_tail(tail)) return values_only();
+    return guarded([&] {
+        cuda::fast_tail_runs(tail, {cuda::tensor_of(h), begin, end}, kind, cutoff, out, scratch_);
     });
 }
 

@@ -25,6 +25,7 @@
 // Not emulated: timing, float rounding of the device's own functions.
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -225,3 +226,19 @@ T __shfl_xor_sync(unsigned, T value, int mask) {
 }
 
 unsigned __ballot_sync(unsigned mask, int predicate);
+
+template <typename T>
+T __shfl_up_sync(unsigned, T value, unsigned distance) {
+    T result;  // below lane 0 lies none: the own value
+    regkit::emulator::exchange(&value, &result, sizeof value, regkit::emulator::lane() - distance);
+    return result;
+}
+
+inline int __popc(unsigned bits) {
+    return std::popcount(bits);
+}
+
+// The number of the lowest bit, from 1.
+inline int __ffs(int bits) {
+    return bits == 0 ? 0 : std::countr_zero(static_cast<unsigned>(bits)) + 1;
+}

@@ -34,15 +34,16 @@ struct Subject {
 };
 
 // A few numbers that are among the values, so that equality is met, and some that are not.
-std::vector<float> cutoffs(std::vector<float> values, TailOutput kind) {
+std::vector<float> cutoffs(std::vector<float> values, TailOutput kind, bool few) {
     std::vector<float> all = {0, 1, kInfinity};
     if (kind == TailOutput::logits) all.push_back(-kInfinity);
     if (values.empty()) return all;
     std::sort(values.begin(), values.end());
-    for (const std::size_t part : {0, 3, 8}) {
+    for (const std::size_t part : {std::size_t{3}, std::size_t{0}, std::size_t{8}}) {
         const float value = values[(values.size() - 1) * part / 8];
         all.push_back(value);
         all.push_back(std::nextafter(value, kInfinity));
+        if (few) break;
     }
     return all;
 }
@@ -88,7 +89,7 @@ bool same_floats(const std::vector<float>& a, const std::vector<float>& b) {
 // The emulator is slow, and back ends that make these of their values do so in one place: two cases for them.
 std::vector<TailCase> cases_for(Backend& backend) {
     if (std::string(backend.name()) == "cpu") return tail_cases();
-    return {tail_cases()[0], tail_cases()[3]};
+    return {tail_cases()[0], {2, 5, 13, 10, 4, {3}, 0, 1}};
 }
 
 constexpr TailOutput kKinds[] = {TailOutput::logits, TailOutput::probabilities, TailOutput::rates};
@@ -104,7 +105,7 @@ TEST_CASE("tail_runs and tail_bits agree with the values of tail_infer to the bi
             for (const auto& [begin, end] : {std::pair{std::int64_t{0}, n}, {n / 3, n - n / 4}, {n, n}})
                 for (const TailOutput kind : kKinds) {
                     const std::vector<float> values = s.values(begin, end, kind);
-                    for (const float cutoff : cutoffs(values, kind)) {
+                    for (const float cutoff : cutoffs(values, kind, std::string(backend.name()) == "emulator")) {
                         CAPTURE(cutoff);
                         CalledRuns called;
                         called.append(0, 0, 0, std::vector<float>{1});  // what it held does not matter

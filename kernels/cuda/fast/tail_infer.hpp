@@ -1,0 +1,29 @@
+// The fused tail at inference on tensor cores, for what fits_fast_tail takes. From coarse positions [begin,
+// end) of every sample of h to host memory, as Backend::tail_infer, tail_codes, tail_bits and tail_runs say.
+// Logits exist in registers alone; what leaves a block is values, codes or bits, in pieces of at most
+// `most_bytes` of device memory. All throw Failure.
+#pragma once
+
+#include "kernels/backend.hpp"
+#include "kernels/cuda/elements.hpp"
+#include "kernels/cuda/scratch.hpp"
+
+namespace regkit::cuda {
+
+inline constexpr std::int64_t kPieceBytes = std::int64_t{1} << 28;
+
+struct TailRange {
+    Tensor h;
+    std::int64_t begin, end;
+};
+
+void fast_tail_values(const Tail& tail, const TailRange& range, TailOutput kind, float* out, Scratch& scratch,
+                      std::int64_t most_bytes = kPieceBytes);
+void fast_tail_codes(const Tail& tail, const TailRange& range, std::uint8_t* out, Scratch& scratch,
+                     std::int64_t most_bytes = kPieceBytes);
+void fast_tail_bits(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff,
+                    std::uint8_t* out, Scratch& scratch, std::int64_t most_bytes = kPieceBytes);
+void fast_tail_runs(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff, CalledRuns& out,
+                    Scratch& scratch, std::int64_t most_bytes = kPieceBytes);
+
+}  // namespace regkit::cuda

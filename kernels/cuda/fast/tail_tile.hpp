@@ -1,0 +1,267 @@
+// What inference and training of the fused tail do with a tile: 128 output positions, a block of four warps
+// with 32 positions each. The tile's activations stay in shared memory as [position][channel] in bf16, and
+// each layer writes its outputs over its inputs, which a warp holds in registers by then. Weights pass
+// through a ring in shared memory, 64 rows at a time, all layers one after the other, copied ahead of their
+// use.
+#pragma once
+
+#include "kernels/cuda/fast/tail_weights.hpp"
+
+namespace regkit::cuda {
+
+inline constexpr int kPositions = 128;  // of a tile
+inline constexpr int kTileThreads = 128;
+inline constexpr int kWarpPositions = kWarp;  // of a tile's warp: two matrices of 16 rows
+inline constexpr int kStages = 3;             // of the ring
+
+// Coarse positions that a tile's output positions can touch, in whole matrices of 16 rows.
+__host__ __device__ constexpr int coarse_rows(int stride) {
+    return ((kPositions - 1) / stride + 2 + kStep - 1) / kStep * kStep;
+}
+
+// Where a tile keeps what, in dynamic shared memory.
+struct TileMemory {
+    Bf16* ring;         // kStages * kTileRows rows
+    Bf16* activations;  // kPositions rows
+    Bf16* coarse;       // coarse_rows rows: the input of an up-convolution
+
+    __device__ TileMemory(const PackedTail& tail, unsigned char* memory)
+        : ring(reinterpret_cast<Bf16*>(memory)),
+          activations(ring + kStages * kTileRows * tail.pitch()),
+          coarse(activations + kPositions * tail.pitch()) {}
+    __host__ __device__ static std::size_t bytes(const PackedTail& tail) {
+        const int rows = kStages * kTileRows + kPositions + (tail.has_up ? coarse_rows(tail.stride) : 0);
+        return static_cast<std::size_t>(rows) * static_cast<std::size_t>(tail.pitch()) * sizeof(Bf16);
+    }
+};
+
+__device__ inline int lane_id() {
+    return static_cast<int>(threadIdx.x) % kWarp;
+}
+__device__ inline int warp_id() {
+    return static_cast<int>(threadIdx.x) / kWarp;
+}
+
+// Rows 0..15, columns column..column + 15 of a matrix in shared memory, as the left operand of multiply_add.
+// As the right one (rows are its columns): part[h], part[2 + h] are rows 8 * h ...
+__device__ inline void load_tile(std::uint32_t (&part)[4], const Bf16* rows, int pitch, int column) {
+    const int lane = lane_id();
+    load_matrices(part, rows + (lane % kStep) * pitch + column + lane / kStep * kCopied);
+}
+
+// Tiles [first, end) of a tail's weights, in their order.
+class WeightStream {
+  public:
+    __device__ WeightStream(const PackedTail& tail, Bf16* ring, int first, int end)
+        : tail_(tail), ring_(ring), end_(end), fetched_(first) {
+        while (tail_.layer[layer_].first_tile + tail_.layer[layer_].tiles <= first) ++layer_;
+        for (int i = 0; i + 1 < kStages; ++i) fetch();
+    }
+    // The next tile, rows PackedTail::pitch apart; valid until the call after. All threads of the block come
+    // here together, and all that they wrote to shared memory before is seen by all behind it.
+    __device__ const Bf16* next() {
+        wait_copies<kStages - 2>();
+        __syncthreads();  // the tile is there for all, and nobody reads the one before it any more
+        fetch();
+        const Bf16* const tile = ring_ + used_ * kTileRows * tail_.pitch();
+        used_ = used_ + 1 == kStages ? 0 : used_ + 1;
+        return tile;
+    }
+
+  private:
+    __device__ void fetch() {
+        if (fetched_ < end_) {
+            if (fetched_ == tail_.layer[layer_].first_tile + tail_.layer[layer_].tiles) ++layer_;
+            const PackedLayer& layer = tail_.layer[layer_];
+            const Bf16* const from = tail_.weights + layer.weights +
+                                     std::int64_t{fetched_ - layer.first_tile} * kTileRows * layer.width;
+            Bf16* const to = ring_ + stage_ * kTileRows * tail_.pitch();
+            const int shift = layer.width == kMostWidth ? 4 : 3;  // copies of a row, as a power of two
+            for (int i = static_cast<int>(threadIdx.x); i < kTileRows << shift; i += kTileThreads) {
+                const int row = i >> shift, column = (i - (row << shift)) * kCopied;
+                copy_async(to + row * tail_.pitch() + column, from + i * kCopied, true);
+            }
+            ++fetched_;
+            stage_ = stage_ + 1 == kStages ? 0 : stage_ + 1;
+        }
+        commit_copies();  // also where there is none: waiting counts groups
+    }
+
+    const PackedTail& tail_;
+    Bf16* ring_;
+    int end_, fetched_;
+    int layer_ = 0, stage_ = 0, used_ = 0;
+};
+
+// Coarse positions [first, first + rows) of a sample of h as [position][channel]; zeroes outside.
+__device__ inline void load_input(const Tensor& h, std::int64_t sample, std::int64_t first, int rows,
+                                  int width, Bf16* to, int pitch) {
+    for (int i = static_cast<int>(threadIdx.x); i < rows * width; i += kTileThreads) {
+        const int position = i % rows, channel = i / rows;
+        const bool inside = channel < h.channels && first + position < h.length;
+        to[position * pitch + channel] = to_bf16(inside ? h.at(sample, channel, first + position) : 0.0f);
+    }
+}
+
+// A warp's 32 positions as operands: rows of `activations`, kSteps * 16 channels.
+template <int kSteps>
+struct OwnRows {
+    std::uint32_t part[2][kSteps][4];
+
+    __device__ void load(const Bf16* rows, int pitch) {
+#pragma unroll
+        for (int i = 0; i < 2; ++i)
+#pragma unroll
+            for (int k = 0; k < kSteps; ++k)
+                load_tile(part[i][k], rows + i * kStep * pitch, pitch, k * kStep);
+    }
+};
+
+// What a layer's sums become. Element (position of the tile, output of the position) of layer number `layer`.
+struct NoDropout {
+    __device__ float operator()(int, int, int) const { return 1.0f; }
+};
+
+// relu(sum + bias) in pairs of outputs; padding becomes zero, whatever the inputs were.
+template <typename Factor>
+__device__ std::uint32_t activated(const PackedLayer& layer, const float* bias, int number, int position,
+                                   int output, float low, float high, const Factor& factor) {
+    low = output < layer.out ? relu_of(low + bias[output]) * factor(number, position, output) : 0.0f;
+    high = output + 1 < layer.out ? relu_of(high + bias[output + 1]) * factor(number, position, output + 1)
+                                  : 0.0f;
+    return bf16_pair(low, high);
+}
+
+__device__ inline void store_pair(Bf16* to, std::uint32_t pair) {
+    *reinterpret_cast<std::uint32_t*>(to) = pair;
+}
+
+// The up-convolution from `coarse`, whose first position is `phase` output positions before the tile, to
+// `activations`. Each warp takes 16 of a tile's rows for all coarse positions.
+template <int kSteps, typename Factor>
+__device__ void up_layer(const PackedTail& tail, WeightStream& stream, const TileMemory& at, int phase,
+                         const Factor& factor) {
+    const PackedLayer& layer = tail.layer[0];
+    const int pitch = tail.pitch(), lane = lane_id(), group = warp_id() * kStep;
+    for (int tile = 0; tile < layer.tiles; ++tile) {
+        const Bf16* const weights = stream.next() + group * pitch;
+        const int row = tile * kTileRows + group, j = row / layer.out_width, output = row % layer.out_width;
+        for (int first = 0; first < coarse_rows(tail.stride); first += kStep) {
+            float sum[2][4] = {};
+#pragma unroll
+            for (int k = 0; k < kSteps; ++k) {
+                std::uint32_t a[4], b[4];
+                load_tile(a, at.coarse + first * pitch, pitch, k * kStep);
+                load_tile(b, weights, pitch, k * kStep);
+                for (int h = 0; h < 2; ++h) multiply_add(sum[h], a, b[h], b[2 + h]);
+            }
+#pragma unroll
+            for (int part = 0; part < 4; ++part) {
+                const int h = part % 2, half = part / 2;
+                const int position = (first + half * 8 + lane / 4) * tail.stride + j - phase;
+                const int o = output + h * 8 + lane % 4 * 2;
+                if (position >= 0 && position < kPositions)
+                    store_pair(at.activations + position * pitch + o,
+                               activated(layer, tail.bias + layer.bias, 0, position, o, sum[h][2 * half],
+                                         sum[h][2 * half + 1], factor));
+            }
+        }
+    }
+}
+
+// A hidden dense layer, in place.
+template <int kSteps, typename Factor>
+__device__ void hidden_layer(const PackedTail& tail, int number, WeightStream& stream, const TileMemory& at,
+                             const Factor& factor) {
+    const PackedLayer& layer = tail.layer[number];
+    const int pitch = tail.pitch(), lane = lane_id(), own_first = warp_id() * kWarpPositions;
+    OwnRows<kSteps> own;
+    for (int tile = 0; tile < layer.tiles; ++tile) {
+        const Bf16* const weights = stream.next();
+        if (tile == 0) own.load(at.activations + own_first * pitch, pitch);
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+            float sum[kTileRows / 8][4] = {};
+#pragma unroll
+            for (int k = 0; k < kSteps; ++k)
+#pragma unroll
+                for (int t = 0; t < kTileRows / kStep; ++t) {
+                    std::uint32_t b[4];
+                    load_tile(b, weights + t * kStep * pitch, pitch, k * kStep);
+                    multiply_add(sum[2 * t], own.part[i][k], b[0], b[2]);
+                    multiply_add(sum[2 * t + 1], own.part[i][k], b[1], b[3]);
+                }
+#pragma unroll
+            for (int n = 0; n < kTileRows / 8; ++n)
+#pragma unroll
+                for (int half = 0; half < 2; ++half) {
+                    const int position = own_first + i * kStep + half * 8 + lane / 4;
+                    const int o = tile * kTileRows + n * 8 + lane % 4 * 2;
+                    store_pair(at.activations + position * pitch + o,
+                               activated(layer, tail.bias + layer.bias, number, position, o, sum[n][2 * half],
+                                         sum[n][2 * half + 1], factor));
+                }
+        }
+    }
+}
+
+// From h to the last layer's input in `activations`, for the tile of output positions that begins at `first`
+// of a sample; written by each warp for itself or, when there is no hidden layer, by all: the next tile of
+// the stream makes it seen.
+template <typename Factor>
+__device__ void hidden_layers(const PackedTail& tail, const Tensor& h, std::int64_t sample,
+                              std::int64_t first, WeightStream& stream, const TileMemory& at,
+                              const Factor& factor) {
+    const PackedLayer& input = tail.layer[0];
+    const int pitch = tail.pitch();
+    if (tail.has_up) {
+        const std::int64_t coarse = first / tail.stride;
+        load_input(h, sample, coarse, coarse_rows(tail.stride), input.width, at.coarse, pitch);
+        const int phase = static_cast<int>(first % tail.stride);
+        if (input.width == kMostWidth)
+            up_layer<kMostWidth / kStep>(tail, stream, at, phase, factor);
+        else
+            up_layer<kMostWidth / 2 / kStep>(tail, stream, at, phase, factor);
+    } else {
+        load_input(h, sample, first, kPositions, input.width, at.activations, pitch);
+    }
+    for (int number = tail.has_up ? 1 : 0; number + 1 < tail.depth; ++number) {
+        if (tail.layer[number].width == kMostWidth)
+            hidden_layer<kMostWidth / kStep>(tail, number, stream, at, factor);
+        else
+            hidden_layer<kMostWidth / 2 / kStep>(tail, number, stream, at, factor);
+    }
+}
+
+// Logits of 64 markers at a warp's 32 positions: value[t][n][2 * half + e] is marker 16 * t + 8 * half + lane
+// / 4 of the tile, position 8 * n + 2 * (lane % 4) + e of the warp.
+struct Logits {
+    float value[kTileRows / kStep][kWarpPositions / 8][4];
+
+    template <int kSteps>
+    __device__ void compute(const OwnRows<kSteps>& own, const Bf16* weights, int pitch, const float* bias) {
+#pragma unroll
+        for (int t = 0; t < kTileRows / kStep; ++t)
+#pragma unroll
+            for (int half = 0; half < 2; ++half) {
+                const float start = bias[t * kStep + half * 8 + lane_id() / 4];
+#pragma unroll
+                for (int n = 0; n < kWarpPositions / 8; ++n)
+                    value[t][n][2 * half] = value[t][n][2 * half + 1] = start;
+            }
+#pragma unroll
+        for (int k = 0; k < kSteps; ++k)
+#pragma unroll
+            for (int t = 0; t < kTileRows / kStep; ++t) {
+                std::uint32_t a[4];
+                load_tile(a, weights + t * kStep * pitch, pitch, k * kStep);
+#pragma unroll
+                for (int i = 0; i < 2; ++i) {
+                    multiply_add(value[t][2 * i], a, own.part[i][k][0], own.part[i][k][2]);
+                    multiply_add(value[t][2 * i + 1], a, own.part[i][k][1], own.part[i][k][3]);
+                }
+            }
+    }
+};
+
+}  // namespace regkit::cuda

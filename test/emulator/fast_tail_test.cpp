@@ -1,0 +1,125 @@
+// The CUDA back end's fast kernels of the tail, under the emulator: what tests of all back ends do not reach.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "kernels/cuda/fast/tail_infer.hpp"
+#include "kernels/reference/reference_backend.hpp"
+#include "test/emulator/emulator_backend.hpp"
+#include "test/kernels/tail_case.hpp"
+
+using namespace regkit;
+using namespace regkit::test;
+using emulator::CopyTime;
+using emulator::Order;
+
+namespace {
+
+constexpr Order kOrders[] = {Order::forward, Order::reverse, Order::shuffled};
+constexpr double kTolerance = 2e-2;
+
+std::vector<float> logits_of(Backend& backend, const TailCase& c) {
+    Run run(backend);
+    const View h = run.random(c.h(), 1);
+    const Tail tail = make_tail(c, run, Weights(c).random());
+    std::vector<float> out(static_cast<std::size_t>(c.batch * c.markers() * c.nucleotides()), NAN);
+    backend.tail_infer(h, tail, 0, c.length, TailOutput::logits, out);
+    return out;
+}
+
+Values values_of(const std::vector<float>& floats) {
+    return Values(floats.begin(), floats.end());
+}
+
+struct Fault {
+    ~Fault() {
+        emulator::leave_out_barrier(-1);
+        emulator::leave_out_wait(-1);
+        emulator::set_copy_time(CopyTime::at_wait);
+    }
+};
+
+}  // namespace
+
+TEST_CASE("fast tail: many markers at few positions, wide layers, and what is too wide for it") {
+    const TailCase cases[] = {{1, 3, 5, 1, 0, {919}, 0, 1},
+                              {1, 65, 2, 64, 66, {67, 65}, 0, 1},
+                              {2, 2, 3, 128, 2, {70, 3, 4, 2}, 0, 1},
+                              {1, 2, 3, 129, 2, {3}, 0, 1},
+                              {1, 129, 9, 1, 0, {5}, 0, 1}};
+    const auto reference = make_reference_backend();
+    for (const TailCase& c : cases) {
+        CAPTURE(c.text());
+        const auto backend = make_emulator_backend(Order::shuffled, KernelChoice::fast);
+        check_close("logits", values_of(logits_of(*backend, c)), values_of(logits_of(*reference, c)),
+                    kTolerance);
+    }
+}
+
+// Pieces of one and of three tiles, and of whole samples: the same runs, bits, codes and values.
+TEST_CASE("fast tail: pieces do not change a bit") {
+    const TailCase c{3, 4, 33, 10, 5, {6, 7}, 0, 1};
+    const auto backend = make_emulator_backend(Order::forward, KernelChoice::fast);
+    Run run(*backend);
+    const View h = run.random(c.h(), 1);
+    const Tail tail = make_tail(c, run, Weights(c).random());
+    const cuda::TailRange range{cuda::tensor_of(h), 1, 32};
+    const auto positions = static_cast<std::size_t>(31 * 10), rows = static_cast<std::size_t>(3 * 7);
+    constexpr auto kKind = TailOutput::probabilities;
+
+    std::vector<float> values(rows * positions);
+    std::vector<std::uint8_t> codes(rows * positions), bits(rows * ((positions + 7) / 8));
+    CalledRuns runs;
+    backend->tail_infer(h, tail, 1, 32, kKind, values);
+    backend->tail_codes(h, tail, 1, 32, codes);
+    const float cutoff = values[values.size() / 2];
+    backend->tail_bits(h, tail, 1, 32, kKind, cutoff, bits);
+    backend->tail_runs(h, tail, 1, 32, kKind, cutoff, runs);
+    CHECK(runs.runs.size() > rows);
+
+    cuda::Stream stream(0);  // what it reads has come: the back end was waited for
+    cuda::Scratch scratch(stream);
+    const cuda::Stream::Operation operation(stream);
+    for (const std::int64_t most : {std::int64_t{1}, std::int64_t{3 * 128 * 7 * 5}}) {
+        CAPTURE(most);
+        std::vector<float> got_values(values.size(), NAN);
+        std::vector<std::uint8_t> got_codes(codes.size(), 7), got_bits(bits.size(), 7);
+        CalledRuns got_runs;
+        cuda::fast_tail_values(tail, range, kKind, got_values.data(), scratch, most);
+        cuda::fast_tail_codes(tail, range, got_codes.data(), scratch, most);
+        cuda::fast_tail_bits(tail, range, kKind, cutoff, got_bits.data(), scratch, most);
+        cuda::fast_tail_runs(tail, range, kKind, cutoff, got_runs, scratch, most);
+        CHECK(got_values == values);
+        CHECK(got_codes == codes);
+        CHECK(got_bits == bits);
+        CHECK(got_runs.runs == runs.runs);
+        CHECK(got_runs.values == runs.values);
+    }
+}
+
+// Its kernel has a barrier and a wait before each tile of weights: ten of the up-convolution, one of each
+// layer.
+TEST_CASE("fast tail: a missing barrier or wait is noticed") {
+    const TailCase c{1, 4, 12, 10, 5, {6, 7}, 0, 1};
+    const auto make = [](Order order) { return make_emulator_backend(order, KernelChoice::fast); };
+    const std::vector<float> right = logits_of(*make(Order::forward), c);
+    for (const Order order : kOrders)
+        for (const CopyTime time : {CopyTime::at_wait, CopyTime::at_once, CopyTime::by_chance}) {
+            const Fault fault;
+            emulator::set_copy_time(time);
+            CHECK(logits_of(*make(order), c) == right);
+        }
+    const auto differs = [&](Order order) {
+        const std::vector<float> got = logits_of(*make(order), c);
+        return got != right;
+    };
+    for (const int n : {0, 10}) {  // of the first tile: its input; of the second layer: all warps' outputs
+        CAPTURE(n);
+        const Fault fault;
+        emulator::leave_out_barrier(n);
+        CHECK((differs(Order::forward) || differs(Order::reverse) || differs(Order::shuffled)));
+    }
+    const Fault fault;
+    emulator::leave_out_wait(0);
+    CHECK(differs(Order::forward));
+}

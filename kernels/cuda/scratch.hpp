@@ -28,6 +28,10 @@ class Scratch {
         kRunCounts,
         kCalledRuns,
         kCalledValues,
+        kTailInput,
+        kTailRows,
+        kTailLabels,
+        kTailPartials,
         kSlots
     };
 

@@ -153,7 +153,8 @@ TEST_CASE("Poisson: values of PyTorch") {
 TEST_CASE("Poisson: tail_train") {
     for (const TailCase& c : tail_cases()) {
         const Coverage coverage(c);
-        for (const bool accumulate : {false, true})
+        for (const bool accumulate : {false, true}) {
+            if (accumulate && c.is_long()) continue;
             run_everywhere(c.text(), [&](Run& run) {
                 const View h = run.random(c.h(), 1, {1, 0});
                 const View dh = accumulate ? run.random(c.h(), 2, {2, 2}) : run.output(c.h());
@@ -166,7 +167,8 @@ TEST_CASE("Poisson: tail_train") {
                 run.keep("loss", loss);
                 run.keep("dh", dh);
                 for (const Slice& slice : gradient) run.keep("gradient", slice);
-            });
+            }, false, c.is_long());
+        }
     }
 }
 

@@ -31,7 +31,7 @@ const std::vector<TailCase>& tail_cases() {
         {1, 3, 1030, 1, 0, {4, 2}, 0.1f, 1},   // too many for the way of one output a window
         {2, 3, 700, 10, 4, {5, 3}, 0.1f, 1},   // rows that every back end takes in parts
         {2, 5, 40, 1, 0, {8, 230}, 0.25f, 2},  // markers in groups
-        {300, 3, 2, 10, 2, {3}, 0, 1},         // and samples that it takes together, in two groups
+        {60, 3, 8, 10, 2, {3}, 0, 1},          // and samples that the CUDA one takes together, in two groups
     };
     return cases;
 }

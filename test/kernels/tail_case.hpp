@@ -19,6 +19,8 @@ struct TailCase {
     Shape h() const { return {batch, inputs, length}; }
     int markers() const { return dense.back(); }
     std::int64_t nucleotides() const { return length * stride; }
+    // Of what the emulator takes long for.
+    bool is_long() const { return batch * nucleotides() > 1000; }
     // Of what the finite differences take too long for.
     bool large() const { return h().size() * stride > 4000 || inputs > 20 || markers() > 200; }
     std::string text() const;

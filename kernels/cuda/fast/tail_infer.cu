@@ -148,10 +148,6 @@ __device__ void store_bits(const Logits& logits, const Sinks& to, const Target& 
     }
 }
 
-__device__ std::uint32_t first_bits(std::int64_t count) {
-    return count >= 32 ? 0xFFFFFFFFu : count > 0 ? (1u << count) - 1 : 0u;
-}
-
 // A block a tile. kSteps: of the last layer's inputs.
 template <int kSteps>
 __global__ void __launch_bounds__(kTileThreads, 2)
@@ -162,7 +158,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     const std::int64_t first = std::int64_t{blockIdx.x % tiles} * kPositions;  // in the piece's row
     WeightStream stream(tail, at.ring, 0, tail.tiles);
     hidden_layers(tail, h, piece.first_sample + sample, begin * tail.stride + piece.first + first, stream, at,
-                  NoDropout{});
+                  Inference{});
     const PackedLayer& last = tail.last();
     const int own_first = warp_id() * kWarpPositions;
     const std::int64_t position = first + own_first;

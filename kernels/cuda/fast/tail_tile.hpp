@@ -93,6 +93,11 @@ class WeightStream {
     int layer_ = 0, stage_ = 0, used_ = 0;
 };
 
+// Bits of the first `count` of 32 positions.
+__device__ inline std::uint32_t first_bits(std::int64_t count) {
+    return count >= 32 ? 0xFFFFFFFFu : count > 0 ? (1u << count) - 1 : 0u;
+}
+
 // Coarse positions [first, first + rows) of a sample of h as [position][channel]; zeroes outside.
 __device__ inline void load_input(const Tensor& h, std::int64_t sample, std::int64_t first, int rows,
                                   int width, Bf16* to, int pitch) {
@@ -101,6 +106,14 @@ __device__ inline void load_input(const Tensor& h, std::int64_t sample, std::int
         const bool inside = channel < h.channels && first + position < h.length;
         to[position * pitch + channel] = to_bf16(inside ? h.at(sample, channel, first + position) : 0.0f);
     }
+}
+
+// Rows 0..15, columns column..column + 15 as the right operand whose rows they are: part[2 * h], part[2 * h +
+// 1] are columns 8 * h ...
+__device__ inline void load_tile_transposed(std::uint32_t (&part)[4], const Bf16* rows, int pitch,
+                                            int column) {
+    const int lane = lane_id();
+    load_matrices_transposed(part, rows + (lane % kStep) * pitch + column + lane / kStep * kCopied);
 }
 
 // A warp's 32 positions as operands: rows of `activations`, kSteps * 16 channels.
@@ -117,30 +130,35 @@ struct OwnRows {
     }
 };
 
-// What a layer's sums become. Element (position of the tile, output of the position) of layer number `layer`.
-struct NoDropout {
-    __device__ float operator()(int, int, int) const { return 1.0f; }
-};
-
-// relu(sum + bias) in pairs of outputs; padding becomes zero, whatever the inputs were.
-template <typename Factor>
-__device__ std::uint32_t activated(const PackedLayer& layer, const float* bias, int number, int position,
-                                   int output, float low, float high, const Factor& factor) {
-    low = output < layer.out ? relu_of(low + bias[output]) * factor(number, position, output) : 0.0f;
-    high = output + 1 < layer.out ? relu_of(high + bias[output + 1]) * factor(number, position, output + 1)
-                                  : 0.0f;
-    return bf16_pair(low, high);
-}
-
 __device__ inline void store_pair(Bf16* to, std::uint32_t pair) {
     *reinterpret_cast<std::uint32_t*>(to) = pair;
 }
 
+// What is done to an output of hidden layer number `layer`, (position of the tile, output of the position).
+// Training has its own.
+struct Inference {
+    __device__ float factor(int, int, int) const { return 1.0f; }  // of dropout
+    __device__ void keep(int, int, int, std::uint32_t) const {}    // two neighbouring outputs
+};
+
+// relu(sum + bias) of two neighbouring outputs; padding becomes zero, whatever the inputs were.
+template <typename Use>
+__device__ void activate(const PackedTail& tail, int number, const TileMemory& at, int position, int output,
+                         float low, float high, const Use& use) {
+    const PackedLayer& layer = tail.layer[number];
+    const float* const bias = tail.bias + layer.bias + output;
+    low = output < layer.out ? relu_of(low + bias[0]) * use.factor(number, position, output) : 0.0f;
+    high = output + 1 < layer.out ? relu_of(high + bias[1]) * use.factor(number, position, output + 1) : 0.0f;
+    const std::uint32_t pair = bf16_pair(low, high);
+    store_pair(at.activations + position * tail.pitch() + output, pair);
+    use.keep(number, position, output, pair);
+}
+
 // The up-convolution from `coarse`, whose first position is `phase` output positions before the tile, to
 // `activations`. Each warp takes 16 of a tile's rows for all coarse positions.
-template <int kSteps, typename Factor>
+template <int kSteps, typename Use>
 __device__ void up_layer(const PackedTail& tail, WeightStream& stream, const TileMemory& at, int phase,
-                         const Factor& factor) {
+                         const Use& use) {
     const PackedLayer& layer = tail.layer[0];
     const int pitch = tail.pitch(), lane = lane_id(), group = warp_id() * kStep;
     for (int tile = 0; tile < layer.tiles; ++tile) {
@@ -161,18 +179,16 @@ __device__ void up_layer(const PackedTail& tail, WeightStream& stream, const Til
                 const int position = (first + half * 8 + lane / 4) * tail.stride + j - phase;
                 const int o = output + h * 8 + lane % 4 * 2;
                 if (position >= 0 && position < kPositions)
-                    store_pair(at.activations + position * pitch + o,
-                               activated(layer, tail.bias + layer.bias, 0, position, o, sum[h][2 * half],
-                                         sum[h][2 * half + 1], factor));
+                    activate(tail, 0, at, position, o, sum[h][2 * half], sum[h][2 * half + 1], use);
             }
         }
     }
 }
 
 // A hidden dense layer, in place.
-template <int kSteps, typename Factor>
+template <int kSteps, typename Use>
 __device__ void hidden_layer(const PackedTail& tail, int number, WeightStream& stream, const TileMemory& at,
-                             const Factor& factor) {
+                             const Use& use) {
     const PackedLayer& layer = tail.layer[number];
     const int pitch = tail.pitch(), lane = lane_id(), own_first = warp_id() * kWarpPositions;
     OwnRows<kSteps> own;
@@ -197,9 +213,7 @@ __device__ void hidden_layer(const PackedTail& tail, int number, WeightStream& s
                 for (int half = 0; half < 2; ++half) {
                     const int position = own_first + i * kStep + half * 8 + lane / 4;
                     const int o = tile * kTileRows + n * 8 + lane % 4 * 2;
-                    store_pair(at.activations + position * pitch + o,
-                               activated(layer, tail.bias + layer.bias, number, position, o, sum[n][2 * half],
-                                         sum[n][2 * half + 1], factor));
+                    activate(tail, number, at, position, o, sum[n][2 * half], sum[n][2 * half + 1], use);
                 }
         }
     }
@@ -208,10 +222,10 @@ __device__ void hidden_layer(const PackedTail& tail, int number, WeightStream& s
 // From h to the last layer's input in `activations`, for the tile of output positions that begins at `first`
 // of a sample; written by each warp for itself or, when there is no hidden layer, by all: the next tile of
 // the stream makes it seen.
-template <typename Factor>
+template <typename Use>
 __device__ void hidden_layers(const PackedTail& tail, const Tensor& h, std::int64_t sample,
                               std::int64_t first, WeightStream& stream, const TileMemory& at,
-                              const Factor& factor) {
+                              const Use& use) {
     const PackedLayer& input = tail.layer[0];
     const int pitch = tail.pitch();
     if (tail.has_up) {
@@ -219,17 +233,17 @@ __device__ void hidden_layers(const PackedTail& tail, const Tensor& h, std::int6
         load_input(h, sample, coarse, coarse_rows(tail.stride), input.width, at.coarse, pitch);
         const int phase = static_cast<int>(first % tail.stride);
         if (input.width == kMostWidth)
-            up_layer<kMostWidth / kStep>(tail, stream, at, phase, factor);
+            up_layer<kMostWidth / kStep>(tail, stream, at, phase, use);
         else
-            up_layer<kMostWidth / 2 / kStep>(tail, stream, at, phase, factor);
+            up_layer<kMostWidth / 2 / kStep>(tail, stream, at, phase, use);
     } else {
         load_input(h, sample, first, kPositions, input.width, at.activations, pitch);
     }
     for (int number = tail.has_up ? 1 : 0; number + 1 < tail.depth; ++number) {
         if (tail.layer[number].width == kMostWidth)
-            hidden_layer<kMostWidth / kStep>(tail, number, stream, at, factor);
+            hidden_layer<kMostWidth / kStep>(tail, number, stream, at, use);
         else
-            hidden_layer<kMostWidth / 2 / kStep>(tail, number, stream, at, factor);
+            hidden_layer<kMostWidth / 2 / kStep>(tail, number, stream, at, use);
     }
 }
 

@@ -1,0 +1,27 @@
+// The fused tail at training on tensor cores, for what fits_fast_tail takes: Backend::tail_train.
+#pragma once
+
+#include "kernels/backend.hpp"
+#include "kernels/cuda/elements.hpp"
+#include "kernels/cuda/scratch.hpp"
+
+namespace regkit::cuda {
+
+inline constexpr std::int64_t kTrainBytes = std::int64_t{1} << 28;
+
+struct TailTraining {
+    const Tail& tail;
+    Tensor h;
+    const Labels& labels;  // in host memory
+    TailLoss how;
+    float* loss;
+    const TailGradient& gradient;
+    bool accumulate;
+    Tensor dh;
+};
+
+// Takes the batch in pieces of at most `most_bytes` of device memory. Sums over positions are in an order
+// that the shapes and the pieces fix. Throws Failure.
+void fast_tail_train(const TailTraining& training, Scratch& scratch, std::int64_t most_bytes = kTrainBytes);
+
+}  // namespace regkit::cuda

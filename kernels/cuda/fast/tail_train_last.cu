@@ -1,0 +1,417 @@
+// The last layer at training, twice with the same arithmetic: z = own * streamed^T, of which the gradient of
+// the loss is made in registers, and sums += gradient * streamed. `own` are 32 rows of a warp, `streamed`
+// pass through shared memory 64 at a time, taken 32 by 32 so that the sums (128 registers), z (32) and what
+// is loaded fit a thread.
+//
+//   kernel        own rows    streamed    z                     sums
+//   tail_loss     positions   markers     positions x markers   gradient of the layer's input
+//   last_weights  markers     positions   markers x positions   gradient of the layer's weights
+//
+// A thread's sums of the first product lie as the second one wants its left operand, so z goes nowhere.
+// Targets come as bits, a word for a marker and 32 positions.
+#include "kernels/cuda/fast/quick.hpp"
+#include "kernels/cuda/fast/tail_train_rows.hpp"
+#include "kernels/cuda/sums.hpp"
+
+namespace regkit::cuda {
+
+namespace {
+
+constexpr int kHalf = kTileRows / 2;  // streamed rows that are taken together
+
+// Both ways of looking at z give its elements by (i, n, part): own row 16 * i + part / 2 * 8 + lane / 4,
+// streamed row 8 * n + lane % 4 * 2 + part % 2.
+__device__ int own_row(int i, int part) {
+    return i * kStep + part / 2 * 8 + lane_id() / 4;
+}
+__device__ int streamed_row(int n, int part) {
+    return n * 8 + lane_id() % 4 * 2 + part % 2;
+}
+
+// Loss::start(i, n, part) is what an element of z begins with, its bias; Loss::gradient(i, n, part, z) what
+// becomes of it. Loss::begin() comes first.
+template <int kSteps, typename Loss>
+__device__ void chained_products(const Bf16* own, const Bf16* streamed, Loss& loss,
+                                 float (&sum)[2][2 * kSteps][4]) {
+    constexpr int kPitch = kSteps * kStep + kCopied;
+    loss.begin();
+    float z[2][kHalf / 8][4];
+#pragma unroll
+    for (int i = 0; i < 2; ++i)
+#pragma unroll
+        for (int n = 0; n < kHalf / 8; ++n)
+#pragma unroll
+            for (int part = 0; part < 4; ++part) z[i][n][part] = loss.start(i, n, part);
+#pragma unroll
+    for (int k = 0; k < kSteps; ++k) {
+        std::uint32_t a[2][4];
+#pragma unroll
+        for (int i = 0; i < 2; ++i) load_tile(a[i], own + i * kStep * kPitch, kPitch, k * kStep);
+#pragma unroll
+        for (int t = 0; t < kHalf / kStep; ++t) {
+            std::uint32_t b[4];
+            load_tile(b, streamed + t * kStep * kPitch, kPitch, k * kStep);
+#pragma unroll
+            for (int i = 0; i < 2; ++i) {
+                multiply_add(z[i][2 * t], a[i], b[0], b[2]);
+                multiply_add(z[i][2 * t + 1], a[i], b[1], b[3]);
+            }
+        }
+    }
+#pragma unroll
+    for (int t = 0; t < kHalf / kStep; ++t) {
+        std::uint32_t gradient[2][4];
+#pragma unroll
+        for (int i = 0; i < 2; ++i)
+#pragma unroll
+            for (int pair = 0; pair < 4; ++pair) {
+                const int n = 2 * t + pair / 2, part = pair % 2 * 2;
+                const float low = loss.gradient(i, n, part, z[i][n][part]);
+                gradient[i][pair] = bf16_pair(low, loss.gradient(i, n, part + 1, z[i][n][part + 1]));
+            }
+        add_product<kSteps>(sum, gradient, streamed + t * kStep * kPitch, kPitch);
+    }
+}
+
+// Presence is a sign: the loss of a marker that is there is that of -z where it is absent.
+__device__ LossAndGradient quick_cross_entropy(float z, bool present, float pos_weight) {
+    const float against = present ? -z : z, weight = present ? pos_weight : 1.0f;
+    const float e = quick_exp(-fabsf(against)), inverse = quick_quotient(1.0f, 1.0f + e);
+    const float sigmoid = against > 0 ? inverse : e * inverse;
+    return {weight * (fmaxf(against, 0.0f) + quick_log(1.0f + e)), present ? -weight * sigmoid : sigmoid};
+}
+
+// poisson of tail_loss.hpp. 1 + e keeps too little of a small e, whose logarithm is a short series.
+__device__ LossAndGradient quick_poisson(float z, float y) {
+    const float e = quick_exp(-fabsf(z)), inverse = quick_quotient(1.0f, 1.0f + e);
+    const float sigmoid = z > 0 ? inverse : e * inverse;
+    const float rate = fmaxf(z, 0.0f) + (e < 0.01f ? e - e * e * (0.5f - e / 3) : quick_log(1.0f + e));
+    const bool is_far_below = z < -15;  // as there
+    const float log_rate = is_far_below ? z : quick_log(rate);
+    return {rate - y * log_rate, sigmoid - y * (is_far_below ? 1.0f : quick_quotient(sigmoid, rate))};
+}
+
+// The value of the run that holds a position of the sample, 0 where none does.
+__device__ float value_at(const LabelSlot& slot, const LabelRun* runs, std::int64_t position) {
+    const LabelRun* const first = runs + (slot.word[0] | std::int64_t{slot.word[1]} << 32);
+    std::uint32_t low = 0, high = slot.word[2];
+    while (low < high) {  // the first that ends behind the position
+        const std::uint32_t middle = (low + high) / 2;
+        if (first[middle].end <= position)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < slot.word[2] && first[low].begin <= position ? first[low].value : 0.0f;
+}
+
+// For the Poisson loss a warp's 32 x 32 targets lie in shared memory, as z does: own rows x streamed rows.
+constexpr int kTargetPitch = kHalf + 8;  // keeps what a half warp reads together in different banks
+template <LossKind kKind>
+constexpr int kTargetValues = kKind == LossKind::poisson ? kWarp* kTargetPitch : 0;  // of a warp
+template <LossKind kKind>
+constexpr std::size_t kTargetBytes = std::size_t{kTileThreads / kWarp} * kTargetValues<kKind> * sizeof(float);
+
+// Of 32 markers and the 32 positions from `position` of the sample; a marker's or a position's values are
+// `by_marker` or `by_position` apart.
+__device__ void stage_targets(const LabelSlot* slots, const LabelRun* runs, std::int64_t position, float* to,
+                              int by_marker, int by_position) {
+    __syncwarp();  // all have read what it held
+#pragma unroll 1
+    for (int marker = 0; marker < 32; ++marker)
+        to[marker * by_marker + lane_id() * by_position] =
+            value_at(slots[marker], runs, position + lane_id());
+    __syncwarp();
+}
+
+// ---- loss and gradient of the input
+// Tiles of the last layer's weights and the targets of their markers in a tile of positions.
+struct MarkerTiles {
+    RowMatrix weights;
+    const LabelSlot* slots;  // of the tile of positions
+    Bf16* ring;
+    LabelSlot* slot_ring;
+    int width, pitch, rows;
+
+    __device__ Bf16* tile(int stage) const { return ring + stage * kTileRows * pitch; }
+    __device__ LabelSlot* targets(int stage) const { return slot_ring + stage * kTileRows; }
+    __device__ void start(std::int64_t number, int stage) const {
+        copy_rows(weights, 0, number * kTileRows, rows, 0, kTileRows, width, tile(stage), pitch);
+        const int i = static_cast<int>(threadIdx.x);
+        if (i < kTileRows)
+            copy_async(reinterpret_cast<Bf16*>(targets(stage) + i),
+                       reinterpret_cast<const Bf16*>(slots + number * kTileRows + i), true);
+    }
+};
+
+template <LossKind kKind>
+struct PositionsByMarkers {
+    const Targets& targets;
+    float* staged;           // the warp's targets
+    const LabelSlot* slots;  // of the streamed markers
+    const float* bias;
+    int markers;            // from the streamed ones' first to the last of all
+    std::uint32_t valid;    // of the warp's positions
+    int own_first;          // of them, in the tile ...
+    std::int64_t position;  // ... and in the sample
+    float loss;
+
+    __device__ void begin() const {
+        if constexpr (kKind == LossKind::poisson)
+            stage_targets(slots, targets.runs, position, staged, 1, kTargetPitch);
+    }
+    __device__ float start(int, int n, int part) const { return bias[streamed_row(n, part)]; }
+    __device__ float gradient(int i, int n, int part, float z) {
+        const int row = own_row(i, part), marker = streamed_row(n, part);
+        if (marker >= markers || (valid >> row & 1u) == 0) return 0.0f;
+        LossAndGradient result;
+        if constexpr (kKind == LossKind::poisson)
+            result = quick_poisson(z, staged[row * kTargetPitch + marker]);
+        else
+            result = quick_cross_entropy(z, (slots[marker].word[own_first / 32] >> row & 1u) != 0,
+                                         targets.pos_weight);
+        loss += result.loss;
+        return result.d_logit;
+    }
+};
+
+template <int kSteps, LossKind kKind>
+constexpr std::size_t kLossBytes = kTargetBytes<kKind> +
+                                   std::size_t{kPositions + kStages * kTileRows} *
+                                       (kSteps * kStep + kCopied) * sizeof(Bf16) +
+                                   std::size_t{kStages} * kTileRows * sizeof(LabelSlot);
+
+// A block a tile of positions. kSteps: of the last layer's inputs.
+template <int kSteps, LossKind kKind>
+__global__ void __launch_bounds__(kTileThreads)
+    tail_loss_kernel(PackedTail tail, TrainPiece piece, RowMatrix input, Targets targets, GradientSink sink,
+                     double* losses) {
+    constexpr int kWidth = kSteps * kStep, kPitch = kWidth + kCopied;
+    const PackedLayer& last = tail.last();
+    Bf16* const own = reinterpret_cast<Bf16*>(dynamic_shared());
+    Bf16* const ring_memory = own + kPositions * kPitch;
+    const std::int64_t sample = blockIdx.x / piece.tiles();
+    const std::int64_t first = blockIdx.x % piece.tiles() * kPositions;  // in the piece's row
+    const int own_first = warp_id() * kWarpPositions;
+    copy_rows(input, sample, first, piece.length, 0, kPositions, kWidth, own, kPitch);
+    commit_copies();  // waited for with the first tile
+    const MarkerTiles source{{tail.weights + last.weights, 0, kWidth, kWidth},
+                             targets.slots + std::int64_t{blockIdx.x} * targets.pitch,
+                             ring_memory,
+                             reinterpret_cast<LabelSlot*>(ring_memory + kStages * kTileRows * kPitch),
+                             kWidth,
+                             kPitch,
+                             last.tiles * kTileRows};
+    Ring<MarkerTiles> ring(source, 0, last.tiles);
+    float* const staged = reinterpret_cast<float*>(source.slot_ring + kStages * kTileRows);
+    PositionsByMarkers<kKind> z{targets,
+                                staged + warp_id() * kTargetValues<kKind>,
+                                nullptr,
+                                tail.bias + last.bias,
+                                tail.markers,
+                                first_bits(piece.length - first - own_first),
+                                own_first,
+                                piece.begin * tail.stride + first + own_first,
+                                0};
+    float sum[2][2 * kSteps][4] = {};
+    double loss = 0;
+    for (int tile = 0; tile < last.tiles; ++tile) {
+        const int stage = ring.next();
+        if (z.valid == 0) continue;  // the warp has nothing to do
+#pragma unroll 1
+        for (int part = 0; part < 2; ++part) {
+            z.slots = source.targets(stage) + part * kHalf;
+            chained_products<kSteps>(own + own_first * kPitch, source.tile(stage) + part * kHalf * kPitch, z,
+                                     sum);
+            z.bias += kHalf;
+            z.markers -= kHalf;
+        }
+        loss += z.loss;
+        z.loss = 0;
+    }
+    store_gradient<kSteps>(sum, sink, sample, first + own_first, piece.length);
+    const double total = block_sum(loss);
+    if (threadIdx.x == 0) losses[blockIdx.x] = total;
+}
+
+// ---- gradient of the weights
+// Tiles of 64 positions of the layer's input and the targets of the block's markers there.
+struct PositionTiles {
+    RowMatrix input;
+    TrainPiece piece;
+    Targets targets;
+    int first_marker;
+    Bf16* ring;
+    LabelSlot* slot_ring;
+    int width, pitch;
+
+    __device__ std::int64_t of_row() const { return (piece.length + kTileRows - 1) / kTileRows; }
+    __device__ Bf16* tile(int stage) const { return ring + stage * kTileRows * pitch; }
+    __device__ LabelSlot* slots(int stage) const { return slot_ring + stage * kSlotGroup; }
+    __device__ void start(std::int64_t number, int stage) const {
+        static_assert(kSlotGroup == kTileThreads);
+        const std::int64_t sample = number / of_row(), first = number % of_row() * kTileRows;
+        copy_rows(input, sample, first, piece.length, 0, kTileRows, width, tile(stage), pitch);
+        const LabelSlot* const from =
+            targets.slots + (sample * piece.tiles() + first / kPositions) * targets.pitch + first_marker;
+        copy_async(reinterpret_cast<Bf16*>(slots(stage) + threadIdx.x),
+                   reinterpret_cast<const Bf16*>(from + threadIdx.x), true);
+    }
+};
+
+template <LossKind kKind>
+struct MarkersByPositions {
+    const Targets& targets;
+    float* staged;           // the warp's targets
+    const LabelSlot* slots;  // of the warp's markers
+    int first;               // of the streamed positions, in their tile ...
+    std::int64_t position;   // ... and in the sample
+    std::uint32_t valid;     // of the streamed positions
+    float bias[2][2];        // of own rows
+    float bias_sum[2][2];
+
+    __device__ void begin() const {
+        if constexpr (kKind == LossKind::poisson)
+            stage_targets(slots, targets.runs, position, staged, kTargetPitch, 1);
+    }
+    __device__ float start(int i, int, int part) const { return bias[i][part / 2]; }
+    __device__ float gradient(int i, int n, int part, float z) {
+        const int row = own_row(i, part), streamed = streamed_row(n, part);
+        if ((valid >> streamed & 1u) == 0) return 0.0f;
+        LossAndGradient result;
+        if constexpr (kKind == LossKind::poisson)
+            result = quick_poisson(z, staged[row * kTargetPitch + streamed]);
+        else
+            result = quick_cross_entropy(z, (slots[row].word[first / 32] >> streamed & 1u) != 0,
+                                         targets.pos_weight);
+        bias_sum[i][part / 2] += result.d_logit;
+        return result.d_logit;
+    }
+};
+
+constexpr int kMarkers = kSlotGroup;  // of a block
+
+template <int kSteps, LossKind kKind>
+constexpr std::size_t kLastWeightBytes = kTargetBytes<kKind> +
+                                         std::size_t{kMarkers + kStages * kTileRows} *
+                                             (kSteps * kStep + kCopied) * sizeof(Bf16) +
+                                         std::size_t{kStages} * kSlotGroup * sizeof(LabelSlot);
+
+// A block has 128 markers and a range of tiles of positions.
+template <int kSteps, LossKind kKind>
+__global__ void __launch_bounds__(kTileThreads)
+    last_weights_kernel(PackedTail tail, TrainPiece piece, RowMatrix input, Targets targets,
+                        std::int64_t tiles, std::int64_t per_range, float* weights, float* bias) {
+    constexpr int kWidth = kSteps * kStep, kPitch = kWidth + kCopied;
+    const PackedLayer& last = tail.last();
+    Bf16* const own = reinterpret_cast<Bf16*>(dynamic_shared());
+    Bf16* const ring_memory = own + kMarkers * kPitch;
+    const int first_marker = static_cast<int>(blockIdx.x) * kMarkers, own_first = warp_id() * kWarp;
+    copy_rows({tail.weights + last.weights, 0, kWidth, kWidth}, 0, first_marker, last.tiles * kTileRows, 0,
+              kMarkers, kWidth, own, kPitch);
+    commit_copies();  // waited for with the first tile
+    const PositionTiles source{
+        input,        piece,       targets,
+        first_marker, ring_memory, reinterpret_cast<LabelSlot*>(ring_memory + kStages * kTileRows * kPitch),
+        kWidth,       kPitch};
+    const std::int64_t begin = blockIdx.y * per_range;
+    const std::int64_t end = begin + per_range < tiles ? begin + per_range : tiles;
+    Ring<PositionTiles> ring(source, begin, end);
+
+    const int markers = tail.markers - first_marker - own_first;  // from the warp's first
+    float* const staged = reinterpret_cast<float*>(source.slot_ring + kStages * kSlotGroup);
+    MarkersByPositions<kKind> z{targets, staged + warp_id() * kTargetValues<kKind>, nullptr, 0, 0, 0, {}, {}};
+#pragma unroll
+    for (int i = 0; i < 2; ++i)
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            const int row = own_row(i, 2 * half);
+            if (row < markers) z.bias[i][half] = tail.bias[last.bias + first_marker + own_first + row];
+        }
+    float sum[2][2 * kSteps][4] = {};
+    for (std::int64_t tile = begin; tile < end; ++tile) {
+        const int stage = ring.next();
+        if (markers <= 0) continue;  // the warp has nothing to do
+        const std::int64_t first = tile % source.of_row() * kTileRows;
+        z.slots = source.slots(stage) + own_first;
+#pragma unroll 1
+        for (int part = 0; part < 2; ++part) {
+            const std::int64_t place = first + part * kHalf;
+            z.first = static_cast<int>(place % kPositions);
+            z.position = piece.begin * tail.stride + place;
+            z.valid = first_bits(piece.length - place);
+            chained_products<kSteps>(own + own_first * kPitch, source.tile(stage) + part * kHalf * kPitch, z,
+                                     sum);
+        }
+    }
+    if (markers <= 0) return;
+    const std::int64_t row = blockIdx.y * std::int64_t{targets.pitch} + first_marker + own_first;
+#pragma unroll
+    for (int i = 0; i < 2; ++i)
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            const std::int64_t own_place = row + own_row(i, 2 * half);
+#pragma unroll
+            for (int n = 0; n < 2 * kSteps; ++n)
+#pragma unroll
+                for (int e = 0; e < 2; ++e)
+                    weights[own_place * kWidth + streamed_row(n, e)] = sum[i][n][2 * half + e];
+            float total = z.bias_sum[i][half];
+            total += __shfl_xor_sync(0xFFFFFFFFu, total, 1);
+            total += __shfl_xor_sync(0xFFFFFFFFu, total, 2);
+            if (lane_id() % 4 == 0) bias[own_place] = total;
+        }
+}
+
+template <int kSteps, LossKind kKind>
+void start_loss(const LastLayer& layer, const GradientSink& sink, double* losses) {
+    launch_with_shared(tail_loss_kernel<kSteps, kKind>,
+                       dim3(static_cast<unsigned>(layer.piece.samples * layer.piece.tiles())),
+                       dim3(kTileThreads), kLossBytes<kSteps, kKind>, layer.tail, layer.piece, layer.input,
+                       layer.targets, sink, losses);
+}
+
+template <int kSteps, LossKind kKind>
+void start_weights(const LastLayer& layer, const ParameterSums& to, Scratch& scratch) {
+    const std::int64_t tiles = layer.piece.samples * blocks_for(layer.piece.length, kTileRows);
+    const unsigned blocks = blocks_for(layer.tail.markers, kMarkers);
+    const Ranges ranges = ranges_of(tiles, blocks);
+    const std::int64_t rows = layer.targets.pitch;
+    float* const weights =
+        scratch.get<float>(Scratch::kTailPartials, ranges.count * rows * (layer.tail.last().width + 1));
+    float* const bias = weights + ranges.count * rows * layer.tail.last().width;
+    launch_with_shared(last_weights_kernel<kSteps, kKind>, dim3(blocks, static_cast<unsigned>(ranges.count)),
+                       dim3(kTileThreads), kLastWeightBytes<kSteps, kKind>, layer.tail, layer.piece,
+                       layer.input, layer.targets, tiles, ranges.per_range, weights, bias);
+    add_ranges(layer.tail.last(), ranges.count, rows, weights, bias, to);
+}
+
+// body(width in steps, loss) with both as constants.
+template <typename Body>
+void for_shape(const LastLayer& layer, const Body& body) {
+    using Wide = std::integral_constant<int, kMostWidth / kStep>;
+    using Narrow = std::integral_constant<int, kMostWidth / 2 / kStep>;
+    using Poisson = std::integral_constant<LossKind, LossKind::poisson>;
+    using CrossEntropy = std::integral_constant<LossKind, LossKind::sigmoid_cross_entropy>;
+    const bool is_wide = layer.tail.last().width == kMostWidth;
+    if (layer.kind == LossKind::poisson)
+        is_wide ? body(Wide{}, Poisson{}) : body(Narrow{}, Poisson{});
+    else
+        is_wide ? body(Wide{}, CrossEntropy{}) : body(Narrow{}, CrossEntropy{});
+}
+
+}  // namespace
+
+void tail_loss(const LastLayer& layer, const GradientSink& sink, double* losses) {
+    for_shape(layer, [&](auto steps, auto kind) {
+        start_loss<decltype(steps)::value, decltype(kind)::value>(layer, sink, losses);
+    });
+}
+
+void tail_last_weights(const LastLayer& layer, const ParameterSums& to, Scratch& scratch) {
+    for_shape(layer, [&](auto steps, auto kind) {
+        start_weights<decltype(steps)::value, decltype(kind)::value>(layer, to, scratch);
+    });
+}
+
+}  // namespace regkit::cuda

@@ -16,6 +16,12 @@ Status Status::error(Code code, const char* text) {
     return status;
 }
 
+std::vector<std::string> Backend::take_notices() {
+    std::vector<std::string> notices;
+    if (!notice_.empty()) notices.push_back(std::exchange(notice_, {}));
+    return notices;
+}
+
 Buffer::~Buffer() {
     if (owner_) owner_->do_free(data_);
 }

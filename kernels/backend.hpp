@@ -196,6 +196,9 @@ class Backend {
     virtual bool is_complete() const noexcept { return true; }
     // Whether its values are double, not float.
     virtual bool is_double() const noexcept { return false; }
+    // What there is to say about how operations were done (sums between ranks, convolutions), a line each: once, then
+    // none.
+    virtual std::vector<std::string> take_notices();
 
     // ---- memory. Throws Error(resource) when there is not enough.
     Buffer alloc(Shape shape, Halo halo = {});
@@ -314,8 +317,6 @@ class Backend {
     // ---- ranks. to = the sum of `from` over all ranks, in their order (kernels/communicator.hpp); may be the same values.
     // The bits are those of Communicator::sum_in_order, by which it is done where the back end has no way of its own.
     void all_reduce(const Slice& from, const Slice& to, Communicator& ranks);
-    // What there is to say about the way that sums between ranks go: once, then empty.
-    std::string take_notice() { return std::exchange(notice_, {}); }
 
     // ---- optimiser. norm[0] = Euclidean norm of the gradient, one fixed-order sum.
     void grad_norm(const Slice& gradient, const Slice& norm);
@@ -399,7 +400,7 @@ class Backend {
                                         const Slice& d_folded_weight, const Slice& d_folded_bias,
                                         const Slice& d_weight, const Slice& d_bias, const Slice& d_gamma,
                                         const Slice& d_beta, const View& dh) noexcept;
-    // Where it is unsupported, all_reduce goes through the host. The status may have words (Backend::take_notice).
+    // Where it is unsupported, all_reduce goes through the host. The status may have words (Backend::take_notices).
     virtual Status do_all_reduce(const Slice& from, const Slice& to, QuietRanks& ranks) noexcept;
     virtual Status do_grad_norm(const Slice& gradient, const Slice& norm) noexcept;
     virtual Status do_adam(const Slice& parameters, const Slice& gradient, const Slice& m, const Slice& v,

@@ -1,8 +1,10 @@
 // The class behind make_cuda_backend; its operations are defined by topic in the .cu files beside.
 #pragma once
 
+#include <memory>
 #include <new>
 #include <string>
+#include <vector>
 
 #include "kernels/backend.hpp"
 #include "kernels/cuda/choice.hpp"
@@ -13,14 +15,22 @@
 
 namespace regkit {
 
+namespace cuda::cudnn {
+class Convolutions;  // kernels/cuda/cudnn/conv.hpp
+class Engines;
+}
+
 class CudaBackend final : public Backend {
   public:
-    // Throws cuda::Failure, or Error(usage) where the environment makes no sense.
-    CudaBackend(const char* name, const std::string& description, int device, KernelChoice kernels)
-        : name_(name), description_(description), device_(device), kernels_(kernels), stream_(device) {}
+    // `cudnn`: what its convolutions are computed with where it is the choice, else null. Throws cuda::Failure,
+    // or Error(usage) where the environment makes no sense.
+    CudaBackend(const char* name, const std::string& description, int device, KernelChoice kernels,
+                std::unique_ptr<cuda::cudnn::Engines> cudnn);
+    ~CudaBackend() override;
 
     const char* name() const noexcept override { return name_; }
     const char* description() const noexcept override { return description_.c_str(); }
+    std::vector<std::string> take_notices() override;
 
   private:
     Status do_alloc(const Shape& shape, const Halo&, void** data) noexcept override;
@@ -111,7 +121,7 @@ class CudaBackend final : public Backend {
                    const AdamStep& step, const Slice& norm) noexcept override;
 
     // Where an operation has a fast twin, its body asks this and nothing else; the plain kernel follows.
-    bool fast() const noexcept { return kernels_ == KernelChoice::fast; }
+    bool fast() const noexcept { return kernels_ != KernelChoice::naive; }
 
     // Runs a body that throws cuda::Failure where a call to CUDA fails. The current device belongs to the
     // calling thread, so every operation chooses it.
@@ -136,6 +146,7 @@ class CudaBackend final : public Backend {
     cuda::Stream stream_;
     cuda::Scratch scratch_{stream_};
     cuda::RankSum rank_sum_{device_, stream_, scratch_};
+    std::unique_ptr<cuda::cudnn::Convolutions> cudnn_;
 };
 
 }  // namespace regkit

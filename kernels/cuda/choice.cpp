@@ -10,6 +10,7 @@ namespace regkit {
 namespace {
 
 constexpr const char* kVariable = "REGKIT_CUDA_KERNELS";
+constexpr const char* kPlansVariable = "REGKIT_CUDNN_PLANS";
 
 }  // namespace
 
@@ -31,16 +32,29 @@ bool nccl_of_environment() {
     return word == "on";
 }
 
+bool keeps_cudnn_plans() {
+    const char* const value = std::getenv(kPlansVariable);
+    if (!value) return true;
+    require(std::string(value) == "off", ErrorKind::usage,
+            std::string(kPlansVariable) + "=" + value + ": unknown; use off, or unset it");
+    return false;
+}
+
 KernelChoice choose_kernels(Precision precision, std::optional<KernelChoice> wanted) {
-    const KernelChoice fitting = precision == Precision::bf16 ? KernelChoice::fast : KernelChoice::naive;
-    if (!wanted || *wanted == fitting) return fitting;
+    const bool bf16 = precision == Precision::bf16;
+    const KernelChoice kernels = wanted.value_or(bf16 ? KernelChoice::fast : KernelChoice::naive);
     const std::string variable = kVariable;
-    require(*wanted != KernelChoice::cudnn, ErrorKind::resource,
-            variable + "=cudnn: this build has no cuDNN; use naive or fast");
-    throw Error(ErrorKind::usage,
-                *wanted == KernelChoice::fast
-                    ? variable + "=fast: these kernels compute in bf16; add --precision bf16"
-                    : variable + "=naive: these kernels compute in f32; use --precision f32");
+    if (kernels == KernelChoice::naive) {
+        require(!bf16, ErrorKind::usage,
+                variable + "=naive: these kernels compute in f32; use --precision f32");
+        return kernels;
+    }
+    require(bf16, ErrorKind::usage,
+            variable + (kernels == KernelChoice::fast ? "=fast" : "=cudnn") +
+                ": these kernels compute in bf16; add --precision bf16");
+    if (kernels == KernelChoice::cudnn)
+        keeps_cudnn_plans();  // a wrong word is told before a device is looked for
+    return kernels;
 }
 
 }  // namespace regkit

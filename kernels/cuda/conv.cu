@@ -1,5 +1,6 @@
 #include "kernels/cuda/backend_impl.hpp"
 #include "kernels/cuda/conv.hpp"
+#include "kernels/cuda/cudnn/conv.hpp"
 #include "kernels/cuda/fast/conv.hpp"
 
 namespace regkit {
@@ -179,6 +180,8 @@ Status CudaBackend::do_conv(const View& x_view, const Slice& weight, const Slice
     return guarded([&] {
         const Tensor x = tensor_of(x_view), y = tensor_of(y_view);
         const ConvProblem problem = problem_of(x, y, geometry);
+        if (cudnn_ && cudnn_->forward(problem, x.data, pointer_to(weight), pointer_to(bias), relu, y.data))
+            return;
         if (fast() && cuda::fits_fast_conv(problem))
             return cuda::fast_conv_forward(problem, x.data, pointer_to(weight), pointer_to(bias), relu,
                                            y.data, scratch_);
@@ -191,6 +194,7 @@ Status CudaBackend::do_conv_grad_input(const View& dy_view, const Slice& weight,
     return guarded([&] {
         const Tensor dy = tensor_of(dy_view), dx = tensor_of(dx_view);
         const ConvProblem problem = problem_of(dx, dy, geometry);
+        if (cudnn_ && cudnn_->grad_input(problem, dy.data, pointer_to(weight), accumulate, dx.data)) return;
         if (fast() && cuda::fits_fast_conv(problem))
             return cuda::fast_conv_grad_input(problem, dy.data, pointer_to(weight), accumulate, dx.data,
                                               scratch_);
@@ -203,6 +207,8 @@ Status CudaBackend::do_conv_grad_weight(const View& x_view, const View& dy_view,
     return guarded([&] {
         const Tensor x = tensor_of(x_view), dy = tensor_of(dy_view);
         const ConvProblem problem = problem_of(x, dy, geometry);
+        if (cudnn_ && cudnn_->grad_weight(problem, x.data, dy.data, pointer_to(d_weight), pointer_to(d_bias)))
+            return;
         if (fast() && cuda::fits_fast_conv(problem))
             return cuda::fast_conv_grad_weight(problem, x.data, dy.data, pointer_to(d_weight),
                                                pointer_to(d_bias), scratch_);

@@ -4,16 +4,10 @@
 #pragma once
 
 #include "kernels/backend.hpp"
+#include "kernels/cuda/conv_problem.hpp"
 #include "kernels/cuda/elements.hpp"
 
 namespace regkit::cuda {
-
-// Plain data, passed to kernels by value.
-struct ConvProblem {
-    std::int64_t batch, in, out;
-    std::int64_t in_length, out_length;
-    std::int64_t width, stride, dilation, pad_left;
-};
 
 inline ConvProblem problem_of(const Tensor& x, const Tensor& y, const ConvGeometry& geometry) {
     return {x.batch,        x.channels,      y.channels,        x.length,         y.length,

@@ -1,18 +1,41 @@
 // Making the back end, and its memory: floats without halo or padding.
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
 #include "kernels/cuda/backend_impl.hpp"
 #include "kernels/cuda/cuda_backend.hpp"
+#include "kernels/cuda/cudnn/conv.hpp"
 #include "kernels/cuda/elements.hpp"
 
 namespace regkit {
 
+CudaBackend::CudaBackend(const char* name, const std::string& description, int device, KernelChoice kernels,
+                         std::unique_ptr<cuda::cudnn::Engines> cudnn)
+    : name_(name), description_(description), device_(device), kernels_(kernels), stream_(device) {
+    if (cudnn) cudnn_ = std::make_unique<cuda::cudnn::Convolutions>(std::move(cudnn), stream_, scratch_);
+}
+
+CudaBackend::~CudaBackend() = default;
+
+std::vector<std::string> CudaBackend::take_notices() {
+    std::vector<std::string> notices = Backend::take_notices();
+    if (cudnn_)
+        for (std::string& notice : cudnn_->take_notices()) notices.push_back(std::move(notice));
+    return notices;
+}
+
 std::unique_ptr<Backend> make_cuda_backend(const char* name, const std::string& hardware, int device,
                                            KernelChoice kernels) {
-    const Precision precision = kernels == KernelChoice::fast ? Precision::bf16 : Precision::f32;
+    std::string description = hardware + " ";
+    std::unique_ptr<cuda::cudnn::Engines> cudnn;
+    if (kernels == KernelChoice::cudnn) {
+        cudnn = cuda::cudnn::open_engines(device);
+        description += cudnn->library() + " ";
+    }
+    description += precision_name(kernels == KernelChoice::naive ? Precision::f32 : Precision::bf16);
     try {
-        return std::make_unique<CudaBackend>(name, hardware + " " + precision_name(precision), device, kernels);
+        return std::make_unique<CudaBackend>(name, description, device, kernels, std::move(cudnn));
     } catch (const cuda::Failure& failure) {
         throw Error(ErrorKind::resource, failure.status.message);
     }

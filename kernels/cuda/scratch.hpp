@@ -20,6 +20,7 @@ class Scratch {
         kConvGradient,
         kConvWeights,
         kConvPartials,
+        kCudnnWorkspace,
         // Of the fast tail.
         kPackedWeights,
         kPackedBias,

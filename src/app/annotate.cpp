@@ -94,6 +94,7 @@ class Annotator {
         if (!p_.matrix.empty()) matrix.emplace(p_.matrix, model_.markers, p_.provenance ? provenance() : std::vector<std::string>{});
         while (read_chunk()) {
             const std::vector<AlleleEffect> effects = scorer_->score(alleles_);
+            for (const std::string& notice : backend_->take_notices()) log_.info(notice);
             for (std::size_t i = 0; i < filled_; ++i) finish(chunk_[i], effects, fields, writer, matrix);
             writer.flush();
         }

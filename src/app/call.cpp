@@ -115,6 +115,7 @@ class Caller {
         const auto start = std::chrono::steady_clock::now();
         if (p_.input.empty()) call_reference();
         else call_stream();
+        for (const std::string& notice : backend_->take_notices()) log_.info(notice);
         tracks_->commit();
         summary_.bases = sink_->bases();
         summary_.n_bases = sink_->n_bases();

@@ -228,10 +228,10 @@ void Run::take_step(const Batch& batch) {
     adam.step = state_.step + 1;
     adam.clip_norm = static_cast<float>(p_.clip);
     const StepResult result = network_.train(batch.codes(), batch.labels(), how, adam);
-    if (const std::string notice = choice_.backend->take_notice(); !notice.empty()) log_.info(notice);
     if (!result.finite())
         diverged("loss " + std::to_string(result.loss) + ", gradient norm " +
                  std::to_string(result.grad_norm));
+    for (const std::string& notice : choice_.backend->take_notices()) log_.info(notice);
     ++state_.step;
     state_.loss_sum += result.loss;
     ++state_.loss_steps;

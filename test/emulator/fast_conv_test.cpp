@@ -2,15 +2,12 @@
 // threads and the time of copies; and a barrier or a wait that is missing shows.
 #include <doctest/doctest.h>
 
-#include <sstream>
-
-#include "kernels/cpu/bf16.hpp"
 #include "kernels/cuda/conv.hpp"
 #include "kernels/cuda/fast/conv.hpp"
 #include "kernels/cuda/fast/rows.hpp"
 #include "kernels/reference/reference_backend.hpp"
+#include "test/emulator/conv_case.hpp"
 #include "test/emulator/emulator_backend.hpp"
-#include "test/kernels/harness.hpp"
 
 using namespace regkit;
 using namespace regkit::test;
@@ -20,21 +17,8 @@ namespace {
 
 constexpr double kTolerance = 1e-5;  // of fp32 sums
 
-struct Case {
-    std::int64_t batch, in, out, length;
-    ConvGeometry geometry;
-
-    std::string text() const {
-        std::ostringstream text;
-        text << in << " -> " << out << " channels, length " << length << ", width " << geometry.width
-             << ", dilation " << geometry.dilation << ", padding " << geometry.pad_left << "+"
-             << geometry.pad_right;
-        return text.str();
-    }
-};
-
 // Of 50 channels at every dilation of the deep models; then what the tiles have edges at.
-const std::vector<Case> kCases = {
+const std::vector<ConvCase> kCases = {
     {1, 50, 50, 70, {10, 1, 1, 4, 5}},   {2, 50, 50, 35, {10, 1, 3, 13, 14}},
     {1, 50, 50, 31, {10, 1, 9, 40, 41}}, {1, 50, 50, 33, {5, 1, 27, 54, 54}},
     {1, 50, 50, 21, {3, 1, 81, 81, 81}}, {1, 100, 17, 40, {2, 1, 5, 0, 5}},  // two windows of channels
@@ -44,38 +28,7 @@ const std::vector<Case> kCases = {
     {2, 4, 3, 12, {3, 1, 2, 6, 7}},     // more padding than the width needs
 };
 
-struct Results {
-    Values y, dx, d_weight, d_bias;
-    bool operator==(const Results&) const = default;
-};
-
-Values rounded(Values values) {
-    for (double& value : values) value = cpu::bf16_rounded(static_cast<float>(value));
-    return values;
-}
-
-// A convolution with bias and ReLU, and its gradients, of operands that `round` has seen; dx and dW are added
-// to ones.
-template <typename Round>
-Results convolve(Backend& backend, const Case& c, const Round& round) {
-    Run run(backend);
-    const ConvGeometry& g = c.geometry;
-    const Shape x_shape{c.batch, c.in, c.length}, y_shape{c.batch, c.out, g.output_length(c.length)};
-    const std::int64_t weights = c.in * c.out * g.width;
-    const Slice weight = run.flat(round(random_values(weights, 2))), bias = run.random_flat(c.out, 3);
-    const View x = run.input(x_shape, round(random_values(x_shape.size(), 1)), {g.pad_left, g.pad_right});
-    const View y = run.output(y_shape);
-    backend.conv(x, weight, bias, g, true, y);
-    const Values gradient = random_values(y_shape.size(), 4);
-    const View dx = run.input(x_shape, Values(static_cast<std::size_t>(x_shape.size()), 1.0));
-    backend.conv_grad_input(run.input(y_shape, round(gradient), g.gradient_halo()), weight, g, true, dx);
-    const Slice d_weight = run.flat(Values(static_cast<std::size_t>(weights), 1.0)),
-                d_bias = run.zeros(c.out);
-    backend.conv_grad_weight(x, run.input(y_shape, round(gradient)), g, d_weight, d_bias);
-    return {run.read(y), run.read(dx), run.read(d_weight), run.read(d_bias)};
-}
-
-Results convolve_fast(Order order, const Case& c) {
+ConvResults convolve_fast(Order order, const ConvCase& c) {
     const auto backend = make_emulator_backend(order, KernelChoice::fast);
     return convolve(*backend, c, rounded);
 }
@@ -93,7 +46,7 @@ struct LeftOut {
     }
 };
 
-Values grad_weight_fast(const Case& c) {
+Values grad_weight_fast(const ConvCase& c) {
     const auto backend = make_emulator_backend(Order::forward, KernelChoice::fast);
     Run run(*backend);
     const Slice d_weight = run.zeros(c.in * c.out * c.geometry.width);
@@ -104,8 +57,9 @@ Values grad_weight_fast(const Case& c) {
 }
 
 // Whether each kernel's result is another than `right`.
-void check_all_differ(const Case& c, const Results& right, const Case& long_row, const Values& right_weight) {
-    const Results wrong = convolve_fast(Order::forward, c);
+void check_all_differ(const ConvCase& c, const ConvResults& right, const ConvCase& long_row,
+                      const Values& right_weight) {
+    const ConvResults wrong = convolve_fast(Order::forward, c);
     CHECK(wrong.y != right.y);
     CHECK(wrong.dx != right.dx);
     CHECK(grad_weight_fast(long_row) != right_weight);
@@ -115,10 +69,10 @@ void check_all_differ(const Case& c, const Results& right, const Case& long_row,
 
 TEST_CASE("fast convolutions are those of rounded operands, in every order") {
     const auto reference = make_reference_backend();
-    for (const Case& c : kCases) {
+    for (const ConvCase& c : kCases) {
         CAPTURE(c.text());
-        const Results expected = convolve(*reference, c, rounded);
-        const Results got = convolve_fast(Order::forward, c);
+        const ConvResults expected = convolve(*reference, c, rounded);
+        const ConvResults got = convolve_fast(Order::forward, c);
         check_close("y", got.y, expected.y, kTolerance);
         check_close("dx", got.dx, expected.dx, kTolerance);
         check_close("d_weight", got.d_weight, expected.d_weight, kTolerance);
@@ -131,10 +85,10 @@ TEST_CASE("fast convolutions are those of rounded operands, in every order") {
 // Two barriers are in the conversion of the operands; the next parts the copies of the products' third step
 // from their use.
 TEST_CASE("a barrier or a wait missing from the fast convolutions is noticed") {
-    const Case c{1, 16, 16, 40, {10, 1, 1, 4, 5}};
+    const ConvCase c{1, 16, 16, 40, {10, 1, 1, 4, 5}};
     // Positions enough that a block sums up three segments, and two taps, so that a block has two warps.
-    const Case long_row{1, 1, 1, 3 * 264 * cuda::kSegment, {2, 1, 1, 0, 1}};
-    const Results right = convolve_fast(Order::forward, c);
+    const ConvCase long_row{1, 1, 1, 3 * 264 * cuda::kSegment, {2, 1, 1, 0, 1}};
+    const ConvResults right = convolve_fast(Order::forward, c);
     const Values right_weight = grad_weight_fast(long_row);
     {
         const LeftOut barrier(2, -1);

@@ -1,9 +1,11 @@
 // The emulated plug-in takes its settings from the tool's environment when it is loaded: REGKIT_EMULATOR
 // holds words NAME=VALUE, of
 //   order=forward|reverse|shuffled   of threads
-//   fault=CALL:N:ERROR               the N-th call of this function (kernel: the N-th that runs) gives CUDA's error of
+//   fault=CALL:N:ERROR               the N-th call of this function (kernel: the N-th that runs) gives CUDA's
+//   error of
 //                                    this number
 //   skip=CALL                        all calls of this function are left out
+//   cudnn=wrong|absent               what stands in for cuDNN computes wrongly, is not installed
 //   driver=12020, capability=75      what the machine has
 //   gpu=1                            which GPU of several processes' this is
 #include <cstdio>
@@ -12,6 +14,7 @@
 #include <string>
 
 #include "test/emulator/emulator_backend.hpp"
+#include "test/emulator/stand_in_engines.hpp"
 
 namespace regkit::emulator {
 
@@ -36,6 +39,15 @@ void inject_as(const std::string& text) {
     inject(call, nth, static_cast<cudaError_t>(error));
 }
 
+// What stands in for cuDNN.
+void offer(const std::string& way) {
+    stand_in().installed = way != "absent";
+    if (way == "wrong")
+        stand_in().plans = {{StandInPlan::Way::wrong}};
+    else if (way != "absent")
+        refuse("cudnn=" + way);
+}
+
 bool apply(const char* words) {
     Machine machine;
     std::istringstream in(words ? words : "");
@@ -49,6 +61,8 @@ bool apply(const char* words) {
             inject_as(value);
         else if (name == "skip")
             leave_out_calls(value);
+        else if (name == "cudnn")
+            offer(value);
         else if (name == "driver")
             machine.driver = std::stoi(value);
         else if (name == "capability")

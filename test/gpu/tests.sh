@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The kernels' tests on this machine's GPU, with plain and with fast kernels: the same bodies as everywhere. Without a GPU it
+# The kernels' tests on this machine's GPU, with plain and with fast kernels, and with cuDNN where it is installed: the same bodies as everywhere. Without a GPU it
 # says SKIPPED.
 set -euo pipefail
 if ! devices=$(nvidia-smi -L 2> /dev/null) || [[ -z $devices ]]; then

@@ -18,6 +18,8 @@ struct Kernels {
     double tolerance;
 };
 constexpr Kernels kKernels[] = {{KernelChoice::naive, "naive", 1e-5}, {KernelChoice::fast, "fast", 2e-2}};
+// On a GPU alone: its convolutions have tests of their own under the emulator, all else is as fast.
+constexpr Kernels kCudnn = {KernelChoice::cudnn, "cudnn", 2e-2};
 
 // The CUDA back end under the emulator: the order in which threads run must not change a bit.
 void add_emulator(std::vector<BackendUnderTest>& table, const Kernels& kernels) {
@@ -50,6 +52,9 @@ void add_gpu(std::vector<BackendUnderTest>& table, const Kernels& kernels) {
 void add_cuda(std::vector<BackendUnderTest>& table) {
     for (const Kernels& kernels : kKernels) add_emulator(table, kernels);
     for (const Kernels& kernels : kKernels) add_gpu(table, kernels);
+    setenv("REGKIT_CUDNN_PLANS", "off", 1);  // every shape is timed here, and the user's file left alone
+    add_gpu(table, kCudnn);
+    unsetenv("REGKIT_CUDNN_PLANS");
 }
 
 }  // namespace regkit::test

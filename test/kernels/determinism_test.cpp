@@ -71,11 +71,17 @@ std::vector<Forward1> forward_operations() {
     };
 }
 
+// cuDNN computes each shape as was fastest there: another shape may give other bits.
+bool depends_on_shape(const Backend& backend) {
+    return std::string(backend.description()).find(" cuDNN ") != std::string::npos;
+}
+
 }  // namespace
 
 TEST_CASE("a sample alone gives the same bits as in a batch") {
     for (const Forward1& op : forward_operations())
         for_each_backend([&](Backend& backend, double) {
+            if (depends_on_shape(backend)) return;
             CAPTURE(op.name);
             Run run(backend);
             const Shape shape{3, kIn, kLength};
@@ -92,6 +98,7 @@ TEST_CASE("a sample alone gives the same bits as in a batch") {
 TEST_CASE("a position gives the same bits wherever its tile begins and ends") {
     for (const Forward1& op : forward_operations())
         for_each_backend([&](Backend& backend, double) {
+            if (depends_on_shape(backend)) return;
             CAPTURE(op.name);
             Run run(backend);
             const Shape shape{1, kIn, kLength};

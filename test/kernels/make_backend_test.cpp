@@ -95,10 +95,14 @@ TEST_CASE("make_backend: auto gives a back end with every operation, on any mach
 
 namespace {
 
-// REGKIT_CUDA_KERNELS while it lives.
+// Of the environment, while it lives.
 struct Variable {
-    explicit Variable(const char* value) { setenv("REGKIT_CUDA_KERNELS", value, 1); }
-    ~Variable() { unsetenv("REGKIT_CUDA_KERNELS"); }
+    explicit Variable(const char* value, const char* its_name = "REGKIT_CUDA_KERNELS") : name(its_name) {
+        setenv(name, value, 1);
+    }
+    ~Variable() { unsetenv(name); }
+    Variable(const Variable&) = delete;
+    const char* name;
 };
 
 }  // namespace
@@ -136,9 +140,23 @@ TEST_CASE("cuda: kernels are those of the precision") {
     const Refusal naive = refusal([] { choose_kernels(Precision::bf16, KernelChoice::naive); });
     CHECK(naive.kind == ErrorKind::usage);
     CHECK(naive.text == "REGKIT_CUDA_KERNELS=naive: these kernels compute in f32; use --precision f32");
+    CHECK(choose_kernels(Precision::bf16, KernelChoice::cudnn) == KernelChoice::cudnn);
     const Refusal cudnn = refusal([] { choose_kernels(Precision::f32, KernelChoice::cudnn); });
-    CHECK(cudnn.kind == ErrorKind::resource);
-    CHECK(cudnn.text == "REGKIT_CUDA_KERNELS=cudnn: this build has no cuDNN; use naive or fast");
+    CHECK(cudnn.kind == ErrorKind::usage);
+    CHECK(cudnn.text == "REGKIT_CUDA_KERNELS=cudnn: these kernels compute in bf16; add --precision bf16");
+}
+
+TEST_CASE("cuda: REGKIT_CUDNN_PLANS is off or unset") {
+    CHECK(keeps_cudnn_plans());
+    {
+        const Variable off("off", "REGKIT_CUDNN_PLANS");
+        CHECK_FALSE(keeps_cudnn_plans());
+    }
+    const Variable on("on", "REGKIT_CUDNN_PLANS");
+    const Refusal r = refusal([] { choose_kernels(Precision::bf16, KernelChoice::cudnn); });
+    CHECK(r.kind == ErrorKind::usage);
+    CHECK(r.text == "REGKIT_CUDNN_PLANS=on: unknown; use off, or unset it");
+    CHECK(choose_kernels(Precision::bf16, KernelChoice::fast) == KernelChoice::fast);
 }
 
 TEST_CASE("cuda: no plug-in") {

@@ -52,10 +52,12 @@ def copy_or_link(source, target):
         shutil.copy(source, target)
 
 
-def run(tool, *args, emulator="", code=0, driver=False):
+def run(tool, *args, emulator="", code=0, driver=False, kernels=None):
     """The installed tool; its exit code must be `code`, or may be any where that is None. With `driver` the machine seems
     to have NVIDIA's library."""
     variables = {"LD_LIBRARY_PATH": os.path.abspath("driver")} if driver else {}
+    if kernels:
+        variables["REGKIT_CUDA_KERNELS"] = kernels
     return tools.run(tool, *args, code=code, folder=os.path.abspath("bin"), REGKIT_EMULATOR=emulator, **variables)
 
 
@@ -129,6 +131,29 @@ def check_compare():
     """The program that compares a GPU with the CPU in a larger model (test/gpu)."""
     said = run("gpu_compare", "cuda", "tiny.json", 3, 2).stdout.splitlines()
     check(len(said) == 6 and not any("FAILED" in line for line in said), said)
+
+
+def check_cudnn():
+    """What stands in for cuDNN trains to nearly what the fast kernels do; where its plans are wrong, to their very bytes,
+    and that is said; where it is not installed, that is one line."""
+    def trained(out, emulator="", kernels=None):
+        done = run("regtrain", *TRAINING, "--device", "cuda", "--precision", "bf16", "-o", out, emulator=emulator,
+                   kernels=kernels)
+        return tensors(out), [line for line in done.stderr.splitlines() if " is not used for '" in line]
+
+    fast, said = trained("by.fast")
+    check(not said, said)
+    cudnns, said = trained("by.cudnn", kernels="cudnn")
+    check(cudnns != fast and largest_difference(cudnns, fast) <= 4.1e-3 and not said, "cudnn trains to other tensors")
+    left, said = trained("by.nobody", "cudnn=wrong", "cudnn")
+    check(left == fast, "where cudnn is wrong, something else than the fast kernels does its work")
+    check(all(any(f"'{product} " in line for line in said) for product in ("forward", "grad_input", "grad_weight")), said)
+    check(len(said) == len(set(said)), said)  # each shape once
+    absent = run("regtrain", *TRAINING, "--device", "cuda", "--precision", "bf16", "-o", "refused", "--verbosity", 1,
+                 emulator="cudnn=absent", kernels="cudnn", code=1)
+    check(absent.stderr == "regtrain: --device cuda: REGKIT_CUDA_KERNELS=cudnn needs cuDNN 9: libcudnn.so.9 is not here; "
+          "use --device cpu\n", absent.stderr)
+    run("regtrain", *TRAINING, "--device", "cuda", "-o", "refused", kernels="cudnn", code=2)  # f32
 
 
 def check_refused(emulator, what, tool="regcall", device="cuda"):
@@ -217,13 +242,14 @@ def main():
         for precision in TOLERANCE:
             check_orders(precision)
         check_compare()
+        check_cudnn()
         check_machines()
         check_automatic()
         check_waits()
         check_losses()
         os.chdir("/")
     print(f"{tools.checks} checks held")
-    assert tools.checks >= 53, "checks were left out"
+    assert tools.checks >= 59, "checks were left out"
 
 
 if __name__ == "__main__":

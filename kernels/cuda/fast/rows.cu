@@ -10,21 +10,22 @@ constexpr int kTurners = 256;  // threads
 
 // A block turns kRowTile channels of kPositions positions: it reads along the positions and writes along the
 // channels.
-__global__ void rows_kernel(Tensor x, std::int64_t channels, std::uint32_t* to) {
+__global__ void rows_kernel(Tensor x, std::int64_t before, std::int64_t length, std::int64_t channels,
+                            std::uint32_t* to) {
     __shared__ float tile[kRowTile][kPositions + 1];
     const int thread = static_cast<int>(threadIdx.x);
     const std::int64_t begin = std::int64_t{blockIdx.x} * kPositions,
                        first = std::int64_t{blockIdx.y} * kRowTile;
     for (std::int64_t n = blockIdx.z; n < x.batch; n += gridDim.z) {
-        const std::int64_t position = begin + thread % kPositions;
+        const std::int64_t position = begin + thread % kPositions - before;
         for (int c = thread / kPositions; c < kRowTile; c += kTurners / kPositions)
             tile[c][thread % kPositions] =
-                first + c < x.channels && position < x.length ? x.at(n, first + c, position) : 0.0f;
+                first + c < x.channels && x.holds(position) ? x.at(n, first + c, position) : 0.0f;
         __syncthreads();
         const int pair = thread % (kRowTile / 2) * 2;
         for (int p = thread / (kRowTile / 2); p < kPositions; p += kTurners / (kRowTile / 2))
-            if (begin + p < x.length && first + pair < channels)
-                to[((n * x.length + begin + p) * channels + first + pair) / 2] =
+            if (begin + p < length && first + pair < channels)
+                to[((n * length + begin + p) * channels + first + pair) / 2] =
                     bf16_pair(tile[pair][p], tile[pair + 1][p]);
         __syncthreads();  // nobody reads the next sample's values while another still writes these
     }
@@ -33,12 +34,16 @@ __global__ void rows_kernel(Tensor x, std::int64_t channels, std::uint32_t* to) 
 }  // namespace
 
 Rows rows_of(const Tensor& x, Scratch::Slot slot, Scratch& scratch) {
+    return padded_rows_of(x, 0, x.length, slot, scratch);
+}
+
+Rows padded_rows_of(const Tensor& x, std::int64_t before, std::int64_t length, Scratch::Slot slot,
+                    Scratch& scratch) {
     const std::int64_t channels = round_up(x.channels, kRowUnit);
-    auto* const to = scratch.get<std::uint32_t>(slot, x.batch * x.length * channels / 2);
-    const dim3 grid(blocks_for(x.length, kPositions), blocks_for(channels, kRowTile),
-                    at_most_rounds(x.batch));
-    launch(rows_kernel, grid, dim3(kTurners), x, channels, to);
-    return {reinterpret_cast<const Bf16*>(to), x.batch, x.length, channels};
+    auto* const to = scratch.get<std::uint32_t>(slot, x.batch * length * channels / 2);
+    const dim3 grid(blocks_for(length, kPositions), blocks_for(channels, kRowTile), at_most_rounds(x.batch));
+    launch(rows_kernel, grid, dim3(kTurners), x, before, length, channels, to);
+    return {reinterpret_cast<const Bf16*>(to), x.batch, length, channels};
 }
 
 }  // namespace regkit::cuda

@@ -21,6 +21,9 @@ struct Rows {
 
 // Rounded from fp32; in `slot` until the next use of it.
 Rows rows_of(const Tensor& x, Scratch::Slot slot, Scratch& scratch);
+// The same in `length` rows, of which row r holds position r - before of x: zero where x has none.
+Rows padded_rows_of(const Tensor& x, std::int64_t before, std::int64_t length, Scratch::Slot slot,
+                    Scratch& scratch);
 
 // Where a chunk of kCopied values of a tile's row begins. The exclusive or puts the same chunk of eight rows
 // that follow one another into all 32 banks, so that the warp loads a matrix in one turn.

@@ -1,0 +1,71 @@
+// What plans.cpp and conv.cu need of cuDNN. Implementations: cudnn_engines.cpp, over the library;
+// no_engines.cpp, for a build without its headers; and one of the tests that computes on the CPU.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/cuda/cudnn/view.hpp"
+
+namespace regkit::cuda::cudnn {
+
+// Which of its kernels cuDNN uses, and its settings of it. The same name is the same kernel for one version
+// of cuDNN.
+struct PlanName {
+    std::int64_t engine = 0;
+    std::vector<std::pair<std::int64_t, std::int64_t>> knobs;  // kind, value
+    bool operator==(const PlanName&) const = default;
+};
+
+// A product ready to run.
+class Plan {
+  public:
+    explicit Plan(std::int64_t workspace) : workspace_(workspace) {}
+    virtual ~Plan() = default;
+    Plan(const Plan&) = delete;
+    Plan& operator=(const Plan&) = delete;
+
+    std::int64_t workspace() const { return workspace_; }  // bytes
+
+  private:
+    std::int64_t workspace_;
+};
+
+// Device memory: bf16, laid out as the view's pictures. Which of them is written depends on the direction.
+struct Operands {
+    void* x;
+    void* filter;
+    void* y;
+    void* workspace;
+    void* stream;  // of CUDA, on which it runs
+};
+
+class Engines {
+  public:
+    Engines() = default;
+    virtual ~Engines() = default;
+    Engines(const Engines&) = delete;
+    Engines& operator=(const Engines&) = delete;
+
+    virtual std::string library() const = 0;  // "cuDNN 9.19.0"
+    // What plans depend on besides: "NVIDIA H100 80GB HBM3 sm_90 132". Empty: plans are not kept in a file.
+    virtual std::string device() const = 0;
+    // Plans for the product, the best first as cuDNN expects it: on tensor cores, with sums in fp32, and the
+    // same bits from the same operands each time. None where it has none.
+    virtual std::vector<PlanName> candidates(const Product& product) = 0;
+    // Null where cuDNN does not do it so.
+    virtual std::unique_ptr<Plan> build(const Product& product, const PlanName& name) = 0;
+    // Queues it on the operands' stream; false where that fails.
+    virtual bool run(const Plan& plan, const Operands& operands) = 0;
+    // How long a run takes, by the device's clock; none where it fails.
+    virtual std::optional<float> milliseconds(const Plan& plan, const Operands& operands) = 0;
+};
+
+// For CUDA's device of this number, which is current. Throws Error(resource) that names what is missing.
+std::unique_ptr<Engines> open_engines(int device);
+
+}  // namespace regkit::cuda::cudnn

@@ -1,0 +1,10 @@
+#include "base/error.hpp"
+#include "kernels/cuda/cudnn/engines.hpp"
+
+namespace regkit::cuda::cudnn {
+
+std::unique_ptr<Engines> open_engines(int) {
+    throw Error(ErrorKind::resource, "REGKIT_CUDA_KERNELS=cudnn: this build has no cuDNN");
+}
+
+}  // namespace regkit::cuda::cudnn

@@ -18,6 +18,11 @@ struct State {
     Machine machine;
     std::map<void*, std::size_t> allocated;
     std::map<void*, std::size_t> given_back;  // while something was queued; it holds NaN
+
+    // What a lost device's queue, which never ends, kept from being freed.
+    ~State() {
+        for (const auto& [place, bytes] : given_back) std::free(place);
+    }
 };
 
 // Ready whenever the first static object asks.

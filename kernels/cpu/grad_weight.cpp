@@ -2,11 +2,12 @@
 //
 // A task owns a block of (output, input) channels and walks all samples and all ranges of positions in order,
 // so there are no copies per worker and the order of sums follows from the shapes alone. In bf16 both
-// operands are first copied to rows of neighbouring positions in pairs.
+// operands are first copied to rows of neighbouring positions in pairs. With one tap and short rows the tile
+// of the other products does it (contract_dense).
 #include <algorithm>
 
 #include "kernels/cpu/backend_impl.hpp"
-#include "kernels/cpu/tail.hpp"
+#include "kernels/cpu/panel.hpp"
 
 namespace regkit {
 
@@ -21,7 +22,9 @@ using cpu::Slot;
 namespace {
 
 constexpr std::int64_t kRange = 1024;         // positions whose sums are formed in registers
+constexpr std::int64_t kShortRow = 512;       // sums over lanes cost too much
 constexpr int kOutGroup = 32, kInGroup = 24;  // channels of a task
+constexpr int kDenseRows = 128;               // rows of the weight of a task where lanes are inputs
 
 }  // namespace
 
@@ -87,34 +90,63 @@ void CpuBackend::contract(Contraction job) {
     });
 }
 
-// Short rows of samples one after another in long ones, a few samples at a time: the tile's sums over lanes
-// come once a range.
-void CpuBackend::contract_short_rows(const Contraction& job) {
-    const std::int64_t pitch = cpu::round_up(job.length, cpu::kAlign);
-    const std::int64_t joined = std::min<std::int64_t>(job.batch, kRange / pitch);
-    const std::int64_t row = cpu::odd_stride(joined * pitch);
-    float* const memory = scratch_.get<float>(Slot::panel, (job.out + job.in) * row);
-    for (std::int64_t first = 0; first < job.batch; first += joined) {
-        const std::int64_t count = std::min(joined, job.batch - first);
-        parallel(job.out + job.in, [&](std::int64_t channel, int) {
-            const bool is_dy = channel < job.out;
-            const float* const from =
-                is_dy ? job.dy + first * job.dy_sample + channel * job.dy_row
-                      : job.x + first * job.x_sample + (channel - job.out) * job.x_row + job.offset[0];
-            for (std::int64_t s = 0; s < count; ++s)
-                std::fill_n(std::copy_n(from + s * (is_dy ? job.dy_sample : job.x_sample), job.length,
-                                        memory + channel * row + s * pitch),
-                            pitch - job.length, 0.0f);
-        });
-        Contraction part = job;
-        part.batch = 1;
-        part.length = count * pitch;
-        part.dy = memory;
-        part.x = memory + job.out * row;
-        part.dy_row = part.x_row = row;
-        part.offset = cpu::kNoOffset;
-        contract(part);
-    }
+// One tap, lanes = inputs, in f32 always: a matrix product of dy with x turned into strips of inputs
+// (panel.hpp), so that there are no sums over lanes, which would cost as much as short rows, and operands are
+// read from the second cache once for six rows, not for three. A task owns rows of the weight. Short rows of
+// several samples are put together: as pieces of their own, and far from each other in memory, they take a
+// tenth longer.
+void CpuBackend::contract_dense(const Contraction& job) {
+    if (job.length == 0) return;
+    const cpu::TileKernels& kernel = *kernels_.tile;
+    const std::int64_t strips = cpu::strips_of(kernel, job.in);
+    const std::int64_t b_strip = job.batch * job.length * kernel.strip;
+    // [strip][sample][position][input]
+    float* const turned = scratch_.get<float>(Slot::turned, strips * b_strip);
+    parallel(job.batch * strips, [&](std::int64_t task, int) {
+        const std::int64_t sample = task / strips, strip = task % strips, first = strip * kernel.strip;
+        const std::int64_t inputs = std::min<std::int64_t>(kernel.strip, job.in - first);
+        float* const to = turned + strip * b_strip + sample * job.length * kernel.strip;
+        if (inputs < kernel.strip) std::fill_n(to, job.length * kernel.strip, 0.0f);
+        cpu::transpose(*kernels_.tail, job.x + sample * job.x_sample + first * job.x_row + job.offset[0],
+                       job.x_row, inputs, job.length, to, kernel.strip);
+    });
+    // Several tasks for each worker, as long as there are rows.
+    const std::int64_t rows = std::min<std::int64_t>(kDenseRows, cpu::ceil_div(job.out, 4 * pool_.workers()));
+    const int group = kernel.block * static_cast<int>(cpu::ceil_div(rows, kernel.block));
+    const std::int64_t c_row = strips * kernel.strip;
+    const int joined = static_cast<int>(std::max<std::int64_t>(cpu::panel_depth(kernel) / job.length, 1));
+    const std::int64_t packed_size = joined > 1 ? group * joined * job.length : 0,
+                       memory_size = group * c_row + packed_size;
+    float* const memory = scratch_.get<float>(Slot::worker, memory_size * pool_.workers());
+    parallel(cpu::ceil_div(job.out, group), [&](std::int64_t task, int worker) {
+        const std::int64_t first = task * group;
+        cpu::Panel panel;
+        panel.rows = static_cast<int>(std::min<std::int64_t>(group, job.out - first));
+        panel.a_row = job.dy_row;
+        panel.b_strip = b_strip;
+        panel.columns = job.in;
+        panel.c = memory + worker * memory_size;
+        panel.c_row = c_row;
+        const int blocks = cpu::Blocks(panel.rows, kernel.block).count;
+        for (int sample = 0; sample < job.batch; sample += joined) {
+            const int samples = std::min(joined, job.batch - sample);
+            panel.a = job.dy + sample * job.dy_sample + first * job.dy_row;
+            if (joined > 1) {
+                float* const packed = panel.c + group * c_row;
+                kernel.pack(panel.a, job.dy_row, job.dy_sample, 1, panel.rows, samples,
+                            static_cast<int>(job.length), 0, blocks, packed);
+                panel.packed = packed;
+            }
+            panel.depth = samples * static_cast<int>(job.length);
+            panel.b = turned + sample * job.length * kernel.strip;
+            panel.resume = sample > 0;
+            cpu::multiply(kernel, panel);
+        }
+        for (int r = 0; r < panel.rows; ++r) {
+            float* const to = job.dw + (first + r) * job.dw_out;
+            for (int k = 0; k < job.in; ++k) to[k * job.dw_in] += panel.c[r * c_row + k];
+        }
+    });
 }
 
 // d_bias[c] += sum of dy over samples and positions.
@@ -159,8 +191,8 @@ Status CpuBackend::do_conv_grad_weight(const View& x_view, const View& dy_view, 
             job.x_row = x.stride;
             job.offset = offset;
         }
-        if (job.taps == 1 && 2 * cpu::round_up(job.length, cpu::kAlign) <= kRange)
-            contract_short_rows(job);
+        if (job.taps == 1 && job.length <= kShortRow && !kernels_.bf16)
+            contract_dense(job);
         else
             contract(job);
         add_row_sums(dy, d_bias);

@@ -132,12 +132,19 @@ struct SequenceKernels {
                    float start, bool relu, std::int64_t length, float* y);
 };
 
-// ---- pool: tap of the maximum at stride 1; `padded` has minus infinity outside the row
+// ---- pool: the maximum of padded[p * stride + offset[t]] over taps t for outputs p < n. Results are written
+// in whole vectors; with stride 1 `padded` is read as far, too.
+struct PoolArgs {
+    const float* padded = nullptr;  // minus infinity outside the row
+    const std::int64_t* offset = nullptr;
+    int taps = 0;
+    std::int64_t stride = 1;
+    std::int64_t n = 0;
+};
 struct PoolKernels {
-    void (*max)(const float* padded, const std::int64_t* offset, int taps, std::int64_t n, float* y);
+    void (*max)(const PoolArgs& args, float* y);
     // The first tap that holds the maximum.
-    void (*argmax)(const float* padded, const std::int64_t* offset, int taps, std::int64_t n,
-                   std::int32_t* tap);
+    void (*argmax)(const PoolArgs& args, std::int32_t* tap);
 };
 
 // ---- tail: what lies between the tail's matrix products. Columns come in `phases` groups of `lanes`.
@@ -175,8 +182,8 @@ struct TailKernels {
     void (*codes)(const float* z, std::int64_t n, std::uint8_t* out);
     // Whether some z[p] is not below the bound; what lies behind n, up to a whole vector, may count too.
     bool (*any_reached)(const float* z, std::int64_t n, float bound);
-    // Bit p of `out`, ceil(n / 8) bytes, zero beyond n: not z[p] < low. Whether some z[p] lies in [low, high];
-    // z is read up to the next whole vector, whose surplus may count there.
+    // Bit p of `out`, ceil(n / 8) bytes, zero beyond n: not z[p] < low. Whether some z[p] lies in [low,
+    // high]; z is read up to the next whole vector, whose surplus may count there.
     bool (*reached)(const float* z, std::int64_t n, float low, float high, std::uint8_t* out);
     // to = from, past the caches: before another thread reads, hwy::FlushStream.
     void (*stream)(const float* from, std::int64_t n, float* to);

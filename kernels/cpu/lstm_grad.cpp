@@ -2,15 +2,14 @@
 //
 // Backwards, a step is one matrix product, samples x gates times gates x hidden, that goes on from dy, and
 // the cell gradient kernel. The gradient of the weights then is, for each direction, the sum over samples and
-// steps of (gradient of the gates at t) x (hidden at the step before): y is turned into rows of units once,
-// the gradients of the gates are broadcast from their rows, a task owns rows of the weight and walks samples
-// and steps in order.
+// steps of (gradient of the gates at t) x (hidden at the step before): a dense contraction (grad_weight.cpp).
 #include "kernels/cpu/backend_impl.hpp"
 #include "kernels/cpu/lstm_block.hpp"
 
 namespace regkit {
 
 using cpu::CellArgs;
+using cpu::Contraction;
 using cpu::floats;
 using cpu::guarded;
 using cpu::kSlots;
@@ -123,48 +122,28 @@ Status CpuBackend::do_lstm_grad(const View& gates_view, const Slice& weight_hh, 
     });
 }
 
-// Sums go through an array whose rows are padded to whole vectors, and are added to the gradient once.
+// Gradient of the gates at a step x hidden values of the step before, in the order of the recurrence.
 void CpuBackend::lstm_grad_weight(const Rows& d_gates, const Rows& y, int hidden, int directions,
                                   float* d_weight) {
-    const cpu::TileKernels& kernel = *kernels_.tile;
-    const std::int64_t steps = y.length - 1, strips = cpu::strips_of(kernel, hidden);
-    if (steps == 0) return;
-    const std::int64_t b_strip = steps * kernel.strip;
-    float* const turned = scratch_.get<float>(Slot::turned, directions * y.batch * strips * b_strip);
-    // Hidden values of all steps that another follows, [direction][sample][strip][step][unit].
-    parallel(directions * y.batch * strips, [&](std::int64_t task, int) {
-        const std::int64_t direction = task / strips / y.batch, sample = task / strips % y.batch;
-        const std::int64_t unit = task % strips * kernel.strip;
-        cpu::transpose(*kernels_.tail, y.row(sample, direction * hidden + unit) + direction, y.stride,
-                       std::min<std::int64_t>(kernel.strip, hidden - unit), steps, turned + task * b_strip,
-                       kernel.strip);
-    });
-    const std::int64_t c_row = strips * kernel.strip;
-    const std::int64_t group =
-        std::int64_t{kernel.block} * cpu::ceil_div(128, kernel.block);  // rows of a task
-    const std::int64_t groups = cpu::ceil_div(4 * hidden, group);
-    float* const sums = scratch_.get<float>(Slot::panel, groups * directions * group * c_row);
-    parallel(directions * groups, [&](std::int64_t task, int) {
-        const std::int64_t direction = task / groups, first = task % groups * group;
-        Panel panel;
-        panel.rows = static_cast<int>(std::min<std::int64_t>(group, 4 * hidden - first));
-        panel.depth = static_cast<int>(steps);
-        panel.a_row = d_gates.stride;
-        panel.b_strip = b_strip;
-        panel.columns = hidden;
-        panel.c = sums + task * group * c_row;
-        panel.c_row = c_row;
-        for (std::int64_t s = 0; s < y.batch; ++s) {
-            panel.a = d_gates.row(s, direction * 4 * hidden + first) + (direction == 0 ? 1 : 0);
-            panel.b = turned + (direction * y.batch + s) * strips * b_strip;
-            panel.resume = s > 0;
-            cpu::multiply(kernel, panel);
-        }
-        for (int r = 0; r < panel.rows; ++r) {
-            float* const to = d_weight + (direction * 4 * hidden + first + r) * hidden;
-            for (int n = 0; n < hidden; ++n) to[n] += panel.c[r * c_row + n];
-        }
-    });
+    for (int direction = 0; direction < directions; ++direction) {
+        Contraction job;
+        job.batch = static_cast<int>(y.batch);
+        job.out = 4 * hidden;
+        job.in = hidden;
+        job.taps = 1;
+        job.length = y.length - 1;
+        job.dy = d_gates.row(0, direction * std::int64_t{4} * hidden) + (direction == 0 ? 1 : 0);
+        job.dy_sample = d_gates.channels * d_gates.stride;
+        job.dy_row = d_gates.stride;
+        job.x = y.row(0, std::int64_t{direction} * hidden) + direction;
+        job.x_sample = y.channels * y.stride;
+        job.x_row = y.stride;
+        job.offset = cpu::kNoOffset;
+        job.dw = d_weight + std::int64_t{direction} * 4 * hidden * hidden;
+        job.dw_out = hidden;
+        job.dw_in = 1;
+        contract_dense(job);
+    }
 }
 
 }  // namespace regkit

@@ -3,8 +3,8 @@
 //
 // Lanes are columns. b lies in strips as wide as the tile: element (k, n) at b[n / strip * b_strip + k *
 // strip + n % strip], so that a strip of one piece of k (24 KB) streams through the first cache; a is read
-// where it lies, `block` rows at a time, each value broadcast. A sum over a long k is cut into pieces, whose
-// chains go on through c: the cut changes no bit.
+// where it lies, `block` rows at a time, each value broadcast, or as TileKernels::pack put it. A sum over a
+// long k is cut into pieces, whose chains go on through c: the cut changes no bit.
 #pragma once
 
 #include <hwy/cache_control.h>
@@ -19,6 +19,7 @@ struct Panel {
     const float* a = nullptr;
     std::int64_t a_row = 0;
     int rows = 0, depth = 0;
+    const float* packed = nullptr;  // a as TileKernels::pack puts it, for one piece of k; or none
     const float* b = nullptr;
     std::int64_t b_strip = 0;
     std::int64_t columns = 0;
@@ -46,6 +47,10 @@ inline TileArgs strip_args(const TileKernels& kernel, const Panel& p, std::int64
         product(p.a + begin, end - begin, p.rows, p.b + j * p.b_strip + std::int64_t{begin} * kernel.strip,
                 kernel.strip, p.c + j * kernel.strip, p.c_row, columns);
     args.w_stride = p.a_row;
+    if (p.packed) {
+        args.w = p.packed;
+        args.w_stride = 0;
+    }
     args.resume = p.resume || begin > 0;
     args.bias = args.resume ? nullptr : p.bias;
     args.relu = p.relu && end == p.depth;

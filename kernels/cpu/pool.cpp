@@ -1,5 +1,7 @@
-// Max-pooling. A row is copied between minus infinities, the maximum (or its tap) is found at every position,
-// and every stride-th is kept. A window without any position of the row gives 0 and takes no gradient.
+// Max-pooling. Where windows reach beyond the row, it is copied between minus infinities. With a small stride
+// the maximum (or its tap) is found at every position, where windows are vectors side by side, and every
+// stride-th is kept; with a large one windows are gathered. A window without any position of the row gives 0
+// and takes no gradient.
 #include <algorithm>
 #include <limits>
 
@@ -17,36 +19,47 @@ namespace {
 
 constexpr float kNone = -std::numeric_limits<float>::infinity();
 
-// A worker's copy of one row, and the results at stride 1.
+constexpr int kLargeStride = 5;  // a vector's gather costs about as much as five loads and comparisons
+
+// One row's results: of output p at p * step.
 struct PoolRow {
-    float* body;  // position 0
+    const float* body;  // position 0
     float* value;
     std::int32_t* tap;
 };
 
 struct PoolPlan {
     PoolGeometry geometry;
-    std::int64_t positions;  // at stride 1
-    std::int64_t before, size, count;
+    std::int64_t step;  // between outputs in what the kernel finds
+    std::int64_t found, before, size, count;
+    bool inside;  // no window reaches beyond the row
     const std::int64_t* offset;
 
     PoolPlan(const PoolGeometry& g, std::int64_t length, std::int64_t outputs, cpu::Scratch& scratch)
-        : geometry(g) {
-        positions = (outputs - 1) * g.stride + 1;
+        : geometry(g), step(g.stride < kLargeStride ? g.stride : 1) {
+        const std::int64_t positions = (outputs - 1) * g.stride + 1;
+        found = step == g.stride ? positions : outputs;
         before = round_up(g.pad_left, cpu::kAlign);
         const std::int64_t reach = std::int64_t{g.width - 1} * g.dilation;
-        size = round_up(before + std::max(length, positions + reach) + cpu::kOverrun, cpu::kAlign);
-        count = round_up(positions, cpu::kAlign);
+        inside = g.pad_left == 0 && positions + reach <= length;
+        size =
+            inside ? 0 : round_up(before + std::max(length, positions + reach) + cpu::kOverrun, cpu::kAlign);
+        count = round_up(found, cpu::kAlign);
         std::int64_t* const offsets = scratch.get<std::int64_t>(Slot::offsets, g.width);
         for (int t = 0; t < g.width; ++t) offsets[t] = std::int64_t{t} * g.dilation - g.pad_left;
         offset = offsets;
     }
     std::int64_t floats_a_worker() const { return size + 2 * count; }
     PoolRow fill(float* memory, const float* row, std::int64_t length) const {
+        float* const value = memory + size;
+        std::int32_t* const tap = reinterpret_cast<std::int32_t*>(value + count);
+        if (inside) return {row, value, tap};
         std::fill_n(memory, size, kNone);
         std::copy_n(row, length, memory + before);
-        float* const value = memory + size;
-        return {memory + before, value, reinterpret_cast<std::int32_t*>(value + count)};
+        return {memory + before, value, tap};
+    }
+    cpu::PoolArgs args(const PoolRow& row) const {
+        return {row.body, offset, geometry.width, step == geometry.stride ? 1 : geometry.stride, found};
     }
     // Whether the window of output p holds a position of the row.
     bool has_position(std::int64_t p, std::int64_t length) const {
@@ -68,10 +81,10 @@ Status CpuBackend::do_pool(const View& x_view, const PoolGeometry& geometry, con
         parallel(x.batch * x.channels, [&](std::int64_t task, int worker) {
             const std::int64_t s = task / x.channels, c = task % x.channels;
             const PoolRow row = plan.fill(memory + worker * plan.floats_a_worker(), x.row(s, c), x.length);
-            kernels_.pool->max(row.body, plan.offset, geometry.width, plan.positions, row.value);
+            kernels_.pool->max(plan.args(row), row.value);
             float* const to = y.row(s, c);
             for (std::int64_t p = 0; p < y.length; ++p) {
-                const float value = row.value[p * geometry.stride];
+                const float value = row.value[p * plan.step];
                 to[p] = value != kNone || plan.has_position(p, x.length) ? value : 0.0f;
             }
             y.zero_edges(to);
@@ -88,7 +101,7 @@ Status CpuBackend::do_pool_grad(const View& x_view, const View& dy_view, const P
         parallel(x.batch * x.channels, [&](std::int64_t task, int worker) {
             const std::int64_t s = task / x.channels, c = task % x.channels;
             const PoolRow row = plan.fill(memory + worker * plan.floats_a_worker(), x.row(s, c), x.length);
-            kernels_.pool->argmax(row.body, plan.offset, geometry.width, plan.positions, row.tap);
+            kernels_.pool->argmax(plan.args(row), row.tap);
             float* const to = dx.row(s, c);
             const float* const from = dy.row(s, c);
             if (!accumulate) {
@@ -96,7 +109,7 @@ Status CpuBackend::do_pool_grad(const View& x_view, const View& dy_view, const P
                 dx.zero_edges(to);
             }
             for (std::int64_t p = 0; p < dy.length; ++p) {
-                const std::int64_t q = p * geometry.stride + plan.offset[row.tap[p * geometry.stride]];
+                const std::int64_t q = p * geometry.stride + plan.offset[row.tap[p * plan.step]];
                 if (q >= 0 && q < x.length) to[q] += from[p];
             }
         });

@@ -48,6 +48,7 @@ const std::vector<PoolCase> kPoolCases = {
     {{1, 1, 9}, {9, 5, 1, 0, 0}},  // one window
     {{1, 2, 9}, {3, 4, 4, 0, 0}},  // one window that reaches the last position
     {{2, 3, 29}, {3, 4, 5, 2, 3}},
+    {{2, 3, 118}, {13, 9, 1, 6, 6}},  // windows that overlap, far apart, beyond both ends
     {{1, 2, 6}, {2, 3, 9, 5, 5}},  // some windows miss the row
 };
 

@@ -28,19 +28,38 @@ HWY_INLINE Vec entries(const float* table, hn::Vec<TagI> symbol) {
     }
 }
 
-void lookup(const float* table, int taps, const std::int32_t* index, const std::int64_t* offset, float start,
-            bool relu, std::int64_t length, float* y) {
+// kVec vectors of positions side by side: a chain of sums alone would wait for each addition.
+template <int kVec>
+HWY_INLINE void lookup_at(const float* HWY_RESTRICT table, int taps, const std::int32_t* HWY_RESTRICT index,
+                          const std::int64_t* HWY_RESTRICT offset, float start, bool relu, std::int64_t p,
+                          std::int64_t length, float* HWY_RESTRICT y) {
     const Tag d;
     const TagI di;
-    for (std::int64_t p = 0; p < length; p += kLanes) {
-        Vec sum = hn::Set(d, start);
-        for (int t = 0; t < taps; ++t)
-            sum = hn::Add(sum, entries(table + 8 * t, hn::LoadU(di, index + offset[t] + p)));
-        if (relu) sum = hn::IfThenZeroElse(hn::Lt(sum, hn::Zero(d)), sum);  // unlike Max, NaN stays
-        if (p + kLanes > length)
-            sum = hn::IfThenElseZero(hn::FirstN(d, static_cast<std::size_t>(length - p)), sum);
-        hn::StoreU(sum, d, y + p);
+    Vec sum[kVec];
+    HWY_UNROLL(8)
+    for (int v = 0; v < kVec; ++v) sum[v] = hn::Set(d, start);
+    for (int t = 0; t < taps; ++t) {
+        const std::int32_t* const from = index + offset[t] + p;
+        HWY_UNROLL(8)
+        for (int v = 0; v < kVec; ++v)
+            sum[v] = hn::Add(sum[v], entries(table + 8 * t, hn::LoadU(di, from + v * kLanes)));
     }
+    HWY_UNROLL(8)
+    for (int v = 0; v < kVec; ++v) {
+        if (relu) sum[v] = hn::IfThenZeroElse(hn::Lt(sum[v], hn::Zero(d)), sum[v]);  // unlike Max, NaN stays
+        const std::int64_t left = length - p - v * kLanes;
+        if (left < kLanes) sum[v] = hn::IfThenElseZero(hn::FirstN(d, static_cast<std::size_t>(left)), sum[v]);
+        hn::StoreU(sum[v], d, y + p + v * kLanes);
+    }
+}
+
+void lookup(const float* table, int taps, const std::int32_t* index, const std::int64_t* offset, float start,
+            bool relu, std::int64_t length, float* y) {
+    constexpr int kVec = 8;
+    std::int64_t p = 0;
+    for (; p + kVec * kLanes <= length; p += kVec * kLanes)
+        lookup_at<kVec>(table, taps, index, offset, start, relu, p, length, y);
+    for (; p < length; p += kLanes) lookup_at<1>(table, taps, index, offset, start, relu, p, length, y);
 }
 
 const SequenceKernels* table() {

@@ -6,6 +6,19 @@
 
 namespace regkit::cuda {
 
+// The first number in [low, high) that does not come before what is looked for; `high` where all do.
+template <typename Number, typename IsBefore>
+__device__ Number first_not_before(Number low, Number high, const IsBefore& is_before) {
+    while (low < high) {
+        const Number middle = (low + high) / 2;
+        if (is_before(middle))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 // Labels in device memory.
 struct Runs {
     const LabelRun* runs;
@@ -21,16 +34,9 @@ struct Runs {
     // or is of a later marker; offsets[sample + 1] where there is none.
     __device__ std::int64_t first_ending_after(std::int64_t sample, std::int64_t marker,
                                                std::int64_t position) const {
-        std::int64_t low = offsets[sample], high = offsets[sample + 1];
-        while (low < high) {
-            const std::int64_t middle = (low + high) / 2;
-            const LabelRun& run = runs[middle];
-            if (run.marker < marker || (run.marker == marker && run.end <= position))
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        return low;
+        return first_not_before(offsets[sample], offsets[sample + 1], [&](std::int64_t r) {
+            return runs[r].marker < marker || (runs[r].marker == marker && runs[r].end <= position);
+        });
     }
 };
 

@@ -6,6 +6,7 @@
 #include "kernels/cuda/fast/tail_infer.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "test/emulator/emulator_backend.hpp"
+#include "test/emulator/fault.hpp"
 #include "test/kernels/tail_case.hpp"
 
 using namespace regkit;
@@ -15,7 +16,6 @@ using emulator::Order;
 
 namespace {
 
-constexpr Order kOrders[] = {Order::forward, Order::reverse, Order::shuffled};
 constexpr double kTolerance = 2e-2;
 
 std::vector<float> logits_of(Backend& backend, const TailCase& c) {
@@ -30,14 +30,6 @@ std::vector<float> logits_of(Backend& backend, const TailCase& c) {
 Values values_of(const std::vector<float>& floats) {
     return Values(floats.begin(), floats.end());
 }
-
-struct Fault {
-    ~Fault() {
-        emulator::leave_out_barrier(-1);
-        emulator::leave_out_wait(-1);
-        emulator::set_copy_time(CopyTime::at_wait);
-    }
-};
 
 }  // namespace
 
@@ -104,7 +96,7 @@ TEST_CASE("fast tail: a missing barrier or wait is noticed") {
     const auto make = [](Order order) { return make_emulator_backend(order, KernelChoice::fast); };
     const std::vector<float> right = logits_of(*make(Order::forward), c);
     for (const Order order : kOrders)
-        for (const CopyTime time : {CopyTime::at_wait, CopyTime::at_once, CopyTime::by_chance}) {
+        for (const CopyTime time : kCopyTimes) {
             const Fault fault;
             emulator::set_copy_time(time);
             CHECK(logits_of(*make(order), c) == right);

@@ -8,6 +8,7 @@
 #include "kernels/cuda/fast/tail_train.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "test/emulator/emulator_backend.hpp"
+#include "test/emulator/fault.hpp"
 #include "test/kernels/tail_case.hpp"
 
 using namespace regkit;
@@ -17,8 +18,6 @@ using emulator::Order;
 
 namespace {
 
-constexpr Order kOrders[] = {Order::forward, Order::reverse, Order::shuffled};
-constexpr CopyTime kCopyTimes[] = {CopyTime::at_wait, CopyTime::at_once, CopyTime::by_chance};
 constexpr double kTolerance = 2e-2;
 
 // Loss, gradient of h, gradients of the parameters.
@@ -93,14 +92,6 @@ void check_outcome(const Outcome& got, const Outcome& expected, double tolerance
 }
 
 constexpr LossKind kLosses[] = {LossKind::sigmoid_cross_entropy, LossKind::poisson};
-
-struct Fault {
-    ~Fault() {
-        emulator::leave_out_barrier(-1);
-        emulator::leave_out_wait(-1);
-        emulator::set_copy_time(CopyTime::at_wait);
-    }
-};
 
 }  // namespace
 

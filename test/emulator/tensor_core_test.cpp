@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "test/emulator/fault.hpp"
 #include "test/emulator/on_stream.hpp"
 #include "test/kernels/harness.hpp"
 
@@ -17,13 +18,13 @@ using namespace regkit;
 using namespace regkit::cuda;
 using emulator::CopyTime;
 using emulator::Order;
+using regkit::test::Fault;
+using regkit::test::kCopyTimes;
+using regkit::test::kOrders;
 using regkit::test::on_stream;
 using regkit::test::random_values;
 
 namespace {
-
-constexpr Order kOrders[] = {Order::forward, Order::reverse, Order::shuffled};
-constexpr CopyTime kTimes[] = {CopyTime::at_wait, CopyTime::at_once, CopyTime::by_chance};
 
 std::vector<Bf16> random_bf16(std::int64_t count, std::uint32_t seed) {
     std::vector<Bf16> values;
@@ -49,14 +50,6 @@ bool fails_with(const char* what, void (*kernel)(Params...), dim3 block,
         return std::string(failure.status.message).find(what) != std::string::npos;
     }
 }
-
-struct Restored {
-    ~Restored() {
-        emulator::leave_out_wait(-1);
-        emulator::set_copy_time(CopyTime::at_wait);
-        emulator::set_order(Order::forward);
-    }
-};
 
 // c[16][8] = a[16][16] b[16][8], by one warp.
 __global__ void multiply(const Bf16* a, const Bf16* b, float* c) {
@@ -142,7 +135,7 @@ TEST_CASE("bf16 of the emulated device") {
 }
 
 TEST_CASE("a warp's product of matrices, against plain loops") {
-    const Restored restored;
+    const Fault restored;
     const std::vector<Bf16> a = random_bf16(16 * 16, 1), b = random_bf16(16 * 8, 2);
     for (const Order order : kOrders) {
         emulator::set_order(order);
@@ -159,7 +152,7 @@ TEST_CASE("a warp's product of matrices, against plain loops") {
 }
 
 TEST_CASE("asynchronous copies: late, at once or by chance, and a wait left out is noticed") {
-    const Restored restored;
+    const Fault restored;
     constexpr int kCount = 48;
     const std::vector<Bf16> first = random_bf16(8 * kCount, 1), second = random_bf16(8 * kCount, 2);
     std::vector<float> right(2 * kCount);
@@ -174,7 +167,7 @@ TEST_CASE("asynchronous copies: late, at once or by chance, and a wait left out 
         return to;
     };
     for (const Order order : kOrders)
-        for (const CopyTime time : kTimes) {
+        for (const CopyTime time : kCopyTimes) {
             emulator::set_order(order);
             emulator::set_copy_time(time);
             CHECK(copied() == right);

@@ -9,28 +9,30 @@
 
 namespace regkit::cuda {
 
+#ifdef __CUDACC__
+
 __device__ inline float quick_exp(float x) {
-#ifdef __CUDA_ARCH__
     return __expf(x);
-#else
-    return std::exp(x);
-#endif
 }
-
 __device__ inline float quick_log(float x) {
-#ifdef __CUDA_ARCH__
     return __logf(x);
-#else
-    return std::log(x);
-#endif
+}
+__device__ inline float quick_quotient(float a, float b) {
+    return __fdividef(a, b);
 }
 
-__device__ inline float quick_quotient(float a, float b) {
-#ifdef __CUDA_ARCH__
-    return __fdividef(a, b);
 #else
-    return a / b;
-#endif
+
+inline float quick_exp(float x) {
+    return std::exp(x);
 }
+inline float quick_log(float x) {
+    return std::log(x);
+}
+inline float quick_quotient(float a, float b) {
+    return a / b;
+}
+
+#endif
 
 }  // namespace regkit::cuda

@@ -156,7 +156,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     const TileMemory at(tail, dynamic_shared());
     const std::int64_t sample = blockIdx.x / tiles;
     const std::int64_t first = std::int64_t{blockIdx.x % tiles} * kPositions;  // in the piece's row
-    WeightStream stream(tail, at.ring, 0, tail.tiles);
+    WeightStream stream(tail, at.ring, tail.tiles);
     hidden_layers(tail, h, piece.first_sample + sample, begin * tail.stride + piece.first + first, stream, at,
                   Inference{});
     const PackedLayer& last = tail.last();
@@ -182,11 +182,12 @@ __global__ void __launch_bounds__(kTileThreads, 2)
 }
 
 void run_piece(const PackedTail& tail, const TailRange& range, const OutputPiece& piece, const Sinks& to) {
-    const auto kernel = tail.last().width == kMostWidth ? tail_infer_kernel<kMostWidth / kStep>
-                                                        : tail_infer_kernel<kMostWidth / 2 / kStep>;
-    launch_with_shared(kernel, dim3(static_cast<unsigned>(piece.samples * piece.tiles())), dim3(kTileThreads),
-                       TileMemory::bytes(tail) + kStagedBytes, tail, range.h, piece, range.begin,
-                       static_cast<unsigned>(piece.tiles()), to);
+    const auto row_tiles = static_cast<unsigned>(piece.tiles());
+    for_width(tail.last(), [&](auto steps) {
+        launch_with_shared(tail_infer_kernel<steps()>, dim3(static_cast<unsigned>(piece.samples) * row_tiles),
+                           dim3(kTileThreads), TileMemory::bytes(tail) + kStagedBytes, tail, range.h, piece,
+                           range.begin, row_tiles, to);
+    });
 }
 
 // body(piece) for pieces that together are all positions of all samples, in order: whole rows of several

@@ -1,18 +1,15 @@
 // What inference and training of the fused tail do with a tile: 128 output positions, a block of four warps
 // with 32 positions each. The tile's activations stay in shared memory as [position][channel] in bf16, and
 // each layer writes its outputs over its inputs, which a warp holds in registers by then. Weights pass
-// through a ring in shared memory, 64 rows at a time, all layers one after the other, copied ahead of their
-// use.
+// through a ring in shared memory, 64 rows at a time, all layers one after the other (tile_ring.hpp).
 #pragma once
 
-#include "kernels/cuda/fast/tail_weights.hpp"
+#include "kernels/cuda/fast/tile_ring.hpp"
 
 namespace regkit::cuda {
 
-inline constexpr int kPositions = 128;  // of a tile
-inline constexpr int kTileThreads = 128;
+inline constexpr int kPositions = 128;        // of a tile
 inline constexpr int kWarpPositions = kWarp;  // of a tile's warp: two matrices of 16 rows
-inline constexpr int kStages = 3;             // of the ring
 
 // Coarse positions that a tile's output positions can touch, in whole matrices of 16 rows.
 __host__ __device__ constexpr int coarse_rows(int stride) {
@@ -42,56 +39,28 @@ __device__ inline int warp_id() {
     return static_cast<int>(threadIdx.x) / kWarp;
 }
 
-// Rows 0..15, columns column..column + 15 of a matrix in shared memory, as the left operand of multiply_add.
-// As the right one (rows are its columns): part[h], part[2 + h] are rows 8 * h ...
+// Rows 0..15, columns column..column + 15 of a matrix in shared memory, as the left operand of multiply_add
+// or, of rows that are its columns, as the right one of multiply_add_tile.
 __device__ inline void load_tile(std::uint32_t (&part)[4], const Bf16* rows, int pitch, int column) {
     const int lane = lane_id();
     load_matrices(part, rows + (lane % kStep) * pitch + column + lane / kStep * kCopied);
 }
 
-// Tiles [first, end) of a tail's weights, in their order.
-class WeightStream {
-  public:
-    __device__ WeightStream(const PackedTail& tail, Bf16* ring, int first, int end)
-        : tail_(tail), ring_(ring), end_(end), fetched_(first) {
-        while (tail_.layer[layer_].first_tile + tail_.layer[layer_].tiles <= first) ++layer_;
-        for (int i = 0; i + 1 < kStages; ++i) fetch();
-    }
-    // The next tile, rows PackedTail::pitch apart; valid until the call after. All threads of the block come
-    // here together, and all that they wrote to shared memory before is seen by all behind it.
-    __device__ const Bf16* next() {
-        wait_copies<kStages - 2>();
-        __syncthreads();  // the tile is there for all, and nobody reads the one before it any more
-        fetch();
-        const Bf16* const tile = ring_ + used_ * kTileRows * tail_.pitch();
-        used_ = used_ + 1 == kStages ? 0 : used_ + 1;
-        return tile;
-    }
+// The same of the transposed matrix: its columns as the rows of the left operand, its rows as those of the
+// right one.
+__device__ inline void load_tile_transposed(std::uint32_t (&part)[4], const Bf16* rows, int pitch,
+                                            int column) {
+    const int lane = lane_id();
+    load_matrices_transposed(part,
+                             rows + (lane / kStep * 8 + lane % 8) * pitch + column + lane / 8 % 2 * kCopied);
+}
 
-  private:
-    __device__ void fetch() {
-        if (fetched_ < end_) {
-            if (fetched_ == tail_.layer[layer_].first_tile + tail_.layer[layer_].tiles) ++layer_;
-            const PackedLayer& layer = tail_.layer[layer_];
-            const Bf16* const from = tail_.weights + layer.weights +
-                                     std::int64_t{fetched_ - layer.first_tile} * kTileRows * layer.width;
-            Bf16* const to = ring_ + stage_ * kTileRows * tail_.pitch();
-            const int shift = layer.width == kMostWidth ? 4 : 3;  // copies of a row, as a power of two
-            for (int i = static_cast<int>(threadIdx.x); i < kTileRows << shift; i += kTileThreads) {
-                const int row = i >> shift, column = (i - (row << shift)) * kCopied;
-                copy_async(to + row * tail_.pitch() + column, from + i * kCopied, true);
-            }
-            ++fetched_;
-            stage_ = stage_ + 1 == kStages ? 0 : stage_ + 1;
-        }
-        commit_copies();  // also where there is none: waiting counts groups
-    }
-
-    const PackedTail& tail_;
-    Bf16* ring_;
-    int end_, fetched_;
-    int layer_ = 0, stage_ = 0, used_ = 0;
-};
+// Adds to 16x16 sums, columns 0..7 in sum[0] and 8..15 in sum[1], the product of `a` and the tile `b`.
+__device__ inline void multiply_add_tile(float (*sum)[4], const std::uint32_t (&a)[4],
+                                         const std::uint32_t (&b)[4]) {
+    multiply_add(sum[0], a, b[0], b[2]);
+    multiply_add(sum[1], a, b[1], b[3]);
+}
 
 // Bits of the first `count` of 32 positions.
 __device__ inline std::uint32_t first_bits(std::int64_t count) {
@@ -106,14 +75,6 @@ __device__ inline void load_input(const Tensor& h, std::int64_t sample, std::int
         const bool inside = channel < h.channels && first + position < h.length;
         to[position * pitch + channel] = to_bf16(inside ? h.at(sample, channel, first + position) : 0.0f);
     }
-}
-
-// Rows 0..15, columns column..column + 15 as the right operand whose rows they are: part[2 * h], part[2 * h +
-// 1] are columns 8 * h ...
-__device__ inline void load_tile_transposed(std::uint32_t (&part)[4], const Bf16* rows, int pitch,
-                                            int column) {
-    const int lane = lane_id();
-    load_matrices_transposed(part, rows + (lane % kStep) * pitch + column + lane / kStep * kCopied);
 }
 
 // A warp's 32 positions as operands: rows of `activations`, kSteps * 16 channels.
@@ -171,7 +132,7 @@ __device__ void up_layer(const PackedTail& tail, WeightStream& stream, const Til
                 std::uint32_t a[4], b[4];
                 load_tile(a, at.coarse + first * pitch, pitch, k * kStep);
                 load_tile(b, weights, pitch, k * kStep);
-                for (int h = 0; h < 2; ++h) multiply_add(sum[h], a, b[h], b[2 + h]);
+                multiply_add_tile(sum, a, b);
             }
 #pragma unroll
             for (int part = 0; part < 4; ++part) {
@@ -204,8 +165,7 @@ __device__ void hidden_layer(const PackedTail& tail, int number, WeightStream& s
                 for (int t = 0; t < kTileRows / kStep; ++t) {
                     std::uint32_t b[4];
                     load_tile(b, weights + t * kStep * pitch, pitch, k * kStep);
-                    multiply_add(sum[2 * t], own.part[i][k], b[0], b[2]);
-                    multiply_add(sum[2 * t + 1], own.part[i][k], b[1], b[3]);
+                    multiply_add_tile(sum + 2 * t, own.part[i][k], b);
                 }
 #pragma unroll
             for (int n = 0; n < kTileRows / 8; ++n)
@@ -232,19 +192,13 @@ __device__ void hidden_layers(const PackedTail& tail, const Tensor& h, std::int6
         const std::int64_t coarse = first / tail.stride;
         load_input(h, sample, coarse, coarse_rows(tail.stride), input.width, at.coarse, pitch);
         const int phase = static_cast<int>(first % tail.stride);
-        if (input.width == kMostWidth)
-            up_layer<kMostWidth / kStep>(tail, stream, at, phase, use);
-        else
-            up_layer<kMostWidth / 2 / kStep>(tail, stream, at, phase, use);
+        for_width(input, [&](auto steps) { up_layer<decltype(steps)::value>(tail, stream, at, phase, use); });
     } else {
         load_input(h, sample, first, kPositions, input.width, at.activations, pitch);
     }
-    for (int number = tail.has_up ? 1 : 0; number + 1 < tail.depth; ++number) {
-        if (tail.layer[number].width == kMostWidth)
-            hidden_layer<kMostWidth / kStep>(tail, number, stream, at, use);
-        else
-            hidden_layer<kMostWidth / 2 / kStep>(tail, number, stream, at, use);
-    }
+    for (int number = tail.has_up ? 1 : 0; number + 1 < tail.depth; ++number)
+        for_width(tail.layer[number],
+                  [&](auto steps) { hidden_layer<decltype(steps)::value>(tail, number, stream, at, use); });
 }
 
 // Logits of 64 markers at a warp's 32 positions: value[t][n][2 * half + e] is marker 16 * t + 8 * half + lane
@@ -270,10 +224,7 @@ struct Logits {
                 std::uint32_t a[4];
                 load_tile(a, weights + t * kStep * pitch, pitch, k * kStep);
 #pragma unroll
-                for (int i = 0; i < 2; ++i) {
-                    multiply_add(value[t][2 * i], a, own.part[i][k][0], own.part[i][k][2]);
-                    multiply_add(value[t][2 * i + 1], a, own.part[i][k][1], own.part[i][k][3]);
-                }
+                for (int i = 0; i < 2; ++i) multiply_add_tile(value[t] + 2 * i, a, own.part[i][k]);
             }
     }
 };

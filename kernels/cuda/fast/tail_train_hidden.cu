@@ -2,11 +2,9 @@
 // does, and keeps their outputs. Backward begins with the gradients of a layer's sums, which are rows of bf16
 // in device memory:
 //  - of a layer's input: a block has 128 rows, a warp 32 of them for all inputs, 128 registers of sums;
-//  outputs,
-//    the products' depth, pass through shared memory 64 at a time, gradients and weights together;
+//    outputs, the products' depth, pass through shared memory 64 at a time, gradients and weights together;
 //  - of its weights: a block has 64 outputs, a warp 16 of them for all inputs, and a range of rows, the
-//  products'
-//    depth, which pass 64 at a time. The gradients' sums, the bias, are a product with ones.
+//    products' depth, which pass 64 at a time. The gradients' sums, the bias, are a product with ones.
 // An up-convolution is a dense layer on coarse positions (tail_weights.hpp) here too: the gradients of a
 // coarse position's outputs lie side by side, phase by phase.
 #include <algorithm>
@@ -58,7 +56,7 @@ __global__ void __launch_bounds__(kTileThreads)
                             sample * piece.row() + first,
                             in_sample / tail.stride,
                             static_cast<int>(in_sample % tail.stride)};
-    WeightStream stream(tail, at.ring, 0, tail.last().first_tile);
+    WeightStream stream(tail, at.ring, tail.last().first_tile);
     hidden_layers(tail, h, piece.first_sample + sample, in_sample, stream, at, training);
 }
 
@@ -150,17 +148,15 @@ __global__ void __launch_bounds__(kTileThreads)
 #pragma unroll
         for (int k = 0; k < kTileRows; k += kStep) {
             std::uint32_t a[4];
-            load_matrices_transposed(a, source.gradients_of(stage) +
-                                            (k + lane / kStep * 8 + lane % 8) * kGradientPitch + own_first +
-                                            lane / 8 % 2 * kCopied);
+            load_tile_transposed(a, source.gradients_of(stage) + k * kGradientPitch, kGradientPitch,
+                                 own_first);
             multiply_add(bias_sum, a, kOnes, kOnes);
 #pragma unroll
             for (int c = 0; c < kSteps; ++c) {
                 std::uint32_t b[4];
                 load_tile_transposed(b, source.inputs_of(stage) + k * Tiles::kPitch, Tiles::kPitch,
                                      c * kStep);
-                multiply_add(sum[2 * c], a, b[0], b[1]);
-                multiply_add(sum[2 * c + 1], a, b[2], b[3]);
+                multiply_add_tile(sum + 2 * c, a, b);
             }
         }
     }
@@ -263,18 +259,18 @@ void tail_hidden_forward(const PackedTail& tail, const Tensor& h, const TrainPie
 void tail_input_gradient(const PackedTail& tail, int number, const TrainPiece& piece, std::int64_t length,
                          const RowMatrix& gradient, const GradientSink& sink) {
     const PackedLayer& layer = tail.layer[number];
-    const RowMatrix weights{tail.weights + layer.weights, 0, layer.width, layer.width};
-    const auto start = layer.width == kMostWidth ? start_input_gradient<kMostWidth / kStep>
-                                                 : start_input_gradient<kMostWidth / 2 / kStep>;
-    start(gradient, weights, layer.tiles, piece.samples, length, sink);
+    for_width(layer, [&](auto steps) {
+        start_input_gradient<steps()>(gradient, weights_of(tail, layer), layer.tiles, piece.samples, length,
+                                      sink);
+    });
 }
 
 void tail_weight_gradient(const PackedLayer& layer, const TrainPiece& piece, std::int64_t length,
                           const RowMatrix& gradient, const RowMatrix& input, const ParameterSums& to,
                           Scratch& scratch) {
-    const auto start = layer.width == kMostWidth ? start_weight_gradient<kMostWidth / kStep>
-                                                 : start_weight_gradient<kMostWidth / 2 / kStep>;
-    start(layer, piece.samples, length, gradient, input, to, scratch);
+    for_width(layer, [&](auto steps) {
+        start_weight_gradient<steps()>(layer, piece.samples, length, gradient, input, to, scratch);
+    });
 }
 
 }  // namespace regkit::cuda

@@ -52,10 +52,7 @@ __device__ void chained_products(const Bf16* own, const Bf16* streamed, Loss& lo
             std::uint32_t b[4];
             load_tile(b, streamed + t * kStep * kPitch, kPitch, k * kStep);
 #pragma unroll
-            for (int i = 0; i < 2; ++i) {
-                multiply_add(z[i][2 * t], a[i], b[0], b[2]);
-                multiply_add(z[i][2 * t + 1], a[i], b[1], b[3]);
-            }
+            for (int i = 0; i < 2; ++i) multiply_add_tile(z[i] + 2 * t, a[i], b);
         }
     }
 #pragma unroll
@@ -94,23 +91,15 @@ __device__ LossAndGradient quick_poisson(float z, float y) {
 // The value of the run that holds a position of the sample, 0 where none does.
 __device__ float value_at(const LabelSlot& slot, const LabelRun* runs, std::int64_t position) {
     const LabelRun* const first = runs + (slot.word[0] | std::int64_t{slot.word[1]} << 32);
-    std::uint32_t low = 0, high = slot.word[2];
-    while (low < high) {  // the first that ends behind the position
-        const std::uint32_t middle = (low + high) / 2;
-        if (first[middle].end <= position)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < slot.word[2] && first[low].begin <= position ? first[low].value : 0.0f;
+    const std::uint32_t r =
+        first_not_before(0u, slot.word[2], [&](std::uint32_t i) { return first[i].end <= position; });
+    return r < slot.word[2] && first[r].begin <= position ? first[r].value : 0.0f;
 }
 
 // For the Poisson loss a warp's 32 x 32 targets lie in shared memory, as z does: own rows x streamed rows.
 constexpr int kTargetPitch = kHalf + 8;  // keeps what a half warp reads together in different banks
 template <LossKind kKind>
 constexpr int kTargetValues = kKind == LossKind::poisson ? kWarp* kTargetPitch : 0;  // of a warp
-template <LossKind kKind>
-constexpr std::size_t kTargetBytes = std::size_t{kTileThreads / kWarp} * kTargetValues<kKind> * sizeof(float);
 
 // Of 32 markers and the 32 positions from `position` of the sample; a marker's or a position's values are
 // `by_marker` or `by_position` apart.
@@ -124,23 +113,52 @@ __device__ void stage_targets(const LabelSlot* slots, const LabelRun* runs, std:
     __syncwarp();
 }
 
+// Where a block of either kernel keeps what: its 128 own rows, the ring of streamed ones, kSlots targets with
+// each tile of them, and each warp's staged targets.
+constexpr int kOwnRows = kTileThreads;  // 32 of each warp
+template <int kSteps, LossKind kKind, int kSlots>
+struct BlockMemory {
+    static constexpr int kWidth = kSteps * kStep, kPitch = kWidth + kCopied;
+    static constexpr std::size_t kBytes =
+        std::size_t{kOwnRows + kStages * kTileRows} * kPitch * sizeof(Bf16) +
+        std::size_t{kStages} * kSlots * sizeof(LabelSlot) +
+        std::size_t{kTileThreads / kWarp} * kTargetValues<kKind> * sizeof(float);
+    Bf16 *own, *ring;
+    LabelSlot* slot_ring;
+    float* staged;
+
+    __device__ explicit BlockMemory(unsigned char* memory)
+        : own(reinterpret_cast<Bf16*>(memory)),
+          ring(own + kOwnRows * kPitch),
+          slot_ring(reinterpret_cast<LabelSlot*>(ring + kStages * kTileRows * kPitch)),
+          staged(reinterpret_cast<float*>(slot_ring + kStages * kSlots)) {}
+    // Of the warp.
+    __device__ const Bf16* own_rows() const { return own + warp_id() * kWarp * kPitch; }
+    __device__ float* staged_targets() const { return staged + warp_id() * kTargetValues<kKind>; }
+    __device__ Bf16* tile(int stage) const { return ring + stage * kTileRows * kPitch; }
+    __device__ LabelSlot* slots(int stage) const { return slot_ring + stage * kSlots; }
+    // By as many threads as a tile has targets.
+    __device__ void copy_slot(const LabelSlot* from, int stage) const {
+        const int i = static_cast<int>(threadIdx.x);
+        if (i < kSlots)
+            copy_async(reinterpret_cast<Bf16*>(slots(stage) + i), reinterpret_cast<const Bf16*>(from + i),
+                       true);
+    }
+};
+
 // ---- loss and gradient of the input
 // Tiles of the last layer's weights and the targets of their markers in a tile of positions.
+template <typename Memory>
 struct MarkerTiles {
+    const Memory& at;
     RowMatrix weights;
+    int rows;
     const LabelSlot* slots;  // of the tile of positions
-    Bf16* ring;
-    LabelSlot* slot_ring;
-    int width, pitch, rows;
 
-    __device__ Bf16* tile(int stage) const { return ring + stage * kTileRows * pitch; }
-    __device__ LabelSlot* targets(int stage) const { return slot_ring + stage * kTileRows; }
     __device__ void start(std::int64_t number, int stage) const {
-        copy_rows(weights, 0, number * kTileRows, rows, 0, kTileRows, width, tile(stage), pitch);
-        const int i = static_cast<int>(threadIdx.x);
-        if (i < kTileRows)
-            copy_async(reinterpret_cast<Bf16*>(targets(stage) + i),
-                       reinterpret_cast<const Bf16*>(slots + number * kTileRows + i), true);
+        copy_rows(weights, 0, number * kTileRows, rows, 0, kTileRows, Memory::kWidth, at.tile(stage),
+                  Memory::kPitch);
+        at.copy_slot(slots + number * kTileRows, stage);
     }
 };
 
@@ -176,36 +194,26 @@ struct PositionsByMarkers {
 };
 
 template <int kSteps, LossKind kKind>
-constexpr std::size_t kLossBytes = kTargetBytes<kKind> +
-                                   std::size_t{kPositions + kStages * kTileRows} *
-                                       (kSteps * kStep + kCopied) * sizeof(Bf16) +
-                                   std::size_t{kStages} * kTileRows * sizeof(LabelSlot);
+using LossMemory = BlockMemory<kSteps, kKind, kTileRows>;
 
 // A block a tile of positions. kSteps: of the last layer's inputs.
 template <int kSteps, LossKind kKind>
 __global__ void __launch_bounds__(kTileThreads)
     tail_loss_kernel(PackedTail tail, TrainPiece piece, RowMatrix input, Targets targets, GradientSink sink,
                      double* losses) {
-    constexpr int kWidth = kSteps * kStep, kPitch = kWidth + kCopied;
+    using Memory = LossMemory<kSteps, kKind>;
     const PackedLayer& last = tail.last();
-    Bf16* const own = reinterpret_cast<Bf16*>(dynamic_shared());
-    Bf16* const ring_memory = own + kPositions * kPitch;
+    const Memory at(dynamic_shared());
     const std::int64_t sample = blockIdx.x / piece.tiles();
     const std::int64_t first = blockIdx.x % piece.tiles() * kPositions;  // in the piece's row
     const int own_first = warp_id() * kWarpPositions;
-    copy_rows(input, sample, first, piece.length, 0, kPositions, kWidth, own, kPitch);
+    copy_rows(input, sample, first, piece.length, 0, kPositions, Memory::kWidth, at.own, Memory::kPitch);
     commit_copies();  // waited for with the first tile
-    const MarkerTiles source{{tail.weights + last.weights, 0, kWidth, kWidth},
-                             targets.slots + std::int64_t{blockIdx.x} * targets.pitch,
-                             ring_memory,
-                             reinterpret_cast<LabelSlot*>(ring_memory + kStages * kTileRows * kPitch),
-                             kWidth,
-                             kPitch,
-                             last.tiles * kTileRows};
-    Ring<MarkerTiles> ring(source, 0, last.tiles);
-    float* const staged = reinterpret_cast<float*>(source.slot_ring + kStages * kTileRows);
+    const MarkerTiles<Memory> source{at, weights_of(tail, last), last.tiles * kTileRows,
+                                     targets.slots + std::int64_t{blockIdx.x} * targets.pitch};
+    Ring<MarkerTiles<Memory>> ring(source, 0, last.tiles);
     PositionsByMarkers<kKind> z{targets,
-                                staged + warp_id() * kTargetValues<kKind>,
+                                at.staged_targets(),
                                 nullptr,
                                 tail.bias + last.bias,
                                 tail.markers,
@@ -220,9 +228,8 @@ __global__ void __launch_bounds__(kTileThreads)
         if (z.valid == 0) continue;  // the warp has nothing to do
 #pragma unroll 1
         for (int part = 0; part < 2; ++part) {
-            z.slots = source.targets(stage) + part * kHalf;
-            chained_products<kSteps>(own + own_first * kPitch, source.tile(stage) + part * kHalf * kPitch, z,
-                                     sum);
+            z.slots = at.slots(stage) + part * kHalf;
+            chained_products<kSteps>(at.own_rows(), at.tile(stage) + part * kHalf * Memory::kPitch, z, sum);
             z.bias += kHalf;
             z.markers -= kHalf;
         }
@@ -236,26 +243,22 @@ __global__ void __launch_bounds__(kTileThreads)
 
 // ---- gradient of the weights
 // Tiles of 64 positions of the layer's input and the targets of the block's markers there.
+template <typename Memory>
 struct PositionTiles {
+    const Memory& at;
     RowMatrix input;
     TrainPiece piece;
     Targets targets;
     int first_marker;
-    Bf16* ring;
-    LabelSlot* slot_ring;
-    int width, pitch;
 
     __device__ std::int64_t of_row() const { return (piece.length + kTileRows - 1) / kTileRows; }
-    __device__ Bf16* tile(int stage) const { return ring + stage * kTileRows * pitch; }
-    __device__ LabelSlot* slots(int stage) const { return slot_ring + stage * kSlotGroup; }
     __device__ void start(std::int64_t number, int stage) const {
-        static_assert(kSlotGroup == kTileThreads);
         const std::int64_t sample = number / of_row(), first = number % of_row() * kTileRows;
-        copy_rows(input, sample, first, piece.length, 0, kTileRows, width, tile(stage), pitch);
-        const LabelSlot* const from =
-            targets.slots + (sample * piece.tiles() + first / kPositions) * targets.pitch + first_marker;
-        copy_async(reinterpret_cast<Bf16*>(slots(stage) + threadIdx.x),
-                   reinterpret_cast<const Bf16*>(from + threadIdx.x), true);
+        copy_rows(input, sample, first, piece.length, 0, kTileRows, Memory::kWidth, at.tile(stage),
+                  Memory::kPitch);
+        at.copy_slot(
+            targets.slots + (sample * piece.tiles() + first / kPositions) * targets.pitch + first_marker,
+            stage);
     }
 };
 
@@ -290,37 +293,30 @@ struct MarkersByPositions {
 };
 
 constexpr int kMarkers = kSlotGroup;  // of a block
+static_assert(kMarkers == kOwnRows && kPositions == kOwnRows);
 
 template <int kSteps, LossKind kKind>
-constexpr std::size_t kLastWeightBytes = kTargetBytes<kKind> +
-                                         std::size_t{kMarkers + kStages * kTileRows} *
-                                             (kSteps * kStep + kCopied) * sizeof(Bf16) +
-                                         std::size_t{kStages} * kSlotGroup * sizeof(LabelSlot);
+using WeightMemory = BlockMemory<kSteps, kKind, kMarkers>;
 
 // A block has 128 markers and a range of tiles of positions.
 template <int kSteps, LossKind kKind>
 __global__ void __launch_bounds__(kTileThreads)
     last_weights_kernel(PackedTail tail, TrainPiece piece, RowMatrix input, Targets targets,
                         std::int64_t tiles, std::int64_t per_range, float* weights, float* bias) {
-    constexpr int kWidth = kSteps * kStep, kPitch = kWidth + kCopied;
+    using Memory = WeightMemory<kSteps, kKind>;
     const PackedLayer& last = tail.last();
-    Bf16* const own = reinterpret_cast<Bf16*>(dynamic_shared());
-    Bf16* const ring_memory = own + kMarkers * kPitch;
+    const Memory at(dynamic_shared());
     const int first_marker = static_cast<int>(blockIdx.x) * kMarkers, own_first = warp_id() * kWarp;
-    copy_rows({tail.weights + last.weights, 0, kWidth, kWidth}, 0, first_marker, last.tiles * kTileRows, 0,
-              kMarkers, kWidth, own, kPitch);
+    copy_rows(weights_of(tail, last), 0, first_marker, last.tiles * kTileRows, 0, kMarkers, Memory::kWidth,
+              at.own, Memory::kPitch);
     commit_copies();  // waited for with the first tile
-    const PositionTiles source{
-        input,        piece,       targets,
-        first_marker, ring_memory, reinterpret_cast<LabelSlot*>(ring_memory + kStages * kTileRows * kPitch),
-        kWidth,       kPitch};
+    const PositionTiles<Memory> source{at, input, piece, targets, first_marker};
     const std::int64_t begin = blockIdx.y * per_range;
     const std::int64_t end = begin + per_range < tiles ? begin + per_range : tiles;
-    Ring<PositionTiles> ring(source, begin, end);
+    Ring<PositionTiles<Memory>> ring(source, begin, end);
 
     const int markers = tail.markers - first_marker - own_first;  // from the warp's first
-    float* const staged = reinterpret_cast<float*>(source.slot_ring + kStages * kSlotGroup);
-    MarkersByPositions<kKind> z{targets, staged + warp_id() * kTargetValues<kKind>, nullptr, 0, 0, 0, {}, {}};
+    MarkersByPositions<kKind> z{targets, at.staged_targets(), nullptr, 0, 0, 0, {}, {}};
 #pragma unroll
     for (int i = 0; i < 2; ++i)
 #pragma unroll
@@ -333,15 +329,14 @@ __global__ void __launch_bounds__(kTileThreads)
         const int stage = ring.next();
         if (markers <= 0) continue;  // the warp has nothing to do
         const std::int64_t first = tile % source.of_row() * kTileRows;
-        z.slots = source.slots(stage) + own_first;
+        z.slots = at.slots(stage) + own_first;
 #pragma unroll 1
         for (int part = 0; part < 2; ++part) {
             const std::int64_t place = first + part * kHalf;
             z.first = static_cast<int>(place % kPositions);
             z.position = piece.begin * tail.stride + place;
             z.valid = first_bits(piece.length - place);
-            chained_products<kSteps>(own + own_first * kPitch, source.tile(stage) + part * kHalf * kPitch, z,
-                                     sum);
+            chained_products<kSteps>(at.own_rows(), at.tile(stage) + part * kHalf * Memory::kPitch, z, sum);
         }
     }
     if (markers <= 0) return;
@@ -355,7 +350,7 @@ __global__ void __launch_bounds__(kTileThreads)
             for (int n = 0; n < 2 * kSteps; ++n)
 #pragma unroll
                 for (int e = 0; e < 2; ++e)
-                    weights[own_place * kWidth + streamed_row(n, e)] = sum[i][n][2 * half + e];
+                    weights[own_place * Memory::kWidth + streamed_row(n, e)] = sum[i][n][2 * half + e];
             float total = z.bias_sum[i][half];
             total += __shfl_xor_sync(0xFFFFFFFFu, total, 1);
             total += __shfl_xor_sync(0xFFFFFFFFu, total, 2);
@@ -367,8 +362,8 @@ template <int kSteps, LossKind kKind>
 void start_loss(const LastLayer& layer, const GradientSink& sink, double* losses) {
     launch_with_shared(tail_loss_kernel<kSteps, kKind>,
                        dim3(static_cast<unsigned>(layer.piece.samples * layer.piece.tiles())),
-                       dim3(kTileThreads), kLossBytes<kSteps, kKind>, layer.tail, layer.piece, layer.input,
-                       layer.targets, sink, losses);
+                       dim3(kTileThreads), LossMemory<kSteps, kKind>::kBytes, layer.tail, layer.piece,
+                       layer.input, layer.targets, sink, losses);
 }
 
 template <int kSteps, LossKind kKind>
@@ -381,7 +376,7 @@ void start_weights(const LastLayer& layer, const ParameterSums& to, Scratch& scr
         scratch.get<float>(Scratch::kTailPartials, ranges.count * rows * (layer.tail.last().width + 1));
     float* const bias = weights + ranges.count * rows * layer.tail.last().width;
     launch_with_shared(last_weights_kernel<kSteps, kKind>, dim3(blocks, static_cast<unsigned>(ranges.count)),
-                       dim3(kTileThreads), kLastWeightBytes<kSteps, kKind>, layer.tail, layer.piece,
+                       dim3(kTileThreads), WeightMemory<kSteps, kKind>::kBytes, layer.tail, layer.piece,
                        layer.input, layer.targets, tiles, ranges.per_range, weights, bias);
     add_ranges(layer.tail.last(), ranges.count, rows, weights, bias, to);
 }
@@ -389,29 +384,22 @@ void start_weights(const LastLayer& layer, const ParameterSums& to, Scratch& scr
 // body(width in steps, loss) with both as constants.
 template <typename Body>
 void for_shape(const LastLayer& layer, const Body& body) {
-    using Wide = std::integral_constant<int, kMostWidth / kStep>;
-    using Narrow = std::integral_constant<int, kMostWidth / 2 / kStep>;
-    using Poisson = std::integral_constant<LossKind, LossKind::poisson>;
-    using CrossEntropy = std::integral_constant<LossKind, LossKind::sigmoid_cross_entropy>;
-    const bool is_wide = layer.tail.last().width == kMostWidth;
-    if (layer.kind == LossKind::poisson)
-        is_wide ? body(Wide{}, Poisson{}) : body(Narrow{}, Poisson{});
-    else
-        is_wide ? body(Wide{}, CrossEntropy{}) : body(Narrow{}, CrossEntropy{});
+    for_width(layer.tail.last(), [&](auto steps) {
+        if (layer.kind == LossKind::poisson)
+            body(steps, std::integral_constant<LossKind, LossKind::poisson>{});
+        else
+            body(steps, std::integral_constant<LossKind, LossKind::sigmoid_cross_entropy>{});
+    });
 }
 
 }  // namespace
 
 void tail_loss(const LastLayer& layer, const GradientSink& sink, double* losses) {
-    for_shape(layer, [&](auto steps, auto kind) {
-        start_loss<decltype(steps)::value, decltype(kind)::value>(layer, sink, losses);
-    });
+    for_shape(layer, [&](auto steps, auto kind) { start_loss<steps(), kind()>(layer, sink, losses); });
 }
 
 void tail_last_weights(const LastLayer& layer, const ParameterSums& to, Scratch& scratch) {
-    for_shape(layer, [&](auto steps, auto kind) {
-        start_weights<decltype(steps)::value, decltype(kind)::value>(layer, to, scratch);
-    });
+    for_shape(layer, [&](auto steps, auto kind) { start_weights<steps(), kind()>(layer, to, scratch); });
 }
 
 }  // namespace regkit::cuda

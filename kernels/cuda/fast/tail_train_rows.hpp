@@ -1,5 +1,5 @@
-// What the kernels of the tail's training share: a piece of the batch, the matrices of bf16 that they keep of
-// it in device memory, with a row a position, and how these pass through shared memory.
+// What the kernels of the tail's training share: a piece of the batch, and the matrices of bf16 that they
+// keep of it in device memory, with a row a position.
 #pragma once
 
 #include "kernels/cuda/fast/tail_tile.hpp"
@@ -15,13 +15,6 @@ struct TrainPiece {
 
     __host__ __device__ std::int64_t tiles() const { return (length + kPositions - 1) / kPositions; }
     __host__ __device__ std::int64_t row() const { return tiles() * kPositions; }  // positions, padded
-};
-
-struct RowMatrix {
-    const Bf16* data;
-    std::int64_t sample;  // values from sample to sample
-    int pitch;            // values from row to row
-    int columns;          // beyond them are zeroes
 };
 
 // Which of a tile's positions have a marker: bit p % 32 of word[p / 32]. For the Poisson loss the runs that
@@ -57,53 +50,6 @@ struct TailRows {
     Bf16* inputs[kMostTailLayers];
     Bf16* gradients[kMostTailLayers];
 };
-
-// ---- streams of tiles
-// Tiles [first, end) pass through kStages places in shared memory. Source::start(tile, stage) begins the
-// copies of one, by all threads of the block.
-template <typename Source>
-class Ring {
-  public:
-    __device__ Ring(const Source& source, std::int64_t first, std::int64_t end)
-        : source_(source), fetched_(first), end_(end) {
-        for (int i = 0; i + 1 < kStages; ++i) fetch();
-    }
-    // The stage that holds the next tile, until the call after. All threads of the block come here together,
-    // and what they wrote to shared memory before is seen by all behind it.
-    __device__ int next() {
-        wait_copies<kStages - 2>();
-        __syncthreads();  // the tile is there for all, and nobody reads the one before it any more
-        fetch();
-        const int stage = used_;
-        used_ = used_ + 1 == kStages ? 0 : used_ + 1;
-        return stage;
-    }
-
-  private:
-    __device__ void fetch() {
-        if (fetched_ < end_) source_.start(fetched_++, stage_);
-        commit_copies();  // also where there is none: waiting counts groups
-        stage_ = stage_ + 1 == kStages ? 0 : stage_ + 1;
-    }
-
-    const Source& source_;
-    std::int64_t fetched_, end_;
-    int stage_ = 0, used_ = 0;
-};
-
-// Begins the copies of `rows` rows from `first` of a sample's matrix, `columns` (64 or 128) from `column`;
-// rows from `end` are zeroes.
-__device__ inline void copy_rows(const RowMatrix& from, std::int64_t sample, std::int64_t first,
-                                 std::int64_t end, int column, int rows, int columns, Bf16* to, int pitch) {
-    const Bf16* const base = from.data + sample * from.sample;
-    const int shift = columns == kMostWidth ? 4 : 3;  // copies of a row, as a power of two
-    for (int i = static_cast<int>(threadIdx.x); i < rows << shift; i += kTileThreads) {
-        const int row = i >> shift, offset = (i - (row << shift)) * kCopied;
-        const bool inside = first + row < end && column + offset < from.columns;
-        copy_async(to + row * pitch + offset,
-                   inside ? base + (first + row) * from.pitch + column + offset : from.data, inside);
-    }
-}
 
 // ---- what becomes of the gradient of a layer's input
 // Of a hidden layer's output: back through dropout and ReLU, to bf16 rows. Of the tail's input: to dh.
@@ -163,10 +109,7 @@ __device__ void add_product(float (&sum)[2][2 * kSteps][4], const std::uint32_t 
         std::uint32_t b[4];
         load_tile_transposed(b, rows, pitch, c * kStep);
 #pragma unroll
-        for (int i = 0; i < 2; ++i) {
-            multiply_add(sum[i][2 * c], part[i], b[0], b[1]);
-            multiply_add(sum[i][2 * c + 1], part[i], b[2], b[3]);
-        }
+        for (int i = 0; i < 2; ++i) multiply_add_tile(sum[i] + 2 * c, part[i], b);
     }
 }
 

@@ -6,6 +6,8 @@
 // Widths (inputs of a layer) are padded with zeroes to 64 or 128, rows to tiles of 64.
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/backend.hpp"
 #include "kernels/cuda/elements.hpp"
 #include "kernels/cuda/scratch.hpp"
@@ -50,6 +52,18 @@ struct PackedTail {
         return most;
     }
 };
+
+// body(steps), the products of kStep inputs that a layer's padded inputs take, as a constant.
+#ifdef __CUDACC__
+#pragma nv_exec_check_disable  // `body` is of the caller's side
+#endif
+template <typename Body>
+__host__ __device__ void for_width(const PackedLayer& layer, const Body& body) {
+    if (layer.width == kMostWidth)
+        body(std::integral_constant<int, kMostWidth / kStep>{});
+    else
+        body(std::integral_constant<int, kMostWidth / 2 / kStep>{});
+}
 
 // Whether the fast kernels take this tail: no layer but the last has more than 128 outputs, and the stride is
 // below a block's positions.

@@ -24,6 +24,7 @@ struct Correlation {
     const float* x = nullptr;
     std::int64_t x_sample = 0, x_row = 0;
     const std::int64_t* offset = nullptr;  // [taps]
+    int dilation = 0;                      // between neighbouring taps' offsets, where it is one; or 0
     const float* w = nullptr;              // element (o, t, k) at w[o*w_out + t*w_tap + k*w_in]
     std::int64_t w_out = 0, w_tap = 0, w_in = 0;
     const float* bias = nullptr;

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "kernels/cpu/backend_impl.hpp"
+#include "kernels/cpu/tail.hpp"
 
 namespace regkit {
 
@@ -44,6 +45,21 @@ class InputPieces {
     cpu::Blocks pairs_;
 };
 
+// The same sums of one strip, of x copied to `to`.
+cpu::TileArgs side_by_side(const cpu::TileKernels& kernel, cpu::TileArgs args, float* to) {
+    kernel.gather(args, args.begin, to);
+    args.x = to;
+    args.x_stride = kernel.strip;
+    args.offset = cpu::kNoOffset;
+    args.in *= args.taps;
+    args.taps = 1;
+    args.y += args.begin;
+    args.end -= args.begin;
+    args.valid -= args.begin;
+    args.begin = 0;
+    return args;
+}
+
 std::int64_t modulo(std::int64_t a, std::int64_t n) {
     return (a % n + n) % n;
 }
@@ -55,7 +71,7 @@ void CpuBackend::pair(Correlation& job) {
     if (!kernels_.bf16 || job.exact || job.paired) return;
     const auto [low, high] = std::minmax_element(job.offset, job.offset + job.taps);
     const std::int64_t begin = std::min<std::int64_t>(*low, 0), left = round_up(-begin, cpu::kAlign);
-    const std::int64_t end = *high + round_up(job.y.length, cpu::kAlign);  // what the tiles read
+    const std::int64_t end = *high + round_up(job.y.length, cpu::kOverrun);  // what the tiles read
     const int pairs = kernels_.product_tile->rows(job.in);
     const std::int64_t row = cpu::odd_stride(left + end);
     float* const words = scratch_.get<float>(Slot::words, job.batch * pairs * row);
@@ -91,7 +107,12 @@ void CpuBackend::correlate(Correlation job) {
     const std::int64_t wanted = 4 * pool_.workers();
     const std::int64_t groups = std::clamp(ceil_div(wanted, job.batch * ranges), std::int64_t{1},
                                            static_cast<std::int64_t>(blocks.count));
-    parallel(job.batch * ranges * groups, [&](std::int64_t task, int) {
+    // Where neighbouring taps read different lines, a strip is copied side by side: those lines at all taps
+    // are more than the first cache holds, and the copy starts at lines' beginnings.
+    const bool apart = job.taps > 1 && job.dilation >= kernel.strip;
+    const std::int64_t copy_size = apart ? std::int64_t{job.taps} * kPiece * kernel.strip : 0;
+    float* const copies = scratch_.get<float>(Slot::worker, copy_size * pool_.workers());
+    parallel(job.batch * ranges * groups, [&](std::int64_t task, int worker) {
         const std::int64_t group = task % groups, part = task / groups % ranges,
                            sample = task / groups / ranges;
         cpu::TileArgs args;
@@ -105,7 +126,7 @@ void CpuBackend::correlate(Correlation job) {
         const int first = static_cast<int>(blocks.count * group / groups);
         const int last = static_cast<int>(blocks.count * (group + 1) / groups);
         const std::int64_t end = std::min((part + 1) * range, job.y.length);
-        const std::int64_t strip = pieces.count() > 1 ? kStrips * kernel.strip : range;
+        const std::int64_t strip = apart ? kernel.strip : pieces.count() > 1 ? kStrips * kernel.strip : range;
         for (args.begin = part * range; args.begin < end; args.begin += strip) {
             args.end = std::min(args.begin + strip, end);
             for (int piece = 0; piece < pieces.count(); ++piece) {
@@ -117,7 +138,10 @@ void CpuBackend::correlate(Correlation job) {
                 args.bias = piece > 0 ? nullptr : job.bias;
                 args.accumulate = job.accumulate && piece == 0;
                 args.relu = job.relu && piece + 1 == pieces.count();
-                kernel.run(args, first, last);
+                if (apart)
+                    kernel.run(side_by_side(kernel, args, copies + worker * copy_size), first, last);
+                else
+                    kernel.run(args, first, last);
             }
         }
         if (job.accumulate || part + 1 < ranges) return;
@@ -186,6 +210,7 @@ Status CpuBackend::do_conv(const View& x_view, const Slice& weight, const Slice&
         job.x_sample = x.channels * x.stride;
         job.x_row = x.stride;
         job.offset = offset;
+        job.dilation = geometry.dilation;
         correlate(job);
     });
 }
@@ -208,6 +233,7 @@ Status CpuBackend::do_conv_grad_input(const View& dy_view, const Slice& weight, 
         job.x_sample = dy.channels * dy.stride;
         job.x_row = dy.stride;
         job.offset = offset;
+        job.dilation = geometry.dilation;
         job.w = floats(weight);
         job.w_out = geometry.width;
         job.w_tap = 1;

@@ -26,6 +26,20 @@ constexpr std::int64_t kShortRow = 512;       // sums over lanes cost too much
 constexpr int kOutGroup = 32, kInGroup = 24;  // channels of a task
 constexpr int kDenseRows = 128;               // rows of the weight of a task where lanes are inputs
 
+// Channels in about equal groups of whole tiles: a tile that is not full costs nearly as much as one that is.
+class Groups {
+  public:
+    Groups(int channels, int group, int tile) : groups_(channels, group), tile_(tile) {}
+    int count() const { return groups_.count; }
+    int begin(std::int64_t g) const {
+        return g == groups_.count ? groups_.out : groups_.begin(static_cast<int>(g)) / tile_ * tile_;
+    }
+
+  private:
+    cpu::Blocks groups_;
+    int tile_;
+};
+
 }  // namespace
 
 // In bf16: replaces job.x and job.dy by rows of words; they stay until the next call.
@@ -62,12 +76,11 @@ void CpuBackend::adjoin(Contraction& job) {
 
 void CpuBackend::contract(Contraction job) {
     adjoin(job);
-    const cpu::Blocks outs(job.out, kOutGroup), ins(job.in, kInGroup);
-    parallel(std::int64_t{outs.count} * ins.count, [&](std::int64_t task, int) {
-        const int o = outs.begin(static_cast<int>(task / ins.count));
-        const int o_end = outs.begin(static_cast<int>(task / ins.count) + 1);
-        const int k = ins.begin(static_cast<int>(task % ins.count));
-        const int k_end = ins.begin(static_cast<int>(task % ins.count) + 1);
+    const Groups outs(job.out, kOutGroup, kernels_.product_outer->out_block);
+    const Groups ins(job.in, kInGroup, kernels_.product_outer->in_block);
+    parallel(std::int64_t{outs.count()} * ins.count(), [&](std::int64_t task, int) {
+        const int o = outs.begin(task / ins.count()), o_end = outs.begin(task / ins.count() + 1);
+        const int k = ins.begin(task % ins.count()), k_end = ins.begin(task % ins.count() + 1);
         cpu::OuterArgs args;
         args.dy_stride = job.dy_row;
         args.x_stride = job.x_row;

@@ -5,8 +5,9 @@
 // by: per (tap, row of x) kVec unaligned loads at position + offset[tap], kOut broadcast weights, kOut * kVec
 // multiply-adds. 10 x 2 fills the 32 registers of AVX-512 (20 sums), 6 x 2 the 16 of the older sets (12
 // sums); both keep the multiply-add units busy through their latency. kUnroll rows pass a turn of the loop.
-// Outputs are cut into equal blocks of at most kOut, so 50 channels cost 50. Each element is one chain of sums (bias, then taps, then inputs),
-// whatever the tile it falls in; with `resume` the chain goes on from an earlier call.
+// Outputs are cut into equal blocks of at most kOut, so 50 channels cost 50. Each element is one chain of
+// sums (bias, then taps, then inputs), whatever the tile it falls in; with `resume` the chain goes on from an
+// earlier call.
 //
 // What a word of x and a weight hold, and how they are multiplied, is the Operand: see F32 in tile.cpp.
 // Included by the files that have an Operand, after <hwy/highway.h>, once a target.
@@ -89,15 +90,13 @@ HWY_INLINE void tile(const TileArgs& a, const float* HWY_RESTRICT w, int first, 
         for (int part = 0; part < Operand::kParts; ++part) {
             Vec value[kVec];
             HWY_UNROLL(2)
-            for (int v = 0; v < kVec; ++v)
-                value[v] = Operand::part(hn::LoadU(Tag(), x + v * kLanes), part);
+            for (int v = 0; v < kVec; ++v) value[v] = Operand::part(hn::LoadU(Tag(), x + v * kLanes), part);
             HWY_UNROLL(16)
             for (int q = 0; q < kOut; ++q) {
                 const Vec weight =
                     kPacked ? hn::Set(Tag(), w[part * kOut + q]) : Operand::weight(w + q * w_stride, part);
                 HWY_UNROLL(2)
-                for (int v = 0; v < kVec; ++v)
-                    sum[q][v] = Operand::multiply_add(weight, value[v], sum[q][v]);
+                for (int v = 0; v < kVec; ++v) sum[q][v] = Operand::multiply_add(weight, value[v], sum[q][v]);
             }
         }
     };
@@ -172,9 +171,23 @@ void pack(const float* w, std::int64_t so, std::int64_t st, std::int64_t sk, int
 }
 
 template <class Operand>
+void gather(const TileArgs& a, std::int64_t p, float* HWY_RESTRICT to) {
+    const Tag d;
+    for (int t = 0; t < a.taps; ++t) {
+        const float* HWY_RESTRICT x = a.x + a.offset[t] + p;
+        for (int k = 0; k < a.in; ++k, x += a.x_stride, to += 2 * kLanes) {
+            hn::Store(hn::LoadU(d, x), d, to);
+            hn::Store(hn::LoadU(d, x + kLanes), d, to + kLanes);
+        }
+    }
+}
+
+template <class Operand>
 constexpr TileKernels tile_kernels_of() {
-    return {Operand::kBlock, static_cast<int>(2 * kLanes), Operand::kDepth, Operand::kParts, pack<Operand>,
-            run<Operand>};
+    return {Operand::kBlock, static_cast<int>(2 * kLanes),
+            Operand::kDepth, Operand::kParts,
+            pack<Operand>,   run<Operand>,
+            gather<Operand>};
 }
 
 }  // namespace

@@ -15,6 +15,9 @@
 
 namespace regkit {
 
+namespace cuda::cublaslt {
+class Tails;  // kernels/cuda/cublaslt/tail.hpp
+}
 namespace cuda::cudnn {
 class Convolutions;  // kernels/cuda/cudnn/conv.hpp
 class Engines;
@@ -31,6 +34,9 @@ class CudaBackend final : public Backend {
     const char* name() const noexcept override { return name_; }
     const char* description() const noexcept override { return description_.c_str(); }
     std::vector<std::string> take_notices() override;
+    // Computes the tail with these from now on, where they do.
+    void use(std::unique_ptr<cuda::cublaslt::Tails> tails);
+    cuda::Scratch& scratch() { return scratch_; }
 
   private:
     Status do_alloc(const Shape& shape, const Halo&, void** data) noexcept override;
@@ -147,6 +153,7 @@ class CudaBackend final : public Backend {
     cuda::Scratch scratch_{stream_};
     cuda::RankSum rank_sum_{device_, stream_, scratch_};
     std::unique_ptr<cuda::cudnn::Convolutions> cudnn_;
+    std::unique_ptr<cuda::cublaslt::Tails> cublaslt_;  // null where they are not the choice
 };
 
 }  // namespace regkit

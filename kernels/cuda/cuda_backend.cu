@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "kernels/cuda/backend_impl.hpp"
+#include "kernels/cuda/cublaslt/tail.hpp"
 #include "kernels/cuda/cuda_backend.hpp"
 #include "kernels/cuda/cudnn/conv.hpp"
 #include "kernels/cuda/elements.hpp"
@@ -22,20 +23,34 @@ std::vector<std::string> CudaBackend::take_notices() {
     std::vector<std::string> notices = Backend::take_notices();
     if (cudnn_)
         for (std::string& notice : cudnn_->take_notices()) notices.push_back(std::move(notice));
+    if (cublaslt_)
+        for (std::string& notice : cublaslt_->take_notices()) notices.push_back(std::move(notice));
     return notices;
+}
+
+void CudaBackend::use(std::unique_ptr<cuda::cublaslt::Tails> tails) {
+    cublaslt_ = std::move(tails);
 }
 
 std::unique_ptr<Backend> make_cuda_backend(const char* name, const std::string& hardware, int device,
                                            KernelChoice kernels) {
     std::string description = hardware + " ";
     std::unique_ptr<cuda::cudnn::Engines> cudnn;
+    std::unique_ptr<cuda::cublaslt::Engine> cublaslt;
+    std::string without_cublaslt;
     if (kernels == KernelChoice::cudnn) {
         cudnn = cuda::cudnn::open_engines(device);
         description += cudnn->library() + " ";
+        cublaslt = cuda::cublaslt::open_engine(without_cublaslt);
+        if (cublaslt) description += cublaslt->library() + " ";
     }
     description += precision_name(kernels == KernelChoice::naive ? Precision::f32 : Precision::bf16);
     try {
-        return std::make_unique<CudaBackend>(name, description, device, kernels, std::move(cudnn));
+        auto backend = std::make_unique<CudaBackend>(name, description, device, kernels, std::move(cudnn));
+        if (kernels == KernelChoice::cudnn)
+            backend->use(std::make_unique<cuda::cublaslt::Tails>(std::move(cublaslt), without_cublaslt,
+                                                                 backend->scratch()));
+        return backend;
     } catch (const cuda::Failure& failure) {
         throw Error(ErrorKind::resource, failure.status.message);
     }

@@ -33,6 +33,10 @@ class Scratch {
         kTailRows,
         kTailLabels,
         kTailPartials,
+        // Of the tail through cuBLASLt.
+        kTailLogits,
+        kTailInputGradient,
+        kCublasLtWorkspace,
         kSlots
     };
 

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "kernels/cuda/backend_impl.hpp"
+#include "kernels/cuda/cublaslt/tail.hpp"
 #include "kernels/cuda/fast/tail_infer.hpp"
 #include "kernels/cuda/fast/tail_weights.hpp"
 #include "kernels/cuda/tail.hpp"
@@ -23,8 +24,8 @@ struct Output {
 };
 
 // The plain kernels have values only, of which Backend makes the rest.
-Status values_only() {
-    return Status::error(Status::Code::unsupported, "");
+[[noreturn]] void leave_to_values() {
+    throw cuda::Failure{Status::error(Status::Code::unsupported, "")};
 }
 
 }  // namespace
@@ -32,8 +33,10 @@ Status values_only() {
 Status CudaBackend::do_tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
                                   TailOutput kind, float* out) noexcept {
     return guarded([&] {
+        const cuda::TailRange range{cuda::tensor_of(h), begin, end};
+        if (cublaslt_ && cublaslt_->values(tail, range, kind, out)) return;
         if (fast() && cuda::fits_fast_tail(tail))
-            return cuda::fast_tail_values(tail, {cuda::tensor_of(h), begin, end}, kind, out, scratch_);
+            return cuda::fast_tail_values(tail, range, kind, out, scratch_);
         TailLayers layers(tail, nullptr, scratch_);
         const std::int64_t markers = tail.markers(), row = (end - begin) * tail.stride;
         std::vector<float> part;  // of a sample's rows, where they do not come out whole
@@ -55,23 +58,31 @@ Status CudaBackend::do_tail_infer(const View& h, const Tail& tail, std::int64_t 
 
 Status CudaBackend::do_tail_codes(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
                                   std::uint8_t* out) noexcept {
-    if (!fast() || !cuda::fits_fast_tail(tail)) return values_only();
-    return guarded([&] { cuda::fast_tail_codes(tail, {cuda::tensor_of(h), begin, end}, out, scratch_); });
+    return guarded([&] {
+        const cuda::TailRange range{cuda::tensor_of(h), begin, end};
+        if (cublaslt_ && cublaslt_->codes(tail, range, out)) return;
+        if (!fast() || !cuda::fits_fast_tail(tail)) leave_to_values();
+        cuda::fast_tail_codes(tail, range, out, scratch_);
+    });
 }
 
 Status CudaBackend::do_tail_bits(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
                                  TailOutput kind, float cutoff, std::uint8_t* out) noexcept {
-    if (!fast() || !cuda::fits_fast_tail(tail)) return values_only();
     return guarded([&] {
-        cuda::fast_tail_bits(tail, {cuda::tensor_of(h), begin, end}, kind, cutoff, out, scratch_);
+        const cuda::TailRange range{cuda::tensor_of(h), begin, end};
+        if (cublaslt_ && cublaslt_->bits(tail, range, kind, cutoff, out)) return;
+        if (!fast() || !cuda::fits_fast_tail(tail)) leave_to_values();
+        cuda::fast_tail_bits(tail, range, kind, cutoff, out, scratch_);
     });
 }
 
 Status CudaBackend::do_tail_runs(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
                                  TailOutput kind, float cutoff, CalledRuns& out) noexcept {
-    if (!fast() || !cuda::fits_fast_tail(tail)) return values_only();
     return guarded([&] {
-        cuda::fast_tail_runs(tail, {cuda::tensor_of(h), begin, end}, kind, cutoff, out, scratch_);
+        const cuda::TailRange range{cuda::tensor_of(h), begin, end};
+        if (cublaslt_ && cublaslt_->runs(tail, range, kind, cutoff, out)) return;
+        if (!fast() || !cuda::fits_fast_tail(tail)) leave_to_values();
+        cuda::fast_tail_runs(tail, range, kind, cutoff, out, scratch_);
     });
 }
 

@@ -1,6 +1,6 @@
 // The loss and its gradient; the layers are in tail.cu, their fast twin in fast/tail_train.cu.
 #include "kernels/cuda/backend_impl.hpp"
-#include "kernels/cuda/fast/tail_train.hpp"
+#include "kernels/cuda/cublaslt/tail.hpp"
 #include "kernels/cuda/fast/tail_weights.hpp"
 #include "kernels/cuda/sums.hpp"
 #include "kernels/cuda/tail.hpp"
@@ -43,10 +43,10 @@ Status CudaBackend::do_tail_train(const View& h_view, const Tail& tail, const La
                                   bool accumulate, const View& dh) noexcept {
     return guarded([&] {
         const Tensor h = tensor_of(h_view);
-        if (fast() && cuda::fits_fast_tail(tail))
-            return cuda::fast_tail_train(
-                {tail, h, labels, how, cuda::pointer_to(loss), gradient, accumulate, tensor_of(dh)},
-                scratch_);
+        const cuda::TailTraining training{
+            tail, h, labels, how, cuda::pointer_to(loss), gradient, accumulate, tensor_of(dh)};
+        if (cublaslt_ && cublaslt_->train(training)) return;
+        if (fast() && cuda::fits_fast_tail(tail)) return cuda::fast_tail_train(training, scratch_);
         TailLayers layers(tail, &gradient, scratch_);
         const cuda::Runs runs{scratch_.upload(Scratch::kRuns, labels.runs, labels.offsets[h.batch]),
                               scratch_.upload(Scratch::kOffsets, labels.offsets, h.batch + 1)};

@@ -119,6 +119,7 @@ const char* cudaGetErrorString(cudaError_t error);
 namespace regkit::emulator {
 
 inline constexpr int kPoison = 0xFF;  // of every byte: as float or double NaN
+inline constexpr std::size_t kMemoryAlignment = 256;  // of what cudaMalloc gives
 
 enum class Order { forward, reverse, shuffled };
 enum class CopyTime { at_wait, at_once, by_chance };
@@ -147,6 +148,13 @@ struct Waits {
     int stream = 0, event = 0;
 };
 Waits waits();
+// Device memory: bytes in use now and at most, and how often some was asked for.
+struct Memory {
+    std::size_t used = 0, most = 0;
+    int allocations = 0;
+};
+Memory memory();
+void forget_most_memory();  // from now on
 // What the device is and its driver serves; with a driver older than CUDART_VERSION there are no devices.
 struct Machine {
     int driver = CUDART_VERSION;

@@ -6,6 +6,7 @@
 //                                    this number
 //   skip=CALL                        all calls of this function are left out
 //   cudnn=wrong|absent               what stands in for cuDNN computes wrongly, is not installed
+//   cublaslt=absent                  what stands in for cuBLASLt is not installed
 //   driver=12020, capability=75      what the machine has
 //   gpu=1                            which GPU of several processes' this is
 #include <cstdio>
@@ -15,6 +16,7 @@
 
 #include "test/emulator/emulator_backend.hpp"
 #include "test/emulator/stand_in_engines.hpp"
+#include "test/emulator/stand_in_matmul.hpp"
 
 namespace regkit::emulator {
 
@@ -63,6 +65,8 @@ bool apply(const char* words) {
             leave_out_calls(value);
         else if (name == "cudnn")
             offer(value);
+        else if (name == "cublaslt" && value == "absent")
+            stand_in_matmul().installed = false;
         else if (name == "driver")
             machine.driver = std::stoi(value);
         else if (name == "capability")

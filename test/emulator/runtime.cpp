@@ -1,4 +1,5 @@
 // The calls of CUDA's runtime but for streams, and the errors they can be told to give.
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <string>
@@ -17,6 +18,7 @@ struct State {
     std::string left_out;
     Machine machine;
     std::map<void*, std::size_t> allocated;
+    Memory memory;
     std::map<void*, std::size_t> given_back;  // while something was queued; it holds NaN
 
     // What a lost device's queue, which never ends, kept from being freed.
@@ -61,6 +63,14 @@ void revive_device() {
     state().lost = cudaSuccess;
 }
 
+Memory memory() {
+    return state().memory;
+}
+
+void forget_most_memory() {
+    state().memory.most = state().memory.used;
+}
+
 void leave_out_calls(const std::string& call) {
     state().left_out = call;
 }
@@ -77,10 +87,13 @@ cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
     *memory = nullptr;
     const cudaError_t error = emulator::injected("cudaMalloc");
     if (error != cudaSuccess) return error;
-    *memory = std::malloc(bytes);
-    if (!*memory) return cudaErrorMemoryAllocation;
+    if (posix_memalign(memory, emulator::kMemoryAlignment, bytes) != 0) return cudaErrorMemoryAllocation;
     std::memset(*memory, emulator::kPoison, bytes);
-    emulator::state().allocated[*memory] = bytes;
+    emulator::State& s = emulator::state();
+    s.allocated[*memory] = bytes;
+    s.memory.used += bytes;
+    s.memory.most = std::max(s.memory.most, s.memory.used);
+    ++s.memory.allocations;
     return cudaSuccess;
 }
 
@@ -89,6 +102,7 @@ cudaError_t cudaFree(void* memory) {
     if (const auto found = s.allocated.find(memory); found != s.allocated.end()) {
         std::memset(memory, emulator::kPoison, found->second);
         s.given_back.insert(*found);
+        s.memory.used -= found->second;
         s.allocated.erase(found);
     }
     // Of a lost device too: the process ends with nothing leaked.

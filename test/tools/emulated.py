@@ -134,20 +134,23 @@ def check_compare():
 
 
 def check_cudnn():
-    """What stands in for cuDNN trains to nearly what the fast kernels do; where its plans are wrong, to their very bytes,
-    and that is said; where it is not installed, that is one line."""
+    """What stands in for cuDNN and cuBLASLt trains to nearly what the fast kernels do; where the plans of the one are wrong
+    and the other is not installed, to their very bytes, and that is said; where cuDNN is not installed, that is one line."""
     def trained(out, emulator="", kernels=None):
         done = run("regtrain", *TRAINING, "--device", "cuda", "--precision", "bf16", "-o", out, emulator=emulator,
                    kernels=kernels)
-        return tensors(out), [line for line in done.stderr.splitlines() if " is not used for '" in line]
+        return tensors(out), [line for line in done.stderr.splitlines() if " is not used " in line]
 
     fast, said = trained("by.fast")
     check(not said, said)
     cudnns, said = trained("by.cudnn", kernels="cudnn")
     check(cudnns != fast and largest_difference(cudnns, fast) <= 4.1e-3 and not said, "cudnn trains to other tensors")
-    left, said = trained("by.nobody", "cudnn=wrong", "cudnn")
+    lts, said = trained("by.cublaslt", "cudnn=wrong", "cudnn")
+    check(lts not in (fast, cudnns) and largest_difference(lts, fast) <= 4.1e-3, "cublaslt trains to other tensors")
+    left, said = trained("by.nobody", "cudnn=wrong cublaslt=absent", "cudnn")
     check(left == fast, "where cudnn is wrong, something else than the fast kernels does its work")
     check(all(any(f"'{product} " in line for line in said) for product in ("forward", "grad_input", "grad_weight")), said)
+    check(sum("cuBLASLt is not used (" in line for line in said) == 1, said)
     check(len(said) == len(set(said)), said)  # each shape once
     absent = run("regtrain", *TRAINING, "--device", "cuda", "--precision", "bf16", "-o", "refused", "--verbosity", 1,
                  emulator="cudnn=absent", kernels="cudnn", code=1)
@@ -249,7 +252,7 @@ def main():
         check_losses()
         os.chdir("/")
     print(f"{tools.checks} checks held")
-    assert tools.checks >= 59, "checks were left out"
+    assert tools.checks >= 61, "checks were left out"
 
 
 if __name__ == "__main__":

@@ -2,11 +2,8 @@
 // last layer is computed as markers x positions, 64 markers at a time, with the positions of a warp as the
 // products' right operand, in registers for all of them: a thread then holds eight markers of eight
 // positions, and 32 positions of a marker, a word of bits, lie in four neighbouring lanes.
-#include <algorithm>
 #include <cstddef>
-#include <vector>
 
-#include "kernels/cuda/fast/called_runs.hpp"
 #include "kernels/cuda/fast/tail_infer.hpp"
 #include "kernels/cuda/fast/tail_tile.hpp"
 
@@ -14,39 +11,9 @@ namespace regkit::cuda {
 
 namespace {
 
+static_assert(kPositions == kOutputTile);
+
 constexpr unsigned kAllLanes = 0xFFFFFFFFu;
-
-// Output positions [first, first + length) of samples [first_sample, first_sample + samples), counted from
-// the first position asked for.
-struct OutputPiece {
-    std::int64_t first_sample, samples, first, length;
-
-    std::int64_t tiles() const { return (length + kPositions - 1) / kPositions; }  // of a row
-    std::int64_t row() const { return tiles() * kPositions; }                      // positions, padded
-};
-
-// What is written of a piece; null where it is not wanted. Rows (sample, marker) are whole tiles long.
-struct Sinks {
-    TailOutput kind;
-    LogitBand band;  // of the cutoff
-    float cutoff;
-    float* values;  // at every position or, with bits, at those that are called
-    std::uint8_t* codes;
-    std::uint32_t* bits;  // position p in bit p % 32 of word p / 32
-};
-
-__device__ float value_of(TailOutput kind, float logit) {
-    if (kind == TailOutput::logits) return logit;
-    return kind == TailOutput::rates ? softplus_of(logit) : sigmoid_of(logit);
-}
-
-// logit_code of kernels/sinks.hpp.
-__device__ std::uint8_t code_of(float logit) {
-    constexpr float limit = kLogitCodeLimit;
-    if (!(logit == logit)) return 0;
-    const float steps = fminf(fmaxf(logit * kLogitCodesPerUnit, -limit), limit);
-    return static_cast<std::uint8_t>(kLogitCodeZero + static_cast<int>(rintf(steps)));
-}
 
 // Where a warp's logits go: `row` is the sample's first marker of the tile of weights, `position` the warp's
 // first in the piece's row.
@@ -190,108 +157,33 @@ void run_piece(const PackedTail& tail, const TailRange& range, const OutputPiece
     });
 }
 
-// body(piece) for pieces that together are all positions of all samples, in order: whole rows of several
-// samples, or parts of one's. A position of a marker takes `bits`.
-template <typename Body>
-void for_each_output_piece(const Tail& tail, const TailRange& range, int bits, std::int64_t most_bytes,
-                           const Body& body) {
-    const std::int64_t length = (range.end - range.begin) * tail.stride;
-    const std::int64_t most_tiles =
-        std::max<std::int64_t>(1, most_bytes * 8 / bits / tail.markers() / kPositions);
-    const std::int64_t tiles = (length + kPositions - 1) / kPositions, together = most_tiles / tiles;
-    if (together > 0) {
-        for (std::int64_t s = 0; s < range.h.batch; s += together)
-            body(OutputPiece{s, std::min(together, range.h.batch - s), 0, length});
-        return;
-    }
-    for (std::int64_t s = 0; s < range.h.batch; ++s)
-        for (std::int64_t p = 0; p < length; p += most_tiles * kPositions)
-            body(OutputPiece{s, 1, p, std::min(most_tiles * kPositions, length - p)});
-}
-
-// Rows of a piece, padded to `from_pitch` bytes, to those of the whole: `bytes` of each. They come so many at
-// a time that what is padded stays in a processor's cache.
-void download_rows(void* out, std::int64_t out_pitch, const void* from, std::int64_t from_pitch,
-                   std::int64_t bytes, std::int64_t rows, Stream& stream) {
-    constexpr std::int64_t kMostStaged = std::int64_t{1} << 20;
-    const std::int64_t together = std::max<std::int64_t>(1, kMostStaged / from_pitch);
-    std::vector<std::byte> staged;
-    for (std::int64_t first = 0; first < rows; first += together) {
-        const std::int64_t count = std::min(together, rows - first);
-        staged.resize(static_cast<std::size_t>(count * from_pitch));
-        stream.download(staged.data(), static_cast<const std::byte*>(from) + first * from_pitch,
-                        staged.size());
-        for (std::int64_t row = 0; row < count; ++row)
-            std::copy_n(staged.data() + row * from_pitch, bytes,
-                        static_cast<std::byte*>(out) + (first + row) * out_pitch);
-    }
+PieceRunner runner(const Tail& tail, const TailRange& range, Scratch& scratch, std::int64_t most_bytes) {
+    const PackedTail packed = pack_tail(tail, scratch);
+    return {most_bytes, kPositions, [packed, &range](const OutputPiece& piece, const Sinks& to) {
+                run_piece(packed, range, piece, to);
+            }};
 }
 
 }  // namespace
 
 void fast_tail_values(const Tail& tail, const TailRange& range, TailOutput kind, float* out, Scratch& scratch,
                       std::int64_t most_bytes) {
-    const PackedTail packed = pack_tail(tail, scratch);
-    const std::int64_t length = (range.end - range.begin) * tail.stride;
-    for_each_output_piece(tail, range, 32, most_bytes, [&](const OutputPiece& piece) {
-        const std::int64_t rows = piece.samples * tail.markers();
-        float* const values = scratch.get<float>(Scratch::kTailValues, rows * piece.row());
-        run_piece(packed, range, piece, {kind, {}, 0, values, nullptr, nullptr});
-        download_rows(out + piece.first_sample * tail.markers() * length + piece.first, length * 4, values,
-                      piece.row() * 4, piece.length * 4, rows, scratch.stream());
-    });
+    hand_out_values(tail, range, kind, out, scratch, runner(tail, range, scratch, most_bytes));
 }
 
 void fast_tail_codes(const Tail& tail, const TailRange& range, std::uint8_t* out, Scratch& scratch,
                      std::int64_t most_bytes) {
-    const PackedTail packed = pack_tail(tail, scratch);
-    const std::int64_t length = (range.end - range.begin) * tail.stride;
-    for_each_output_piece(tail, range, 8, most_bytes, [&](const OutputPiece& piece) {
-        const std::int64_t rows = piece.samples * tail.markers();
-        auto* const codes = scratch.get<std::uint8_t>(Scratch::kTailValues, rows * piece.row());
-        run_piece(packed, range, piece, {TailOutput::logits, {}, 0, nullptr, codes, nullptr});
-        download_rows(out + piece.first_sample * tail.markers() * length + piece.first, length, codes,
-                      piece.row(), piece.length, rows, scratch.stream());
-    });
+    hand_out_codes(tail, range, out, scratch, runner(tail, range, scratch, most_bytes));
 }
 
 void fast_tail_bits(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff,
                     std::uint8_t* out, Scratch& scratch, std::int64_t most_bytes) {
-    const PackedTail packed = pack_tail(tail, scratch);
-    const std::int64_t length = (range.end - range.begin) * tail.stride, row_bytes = (length + 7) / 8;
-    for_each_output_piece(tail, range, 1, most_bytes, [&](const OutputPiece& piece) {
-        const std::int64_t rows = piece.samples * tail.markers();
-        auto* const bits = scratch.get<std::uint32_t>(Scratch::kTailBits, rows * piece.row() / 32);
-        run_piece(packed, range, piece, {kind, logit_band(kind, cutoff), cutoff, nullptr, nullptr, bits});
-        download_rows(out + piece.first_sample * tail.markers() * row_bytes + piece.first / 8, row_bytes,
-                      bits, piece.row() / 8, (piece.length + 7) / 8, rows, scratch.stream());
-    });
+    hand_out_bits(tail, range, kind, cutoff, out, scratch, runner(tail, range, scratch, most_bytes));
 }
 
 void fast_tail_runs(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff, CalledRuns& out,
                     Scratch& scratch, std::int64_t most_bytes) {
-    const PackedTail packed = pack_tail(tail, scratch);
-    const std::int64_t length = (range.end - range.begin) * tail.stride;
-    std::vector<CalledRuns> parts;  // of one sample, where its rows do not fit one piece
-    for_each_output_piece(tail, range, 33, most_bytes, [&](const OutputPiece& piece) {
-        const std::int64_t rows = piece.samples * tail.markers();
-        auto* const bits = scratch.get<std::uint32_t>(Scratch::kTailBits, rows * piece.row() / 32);
-        float* const values = scratch.get<float>(Scratch::kTailValues, rows * piece.row());
-        run_piece(packed, range, piece, {kind, logit_band(kind, cutoff), cutoff, values, nullptr, bits});
-        const BitRows called{bits,
-                             values,
-                             rows,
-                             piece.row(),
-                             tail.markers(),
-                             static_cast<std::int32_t>(piece.first_sample),
-                             static_cast<std::int32_t>(piece.first)};
-        if (piece.length == length) return collect_runs(called, out, scratch);
-        parts.emplace_back();
-        collect_runs(called, parts.back(), scratch);
-        if (piece.first + piece.length < length) return;
-        append_by_marker(parts, out);
-        parts.clear();
-    });
+    hand_out_runs(tail, range, kind, cutoff, out, scratch, runner(tail, range, scratch, most_bytes));
 }
 
 }  // namespace regkit::cuda

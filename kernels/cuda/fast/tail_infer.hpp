@@ -4,18 +4,9 @@
 // `most_bytes` of device memory. All throw Failure.
 #pragma once
 
-#include "kernels/backend.hpp"
-#include "kernels/cuda/elements.hpp"
-#include "kernels/cuda/scratch.hpp"
+#include "kernels/cuda/tail_output.hpp"
 
 namespace regkit::cuda {
-
-inline constexpr std::int64_t kPieceBytes = std::int64_t{1} << 28;
-
-struct TailRange {
-    Tensor h;
-    std::int64_t begin, end;
-};
 
 void fast_tail_values(const Tail& tail, const TailRange& range, TailOutput kind, float* out, Scratch& scratch,
                       std::int64_t most_bytes = kPieceBytes);

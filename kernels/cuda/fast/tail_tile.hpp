@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernels/cuda/fast/tile_ring.hpp"
+#include "kernels/cuda/words.hpp"
 
 namespace regkit::cuda {
 
@@ -60,11 +61,6 @@ __device__ inline void multiply_add_tile(float (*sum)[4], const std::uint32_t (&
                                          const std::uint32_t (&b)[4]) {
     multiply_add(sum[0], a, b[0], b[2]);
     multiply_add(sum[1], a, b[1], b[3]);
-}
-
-// Bits of the first `count` of 32 positions.
-__device__ inline std::uint32_t first_bits(std::int64_t count) {
-    return count >= 32 ? 0xFFFFFFFFu : count > 0 ? (1u << count) - 1 : 0u;
 }
 
 // Coarse positions [first, first + rows) of a sample of h as [position][channel]; zeroes outside.

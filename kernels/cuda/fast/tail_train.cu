@@ -27,11 +27,6 @@ namespace regkit::cuda {
 
 namespace {
 
-// A word's bits from `begin` to below `end`, which count from the first of the tile.
-__device__ std::uint32_t bits_between(std::int64_t begin, std::int64_t end, int word) {
-    return first_bits(end - 32 * word) & ~first_bits(begin - 32 * word);
-}
-
 struct FillSlots {
     Runs labels;
     TrainPiece piece;
@@ -50,7 +45,7 @@ struct FillSlots {
                 const LabelRun& run = labels.runs[r];
                 if (run.marker != marker || run.begin >= end) break;
                 for (int word = 0; word < kPositions / 32; ++word)
-                    slot.word[word] |= bits_between(run.begin - begin, run.end - begin, word);
+                    slot.word[word] |= bits_between(run.begin - begin - 32 * word, run.end - begin - 32 * word);
             }
             if (is_poisson)
                 slot = {{static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(first >> 32),

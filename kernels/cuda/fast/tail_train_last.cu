@@ -9,7 +9,7 @@
 //
 // A thread's sums of the first product lie as the second one wants its left operand, so z goes nowhere.
 // Targets come as bits, a word for a marker and 32 positions.
-#include "kernels/cuda/fast/quick.hpp"
+#include "kernels/cuda/fast/quick_loss.hpp"
 #include "kernels/cuda/fast/tail_train_rows.hpp"
 #include "kernels/cuda/sums.hpp"
 
@@ -68,24 +68,6 @@ __device__ void chained_products(const Bf16* own, const Bf16* streamed, Loss& lo
             }
         add_product<kSteps>(sum, gradient, streamed + t * kStep * kPitch, kPitch);
     }
-}
-
-// Presence is a sign: the loss of a marker that is there is that of -z where it is absent.
-__device__ LossAndGradient quick_cross_entropy(float z, bool present, float pos_weight) {
-    const float against = present ? -z : z, weight = present ? pos_weight : 1.0f;
-    const float e = quick_exp(-fabsf(against)), inverse = quick_quotient(1.0f, 1.0f + e);
-    const float sigmoid = against > 0 ? inverse : e * inverse;
-    return {weight * (fmaxf(against, 0.0f) + quick_log(1.0f + e)), present ? -weight * sigmoid : sigmoid};
-}
-
-// poisson of tail_loss.hpp. 1 + e keeps too little of a small e, whose logarithm is a short series.
-__device__ LossAndGradient quick_poisson(float z, float y) {
-    const float e = quick_exp(-fabsf(z)), inverse = quick_quotient(1.0f, 1.0f + e);
-    const float sigmoid = z > 0 ? inverse : e * inverse;
-    const float rate = fmaxf(z, 0.0f) + (e < 0.01f ? e - e * e * (0.5f - e / 3) : quick_log(1.0f + e));
-    const bool is_far_below = z < -15;  // as there
-    const float log_rate = is_far_below ? z : quick_log(rate);
-    return {rate - y * log_rate, sigmoid - y * (is_far_below ? 1.0f : quick_quotient(sigmoid, rate))};
 }
 
 // The value of the run that holds a position of the sample, 0 where none does.

@@ -1,0 +1,115 @@
+#include "kernels/cuda/cublaslt/layers.hpp"
+
+#include <algorithm>
+
+#include "base/arithmetic.hpp"
+
+namespace regkit::cuda::cublaslt {
+
+namespace {
+
+static_assert(kChannelUnit == kRowUnit);  // the tail's input comes as rows
+
+// [phases * out][in] of a dense layer [out][in] or an up-convolution [in][out][phases]; zero beyond the
+// layer's own channels.
+struct PackWeights {
+    const float* from;
+    Layer layer;
+    int own_in, own_out;
+    Bf16* to;
+    __device__ void operator()(std::int64_t index) const {
+        const std::int64_t i = index % layer.in, row = index / layer.in;
+        const std::int64_t o = row % layer.out, phase = row / layer.out;
+        float value = 0;
+        if (i < own_in && o < own_out)
+            value = layer.is_up ? from[(i * own_out + o) * layer.phases + phase] : from[o * own_in + i];
+        to[index] = to_bf16(value);
+    }
+};
+
+__device__ float bias_at(const float* bias, std::int64_t output, int padded_out, int own_out) {
+    const std::int64_t o = output % padded_out;
+    return bias && o < own_out ? bias[o] : 0.0f;
+}
+
+struct PackBias {
+    const float* from;
+    int out, own_out;
+    Bf16* to;
+    __device__ void operator()(std::int64_t i) const { to[i] = to_bf16(bias_at(from, i, out, own_out)); }
+};
+
+struct CopyBias {
+    const float* from;
+    int out, own_out;
+    float* to;
+    __device__ void operator()(std::int64_t i) const { to[i] = bias_at(from, i, out, own_out); }
+};
+
+}  // namespace
+
+Layers::Layers(const Tail& tail, std::int64_t columns, Scratch& scratch) : Shapes(tail, columns) {
+    weights_ = scratch.get<Bf16>(Scratch::kPackedWeights, Shapes::weights());
+    const std::int64_t last_bias = round_up(padded_markers(), kAlignment);
+    last_bias_ = scratch.get<float>(Scratch::kPackedBias, last_bias + biases());
+    bias_ = reinterpret_cast<Bf16*>(last_bias_ + last_bias);
+    for (int k = 0; k < depth(); ++k) {
+        const Layer& layer = (*this)[k];
+        const int own_in = layer.spec->in, own_out = layer.spec->out;
+        for_each(std::int64_t{layer.outputs()} * layer.in,
+                 PackWeights{pointer_to(layer.spec->weight), layer, own_in, own_out, weights_ + layer.weights});
+        const float* const from = pointer_to(layer.spec->bias);
+        if (k < last())
+            for_each(layer.outputs(), PackBias{from, layer.out, own_out, bias_ + layer.bias});
+        else
+            for_each(layer.out, CopyBias{from, layer.out, own_out, last_bias_});
+    }
+}
+
+Plan* Multiplier::plan(const Product& product) {
+    const auto known = std::ranges::find(known_, product, &Known::product);
+    if (known != known_.end()) return known->plan.get();
+    known_.push_back({product, engine_->plan(product)});
+    return known_.back().plan.get();
+}
+
+void Multiplier::multiply(const Product& product, std::int64_t positions, Operands operands) {
+    Plan& plan = *this->plan(product);
+    operands.workspace = plan.workspace() > 0
+                             ? scratch_.get<unsigned char>(Scratch::kCublasLtWorkspace, plan.workspace())
+                             : nullptr;
+    operands.stream = scratch_.stream().handle();
+    if (!engine_->run(plan, positions, operands))
+        throw Failure{Status::error(Status::Code::device_error, "cuBLASLt could not start a product")};
+}
+
+Chunk::Chunk(const Layers& layers, bool training, Multiplier& multiplier, Scratch& scratch)
+    : layers_(layers), multiplier_(multiplier) {
+    const std::int64_t positions = layers.pitch();
+    std::int64_t values = 0;
+    for (int k = 0; k < layers.last(); ++k) values += positions * layers[k].out;
+    Bf16* next = scratch.get<Bf16>(Scratch::kTailRows, std::max<std::int64_t>(1, training ? 2 * values : values));
+    for (int k = 0; k < layers.last(); ++k) {
+        inputs_[k + 1] = outputs_[k] = next;
+        if (training) gradients_[k] = next + values;
+        next += positions * layers[k].out;
+    }
+    logits_ = scratch.get<float>(Scratch::kTailLogits, positions * layers.padded_markers());
+    gradients_[layers.last()] = reinterpret_cast<Bf16*>(logits_);
+    if (training)
+        input_gradients_ = scratch.get<float>(Scratch::kTailInputGradient,
+                                              layers.positions(0, layers.columns()) * layers[0].in);
+}
+
+void Chunk::forward(int k) {
+    const Product product = layers_.forward(k, layers_.columns());
+    if (k < layers_.last())
+        multiplier_.multiply(product, positions(k),
+                             {layers_.weights(k), inputs_[k], outputs_[k],
+                              const_cast<Bf16*>(layers_.bias(k)), 0, nullptr, nullptr});
+    else
+        multiplier_.multiply(product, positions(k),
+                             {inputs_[k], layers_.weights(k), logits_, nullptr, 0, nullptr, nullptr});
+}
+
+}  // namespace regkit::cuda::cublaslt

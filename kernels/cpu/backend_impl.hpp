@@ -161,6 +161,7 @@ class CpuBackend final : public Backend {
                             bool accumulate, const cpu::Rows& dx);
     // grad_weight.cpp
     void contract(cpu::Contraction job);
+    void contract_short_rows(const cpu::Contraction& job);
     void contract_dense(const cpu::Contraction& job);
     void adjoin(cpu::Contraction& job);
     void add_row_sums(const cpu::Rows& dy, const Slice& d_bias);

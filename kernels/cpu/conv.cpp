@@ -30,6 +30,8 @@ constexpr std::int64_t kSliceFloats = 48 * 1024;  // of x, for one range of posi
 
 constexpr std::int64_t kStrips = 2;  // of the tile, for which a piece of the inputs is read at all taps
 constexpr int kPiece = 32;           // inputs of a piece, about: even numbers
+constexpr std::int64_t kFirstCache = 8 * 1024;  // floats
+constexpr int kCopyBlocks = 4;                  // of outputs, from which a copy of what they read pays
 
 // Sums of a convolution go on from piece to piece of its inputs, through y: what a strip of positions reads
 // of one piece, at all taps, stays in the first cache while the outputs pass.
@@ -107,11 +109,13 @@ void CpuBackend::correlate(Correlation job) {
     const std::int64_t wanted = 4 * pool_.workers();
     const std::int64_t groups = std::clamp(ceil_div(wanted, job.batch * ranges), std::int64_t{1},
                                            static_cast<std::int64_t>(blocks.count));
-    // Where neighbouring taps read different lines, a strip is copied side by side: those lines at all taps
-    // are more than the first cache holds, and the copy starts at lines' beginnings.
-    const bool apart = job.taps > 1 && job.dilation >= kernel.strip;
-    const std::int64_t copy_size = apart ? std::int64_t{job.taps} * kPiece * kernel.strip : 0;
-    float* const copies = scratch_.get<float>(Slot::worker, copy_size * pool_.workers());
+    // Where the taps of a strip read so many different lines that the first cache does not hold them, the
+    // strip is copied side by side, if enough outputs pass over the copy.
+    const std::int64_t rows = std::int64_t{job.taps} * kernel.rows(std::min(job.in, kPiece));
+    const std::int64_t copy_size = rows * kernel.strip, read = rows * (kStrips * kernel.strip + cpu::kAlign);
+    const bool apart = job.taps > 1 && job.dilation >= kernel.strip && read > kFirstCache &&
+                       copy_size <= kFirstCache && blocks.count / groups >= kCopyBlocks;
+    float* const copies = apart ? scratch_.get<float>(Slot::panel, copy_size * pool_.workers()) : nullptr;
     parallel(job.batch * ranges * groups, [&](std::int64_t task, int worker) {
         const std::int64_t group = task % groups, part = task / groups % ranges,
                            sample = task / groups / ranges;

@@ -2,8 +2,8 @@
 //
 // A task owns a block of (output, input) channels and walks all samples and all ranges of positions in order,
 // so there are no copies per worker and the order of sums follows from the shapes alone. In bf16 both
-// operands are first copied to rows of neighbouring positions in pairs. With one tap and short rows the tile
-// of the other products does it (contract_dense).
+// operands are first copied to rows of neighbouring positions in pairs. With one tap, many inputs and
+// short rows the tile of the other products does it (contract_dense).
 #include <algorithm>
 
 #include "kernels/cpu/backend_impl.hpp"
@@ -22,9 +22,9 @@ using cpu::Slot;
 namespace {
 
 constexpr std::int64_t kRange = 1024;         // positions whose sums are formed in registers
-constexpr std::int64_t kShortRow = 512;       // sums over lanes cost too much
 constexpr int kOutGroup = 32, kInGroup = 24;  // channels of a task
-constexpr int kDenseRows = 128;               // rows of the weight of a task where lanes are inputs
+constexpr int kDenseInputs = 256;             // from which short rows are summed with inputs in the lanes
+constexpr int kDenseRows = 128;               // rows of the weight of a task there
 
 // Channels in about equal groups of whole tiles: a tile that is not full costs nearly as much as one that is.
 class Groups {
@@ -103,11 +103,41 @@ void CpuBackend::contract(Contraction job) {
     });
 }
 
+// Short rows of samples one after another in long ones, a few samples at a time: the tile's sums over lanes
+// come once a range.
+void CpuBackend::contract_short_rows(const Contraction& job) {
+    const std::int64_t pitch = cpu::round_up(job.length, cpu::kAlign);
+    const std::int64_t joined = std::min<std::int64_t>(job.batch, kRange / pitch);
+    const std::int64_t row = cpu::odd_stride(joined * pitch);
+    float* const memory = scratch_.get<float>(Slot::panel, (job.out + job.in) * row);
+    for (std::int64_t first = 0; first < job.batch; first += joined) {
+        const std::int64_t count = std::min(joined, job.batch - first);
+        parallel(job.out + job.in, [&](std::int64_t channel, int) {
+            const bool is_dy = channel < job.out;
+            const float* const from =
+                is_dy ? job.dy + first * job.dy_sample + channel * job.dy_row
+                      : job.x + first * job.x_sample + (channel - job.out) * job.x_row + job.offset[0];
+            for (std::int64_t s = 0; s < count; ++s)
+                std::fill_n(std::copy_n(from + s * (is_dy ? job.dy_sample : job.x_sample), job.length,
+                                        memory + channel * row + s * pitch),
+                            pitch - job.length, 0.0f);
+        });
+        Contraction part = job;
+        part.batch = 1;
+        part.length = count * pitch;
+        part.dy = memory;
+        part.x = memory + job.out * row;
+        part.dy_row = part.x_row = row;
+        part.offset = cpu::kNoOffset;
+        contract(part);
+    }
+}
+
 // One tap, lanes = inputs, in f32 always: a matrix product of dy with x turned into strips of inputs
-// (panel.hpp), so that there are no sums over lanes, which would cost as much as short rows, and operands are
-// read from the second cache once for six rows, not for three. A task owns rows of the weight. Short rows of
-// several samples are put together: as pieces of their own, and far from each other in memory, they take a
-// tenth longer.
+// (panel.hpp), so that there are no sums over lanes, and operands are read from the second cache once for six
+// rows, not for three. A task owns rows of the weight. Short rows of several samples are put together: as
+// pieces of their own, and far from each other in memory, they take a tenth longer. About every kRange
+// positions what was summed is added to the gradient: where, depends on the shapes alone.
 void CpuBackend::contract_dense(const Contraction& job) {
     if (job.length == 0) return;
     const cpu::TileKernels& kernel = *kernels_.tile;
@@ -128,6 +158,7 @@ void CpuBackend::contract_dense(const Contraction& job) {
     const int group = kernel.block * static_cast<int>(cpu::ceil_div(rows, kernel.block));
     const std::int64_t c_row = strips * kernel.strip;
     const int joined = static_cast<int>(std::max<std::int64_t>(cpu::panel_depth(kernel) / job.length, 1));
+    const int summed = static_cast<int>(std::max<std::int64_t>(kRange / job.length, 1));  // samples
     const std::int64_t packed_size = joined > 1 ? group * joined * job.length : 0,
                        memory_size = group * c_row + packed_size;
     float* const memory = scratch_.get<float>(Slot::worker, memory_size * pool_.workers());
@@ -141,23 +172,26 @@ void CpuBackend::contract_dense(const Contraction& job) {
         panel.c = memory + worker * memory_size;
         panel.c_row = c_row;
         const int blocks = cpu::Blocks(panel.rows, kernel.block).count;
-        for (int sample = 0; sample < job.batch; sample += joined) {
-            const int samples = std::min(joined, job.batch - sample);
-            panel.a = job.dy + sample * job.dy_sample + first * job.dy_row;
-            if (joined > 1) {
-                float* const packed = panel.c + group * c_row;
-                kernel.pack(panel.a, job.dy_row, job.dy_sample, 1, panel.rows, samples,
-                            static_cast<int>(job.length), 0, blocks, packed);
-                panel.packed = packed;
+        for (int sample = 0; sample < job.batch;) {
+            const int end = std::min(sample + summed, job.batch);
+            for (panel.resume = false; sample < end; panel.resume = true) {
+                const int samples = std::min(joined, end - sample);
+                panel.a = job.dy + sample * job.dy_sample + first * job.dy_row;
+                if (joined > 1) {
+                    float* const packed = panel.c + group * c_row;
+                    kernel.pack(panel.a, job.dy_row, job.dy_sample, 1, panel.rows, samples,
+                                static_cast<int>(job.length), 0, blocks, packed);
+                    panel.packed = packed;
+                }
+                panel.depth = samples * static_cast<int>(job.length);
+                panel.b = turned + sample * job.length * kernel.strip;
+                cpu::multiply(kernel, panel);
+                sample += samples;
             }
-            panel.depth = samples * static_cast<int>(job.length);
-            panel.b = turned + sample * job.length * kernel.strip;
-            panel.resume = sample > 0;
-            cpu::multiply(kernel, panel);
-        }
-        for (int r = 0; r < panel.rows; ++r) {
-            float* const to = job.dw + (first + r) * job.dw_out;
-            for (int k = 0; k < job.in; ++k) to[k * job.dw_in] += panel.c[r * c_row + k];
+            for (int r = 0; r < panel.rows; ++r) {
+                float* const to = job.dw + (first + r) * job.dw_out;
+                for (int k = 0; k < job.in; ++k) to[k * job.dw_in] += panel.c[r * c_row + k];
+            }
         }
     });
 }
@@ -204,10 +238,12 @@ Status CpuBackend::do_conv_grad_weight(const View& x_view, const View& dy_view, 
             job.x_row = x.stride;
             job.offset = offset;
         }
-        if (job.taps == 1 && job.length <= kShortRow && !kernels_.bf16)
+        if (job.taps > 1 || 2 * cpu::round_up(job.length, cpu::kAlign) > kRange)
+            contract(job);
+        else if (job.in >= kDenseInputs && !kernels_.bf16)
             contract_dense(job);
         else
-            contract(job);
+            contract_short_rows(job);
         add_row_sums(dy, d_bias);
     });
 }

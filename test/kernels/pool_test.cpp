@@ -48,7 +48,10 @@ const std::vector<PoolCase> kPoolCases = {
     {{1, 1, 9}, {9, 5, 1, 0, 0}},  // one window
     {{1, 2, 9}, {3, 4, 4, 0, 0}},  // one window that reaches the last position
     {{2, 3, 29}, {3, 4, 5, 2, 3}},
-    {{2, 3, 118}, {13, 9, 1, 6, 6}},  // windows that overlap, far apart, beyond both ends
+    {{2, 3, 118}, {13, 9, 1, 6, 6}},  // windows far apart, beyond both ends
+    {{1, 2, 20}, {3, 7, 1, 1, 0}},    // beyond one alone
+    {{1, 2, 30}, {4, 1, 1, 0, 3}},
+    {{2, 2, 31}, {4, 5, 1, 0, 3}},
     {{1, 2, 6}, {2, 3, 9, 5, 5}},  // some windows miss the row
 };
 
@@ -134,6 +137,14 @@ TEST_CASE("NaN passes through every pool, wherever in a window it lies") {
         // And takes the gradient of all three windows, as the maximum does.
         run.backend().pool_grad(x, run.input({1, 2, 38}, Values(2 * 38, 1.0)), {3, 1, 1, 0, 0}, false, dx);
         CHECK(run.read(dx)[45] == 3);
+        // Windows apart: positions 5, ..., 10 of the second channel are its second window.
+        const View far = run.output({1, 2, 7});
+        run.backend().pool(x, {6, 5, 1, 0, 0}, far);
+        const Values maxima = run.read(far);
+        for (std::size_t i = 0; i < maxima.size(); ++i) {
+            CAPTURE(i);
+            CHECK(std::isnan(maxima[i]) == (i == 7 || i == 8));
+        }
     };
     check(*make_reference_backend());
     for_each_backend([&](Backend& backend, double) { check(backend); });

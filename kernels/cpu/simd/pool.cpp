@@ -1,4 +1,4 @@
-// Max-pooling at stride 1, lanes = positions: one maximum a tap.
+// Max-pooling, lanes = outputs: one maximum a tap.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/simd/pool.cpp"
 #include <hwy/foreach_target.h>  // IWYU pragma: keep

@@ -40,7 +40,7 @@ std::unique_ptr<Backend> make_cuda_backend(const char* name, const std::string& 
     std::string without_cublaslt;
     if (kernels == KernelChoice::cudnn) {
         cudnn = cuda::cudnn::open_engines(device);
-        description += cudnn->library() + " ";
+        description += cudnn->version_name() + " ";
         cublaslt = cuda::cublaslt::open_engine(without_cublaslt);
         if (cublaslt) description += cublaslt->library() + " ";
     }

@@ -1,4 +1,5 @@
 // Sums by whole blocks. In double: one fp32 chain over a window's positions would lose too many digits.
+// Largest values likewise.
 #pragma once
 
 #include "kernels/cuda/elements.hpp"
@@ -9,26 +10,42 @@ inline constexpr std::int64_t kMostSumBlocks = 2048;  // what the largest GPUs r
 
 namespace {
 
-// In thread 0 the sum of the block's values, in the order of its threads; all threads must come. (Of internal
-// linkage, as the emulator wants of functions with shared memory.)
-__device__ double block_sum(double value) {
+// The values of the block's threads, where thread 0 may read them. (No template, and of internal linkage, as
+// the emulator wants of functions with shared memory.)
+__device__ const double* block_values(double value) {
     __shared__ double staged[kThreads];
     staged[threadIdx.x] = value;
     __syncthreads();
-    double total = 0;
-    for (int i = 0; threadIdx.x == 0 && i < kThreads; ++i) total += staged[i];
-    __syncthreads();  // nobody stages the next sum while this one is read
-    return total;
+    return staged;
 }
 
 }  // namespace
+
+struct Sum {
+    __device__ double operator()(double a, double b) const { return a + b; }
+};
+
+struct Largest {  // of values from 0 on
+    __device__ double operator()(double a, double b) const { return a > b ? a : b; }
+};
+
+// In thread 0 the block's values combined with 0 one after the other, in the order of its threads; all
+// threads must come.
+template <typename Combine>
+__device__ double block_reduce(double value, const Combine& combine) {
+    const double* const values = block_values(value);
+    double result = 0;
+    for (int i = 0; threadIdx.x == 0 && i < kThreads; ++i) result = combine(result, values[i]);
+    __syncthreads();  // nobody leaves the next value while this one is read
+    return result;
+}
 
 template <typename Body>
 __global__ void sum_kernel(std::int64_t outputs, std::int64_t terms, Body body) {
     for (std::int64_t o = blockIdx.x; o < outputs; o += gridDim.x) {
         double part = 0;
         for (std::int64_t i = threadIdx.x; i < terms; i += kThreads) part += body.term(o, i);
-        const double total = block_sum(part);
+        const double total = block_reduce(part, Sum{});
         if (threadIdx.x == 0) body.store(o, total);
     }
 }

@@ -9,10 +9,13 @@
 
 #include "kernels/backend.hpp"
 #include "kernels/cuda/cudnn/view.hpp"
+#include "test/emulator/pictures.hpp"
 
 using namespace regkit;
 using namespace regkit::cuda;
 using namespace regkit::cuda::cudnn;
+using emulator::place;
+using emulator::size_of;
 
 namespace {
 
@@ -79,31 +82,6 @@ void for_each_product(const ConvProblem& g, const Body& body) {
                     }
 }
 
-std::size_t place(const Picture& p, std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t d) {
-    return static_cast<std::size_t>(a * p.strides[0] + b * p.strides[1] + c * p.strides[2] +
-                                    d * p.strides[3]);
-}
-
-std::size_t size_of(const Picture& p) {
-    return static_cast<std::size_t>(p.sizes[0] * p.sizes[1] * p.sizes[2] * p.sizes[3]);
-}
-
-// What cuDNN does: the same of the pictures, all of them.
-template <typename Body>
-void for_each_product_of_pictures(const ConvView& view, const Body& body) {
-    const Picture x = input_picture(view), w = filter_picture(view), y = output_picture(view);
-    REQUIRE((y.sizes[2] - 1) * view.stride + w.sizes[2] == x.sizes[2]);  // no row is read that is not there
-    REQUIRE(y.sizes[3] == x.sizes[3]);
-    for (std::int64_t n = 0; n < y.sizes[0]; ++n)
-        for (std::int64_t o = 0; o < y.sizes[1]; ++o)
-            for (std::int64_t row = 0; row < y.sizes[2]; ++row)
-                for (std::int64_t column = 0; column < y.sizes[3]; ++column)
-                    for (std::int64_t i = 0; i < w.sizes[1]; ++i)
-                        for (std::int64_t t = 0; t < w.sizes[2]; ++t)
-                            body(place(x, n, i, row * view.stride + t, column), place(w, o, i, t, 0),
-                                 place(y, n, o, row, column));
-}
-
 // Values of a tensor [batch][channels][length] in the places of a picture, position 0 in place `first`;
 // others are zero.
 Numbers in_places(const Numbers& values, const Picture& picture, std::int64_t channels, std::int64_t length,
@@ -144,6 +122,9 @@ TEST_CASE("cudnn: the view is the convolution, forward and in both gradients") {
         const ConvView view = view_of(g);
         const Picture x_picture = input_picture(view), w_picture = filter_picture(view),
                       y_picture = output_picture(view);
+        REQUIRE((y_picture.sizes[2] - 1) * view.stride + w_picture.sizes[2] ==
+                x_picture.sizes[2]);  // no row is read that is not there
+        REQUIRE(y_picture.sizes[3] == x_picture.sizes[3]);
         const Numbers x = numbers(g.batch * g.in * g.in_length, 1), w = numbers(g.out * g.in * g.width, 2),
                       dy = numbers(g.batch * g.out * g.out_length, 3);
         Numbers y(dy.size()), dx(x.size()), dw(w.size());
@@ -162,7 +143,7 @@ TEST_CASE("cudnn: the view is the convolution, forward and in both gradients") {
                     w_places[place(w_picture, o, i, t, 0)] =
                         w[static_cast<std::size_t>((o * g.in + i) * g.width + t)];
         Numbers y_places(size_of(y_picture)), dx_places(size_of(x_picture)), dw_places(size_of(w_picture));
-        for_each_product_of_pictures(view, [&](std::size_t in_x, std::size_t in_w, std::size_t in_y) {
+        emulator::for_each_product(view, [&](std::size_t in_x, std::size_t in_w, std::size_t in_y) {
             y_places[in_y] += x_places[in_x] * w_places[in_w];
             dx_places[in_x] += dy_places[in_y] * w_places[in_w];
             dw_places[in_w] += dy_places[in_y] * x_places[in_x];

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "kernels/cuda/cudnn/engines.hpp"
 #include "kernels/cuda/tensor_core.hpp"
+#include "test/emulator/pictures.hpp"
 
 namespace regkit::emulator {
 
@@ -20,34 +21,11 @@ StandIn& stand_in() {
 
 namespace {
 
-std::size_t place(const Picture& p, std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t d) {
-    return static_cast<std::size_t>(a * p.strides[0] + b * p.strides[1] + c * p.strides[2] +
-                                    d * p.strides[3]);
-}
-
-std::size_t size_of(const Picture& p) {
-    return static_cast<std::size_t>(p.sizes[0] * p.sizes[1] * p.sizes[2] * p.sizes[3]);
-}
-
 std::vector<double> values_of(const void* data, const Picture& picture) {
     std::vector<double> values;
     for (std::size_t i = 0; i < size_of(picture); ++i)
         values.push_back(cuda::to_float(static_cast<const Bf16*>(data)[i]));
     return values;
-}
-
-// body(place in x, place in the filter, place in y) for every product of the convolution.
-template <typename Body>
-void for_each_product(const cuda::cudnn::ConvView& view, const Body& body) {
-    const Picture x = input_picture(view), filter = filter_picture(view), y = output_picture(view);
-    for (std::int64_t n = 0; n < y.sizes[0]; ++n)
-        for (std::int64_t o = 0; o < y.sizes[1]; ++o)
-            for (std::int64_t row = 0; row < y.sizes[2]; ++row)
-                for (std::int64_t column = 0; column < y.sizes[3]; ++column)
-                    for (std::int64_t i = 0; i < filter.sizes[1]; ++i)
-                        for (std::int64_t t = 0; t < filter.sizes[2]; ++t)
-                            body(place(x, n, i, row * view.stride + t, column), place(filter, o, i, t, 0),
-                                 place(y, n, o, row, column));
 }
 
 void compute(const Product& product, const cuda::cudnn::Operands& operands) {
@@ -95,7 +73,7 @@ class StandInEngines final : public cuda::cudnn::Engines {
         std::size_t index;
     };
 
-    std::string library() const override { return "stand-in 1.0"; }
+    std::string version_name() const override { return "stand-in 1.0"; }
     std::string device() const override { return stand_in().device; }
 
     std::vector<cuda::cudnn::PlanName> candidates(const Product&) override {

@@ -148,8 +148,8 @@ __global__ void loss_kernel(LossRows rows) {
         for (int i = 0; i < kTogether; i += 2)
             gradients[(first + i) / 2] = bf16_pair(gradient[i], gradient[i + 1]);
     }
-    loss = block_sum(loss);
-    slope = block_sum(slope);
+    loss = block_reduce(loss, Sum{});
+    slope = block_reduce(slope, Sum{});
     if (thread != 0) return;
     rows.losses[marker] = loss;
     rows.slopes[marker] += slope;

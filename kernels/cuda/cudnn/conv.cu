@@ -5,6 +5,7 @@
 
 #include "kernels/cuda/cudnn/conv.hpp"
 #include "kernels/cuda/fast/rows.hpp"
+#include "kernels/cuda/sums.hpp"
 
 namespace regkit::cuda::cudnn {
 
@@ -143,16 +144,6 @@ struct Zero {
     __device__ float operator()(std::int64_t) const { return 0.0f; }
 };
 
-// In thread 0 the largest of the block's values; all threads must come.
-__device__ float block_max(float value) {
-    __shared__ float staged[kThreads];
-    staged[threadIdx.x] = value;
-    __syncthreads();
-    float largest = 0;
-    for (int i = 0; threadIdx.x == 0 && i < kThreads; ++i) largest = fmaxf(largest, staged[i]);
-    return largest;
-}
-
 // What is no number differs from everything, without end.
 template <typename A, typename B>
 __global__ void difference_kernel(std::int64_t count, A a, B b, float* of_block) {
@@ -162,8 +153,8 @@ __global__ void difference_kernel(std::int64_t count, A a, B b, float* of_block)
         const float difference = fabsf(a(i) - b(i));
         largest = fmaxf(largest, difference == difference ? difference : INFINITY);
     }
-    largest = block_max(largest);
-    if (threadIdx.x == 0) of_block[blockIdx.x] = largest;
+    const double of_all = block_reduce(largest, Largest{});
+    if (threadIdx.x == 0) of_block[blockIdx.x] = static_cast<float>(of_all);
 }
 
 // So that a value which no plan writes is no number.
@@ -196,12 +187,7 @@ class Floats {
 }  // namespace
 
 Convolutions::Convolutions(std::unique_ptr<Engines> engines, Stream& stream, Scratch& scratch)
-    : stream_(stream),
-      scratch_(scratch),
-      engines_(std::move(engines)),
-      plans_(*engines_, engines_->device().empty()
-                            ? std::string()
-                            : plan_path(engines_->library() + " " + engines_->device())) {}
+    : stream_(stream), scratch_(scratch), engines_(std::move(engines)), plans_(*engines_) {}
 
 template <typename A, typename B>
 float Convolutions::largest_difference(std::int64_t count, const A& a, const B& b) {

@@ -83,7 +83,7 @@ class CudnnEngines final : public Engines {
                   std::to_string(properties.minor) + " " + std::to_string(properties.multiProcessorCount);
     }
 
-    std::string library() const override { return "cuDNN " + cudnn::library().version(); }
+    std::string version_name() const override { return "cuDNN " + library().version(); }
     std::string device() const override { return device_; }
 
     std::vector<PlanName> candidates(const Product& product) override {
@@ -112,7 +112,7 @@ class CudnnEngines final : public Engines {
             pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, 3, pointers);
             pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &operands.workspace);
             pack.finalize();
-            const Library& l = cudnn::library();
+            const Library& l = library();
             return l.set_stream(handle_.raw(), static_cast<cudaStream_t>(operands.stream)) ==
                        CUDNN_STATUS_SUCCESS &&
                    l.execute(handle_.raw(), static_cast<const CudnnPlan&>(plan).raw(), pack.raw()) ==

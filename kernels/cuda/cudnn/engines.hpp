@@ -51,7 +51,7 @@ class Engines {
     Engines(const Engines&) = delete;
     Engines& operator=(const Engines&) = delete;
 
-    virtual std::string library() const = 0;  // "cuDNN 9.19.0"
+    virtual std::string version_name() const = 0;  // "cuDNN 9.19.0"
     // What plans depend on besides: "NVIDIA H100 80GB HBM3 sm_90 132". Empty: plans are not kept in a file.
     virtual std::string device() const = 0;
     // Plans for the product, the best first as cuDNN expects it: on tensor cores, with sums in fp32, and the

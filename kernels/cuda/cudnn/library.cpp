@@ -32,28 +32,34 @@ void* open() {
     fail(why);
 }
 
-template <typename Function>
-void find(void* from, const char* name, Function& function) {
-    function = reinterpret_cast<Function>(dlsym(from, name));
-    if (!function) fail(std::string(kName) + " has no " + name);
-}
+// One of the library's functions, for a pointer to it of any type.
+struct Found {
+    void* address;
+    template <typename Function>
+    operator Function*() const {
+        return reinterpret_cast<Function*>(address);
+    }
+};
 
 Library load() {
     void* const from = open();
-    Library l{};
-    find(from, "cudnnGetVersion", l.get_version);
-    find(from, "cudnnGetErrorString", l.get_error_string);
-    find(from, "cudnnGetLastErrorString", l.get_last_error_string);
-    find(from, "cudnnCreate", l.create);
-    find(from, "cudnnDestroy", l.destroy);
-    find(from, "cudnnSetStream", l.set_stream);
-    find(from, "cudnnBackendCreateDescriptor", l.create_descriptor);
-    find(from, "cudnnBackendDestroyDescriptor", l.destroy_descriptor);
-    find(from, "cudnnBackendFinalize", l.finalize);
-    find(from, "cudnnBackendSetAttribute", l.set_attribute);
-    find(from, "cudnnBackendGetAttribute", l.get_attribute);
-    find(from, "cudnnBackendExecute", l.execute);
-    return l;
+    const auto found = [&](const char* name) {
+        void* const address = dlsym(from, name);
+        if (!address) fail(std::string(kName) + " has no " + name);
+        return Found{address};
+    };
+    return {.get_version = found("cudnnGetVersion"),
+            .get_error_string = found("cudnnGetErrorString"),
+            .get_last_error_string = found("cudnnGetLastErrorString"),
+            .create = found("cudnnCreate"),
+            .destroy = found("cudnnDestroy"),
+            .set_stream = found("cudnnSetStream"),
+            .create_descriptor = found("cudnnBackendCreateDescriptor"),
+            .destroy_descriptor = found("cudnnBackendDestroyDescriptor"),
+            .finalize = found("cudnnBackendFinalize"),
+            .set_attribute = found("cudnnBackendSetAttribute"),
+            .get_attribute = found("cudnnBackendGetAttribute"),
+            .execute = found("cudnnBackendExecute")};
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ class PlanFile {
 };
 
 // Where the plans of `owner` (library and device) are kept: under $XDG_CACHE_HOME/regkit, or ~/.cache/regkit.
-// Empty with REGKIT_CUDNN_PLANS=off, and where there is no such folder.
+// Empty with REGKIT_CUDNN_PLANS=off, where there is no owner, and where there is no such folder.
 std::string plan_path(const std::string& owner);
 
 }  // namespace regkit::cuda::cudnn

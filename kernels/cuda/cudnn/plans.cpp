@@ -19,10 +19,15 @@ Operands with_workspace(const Plan& plan, const Trial& trial) {
     return operands;
 }
 
+PlanFile file_of(const Engines& engines) {
+    const std::string device = engines.device();
+    const std::string owner = device.empty() ? "" : engines.version_name() + " " + device;
+    return PlanFile(plan_path(owner), owner);
+}
+
 }  // namespace
 
-Plans::Plans(Engines& engines, const std::string& path)
-    : engines_(engines), file_(path, engines.library() + " " + engines.device()) {}
+Plans::Plans(Engines& engines) : engines_(engines), file_(file_of(engines)) {}
 
 bool Plans::knows(const Product& product) const {
     return chosen_.contains(text_of(product));
@@ -66,7 +71,7 @@ std::unique_ptr<Plan> Plans::fastest(const std::string& text, const Product& pro
         }
         ++wrong;
     }
-    notices_.push_back(engines_.library() + " is not used for '" + text + "': of its " +
+    notices_.push_back(engines_.version_name() + " is not used for '" + text + "': of its " +
                        std::to_string(names.size()) + " plans " +
                        std::to_string(names.size() - timed.size()) + " did not run and " +
                        std::to_string(wrong) + " gave wrong results; regkit's own kernel computes it");

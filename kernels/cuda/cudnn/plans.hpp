@@ -29,7 +29,7 @@ class Plans {
     static constexpr std::size_t kMostCandidates = 16, kMostOfEngine = 8;
     static constexpr std::int64_t kMostWorkspace = std::int64_t{256} << 20;
 
-    Plans(Engines& engines, const std::string& path);
+    explicit Plans(Engines& engines);
 
     // Whether `choose` has been asked for this product.
     bool knows(const Product& product) const;

@@ -219,7 +219,7 @@ __global__ void __launch_bounds__(kTileThreads)
         z.loss = 0;
     }
     store_gradient<kSteps>(sum, sink, sample, first + own_first, piece.length);
-    const double total = block_sum(loss);
+    const double total = block_reduce(loss, Sum{});
     if (threadIdx.x == 0) losses[blockIdx.x] = total;
 }
 

@@ -1,5 +1,5 @@
-// Memory, the layers, and what a back end reports for an operation it does not have. The tail and the
-// optimiser are in backend_tail.cpp. Both files are also compiled into the CUDA plug-in.
+// Memory, the layers, and what a back end reports for an operation it does not have. LSTMs are in
+// backend_lstm.cpp, the tail and the optimiser in backend_tail.cpp. All are also compiled into the CUDA plug-in.
 #include "kernels/backend.hpp"
 
 #include <algorithm>
@@ -273,40 +273,6 @@ void Backend::flatten_grad(const View& dy, bool accumulate, const View& dx) {
     check.tensor("dx", dx);
     check.shape("dy", dy, 1, dx.shape.channels * dx.shape.length, dx.shape.batch);
     check.done(*this, do_flatten_grad(dy, accumulate, dx));
-}
-
-// ---- LSTM
-// -----------------------------------------------------------------------------------------------------------
-namespace {
-
-void check_lstm(const Checks& check, const View& gates, const Slice& weight_hh, int hidden, int directions,
-                const View& cell, const View& y) {
-    check.that(hidden >= 1, "no hidden units");
-    check.that(directions >= 1 && directions <= kMaxDirections, "neither one direction nor two");
-    check.tensor("gates", gates);
-    check.equal("channels of gates", gates.shape.channels, std::int64_t{4} * directions * hidden);
-    check.values("weight_hh", weight_hh, std::int64_t{4} * directions * hidden * hidden);
-    const Shape state{gates.shape.batch, std::int64_t{directions} * hidden, gates.shape.length};
-    check.shape("cell", cell, state);
-    check.shape("y", y, state);
-}
-
-}  // namespace
-
-void Backend::lstm(const View& gates, const Slice& weight_hh, int hidden, int directions, const View& cell,
-                   const View& y) {
-    const Checks check("lstm");
-    check_lstm(check, gates, weight_hh, hidden, directions, cell, y);
-    check.done(*this, do_lstm(gates, weight_hh, hidden, directions, cell, y));
-}
-
-void Backend::lstm_grad(const View& gates, const Slice& weight_hh, int hidden, int directions,
-                        const View& cell, const View& y, const View& dy, const Slice& d_weight_hh) {
-    const Checks check("lstm_grad");
-    check_lstm(check, gates, weight_hh, hidden, directions, cell, y);
-    check.shape("dy", dy, y.shape);
-    check.values("d_weight_hh", d_weight_hh, weight_hh.count);
-    check.done(*this, do_lstm_grad(gates, weight_hh, hidden, directions, cell, y, dy, d_weight_hh));
 }
 
 // ---- up-convolution

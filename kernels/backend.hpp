@@ -78,6 +78,29 @@ struct PoolGeometry {
     }
 };
 
+// An LSTM layer over `in` channels: gates = weight_ih x + bias at every position, then the recurrence of Backend::lstm.
+struct LstmLayer {
+    Slice weight_ih;  // [directions][4 * hidden][in]
+    Slice weight_hh;  // [directions][4 * hidden][hidden]
+    Slice bias;       // [directions][4 * hidden]
+    int hidden = 1;
+    int directions = 1;
+};
+
+struct LstmGradient {
+    Slice weight_ih, weight_hh, bias;
+};
+
+// What an LSTM layer works in and leaves for its gradient. Made by Backend::alloc_lstm.
+struct LstmMemory {
+    Buffer gates, cell;       // where the layer is made of conv and lstm
+    Buffer own;               // flat, where the back end has a way of its own; what it holds is the back end's business
+    bool in_own_way = false;  // how `own` was filled
+    Shape x;                  // what it was made for: inputs of up to this batch and length,
+    std::int64_t states = 0;  // directions * hidden,
+    bool training = false;    // and a gradient to follow
+};
+
 // ---- the fused tail ---------------------------------------------------------------------------------------------
 // An optional up-convolution (width = stride), then pointwise dense layers; ReLU (and in training dropout) after each
 // but the last, whose outputs are the markers' logits. Every coarse position is independent, so a back end runs it in
@@ -255,6 +278,14 @@ class Backend {
     // before lstm. d_weight_hh is added to.
     void lstm_grad(const View& gates, const Slice& weight_hh, int hidden, int directions, const View& cell, const View& y,
                    const View& dy, const Slice& d_weight_hh);
+    // The layer as a whole, in a way of the back end's own where it has one; else conv, lstm and their gradients.
+    // alloc_lstm: for x of up to this batch and length.
+    LstmMemory alloc_lstm(const Shape& x, int hidden, int directions, bool training);
+    void lstm_layer(const View& x, const LstmLayer& layer, LstmMemory& memory, const View& y);
+    // x, memory and y as lstm_layer left them; dy is the gradient of y. What memory holds is gone then. The gradients of
+    // weights and bias are added to.
+    void lstm_layer_grad(const View& x, const LstmLayer& layer, LstmMemory& memory, const View& y, const View& dy,
+                         const LstmGradient& gradient, bool accumulate, const View& dx);
 
     // ---- up-convolution, width = stride: y[o][p*stride + j] = b[o] + sum_i w[i][o][j] * x[i][p].
     void up_conv(const View& x, const Slice& weight, const Slice& bias, int stride, bool relu, const View& y);
@@ -324,6 +355,12 @@ class Backend {
     void adam(const Slice& parameters, const Slice& gradient, const Slice& m, const Slice& v, const AdamStep& step,
               const Slice& norm);
 
+  protected:
+    // An LSTM layer by conv and lstm; gates and cell as they have them.
+    Status lstm_of_parts(const View& x, const LstmLayer& layer, const View& gates, const View& cell, const View& y) noexcept;
+    Status lstm_grad_of_parts(const View& x, const LstmLayer& layer, const View& gates, const View& cell, const View& y,
+                              const View& dy, const LstmGradient& gradient, bool accumulate, const View& dx) noexcept;
+
   private:
     friend class Buffer;
     virtual Status do_alloc(const Shape&, const Halo&, void** data) noexcept = 0;
@@ -363,6 +400,12 @@ class Backend {
                            const View& y) noexcept;
     virtual Status do_lstm_grad(const View& gates, const Slice& weight_hh, int hidden, int directions, const View& cell,
                                 const View& y, const View& dy, const Slice& d_weight_hh) noexcept;
+    // How many floats LstmMemory::own has to hold; unsupported where there is no way but conv and lstm, and the two below
+    // are never called.
+    virtual Status do_lstm_own(const Shape& x, int hidden, int directions, bool training, std::int64_t& count) noexcept;
+    virtual Status do_lstm_layer(const View& x, const LstmLayer&, LstmMemory&, const View& y) noexcept;
+    virtual Status do_lstm_layer_grad(const View& x, const LstmLayer&, LstmMemory&, const View& y, const View& dy,
+                                      const LstmGradient&, bool accumulate, const View& dx) noexcept;
     virtual Status do_copy_channels(const View& x, int x_begin, const View& y, int y_begin, int count,
                                     bool accumulate) noexcept;
     virtual Status do_up_conv(const View& x, const Slice& weight, const Slice& bias, int stride, bool relu,

@@ -71,6 +71,19 @@ Status Backend::do_lstm_grad(const View&, const Slice&, int, int, const View&, c
     return unsupported();
 }
 
+Status Backend::do_lstm_own(const Shape&, int, int, bool, std::int64_t&) noexcept {
+    return unsupported();
+}
+
+Status Backend::do_lstm_layer(const View&, const LstmLayer&, LstmMemory&, const View&) noexcept {
+    return unsupported();
+}
+
+Status Backend::do_lstm_layer_grad(const View&, const LstmLayer&, LstmMemory&, const View&, const View&,
+                                   const LstmGradient&, bool, const View&) noexcept {
+    return unsupported();
+}
+
 Status Backend::do_copy_channels(const View&, int, const View&, int, int, bool) noexcept {
     return unsupported();
 }

@@ -21,11 +21,12 @@ class Tails;  // kernels/cuda/cublaslt/tail.hpp
 namespace cuda::cudnn {
 class Convolutions;  // kernels/cuda/cudnn/conv.hpp
 class Engines;
+class Lstms;  // kernels/cuda/cudnn/lstm.hpp
 }
 
 class CudaBackend final : public Backend {
   public:
-    // `cudnn`: what its convolutions are computed with where it is the choice, else null. Throws cuda::Failure,
+    // `cudnn`: what its convolutions and LSTMs are computed with where it is the choice, else null. Throws cuda::Failure,
     // or Error(usage) where the environment makes no sense.
     CudaBackend(const char* name, const std::string& description, int device, KernelChoice kernels,
                 std::unique_ptr<cuda::cudnn::Engines> cudnn);
@@ -79,6 +80,13 @@ class CudaBackend final : public Backend {
     Status do_lstm_grad(const View& gates, const Slice& weight_hh, int hidden, int directions,
                         const View& cell, const View& y, const View& dy,
                         const Slice& d_weight_hh) noexcept override;
+    Status do_lstm_own(const Shape& x, int hidden, int directions, bool training,
+                       std::int64_t& count) noexcept override;
+    Status do_lstm_layer(const View& x, const LstmLayer& layer, LstmMemory& memory,
+                         const View& y) noexcept override;
+    Status do_lstm_layer_grad(const View& x, const LstmLayer& layer, LstmMemory& memory, const View& y,
+                              const View& dy, const LstmGradient& gradient, bool accumulate,
+                              const View& dx) noexcept override;
     Status do_up_conv(const View& x, const Slice& weight, const Slice& bias, int stride, bool relu,
                       const View& y) noexcept override;
     Status do_up_conv_grad_input(const View& dy, const Slice& weight, int stride, bool accumulate,
@@ -152,7 +160,10 @@ class CudaBackend final : public Backend {
     cuda::Stream stream_;
     cuda::Scratch scratch_{stream_};
     cuda::RankSum rank_sum_{device_, stream_, scratch_};
+    // All three, or none.
+    std::unique_ptr<cuda::cudnn::Engines> engines_;
     std::unique_ptr<cuda::cudnn::Convolutions> cudnn_;
+    std::unique_ptr<cuda::cudnn::Lstms> cudnn_lstms_;
     std::unique_ptr<cuda::cublaslt::Tails> cublaslt_;  // null where they are not the choice
 };
 

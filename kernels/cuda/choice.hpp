@@ -11,7 +11,7 @@ namespace regkit {
 enum class KernelChoice : int {
     naive,  // plain kernels, fp32
     fast,   // products on tensor cores: operands rounded to bf16, sums in fp32
-    cudnn,  // NVIDIA's: convolutions by cuDNN, the tail by cuBLASLt, the rest as fast
+    cudnn,  // NVIDIA's: convolutions and LSTMs by cuDNN, the tail by cuBLASLt, the rest as fast
 };
 
 // What the environment's REGKIT_CUDA_KERNELS=naive|fast|cudnn asks for; none where it is not set. Throws

@@ -7,24 +7,34 @@
 #include "kernels/cuda/cublaslt/tail.hpp"
 #include "kernels/cuda/cuda_backend.hpp"
 #include "kernels/cuda/cudnn/conv.hpp"
+#include "kernels/cuda/cudnn/lstm.hpp"
 #include "kernels/cuda/elements.hpp"
 
 namespace regkit {
 
 CudaBackend::CudaBackend(const char* name, const std::string& description, int device, KernelChoice kernels,
                          std::unique_ptr<cuda::cudnn::Engines> cudnn)
-    : name_(name), description_(description), device_(device), kernels_(kernels), stream_(device) {
-    if (cudnn) cudnn_ = std::make_unique<cuda::cudnn::Convolutions>(std::move(cudnn), stream_, scratch_);
+    : name_(name),
+      description_(description),
+      device_(device),
+      kernels_(kernels),
+      stream_(device),
+      engines_(std::move(cudnn)) {
+    if (!engines_) return;
+    cudnn_ = std::make_unique<cuda::cudnn::Convolutions>(*engines_, stream_, scratch_);
+    cudnn_lstms_ = std::make_unique<cuda::cudnn::Lstms>(*engines_, stream_, scratch_);
 }
 
 CudaBackend::~CudaBackend() = default;
 
 std::vector<std::string> CudaBackend::take_notices() {
     std::vector<std::string> notices = Backend::take_notices();
-    if (cudnn_)
-        for (std::string& notice : cudnn_->take_notices()) notices.push_back(std::move(notice));
-    if (cublaslt_)
-        for (std::string& notice : cublaslt_->take_notices()) notices.push_back(std::move(notice));
+    const auto add = [&](std::vector<std::string> more) {
+        for (std::string& notice : more) notices.push_back(std::move(notice));
+    };
+    if (cudnn_) add(cudnn_->take_notices());
+    if (cudnn_lstms_) add(cudnn_lstms_->take_notices());
+    if (cublaslt_) add(cublaslt_->take_notices());
     return notices;
 }
 

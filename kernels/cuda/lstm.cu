@@ -1,19 +1,14 @@
 // The LSTM's recurrence and its gradient: a block for each sample and direction, whose threads share the
 // hidden units and meet after every position.
 #include "kernels/cuda/backend_impl.hpp"
-#include "kernels/cuda/elements.hpp"
+#include "kernels/cuda/cudnn/lstm.hpp"
+#include "kernels/cuda/lstm.hpp"
 
 namespace regkit {
 
 namespace cuda {
 
 namespace {
-
-struct Lstm {
-    Tensor gates, cell, y;
-    const float* weight_hh;  // [directions][4 * hidden][hidden]
-    std::int64_t hidden, directions;
-};
 
 // What one block sees of it: rows of one sample and one direction, positions in the direction's order.
 class Rows {
@@ -131,17 +126,27 @@ struct WeightGradient {
 
 }  // namespace
 
+void lstm_forward(const Lstm& lstm) {
+    launch(lstm_kernel, grid_for(lstm.y.batch * lstm.directions), dim3(kThreads), lstm);
+}
+
+void lstm_gradient(const Lstm& lstm, const Tensor& dy, float* d_weight_hh, Scratch& scratch) {
+    const std::int64_t sequences = lstm.y.batch * lstm.directions;
+    float* const d_states = scratch.get<float>(Scratch::kState, sequences * 2 * lstm.hidden);
+    launch(lstm_grad_kernel, grid_for(sequences), dim3(kThreads), lstm, dy, d_states);
+    for_each(lstm.directions * 4 * lstm.hidden * lstm.hidden, WeightGradient{lstm, d_weight_hh});
+}
+
 }  // namespace cuda
 
+using cuda::pointer_to;
 using cuda::tensor_of;
 
 Status CudaBackend::do_lstm(const View& gates, const Slice& weight_hh, int hidden, int directions,
                             const View& cell, const View& y) noexcept {
     return guarded([&] {
-        const cuda::Lstm lstm{tensor_of(gates), tensor_of(cell), tensor_of(y), cuda::pointer_to(weight_hh),
-                              hidden,           directions};
-        cuda::launch(cuda::lstm_kernel, cuda::grid_for(y.shape.batch * directions), dim3(cuda::kThreads),
-                     lstm);
+        cuda::lstm_forward(
+            {tensor_of(gates), tensor_of(cell), tensor_of(y), pointer_to(weight_hh), hidden, directions});
     });
 }
 
@@ -149,14 +154,80 @@ Status CudaBackend::do_lstm_grad(const View& gates, const Slice& weight_hh, int 
                                  const View& cell, const View& y, const View& dy,
                                  const Slice& d_weight_hh) noexcept {
     return guarded([&] {
-        const cuda::Lstm lstm{tensor_of(gates), tensor_of(cell), tensor_of(y), cuda::pointer_to(weight_hh),
-                              hidden,           directions};
-        const std::int64_t sequences = y.shape.batch * directions;
-        float* const d_states = scratch_.get<float>(cuda::Scratch::kState, sequences * 2 * hidden);
-        cuda::launch(cuda::lstm_grad_kernel, cuda::grid_for(sequences), dim3(cuda::kThreads), lstm,
-                     tensor_of(dy), d_states);
-        cuda::for_each(d_weight_hh.count, cuda::WeightGradient{lstm, cuda::pointer_to(d_weight_hh)});
+        cuda::lstm_gradient(
+            {tensor_of(gates), tensor_of(cell), tensor_of(y), pointer_to(weight_hh), hidden, directions},
+            tensor_of(dy), pointer_to(d_weight_hh), scratch_);
     });
+}
+
+// ---- the layer as a whole: by cuDNN where that is the choice
+namespace {
+
+cuda::cudnn::LstmProblem problem_of(const Shape& x, int hidden, int directions) {
+    return {x.batch, x.length, x.channels, hidden, directions};
+}
+
+cuda::cudnn::LstmRoom room_of(const LstmMemory& memory) {
+    const Slice own = memory.own.slice();
+    return {pointer_to(own), own.count, memory.training};
+}
+
+cuda::cudnn::LstmParameters parameters_of(const LstmLayer& layer) {
+    return {pointer_to(layer.weight_ih), pointer_to(layer.weight_hh), pointer_to(layer.bias)};
+}
+
+View view_of(const cuda::Tensor& tensor) {
+    return {tensor.data, {tensor.batch, tensor.channels, tensor.length}, {}};
+}
+
+}  // namespace
+
+Status CudaBackend::do_lstm_own(const Shape& x, int hidden, int directions, bool training,
+                                std::int64_t& count) noexcept {
+    std::optional<std::int64_t> room;
+    const Status status = guarded([&] {
+        if (cudnn_lstms_) room = cudnn_lstms_->room(problem_of(x, hidden, directions), training);
+    });
+    if (status.code != Status::Code::ok) return status;
+    if (!room) return Status::error(Status::Code::unsupported, "");
+    count = *room;
+    return {};
+}
+
+Status CudaBackend::do_lstm_layer(const View& x, const LstmLayer& layer, LstmMemory& memory,
+                                  const View& y) noexcept {
+    const auto problem = problem_of(x.shape, layer.hidden, layer.directions);
+    const auto room = room_of(memory);
+    memory.in_own_way = false;
+    const Status status = guarded([&] {
+        memory.in_own_way =
+            cudnn_lstms_->forward(problem, tensor_of(x), parameters_of(layer), room, tensor_of(y));
+    });
+    if (status.code != Status::Code::ok || memory.in_own_way) return status;
+    return lstm_of_parts(x, layer, view_of(room.gates(problem)), view_of(room.cell(problem)), y);
+}
+
+Status CudaBackend::do_lstm_layer_grad(const View& x, const LstmLayer& layer, LstmMemory& memory,
+                                       const View& y, const View& dy, const LstmGradient& gradient,
+                                       bool accumulate, const View& dx) noexcept {
+    const auto problem = problem_of(x.shape, layer.hidden, layer.directions);
+    const auto room = room_of(memory);
+    const View gates = view_of(room.gates(problem)), cell = view_of(room.cell(problem));
+    if (!memory.in_own_way) return lstm_grad_of_parts(x, layer, gates, cell, y, dy, gradient, accumulate, dx);
+    bool done = false;
+    View again{nullptr, y.shape, {}};  // y of the plain kernels
+    Status status = guarded([&] {
+        const cuda::cudnn::LstmParameterGradients to{
+            pointer_to(gradient.weight_ih), pointer_to(gradient.weight_hh), pointer_to(gradient.bias)};
+        done = cudnn_lstms_->gradient(problem, tensor_of(x), parameters_of(layer), room, tensor_of(y),
+                                      tensor_of(dy), to, accumulate, tensor_of(dx));
+        if (!done) again.data = scratch_.get<float>(cuda::Scratch::kLstmSteps, y.shape.size());
+    });
+    if (status.code != Status::Code::ok || done) return status;
+    // What cuDNN left is of no use to the plain kernels.
+    status = lstm_of_parts(x, layer, gates, cell, again);
+    if (status.code != Status::Code::ok) return status;
+    return lstm_grad_of_parts(x, layer, gates, cell, again, dy, gradient, accumulate, dx);
 }
 
 }  // namespace regkit

@@ -21,6 +21,9 @@ class Scratch {
         kConvWeights,
         kConvPartials,
         kCudnnWorkspace,
+        // Of LSTMs by cuDNN.
+        kLstmSteps,
+        kLstmWeights,
         // Of the fast tail.
         kPackedWeights,
         kPackedBias,

@@ -54,11 +54,6 @@ struct Network::Impl {
     };
     Weights trained() const { return {parameters, layout.layers()}; }
 
-    // What an LSTM needs beside its output.
-    struct Recurrence {
-        Buffer gates, cell;
-    };
-
     // ---- inference
     struct Inference {
         bool current = false;  // `parameters` holds what the network holds now
@@ -66,10 +61,10 @@ struct Network::Impl {
         std::vector<LayerParameters> places;
         Capacity capacity;
         std::vector<Buffer> slots;
-        std::vector<Recurrence> recurrences;  // one a layer; empty but for LSTMs
-        Buffer flat;                          // the tail's input, flattened
-        std::vector<float> values;            // of a flat head, [markers][batch]
-        std::vector<float> by_window;         // the same, [batch][markers]
+        std::vector<LstmMemory> lstms;  // one a layer; empty but for LSTMs
+        Buffer flat;                    // the tail's input, flattened
+        std::vector<float> values;      // of a flat head, [markers][batch]
+        std::vector<float> by_window;   // the same, [batch][markers]
     } inference;
 
     // ---- training
@@ -78,7 +73,7 @@ struct Network::Impl {
         Buffer output;
         Buffer gradient;       // of `output`, then of `before`; none of a one_hot
         bool written = false;  // `gradient` holds a consumer's contribution
-        Recurrence recurrence;
+        LstmMemory lstm;
     };
     struct TailBuffers {
         Buffer up_norm;       // input mean and covariance, folded weight and bias, and the gradients of those
@@ -115,12 +110,12 @@ struct Network::Impl {
     Slice embedding(int index, const Weights& weights) const;
     Tail tail(const TailPlan& tail_plan, const Weights& weights) const;  // without dropout
     Buffer make_buffer(int index, const Capacity& capacity, Halo halo) const;
-    Recurrence make_recurrence(int index, const Capacity& capacity) const;
+    LstmMemory make_lstm(int index, const Capacity& capacity, bool training) const;  // none but for LSTMs
+    LstmLayer lstm(int index, const Weights& weights) const;
     Buffer make_flat(const TailPlan& tail_plan, const Capacity& capacity) const;
     // The operation of a layer into y, without its norm and dropout; `relu` as its epilogue. x(layer): an output.
     void run_layer(int index, const Codes& codes, const Weights& weights,
-                   const std::function<View(int)>& x, const Recurrence& recurrence, bool relu,
-                   const View& y);
+                   const std::function<View(int)>& x, LstmMemory& memory, bool relu, const View& y);
 
     // network_infer.cpp
     void refresh_inference();

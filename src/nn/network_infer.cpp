@@ -26,12 +26,12 @@ View Network::Impl::slot(int index, const Codes& codes) const {
 void Network::Impl::prepare_inference(const Codes& codes) {
     inference.capacity.grow(codes, [&](const Capacity& capacity) {
         inference.slots.clear();  // first give back, then take
-        inference.recurrences.clear();
+        inference.lstms.clear();
         inference.flat = {};
         for (const Plan::Slot& s : plan.slots) inference.slots.push_back(make_buffer(s.layer, capacity, s.halo));
-        inference.recurrences.resize(spec.layers.size());
+        inference.lstms.resize(spec.layers.size());
         for (const int index : plan.inference)
-            inference.recurrences[static_cast<std::size_t>(index)] = make_recurrence(index, capacity);
+            inference.lstms[static_cast<std::size_t>(index)] = make_lstm(index, capacity, false);
         inference.flat = make_flat(plan.tails.back(), capacity);
     });
 }
@@ -46,8 +46,7 @@ Network::Impl::TailRange Network::Impl::infer_trunk(const Codes& codes, std::int
     const Weights weights{inference.parameters, inference.places};
     const auto x = [&](int from) { return slot(from, codes); };
     for (const int index : plan.inference)
-        run_layer(index, codes, weights, x, inference.recurrences[static_cast<std::size_t>(index)],
-                  layer(index).relu, slot(index, codes));
+        run_layer(index, codes, weights, x, inference.lstms[static_cast<std::size_t>(index)], layer(index).relu, slot(index, codes));
     const TailPlan& last = plan.tails.back();
     TailRange range{tail(last, weights), slot(last.input, codes), 0, 0, last.flatten || node(last.input).flat};
     if (last.flatten) {

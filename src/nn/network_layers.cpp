@@ -25,14 +25,16 @@ Buffer Network::Impl::make_buffer(int index, const Capacity& capacity, Halo halo
     return backend.alloc(graph.shape(index, capacity.batch, capacity.length), halo);
 }
 
-Network::Impl::Recurrence Network::Impl::make_recurrence(int index, const Capacity& capacity) const {
+LstmMemory Network::Impl::make_lstm(int index, const Capacity& capacity, bool training) const {
     if (layer(index).type != LayerType::lstm) return {};
-    Shape shape = graph.shape(index, capacity.batch, capacity.length);
-    Recurrence recurrence;
-    recurrence.cell = backend.alloc(shape);
-    shape.channels *= 4;
-    recurrence.gates = backend.alloc(shape);
-    return recurrence;
+    return backend.alloc_lstm(graph.shape(node(index).inputs[0], capacity.batch, capacity.length),
+                              layer(index).filters, node(index).directions, training);
+}
+
+LstmLayer Network::Impl::lstm(int index, const Weights& weights) const {
+    const LayerParameters& at = weights.at(index);
+    return {slice(weights.arena, at.weight), slice(weights.arena, at.weight_hh), slice(weights.arena, at.bias),
+            layer(index).filters, node(index).directions};
 }
 
 Buffer Network::Impl::make_flat(const TailPlan& tail_plan, const Capacity& capacity) const {
@@ -41,7 +43,7 @@ Buffer Network::Impl::make_flat(const TailPlan& tail_plan, const Capacity& capac
 }
 
 void Network::Impl::run_layer(int index, const Codes& codes, const Weights& weights,
-                              const std::function<View(int)>& x, const Recurrence& recurrence, bool relu,
+                              const std::function<View(int)>& x, LstmMemory& memory, bool relu,
                               const View& y) {
     const LayerSpec& l = layer(index);
     const Node& n = node(index);
@@ -67,13 +69,9 @@ void Network::Impl::run_layer(int index, const Codes& codes, const Weights& weig
         case LayerType::pool:
             backend.pool(x(input), n.pool(), y);
             break;
-        case LayerType::lstm: {
-            const View gates = view(recurrence.gates, index, codes);
-            backend.conv(x(input), weight, bias, ConvGeometry{}, false, gates);
-            backend.lstm(gates, slice(weights.arena, at.weight_hh), l.filters, n.directions,
-                         view(recurrence.cell, index, codes), y);
+        case LayerType::lstm:
+            backend.lstm_layer(x(input), lstm(index, weights), memory, y);
             break;
-        }
         case LayerType::add:
             backend.norm_act(x(input), nullptr, false, {}, y);  // copies
             for (std::size_t i = 1; i < n.inputs.size(); ++i) backend.add(x(n.inputs[i]), y);

@@ -64,7 +64,7 @@ void Network::Impl::make_layer(int index, const Capacity& capacity) {
     if (keeps_before(index)) l.before = make_buffer(index, capacity, {});
     l.output = make_buffer(index, capacity, plan.halo[i]);
     if (!is_sequence(index)) l.gradient = make_buffer(index, capacity, plan.gradient_halo[i]);
-    l.recurrence = make_recurrence(index, capacity);
+    l.lstm = make_lstm(index, capacity, true);
 }
 
 void Network::Impl::make_tail(std::size_t number, const Capacity& capacity) {
@@ -100,7 +100,7 @@ void Network::Impl::forward_layer(int index, const Codes& codes, const TrainStep
     const bool separate = keeps_before(index);
     const View y = view(separate ? s.before : s.output, index, codes);
     const auto x = [&](int from) { return view(state(from).output, from, codes); };
-    run_layer(index, codes, trained(), x, s.recurrence, l.relu && !separate, y);
+    run_layer(index, codes, trained(), x, s.lstm, l.relu && !separate, y);
     if (!separate) return;
     const Norm norm = batch_norm(index);
     if (l.norm) backend.moments(y, norm.mean, norm.var);
@@ -132,14 +132,11 @@ void Network::Impl::backward_lstm(int index, const Codes& codes, const View& dy)
     const LayerParameters& at = layout.layer(index);
     Layer& s = state(index);
     const int input = node(index).inputs[0];
-    const View gates = view(s.recurrence.gates, index, codes);
-    backend.lstm_grad(gates, slice(parameters, at.weight_hh), layer(index).filters, node(index).directions,
-                      view(s.recurrence.cell, index, codes),
-                      view(s.before ? s.before : s.output, index, codes), dy, slice(gradients, at.weight_hh));
-    backend.conv_grad_weight(view(state(input).output, input, codes), gates, ConvGeometry{},
-                             slice(gradients, at.weight), slice(gradients, at.bias));
-    backend.conv_grad_input(gates, slice(parameters, at.weight), ConvGeometry{}, state(input).written,
-                            view(state(input).gradient, input, codes));
+    const LstmGradient gradient{slice(gradients, at.weight), slice(gradients, at.weight_hh),
+                                slice(gradients, at.bias)};
+    backend.lstm_layer_grad(view(state(input).output, input, codes), lstm(index, trained()), s.lstm,
+                            view(s.before ? s.before : s.output, index, codes), dy, gradient,
+                            state(input).written, view(state(input).gradient, input, codes));
 }
 
 // Gradients of the layer's parameters and of its inputs, from `dy` of its value before activation.

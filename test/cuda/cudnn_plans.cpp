@@ -3,8 +3,9 @@
 //   test_cudnn_plans DEVICE.json...
 // The graphs are those that the back end builds, by the same code. Fails where one has no plan that the back
 // end would take: on tensor cores, deterministic, sums in fp32, with a workspace within its bounds. Prints a
-// table: how many of the plans that it would try can be built, and of which of cuDNN's engines. Exits 77
-// where cuDNN is not installed.
+// table: how many of the plans that it would try can be built, and of which of cuDNN's engines. Of LSTMs
+// cuDNN says less without a device: that it takes the descriptors of every preset's. Exits 77 where cuDNN is
+// not installed.
 #include <dlfcn.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "kernels/cuda/cudnn/cudnn_lstm.hpp"
 #include "kernels/cuda/cudnn/graph.hpp"
 #include "kernels/cuda/cudnn/library.hpp"
 #include "kernels/cuda/cudnn/plans.hpp"
@@ -62,6 +64,54 @@ std::vector<ConvProblem> problems_of(const Spec& spec, const regkit::Graph& grap
              geometry.stride, geometry.dilation, geometry.pad_left}};
 }
 
+// ---- LSTMs
+std::vector<LstmProblem> lstms_of_presets() {
+    std::vector<LstmProblem> problems;
+    for (const std::string& name : preset_names()) {
+        const Spec spec = preset(name);
+        const regkit::Graph graph = resolve(spec, kMarkers, name);
+        for (int i = 0; i < static_cast<int>(spec.layers.size()); ++i) {
+            const LayerSpec& layer = spec.layers[static_cast<std::size_t>(i)];
+            if (layer.type != LayerType::lstm) continue;
+            const Node& node = graph.nodes[static_cast<std::size_t>(i)];
+            const Shape x = graph.shape(node.inputs[0], kBatch, spec.window);
+            problems.push_back({x.batch, x.length, x.channels, layer.filters, node.directions});
+        }
+    }
+    return problems;
+}
+
+bool has_descriptors(const LstmProblem& problem) {
+    try {
+        const LstmDescriptors made(problem);
+        return made.rnn() && made.x() && made.y() && made.state();
+    } catch (const CallFailed&) {
+        return false;
+    }
+}
+
+// With questions to which the answer is no.
+void check_lstms() {
+    const std::vector<LstmProblem> problems = lstms_of_presets();
+    if (problems.size() < 3) fail("too few LSTMs");
+    for (const LstmProblem& problem : problems)
+        if (!has_descriptors(problem)) fail("no descriptors of " + text_of(problem));
+    for (std::int64_t LstmProblem::*size :
+         {&LstmProblem::batch, &LstmProblem::length, &LstmProblem::in, &LstmProblem::hidden})
+        for (const std::int64_t wrong : {std::int64_t{0}, std::int64_t{1} << 31}) {
+            LstmProblem other = problems[0];
+            other.*size = wrong;
+            if (has_descriptors(other)) fail("descriptors of " + text_of(other));
+        }
+    try {
+        lstm_plan(problems[0], nullptr, [](std::int64_t) { return nullptr; });
+        fail("an LSTM without a device");
+    } catch (const CallFailed&) {
+    }
+    std::printf("%zu LSTMs: all have descriptors\n", problems.size());
+}
+
+// ---- convolutions
 // Each shape once, in the order of the presets.
 std::vector<Layer> layers_of_presets() {
     std::vector<Layer> layers;
@@ -198,6 +248,7 @@ int main(int argc, char** argv) {
         const std::vector<Layer> layers = layers_of_presets();
         if (layers.size() < 20 || argc < 2) fail("too few layers, or no device");
         check_library(read_json(argv[1]), {Direction::forward, view_of(layers[0].problem)});
+        check_lstms();
         std::vector<Device> devices;
         for (int i = 1; i < argc; ++i) {
             const nlohmann::json properties = read_json(argv[i]);

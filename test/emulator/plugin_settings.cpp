@@ -7,6 +7,7 @@
 //   skip=CALL                        all calls of this function are left out
 //   cudnn=wrong|absent               what stands in for cuDNN computes wrongly, is not installed
 //   cublaslt=absent                  what stands in for cuBLASLt is not installed
+//   lstm=unsupported|wrong|wrong-gradient   what stands in for cuDNN makes of LSTMs
 //   driver=12020, capability=75      what the machine has
 //   gpu=1                            which GPU of several processes' this is
 #include <cstdio>
@@ -50,6 +51,18 @@ void offer(const std::string& way) {
         refuse("cudnn=" + way);
 }
 
+void offer_lstm(const std::string& way) {
+    StandInLstm& lstm = stand_in().lstm;
+    if (way == "unsupported")
+        lstm.forward = StandInLstm::Way::unsupported;
+    else if (way == "wrong")
+        lstm.forward = StandInLstm::Way::wrong;
+    else if (way == "wrong-gradient")
+        lstm.gradient = StandInLstm::Way::wrong;
+    else
+        refuse("lstm=" + way);
+}
+
 bool apply(const char* words) {
     Machine machine;
     std::istringstream in(words ? words : "");
@@ -67,6 +80,8 @@ bool apply(const char* words) {
             offer(value);
         else if (name == "cublaslt" && value == "absent")
             stand_in_matmul().installed = false;
+        else if (name == "lstm")
+            offer_lstm(value);
         else if (name == "driver")
             machine.driver = std::stoi(value);
         else if (name == "capability")

@@ -6,6 +6,7 @@
 #include "kernels/cuda/cudnn/engines.hpp"
 #include "kernels/cuda/tensor_core.hpp"
 #include "test/emulator/pictures.hpp"
+#include "test/emulator/stand_in_lstm.hpp"
 
 namespace regkit::emulator {
 
@@ -113,6 +114,14 @@ class StandInEngines final : public cuda::cudnn::Engines {
                                       const cuda::cudnn::Operands& operands) override {
         if (!run(plan, operands)) return std::nullopt;
         return stand_in().plans[static_cast<const BuiltPlan&>(plan).index].milliseconds;
+    }
+
+    std::unique_ptr<cuda::cudnn::LstmPlan> lstm(const cuda::cudnn::LstmProblem& problem,
+                                                const std::function<void*(std::int64_t bytes)>&,
+                                                std::string& why) override {
+        if (stand_in().lstm.forward != StandInPlan::Way::unsupported) return make_stand_in_lstm(problem);
+        why = "not supported";
+        return nullptr;
     }
 };
 

@@ -22,11 +22,20 @@ struct StandInPlan {
     int runs = 0;                // so far, timed ones too
 };
 
+// The LSTMs of every shape (stand_in_lstm.cpp).
+struct StandInLstm {
+    using Way = StandInPlan::Way;
+    Way forward = Way::right, gradient = Way::right;  // `forward` is unsupported: cannot be built
+    int wrong = 0;  // where a wrong gradient is wrong: 0 dx, 1 weight_ih, 2 weight_hh, 3 bias
+    int forwards = 0, gradients = 0;  // run so far
+};
+
 // The plans of every product, in the order in which they are offered; `device` as Engines::device.
 struct StandIn {
     std::vector<StandInPlan> plans = {{}};
     std::string device;
     bool installed = true;
+    StandInLstm lstm = {};
 };
 // Of all back ends that are made from now on.
 StandIn& stand_in();

@@ -18,7 +18,7 @@ struct Kernels {
     double tolerance;
 };
 constexpr Kernels kKernels[] = {{KernelChoice::naive, "naive", 1e-5}, {KernelChoice::fast, "fast", 2e-2}};
-// On a GPU alone: its convolutions have tests of their own under the emulator, all else is as fast.
+// On a GPU alone: its convolutions and LSTMs have tests of their own under the emulator, all else is as fast.
 constexpr Kernels kCudnn = {KernelChoice::cudnn, "cudnn", 2e-2};
 
 // The CUDA back end under the emulator: the order in which threads run must not change a bit.

@@ -3,6 +3,7 @@
 
 #include "support.hpp"
 #include "test/emulator/emulator_backend.hpp"
+#include "test/emulator/stand_in_engines.hpp"
 
 using namespace regkit;
 using namespace regkit::test;
@@ -123,6 +124,25 @@ TEST_CASE("networks on the emulated CUDA back end agree with the reference, in e
             CHECK(forward == train(spec, fused, *make_emulator_backend(Order::reverse)));
             CHECK(forward == train(spec, fused, *make_emulator_backend(Order::shuffled)));
         }
+}
+
+// Through what stands in for cuDNN: its LSTM is in fp32, the convolutions in bf16.
+TEST_CASE("a network with an LSTM through cuDNN agrees with the reference, in every order of threads") {
+    const Spec spec = parse_spec(kRecurrent, "recurrent");
+    const Outcome expected = train(spec, true, *backend("reference"));
+    emulator::stand_in() = {};
+    const auto by_cudnn = make_emulator_backend(Order::forward, KernelChoice::cudnn);
+    const Outcome forward = train(spec, true, *by_cudnn);
+    CHECK(emulator::stand_in().lstm.forwards == 3);  // two steps of training, an inference
+    CHECK(emulator::stand_in().lstm.gradients == 2);
+    CHECK(by_cudnn->take_notices().empty());
+    for (std::size_t i = 0; i < expected.losses.size(); ++i)
+        CHECK(std::fabs(forward.losses[i] - expected.losses[i]) <= 5e-3);
+    CHECK(largest_difference(forward.gradients, expected.gradients) <= 2e-2);
+    CHECK(largest_difference(forward.predictions, expected.predictions) <= 1e-2);
+    CHECK(forward == train(spec, true, *make_emulator_backend(Order::reverse, KernelChoice::cudnn)));
+    CHECK(forward == train(spec, true, *make_emulator_backend(Order::shuffled, KernelChoice::cudnn)));
+    emulator::stand_in() = {};
 }
 
 // Everything of a step is queued before any of it has run: the host waits once, for the loss and the gradient's norm.

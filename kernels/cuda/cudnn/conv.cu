@@ -1,20 +1,13 @@
-// The kernels are those around cuDNN's: into its layout and out of it, and the comparison of a plan's first
-// result with the plain kernel's.
-#include <cmath>
-#include <limits>
-
+// The kernels are those around cuDNN's: into its layout and out of it.
+#include "kernels/cuda/cudnn/compare.hpp"
 #include "kernels/cuda/cudnn/conv.hpp"
 #include "kernels/cuda/fast/rows.hpp"
-#include "kernels/cuda/sums.hpp"
 
 namespace regkit::cuda::cudnn {
 
 namespace {
 
 static_assert(kChannelUnit == kRowUnit);  // rows are the view's places
-
-// Of a result in bf16 against the plain kernel's in fp32, relative to the largest: what the tests allow bf16.
-constexpr float kTolerance = 2e-2f;
 
 constexpr int kPositions = 32;
 constexpr int kTurners = 256;  // threads
@@ -134,29 +127,7 @@ void* in_places_of_output(const ConvView& view, const ConvProblem& g, const floa
         padded_rows_of(output_tensor(g, dy), 0, view.out_places(), Scratch::kConvGradient, scratch).data);
 }
 
-// ---- comparison
-struct At {
-    const float* values;
-    __device__ float operator()(std::int64_t index) const { return values[index]; }
-};
-
-struct Zero {
-    __device__ float operator()(std::int64_t) const { return 0.0f; }
-};
-
-// What is no number differs from everything, without end.
-template <typename A, typename B>
-__global__ void difference_kernel(std::int64_t count, A a, B b, float* of_block) {
-    float largest = 0;
-    const std::int64_t step = std::int64_t{gridDim.x} * kThreads;
-    for (std::int64_t i = std::int64_t{blockIdx.x} * kThreads + threadIdx.x; i < count; i += step) {
-        const float difference = fabsf(a(i) - b(i));
-        largest = fmaxf(largest, difference == difference ? difference : INFINITY);
-    }
-    const double of_all = block_reduce(largest, Largest{});
-    if (threadIdx.x == 0) of_block[blockIdx.x] = static_cast<float>(of_all);
-}
-
+// ---- trials
 // So that a value which no plan writes is no number.
 struct Spoil {
     Bf16* to;
@@ -168,38 +139,10 @@ struct Clear {
     __device__ void operator()(std::int64_t index) const { to[index] = 0; }
 };
 
-// Device memory for the while of a trial.
-class Floats {
-  public:
-    Floats(Stream& stream, std::int64_t count)
-        : stream_(stream), data_(stream.allocate(static_cast<std::size_t>(count) * sizeof(float))) {}
-    Floats(const Floats&) = delete;
-    Floats& operator=(const Floats&) = delete;
-    ~Floats() { stream_.free(data_); }
-
-    float* data() const { return static_cast<float*>(data_); }
-
-  private:
-    Stream& stream_;
-    void* data_;
-};
-
 }  // namespace
 
-Convolutions::Convolutions(std::unique_ptr<Engines> engines, Stream& stream, Scratch& scratch)
-    : stream_(stream), scratch_(scratch), engines_(std::move(engines)), plans_(*engines_) {}
-
-template <typename A, typename B>
-float Convolutions::largest_difference(std::int64_t count, const A& a, const B& b) {
-    constexpr std::int64_t kBlocks = 1024;
-    const Floats of_block(stream_, kBlocks);
-    launch(difference_kernel<A, B>, dim3(kBlocks), dim3(kThreads), count, a, b, of_block.data());
-    float values[kBlocks];
-    stream_.download(values, of_block.data(), sizeof values);
-    float largest = 0;
-    for (const float value : values) largest = std::fmax(largest, value);
-    return largest;
-}
+Convolutions::Convolutions(Engines& engines, Stream& stream, Scratch& scratch)
+    : stream_(stream), scratch_(scratch), engines_(engines), plans_(engines) {}
 
 // The product's plan, tried on these operands where that has not been done; null where none is right. `plain`
 // writes what it should give. Operands whose product is zero, or no number, prove nothing of a plan: they get
@@ -211,14 +154,14 @@ const Plan* Convolutions::plan_for(const Product& product, const Operands& opera
     const Floats expected(stream_, result.count);
     plain(expected.data());
     const At right{expected.data()};
-    const float largest = largest_difference(result.count, Zero{}, right);
-    if (!(largest > 0 && largest <= std::numeric_limits<float>::max())) return nullptr;
+    const float largest = largest_difference(stream_, result.count, Zero{}, right);
+    if (!is_telling(largest)) return nullptr;
     Trial trial;
     trial.operands = operands;
     trial.workspace = [&](std::int64_t bytes) { return workspace(bytes); };
     trial.spoil = [&] { for_each(result.values, Spoil{static_cast<Bf16*>(result.data)}); };
     trial.agrees = [&] {
-        return largest_difference(result.count, result.value, right) <= kTolerance * largest;
+        return largest_difference(stream_, result.count, result.value, right) <= kTolerance * largest;
     };
     return plans_.choose(product, trial);
 }
@@ -233,7 +176,7 @@ void* Convolutions::workspace(std::int64_t bytes) {
 
 void Convolutions::run(const Plan& plan, Operands operands) {
     operands.workspace = workspace(plan.workspace());
-    if (!engines_->run(plan, operands))
+    if (!engines_.run(plan, operands))
         throw Failure{Status::error(Status::Code::device_error, "cuDNN could not start a convolution")};
 }
 

@@ -3,7 +3,6 @@
 // Failure.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,8 +15,8 @@ namespace regkit::cuda::cudnn {
 
 class Convolutions {
   public:
-    // Both belong to the back end.
-    Convolutions(std::unique_ptr<Engines> engines, Stream& stream, Scratch& scratch);
+    // All belong to the back end.
+    Convolutions(Engines& engines, Stream& stream, Scratch& scratch);
 
     // Each returns false, with nothing done, where cuDNN has no right plan for it, and another kernel has to
     // do it.
@@ -42,8 +41,6 @@ class Convolutions {
     template <typename Value, typename Plain>
     const Plan* plan_for(const Product& product, const Operands& operands, const Result<Value>& result,
                          const Plain& plain);
-    template <typename A, typename B>
-    float largest_difference(std::int64_t count, const A& a, const B& b);
     // Known to have no plan: operands need not be brought into its layout.
     bool is_hopeless(const Product& product) const;
     void* workspace(std::int64_t bytes);
@@ -51,7 +48,7 @@ class Convolutions {
 
     Stream& stream_;
     Scratch& scratch_;
-    std::unique_ptr<Engines> engines_;
+    Engines& engines_;
     Plans plans_;
 };
 

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/error.hpp"
+#include "kernels/cuda/cudnn/cudnn_lstm.hpp"
 #include "kernels/cuda/cudnn/graph.hpp"
 #include "kernels/cuda/cudnn/library.hpp"
 
@@ -127,6 +128,17 @@ class CudnnEngines final : public Engines {
         if (!run(plan, operands)) return std::nullopt;
         return stopwatch_.milliseconds(static_cast<cudaStream_t>(operands.stream),
                                        [&] { return run(plan, operands); });
+    }
+
+    std::unique_ptr<LstmPlan> lstm(const LstmProblem& problem,
+                                   const std::function<void*(std::int64_t bytes)>& memory,
+                                   std::string& why) override {
+        try {
+            return lstm_plan(problem, handle_.raw(), memory);
+        } catch (const CallFailed& failed) {
+            why = failed.what;
+            return nullptr;
+        }
     }
 
   private:

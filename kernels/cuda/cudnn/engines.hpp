@@ -1,14 +1,16 @@
-// What plans.cpp and conv.cu need of cuDNN. Implementations: cudnn_engines.cpp, over the library;
+// What plans.cpp, conv.cu and lstm.cu need of cuDNN. Implementations: cudnn_engines.cpp, over the library;
 // no_engines.cpp, for a build without its headers; and one of the tests that computes on the CPU.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "kernels/cuda/cudnn/lstm_plan.hpp"
 #include "kernels/cuda/cudnn/view.hpp"
 
 namespace regkit::cuda::cudnn {
@@ -63,6 +65,12 @@ class Engines {
     virtual bool run(const Plan& plan, const Operands& operands) = 0;
     // How long a run takes, by the device's clock; none where it fails.
     virtual std::optional<float> milliseconds(const Plan& plan, const Operands& operands) = 0;
+
+    // Null where cuDNN does not do it, and `why` in its words. `memory` gives device memory for so many bytes
+    // of weights, of which only places are asked.
+    virtual std::unique_ptr<LstmPlan> lstm(const LstmProblem& problem,
+                                           const std::function<void*(std::int64_t bytes)>& memory,
+                                           std::string& why) = 0;
 };
 
 // For CUDA's device of this number, which is current. Throws Error(resource) that names what is missing.

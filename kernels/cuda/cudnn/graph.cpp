@@ -3,18 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "kernels/cuda/cudnn/library.hpp"
-
 namespace regkit::cuda::cudnn {
 
 namespace {
-
-void check(cudnnStatus_t status) {
-    if (status == CUDNN_STATUS_SUCCESS) return;
-    char details[256] = "";
-    library().get_last_error_string(details, sizeof details);
-    throw CallFailed{status, std::string(library().get_error_string(status)) + ": " + details};
-}
 
 Descriptor tensor(const Picture& picture, std::int64_t id) {
     constexpr std::int64_t kAlignment = 16;  // bytes; of device memory it is 256
@@ -135,7 +126,7 @@ void add_offers(const Graph& graph, const Target& target, cudnnBackendHeurMode_t
 
 // ---- descriptors
 Descriptor::Descriptor(cudnnBackendDescriptorType_t type) {
-    check(library().create_descriptor(type, &raw_));
+    require_success(library().create_descriptor(type, &raw_));
 }
 
 Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
@@ -149,7 +140,7 @@ Descriptor::~Descriptor() {
 
 void Descriptor::set(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t count,
                      const void* values) {
-    check(library().set_attribute(raw_, name, type, count, values));
+    require_success(library().set_attribute(raw_, name, type, count, values));
 }
 
 void Descriptor::set(cudnnBackendAttributeName_t name, std::int64_t value) {
@@ -170,7 +161,7 @@ void Descriptor::set_float(cudnnBackendAttributeName_t name, float value) {
 }
 
 void Descriptor::finalize() {
-    check(library().finalize(raw_));
+    require_success(library().finalize(raw_));
 }
 
 std::int64_t Descriptor::get(cudnnBackendAttributeName_t name) const {
@@ -182,14 +173,14 @@ std::int64_t Descriptor::get(cudnnBackendAttributeName_t name) const {
 std::int64_t Descriptor::get(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type,
                              std::int64_t room, void* values) const {
     std::int64_t count = 0;
-    check(library().get_attribute(raw_, name, type, room, &count, values));
+    require_success(library().get_attribute(raw_, name, type, room, &count, values));
     return std::min(count, room);
 }
 
 std::vector<Descriptor> Descriptor::get_all(cudnnBackendAttributeName_t name,
                                             cudnnBackendDescriptorType_t type) const {
     std::int64_t count = 0;
-    check(library().get_attribute(raw_, name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count, nullptr));
+    require_success(library().get_attribute(raw_, name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count, nullptr));
     std::vector<Descriptor> all;
     std::vector<cudnnBackendDescriptor_t> raw;
     for (std::int64_t i = 0; i < count; ++i) {

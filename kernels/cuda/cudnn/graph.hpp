@@ -4,21 +4,14 @@
 // supported there.
 #pragma once
 
-#include <cudnn.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "kernels/cuda/cudnn/engines.hpp"
+#include "kernels/cuda/cudnn/library.hpp"
 
 namespace regkit::cuda::cudnn {
-
-// A call of cuDNN that failed. Caught within this folder and by its test.
-struct CallFailed {
-    cudnnStatus_t status;
-    std::string what;  // in cuDNN's words
-};
 
 // Owns one of cuDNN's descriptors. Functions throw CallFailed.
 class Descriptor {

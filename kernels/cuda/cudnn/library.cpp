@@ -42,6 +42,10 @@ struct Found {
 };
 
 Library load() {
+    // cuDNN does LSTMs by cuBLAS, on several streams; its results are the same bits each time only with
+    // working memory of one size (cuDNN's release notes since 7.6.5). Asked for before cuBLAS is
+    // loaded; the user's word goes first.
+    setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:2", 0);
     void* const from = open();
     const auto found = [&](const char* name) {
         void* const address = dlsym(from, name);
@@ -59,7 +63,23 @@ Library load() {
             .finalize = found("cudnnBackendFinalize"),
             .set_attribute = found("cudnnBackendSetAttribute"),
             .get_attribute = found("cudnnBackendGetAttribute"),
-            .execute = found("cudnnBackendExecute")};
+            .execute = found("cudnnBackendExecute"),
+            .create_tensor = found("cudnnCreateTensorDescriptor"),
+            .destroy_tensor = found("cudnnDestroyTensorDescriptor"),
+            .set_tensor = found("cudnnSetTensorNdDescriptor"),
+            .get_tensor = found("cudnnGetTensorNdDescriptor"),
+            .create_rnn = found("cudnnCreateRNNDescriptor"),
+            .destroy_rnn = found("cudnnDestroyRNNDescriptor"),
+            .set_rnn = found("cudnnSetRNNDescriptor_v8"),
+            .create_rnn_data = found("cudnnCreateRNNDataDescriptor"),
+            .destroy_rnn_data = found("cudnnDestroyRNNDataDescriptor"),
+            .set_rnn_data = found("cudnnSetRNNDataDescriptor"),
+            .rnn_weight_space = found("cudnnGetRNNWeightSpaceSize"),
+            .rnn_weight_params = found("cudnnGetRNNWeightParams"),
+            .rnn_temp_space = found("cudnnGetRNNTempSpaceSizes"),
+            .rnn_forward = found("cudnnRNNForward"),
+            .rnn_backward_data = found("cudnnRNNBackwardData_v8"),
+            .rnn_backward_weights = found("cudnnRNNBackwardWeights_v8")};
 }
 
 }  // namespace
@@ -73,6 +93,13 @@ std::string Library::version() const {
 const Library& library() {
     static const Library loaded = load();
     return loaded;
+}
+
+void require_success(cudnnStatus_t status) {
+    if (status == CUDNN_STATUS_SUCCESS) return;
+    char details[256] = "";
+    library().get_last_error_string(details, sizeof details);
+    throw CallFailed{status, std::string(library().get_error_string(status)) + ": " + details};
 }
 
 }  // namespace regkit::cuda::cudnn

@@ -1,7 +1,8 @@
-// One model on the CPU and on the GPU: gpu_compare DEVICE SPEC.json MARKERS BATCH
-// Logits of random windows, and the loss and gradients of a step of training, in f32 and in bf16, each
-// against the CPU's f32. A line each: what, the largest difference relative to the largest value (of
-// gradients: the norm of the difference to the norm), and the bound. Exits 1 where a bound is broken.
+// One model on the CPU and on the GPU: gpu_compare DEVICE SPEC.json MARKERS BATCH KERNELS...
+// Logits of random windows, and the loss and gradients of a step of training, with each choice of kernels
+// (REGKIT_CUDA_KERNELS: naive in f32, the others in bf16) against the CPU's f32. A line each: what, the
+// largest difference relative to the largest value (of gradients: the norm of the difference to the norm),
+// and the bound; before them what the back end says of how it was done. Exits 1 where a bound is broken.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -20,6 +21,7 @@ namespace {
 struct Outcome {
     std::vector<float> logits, gradients;
     double loss = 0;
+    std::vector<std::string> notices;
 };
 
 struct Inputs {
@@ -67,6 +69,7 @@ Outcome run(const Inputs& inputs, const BackendOptions& options) {
     const std::int64_t outputs = summary.fixed_window ? summary.outputs : inputs.spec.window / summary.scale;
     outcome.logits.resize(static_cast<std::size_t>(inputs.batch * inputs.markers * outputs));
     network.infer(windows, 0, inputs.spec.window, TailOutput::logits, outcome.logits);
+    outcome.notices = backend->take_notices();
     return outcome;
 }
 
@@ -90,22 +93,24 @@ double relative_norm(const std::vector<float>& a, const std::vector<float>& b) {
     return std::sqrt(difference / size);
 }
 
-bool report(const char* precision, const char* what, double difference, double bound) {
+bool report(const std::string& kernels, const char* what, double difference, double bound) {
     const bool ok = difference <= bound;  // not of NaN
-    std::printf("%s %s: %.2g (at most %.2g)%s\n", precision, what, difference, bound, ok ? "" : " FAILED");
+    std::printf("%s %s: %.2g (at most %.2g)%s\n", kernels.c_str(), what, difference, bound, ok ? "" : " FAILED");
     return ok;
 }
 
-bool compare(const std::string& device, const Spec& spec, int markers, std::int64_t batch) {
+bool compare(const std::string& device, const Spec& spec, int markers, std::int64_t batch,
+             const std::vector<std::string>& choices) {
     const SpecSummary summary = summarise(spec, markers);
     const Inputs inputs = make_inputs(spec, markers, batch,
                                       summary.fixed_window ? summary.outputs : spec.window / summary.scale);
     const Outcome expected = run(inputs, {"cpu", 0, "", Precision::f32});
     bool ok = true;
-    for (const Precision precision : {Precision::f32, Precision::bf16}) {
-        const Outcome got = run(inputs, {device, 0, "", precision});
-        const char* const name = precision_name(precision);
-        const bool exact = precision == Precision::f32;
+    for (const std::string& name : choices) {
+        setenv("REGKIT_CUDA_KERNELS", name.c_str(), 1);
+        const bool exact = name == "naive";
+        const Outcome got = run(inputs, {device, 0, "", exact ? Precision::f32 : Precision::bf16});
+        for (const std::string& notice : got.notices) std::printf("%s notice: %s\n", name.c_str(), notice.c_str());
         ok &= report(name, "logits", largest(got.logits, expected.logits), exact ? 1e-4 : 2e-2);
         ok &= report(name, "loss", std::fabs(got.loss - expected.loss) / expected.loss, exact ? 1e-5 : 2e-3);
         // In bf16 ReLUs turn here and there.
@@ -117,14 +122,15 @@ bool compare(const std::string& device, const Spec& spec, int markers, std::int6
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 5) {
-        std::fprintf(stderr, "usage: gpu_compare DEVICE SPEC.json MARKERS BATCH\n");
+    if (argc < 6) {
+        std::fprintf(stderr, "usage: gpu_compare DEVICE SPEC.json MARKERS BATCH naive|fast|cudnn...\n");
         return 2;
     }
     try {
         std::ifstream file(argv[2]);
         const std::string text{std::istreambuf_iterator<char>(file), {}};
-        return compare(argv[1], parse_spec(text, argv[2]), std::atoi(argv[3]), std::atoll(argv[4])) ? 0 : 1;
+        const std::vector<std::string> choices(argv + 5, argv + argc);
+        return compare(argv[1], parse_spec(text, argv[2]), std::atoi(argv[3]), std::atoll(argv[4]), choices) ? 0 : 1;
     } catch (const std::exception& e) {
         std::fprintf(stderr, "gpu_compare: %s\n", e.what());
         return 1;

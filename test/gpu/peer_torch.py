@@ -80,7 +80,10 @@ def main():
     p.add_argument("--markers", type=int, default=919)
     p.add_argument("--seconds", type=float, default=15)
     p.add_argument("--mode", default="max-autotune-no-cudagraphs", help="of torch.compile")
+    p.add_argument("--parse", action="store_true", help="read these options and do nothing")
     a = p.parse_args()
+    if a.parse:
+        return
     torch.manual_seed(0)
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")

@@ -129,8 +129,8 @@ def check_orders(precision):
 
 def check_compare():
     """The program that compares a GPU with the CPU in a larger model (test/gpu)."""
-    said = run("gpu_compare", "cuda", "tiny.json", 3, 2).stdout.splitlines()
-    check(len(said) == 6 and not any("FAILED" in line for line in said), said)
+    said = run("gpu_compare", "cuda", "tiny.json", 3, 2, "naive", "fast", "cudnn").stdout.splitlines()
+    check(len(said) == 9 and not any("FAILED" in line for line in said), said)
 
 
 def check_cudnn():

@@ -55,8 +55,8 @@ struct TileKernels {
                  int first, int last, float* packed);
     // Output blocks [first, last).
     void (*run)(const TileArgs& args, int first, int last);
-    // x for positions [p, p + strip), also where that is beyond `end`, at all taps side by side: to[(t * in + k) *
-    // strip + i], which is x of the same sums with one tap of taps * in rows.
+    // x for positions [p, p + strip), also where that is beyond `end`, at all taps side by side:
+    // to[(t * in + k) * strip + i], which is x of the same sums with one tap of taps * in rows.
     void (*gather)(const TileArgs& args, std::int64_t p, float* to);
 };
 

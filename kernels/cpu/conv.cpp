@@ -10,7 +10,6 @@
 #include <algorithm>
 
 #include "kernels/cpu/backend_impl.hpp"
-#include "kernels/cpu/tail.hpp"
 
 namespace regkit {
 

@@ -38,6 +38,7 @@ struct TileArgs {
     bool resume =
         false;  // sums start from y, not from bias or zero: the chain of a sum cut into pieces goes on
 };
+inline constexpr std::int64_t kNoOffset[1] = {0};  // of a product's one tap
 
 struct TileKernels {
     int block;  // output channels of one tile

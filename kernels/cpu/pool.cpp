@@ -61,13 +61,13 @@ struct PoolPlan {
     cpu::PoolArgs args(const PoolRow& row) const {
         return {row.body, offset, geometry.width, step == geometry.stride ? 1 : geometry.stride, found};
     }
-    // Whether the window of output p holds a position of the row.
-    bool has_position(std::int64_t p, std::int64_t length) const {
+    // The first position of the row in the window of output p; -1: it holds none.
+    std::int64_t first_position(std::int64_t p, std::int64_t length) const {
         for (int t = 0; t < geometry.width; ++t) {
             const std::int64_t q = p * geometry.stride + offset[t];
-            if (q >= 0 && q < length) return true;
+            if (q >= 0 && q < length) return q;
         }
-        return false;
+        return -1;
     }
 };
 
@@ -85,7 +85,7 @@ Status CpuBackend::do_pool(const View& x_view, const PoolGeometry& geometry, con
             float* const to = y.row(s, c);
             for (std::int64_t p = 0; p < y.length; ++p) {
                 const float value = row.value[p * plan.step];
-                to[p] = value != kNone || plan.has_position(p, x.length) ? value : 0.0f;
+                to[p] = value != kNone || plan.first_position(p, x.length) >= 0 ? value : 0.0f;
             }
             y.zero_edges(to);
         });
@@ -109,8 +109,10 @@ Status CpuBackend::do_pool_grad(const View& x_view, const View& dy_view, const P
                 dx.zero_edges(to);
             }
             for (std::int64_t p = 0; p < dy.length; ++p) {
-                const std::int64_t q = p * geometry.stride + plan.offset[row.tap[p * plan.step]];
-                if (q >= 0 && q < x.length) to[q] += from[p];
+                std::int64_t q = p * geometry.stride + plan.offset[row.tap[p * plan.step]];
+                // What stands beside the row won: all of the window is minus infinity.
+                if (q < 0 || q >= x.length) q = plan.first_position(p, x.length);
+                if (q >= 0) to[q] += from[p];
             }
         });
     });

@@ -13,8 +13,6 @@
 
 namespace regkit::cpu {
 
-inline constexpr std::int64_t kNoOffset[1] = {0};
-
 // y rows (columns [0, columns)) = w x + bias, for one dense layer or one phase of the up-convolution. `in`
 // counts rows of x.
 inline TileArgs product(const float* packed, int in, int out, const float* x, std::int64_t x_stride, float* y,

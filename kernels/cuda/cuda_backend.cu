@@ -52,7 +52,7 @@ std::unique_ptr<Backend> make_cuda_backend(const char* name, const std::string& 
         cudnn = cuda::cudnn::open_engines(device);
         description += cudnn->version_name() + " ";
         cublaslt = cuda::cublaslt::open_engine(without_cublaslt);
-        if (cublaslt) description += cublaslt->library() + " ";
+        if (cublaslt) description += cublaslt->version_name() + " ";
     }
     description += precision_name(kernels == KernelChoice::naive ? Precision::f32 : Precision::bf16);
     try {

@@ -1,34 +1,27 @@
 #include "kernels/cuda/nccl.hpp"
 
-#include <dlfcn.h>
-
 #include <cstdlib>
+
+#include "kernels/cuda/shared_library.hpp"
 
 namespace regkit::cuda {
 
 namespace {
 
-template <typename Function>
-bool find(void* library, const char* name, Function*& function) {
-    function = reinterpret_cast<Function*>(dlsym(library, name));
-    return function != nullptr;
-}
-
-bool find_all(void* library, Nccl& nccl) {
-    return find(library, "ncclGetVersion", nccl.get_version) &&
-           find(library, "ncclGetUniqueId", nccl.get_unique_id) &&
-           find(library, "ncclCommInitRankConfig", nccl.init_rank) &&
-           find(library, "ncclAllGather", nccl.all_gather) &&
-           find(library, "ncclCommGetAsyncError", nccl.get_async_error) &&
-           find(library, "ncclCommAbort", nccl.abort) &&
-           find(library, "ncclGetErrorString", nccl.get_error_string);
+void find_all(SharedLibrary& library, Nccl& nccl) {
+    library.find("ncclGetUniqueId", nccl.get_unique_id);
+    library.find("ncclCommInitRankConfig", nccl.init_rank);
+    library.find("ncclAllGather", nccl.all_gather);
+    library.find("ncclCommGetAsyncError", nccl.get_async_error);
+    library.find("ncclCommAbort", nccl.abort);
+    library.find("ncclGetErrorString", nccl.get_error_string);
 }
 
 }  // namespace
 
 std::string nccl_version_text(int version) {
-    return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
-           std::to_string(version % 100);
+    const auto number = static_cast<std::size_t>(version);
+    return version_text(number / 10000, number / 100 % 100, number % 100);
 }
 
 const Nccl* load_nccl(std::string& why) {
@@ -36,17 +29,19 @@ const Nccl* load_nccl(std::string& why) {
     if (nccl.version > 0) return &nccl;
     const char* const given = std::getenv("REGKIT_NCCL_LIBRARY");
     const std::string name = given ? given : "libnccl.so.2";
-    void* const library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+    SharedLibrary library = SharedLibrary::at(name);
     if (!library) {
-        why = dlerror();
+        why = library.why();
         return nullptr;
     }
     int version = 0;
-    if (!find(library, "ncclGetVersion", nccl.get_version) || nccl.get_version(&version) != NcclResult::success) {
+    library.find("ncclGetVersion", nccl.get_version);
+    if (!library || nccl.get_version(&version) != NcclResult::success) {
         why = name + " is not NCCL";
         return nullptr;
     }
-    if (version < kOldestNccl || !find_all(library, nccl)) {
+    find_all(library, nccl);
+    if (version < kOldestNccl || !library) {
         why = "NCCL " + nccl_version_text(version) + " is too old, 2.14 is needed";
         return nullptr;
     }

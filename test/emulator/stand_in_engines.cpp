@@ -69,7 +69,7 @@ class StandInEngines final : public cuda::cudnn::Engines {
   public:
     struct BuiltPlan final : cuda::cudnn::Plan {
         BuiltPlan(const Product& its_product, std::size_t its_index, std::int64_t bytes)
-            : Plan(bytes), product(its_product), index(its_index) {}
+            : LibraryPlan(bytes), product(its_product), index(its_index) {}
         Product product;
         std::size_t index;
     };

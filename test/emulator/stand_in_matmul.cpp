@@ -21,7 +21,7 @@ StandInMatmul& stand_in_matmul() {
 namespace {
 
 struct BuiltPlan final : cuda::cublaslt::Plan {
-    BuiltPlan(const Product& its_product, std::int64_t bytes) : Plan(bytes), product(its_product) {}
+    BuiltPlan(const Product& its_product, std::int64_t bytes) : LibraryPlan(bytes), product(its_product) {}
     Product product;
 };
 
@@ -90,7 +90,7 @@ bool is_taken(const Product& p, std::int64_t positions, const Operands& o, std::
 
 class Engine final : public cuda::cublaslt::Engine {
   public:
-    std::string library() const override { return "stand-in Lt 1.0"; }
+    std::string version_name() const override { return "stand-in Lt 1.0"; }
 
     std::unique_ptr<cuda::cublaslt::Plan> plan(const Product& product) override {
         StandInMatmul& script = stand_in_matmul();

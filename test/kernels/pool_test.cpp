@@ -150,6 +150,20 @@ TEST_CASE("NaN passes through every pool, wherever in a window it lies") {
     for_each_backend([&](Backend& backend, double) { check(backend); });
 }
 
+// Padding counts as minus infinity, and is no position that could take the gradient.
+TEST_CASE("pool_grad: minus infinity is a value like others") {
+    const auto check = [](Backend& backend) {
+        CAPTURE(backend.description());
+        Run run(backend);
+        const View x = run.input({1, 1, 4}, Values(4, -std::numeric_limits<double>::infinity()));
+        const View dx = run.output({1, 1, 4});
+        run.backend().pool_grad(x, run.input({1, 1, 4}, {1, 10, 100, 1000}), {3, 1, 1, 1, 1}, false, dx);
+        CHECK(run.read(dx) == Values{11, 100, 1000, 0});
+    };
+    check(*make_reference_backend());
+    for_each_backend([&](Backend& backend, double) { check(backend); });
+}
+
 // ---- concatenation
 // ----------------------------------------------------------------------------------------------
 namespace {

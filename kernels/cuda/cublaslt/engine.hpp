@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "kernels/cuda/library_plan.hpp"
+
 namespace regkit::cuda::cublaslt {
 
 // What is done to the sums of a product on their way out.
@@ -46,18 +48,7 @@ struct Product {
 
 // How the library computes a product. One output is one sum in an order that the plan alone fixes: whatever
 // the number of positions, and in every run.
-class Plan {
-  public:
-    explicit Plan(std::int64_t workspace) : workspace_(workspace) {}
-    virtual ~Plan() = default;
-    Plan(const Plan&) = delete;
-    Plan& operator=(const Plan&) = delete;
-
-    std::int64_t workspace() const { return workspace_; }  // bytes
-
-  private:
-    std::int64_t workspace_;
-};
+using Plan = LibraryPlan;
 
 // Device memory, each at a multiple of kAlignment bytes.
 inline constexpr std::int64_t kAlignment = 256;
@@ -78,7 +69,7 @@ class Engine {
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
 
-    virtual std::string library() const = 0;  // "cuBLASLt 13.1.0"
+    virtual std::string version_name() const = 0;  // "cuBLASLt 13.1.0"
     // Null where the library has none.
     virtual std::unique_ptr<Plan> plan(const Product& product) = 0;
     // Queues the product of so many positions on the operands' stream; false where that fails.

@@ -31,7 +31,7 @@ class Multiplier {
     Multiplier(std::unique_ptr<Engine> engine, Scratch& scratch)
         : engine_(std::move(engine)), scratch_(scratch) {}
 
-    std::string library() const { return engine_->library(); }
+    std::string version_name() const { return engine_->version_name(); }
     // Whether the library does it.
     bool does(const Product& product) { return plan(product) != nullptr; }
     // A product of which that is so, of `positions`; workspace and stream are its own. Throws Failure.

@@ -1,9 +1,6 @@
 #include "kernels/cuda/cublaslt/library.hpp"
 
-#include <dlfcn.h>
-
-#include <cstdlib>
-#include <vector>
+#include "kernels/cuda/shared_library.hpp"
 
 namespace regkit::cuda::cublaslt {
 
@@ -12,42 +9,8 @@ namespace {
 // Of the header's major version, whose functions have these parameters.
 const std::string kName = "libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR);
 
-// Where the system finds it, then where CUDA is.
-void* open(std::string& why) {
-    std::vector<std::string> paths = {kName};
-    for (const char* const variable : {"CUDA_HOME", "CUDA_PATH"})
-        if (const char* const folder = std::getenv(variable)) paths.push_back(folder + ("/lib64/" + kName));
-    paths.push_back("/usr/local/cuda/lib64/" + kName);
-    std::string first;
-    for (const std::string& path : paths) {
-        if (void* const found = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return found;
-        if (first.empty()) first = dlerror();
-    }
-    why = first;
-    return nullptr;
-}
-
-// Finds functions until one is missing.
-class Finder {
-  public:
-    explicit Finder(void* library) : library_(library) {}
-
-    template <typename Function>
-    void find(const char* name, Function& function) {
-        function = reinterpret_cast<Function>(dlsym(library_, name));
-        if (!function && missing_.empty()) missing_ = name;
-    }
-    const std::string& missing() const { return missing_; }
-
-  private:
-    void* library_;
-    std::string missing_;
-};
-
 bool load(Library& l, std::string& why) {
-    void* const from = open(why);
-    if (!from) return false;
-    Finder in(from);
+    SharedLibrary in = SharedLibrary::beside_cuda(kName);
     in.find("cublasLtGetVersion", l.get_version);
     in.find("cublasLtGetStatusString", l.get_status_string);
     in.find("cublasLtCreate", l.create);
@@ -68,16 +31,15 @@ bool load(Library& l, std::string& why) {
     in.find("cublasLtMatmulAlgoCheck", l.check_algorithm);
     in.find("cublasLtMatmulAlgoConfigGetAttribute", l.get_algorithm);
     in.find("cublasLtMatmul", l.matmul);
-    if (!in.missing().empty()) why = kName + " has no " + in.missing();
-    return in.missing().empty();
+    why = in.why();
+    return bool(in);
 }
 
 }  // namespace
 
 std::string Library::version() const {
     const std::size_t number = get_version();  // 130100
-    return std::to_string(number / 10000) + "." + std::to_string(number / 100 % 100) + "." +
-           std::to_string(number % 100);
+    return version_text(number / 10000, number / 100 % 100, number % 100);
 }
 
 const Library* load_library(std::string& why) {

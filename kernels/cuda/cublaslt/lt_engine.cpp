@@ -29,7 +29,7 @@ class LtEngine final : public Engine {
     LtEngine(const Library& library, cublasLtHandle_t handle) : library_(library), handle_(handle) {}
     ~LtEngine() override { library_.destroy(handle_); }
 
-    std::string library() const override { return "cuBLASLt " + library_.version(); }
+    std::string version_name() const override { return "cuBLASLt " + library_.version(); }
 
     // The first that the library offers for the largest number of positions and that does the smallest too.
     std::unique_ptr<Plan> plan(const Product& product) override {

@@ -124,7 +124,7 @@ bool Tails::does(const Tail& tail, const std::vector<Product>& products) {
     for (const Product& product : products) {
         if (multiplier_->does(product)) continue;
         if (!has_refused_)
-            notices_.push_back(multiplier_->library() + " is not used for a tail of " +
+            notices_.push_back(multiplier_->version_name() + " is not used for a tail of " +
                                std::to_string(tail.markers()) + " markers: it has no product of " +
                                std::to_string(product.rows) + " x " + std::to_string(product.depth) + " x " +
                                std::to_string(product.columns) + "; regkit's own kernels compute it");

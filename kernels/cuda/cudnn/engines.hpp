@@ -12,6 +12,7 @@
 
 #include "kernels/cuda/cudnn/lstm_plan.hpp"
 #include "kernels/cuda/cudnn/view.hpp"
+#include "kernels/cuda/library_plan.hpp"
 
 namespace regkit::cuda::cudnn {
 
@@ -24,18 +25,7 @@ struct PlanName {
 };
 
 // A product ready to run.
-class Plan {
-  public:
-    explicit Plan(std::int64_t workspace) : workspace_(workspace) {}
-    virtual ~Plan() = default;
-    Plan(const Plan&) = delete;
-    Plan& operator=(const Plan&) = delete;
-
-    std::int64_t workspace() const { return workspace_; }  // bytes
-
-  private:
-    std::int64_t workspace_;
-};
+using Plan = LibraryPlan;
 
 // Device memory: bf16, laid out as the view's pictures. Which of them is written depends on the direction.
 struct Operands {

@@ -1,11 +1,9 @@
 #include "kernels/cuda/cudnn/library.hpp"
 
-#include <dlfcn.h>
-
 #include <cstdlib>
-#include <vector>
 
 #include "base/error.hpp"
+#include "kernels/cuda/shared_library.hpp"
 
 namespace regkit::cuda::cudnn {
 
@@ -13,81 +11,50 @@ namespace {
 
 constexpr const char* kName = "libcudnn.so.9";
 
-[[noreturn]] void fail(const std::string& why) {
-    throw Error(ErrorKind::resource, "REGKIT_CUDA_KERNELS=cudnn needs cuDNN 9: " + why);
-}
-
-// Where the system finds it, then where CUDA is.
-void* open() {
-    std::vector<std::string> paths = {kName};
-    for (const char* const variable : {"CUDA_HOME", "CUDA_PATH"})
-        if (const char* const folder = std::getenv(variable))
-            paths.push_back(folder + ("/lib64/" + std::string(kName)));
-    paths.push_back(std::string("/usr/local/cuda/lib64/") + kName);
-    std::string why;
-    for (const std::string& path : paths) {
-        if (void* const found = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return found;
-        if (why.empty()) why = dlerror();
-    }
-    fail(why);
-}
-
-// One of the library's functions, for a pointer to it of any type.
-struct Found {
-    void* address;
-    template <typename Function>
-    operator Function*() const {
-        return reinterpret_cast<Function*>(address);
-    }
-};
-
 Library load() {
     // cuDNN does LSTMs by cuBLAS, on several streams; its results are the same bits each time only with
     // working memory of one size (cuDNN's release notes since 7.6.5). Asked for before cuBLAS is
     // loaded; the user's word goes first.
     setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:2", 0);
-    void* const from = open();
-    const auto found = [&](const char* name) {
-        void* const address = dlsym(from, name);
-        if (!address) fail(std::string(kName) + " has no " + name);
-        return Found{address};
-    };
-    return {.get_version = found("cudnnGetVersion"),
-            .get_error_string = found("cudnnGetErrorString"),
-            .get_last_error_string = found("cudnnGetLastErrorString"),
-            .create = found("cudnnCreate"),
-            .destroy = found("cudnnDestroy"),
-            .set_stream = found("cudnnSetStream"),
-            .create_descriptor = found("cudnnBackendCreateDescriptor"),
-            .destroy_descriptor = found("cudnnBackendDestroyDescriptor"),
-            .finalize = found("cudnnBackendFinalize"),
-            .set_attribute = found("cudnnBackendSetAttribute"),
-            .get_attribute = found("cudnnBackendGetAttribute"),
-            .execute = found("cudnnBackendExecute"),
-            .create_tensor = found("cudnnCreateTensorDescriptor"),
-            .destroy_tensor = found("cudnnDestroyTensorDescriptor"),
-            .set_tensor = found("cudnnSetTensorNdDescriptor"),
-            .get_tensor = found("cudnnGetTensorNdDescriptor"),
-            .create_rnn = found("cudnnCreateRNNDescriptor"),
-            .destroy_rnn = found("cudnnDestroyRNNDescriptor"),
-            .set_rnn = found("cudnnSetRNNDescriptor_v8"),
-            .create_rnn_data = found("cudnnCreateRNNDataDescriptor"),
-            .destroy_rnn_data = found("cudnnDestroyRNNDataDescriptor"),
-            .set_rnn_data = found("cudnnSetRNNDataDescriptor"),
-            .rnn_weight_space = found("cudnnGetRNNWeightSpaceSize"),
-            .rnn_weight_params = found("cudnnGetRNNWeightParams"),
-            .rnn_temp_space = found("cudnnGetRNNTempSpaceSizes"),
-            .rnn_forward = found("cudnnRNNForward"),
-            .rnn_backward_data = found("cudnnRNNBackwardData_v8"),
-            .rnn_backward_weights = found("cudnnRNNBackwardWeights_v8")};
+    SharedLibrary in = SharedLibrary::beside_cuda(kName);
+    Library l{};
+    in.find("cudnnGetVersion", l.get_version);
+    in.find("cudnnGetErrorString", l.get_error_string);
+    in.find("cudnnGetLastErrorString", l.get_last_error_string);
+    in.find("cudnnCreate", l.create);
+    in.find("cudnnDestroy", l.destroy);
+    in.find("cudnnSetStream", l.set_stream);
+    in.find("cudnnBackendCreateDescriptor", l.create_descriptor);
+    in.find("cudnnBackendDestroyDescriptor", l.destroy_descriptor);
+    in.find("cudnnBackendFinalize", l.finalize);
+    in.find("cudnnBackendSetAttribute", l.set_attribute);
+    in.find("cudnnBackendGetAttribute", l.get_attribute);
+    in.find("cudnnBackendExecute", l.execute);
+    in.find("cudnnCreateTensorDescriptor", l.create_tensor);
+    in.find("cudnnDestroyTensorDescriptor", l.destroy_tensor);
+    in.find("cudnnSetTensorNdDescriptor", l.set_tensor);
+    in.find("cudnnGetTensorNdDescriptor", l.get_tensor);
+    in.find("cudnnCreateRNNDescriptor", l.create_rnn);
+    in.find("cudnnDestroyRNNDescriptor", l.destroy_rnn);
+    in.find("cudnnSetRNNDescriptor_v8", l.set_rnn);
+    in.find("cudnnCreateRNNDataDescriptor", l.create_rnn_data);
+    in.find("cudnnDestroyRNNDataDescriptor", l.destroy_rnn_data);
+    in.find("cudnnSetRNNDataDescriptor", l.set_rnn_data);
+    in.find("cudnnGetRNNWeightSpaceSize", l.rnn_weight_space);
+    in.find("cudnnGetRNNWeightParams", l.rnn_weight_params);
+    in.find("cudnnGetRNNTempSpaceSizes", l.rnn_temp_space);
+    in.find("cudnnRNNForward", l.rnn_forward);
+    in.find("cudnnRNNBackwardData_v8", l.rnn_backward_data);
+    in.find("cudnnRNNBackwardWeights_v8", l.rnn_backward_weights);
+    if (!in) throw Error(ErrorKind::resource, "REGKIT_CUDA_KERNELS=cudnn needs cuDNN 9: " + in.why());
+    return l;
 }
 
 }  // namespace
 
 std::string Library::version() const {
     const std::size_t number = get_version();  // 91900
-    return std::to_string(number / 10000) + "." + std::to_string(number / 100 % 100) + "." +
-           std::to_string(number % 100);
+    return version_text(number / 10000, number / 100 % 100, number % 100);
 }
 
 const Library& library() {

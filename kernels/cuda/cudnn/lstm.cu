@@ -24,47 +24,54 @@ struct Steps {
     }
 };
 
-// A block turns kTile channels of kTile positions: it reads along the positions and writes along the
-// channels.
-__global__ void to_steps_kernel(Tensor x, float* to) {
-    __shared__ float tile[kTile][kTile + 1];
-    const Steps steps{x.batch, x.channels};
+// Calls body(sample, channel, position, value) for a tile of kTile channels of kTile positions, whose
+// neighbouring threads have neighbouring positions, or channels.
+template <bool kAlongPositions, typename Body>
+__device__ void each_of_tile(const Tensor& x, std::int64_t sample, std::int64_t channel,
+                             std::int64_t position, float (*tile)[kTile + 1], const Body& body) {
     const int lane = static_cast<int>(threadIdx.x) % kTile, row = static_cast<int>(threadIdx.x) / kTile;
-    const std::int64_t begin = std::int64_t{blockIdx.x} * kTile;
-    for (std::int64_t n = blockIdx.z; n < x.batch; n += gridDim.z)
-        for (std::int64_t first = std::int64_t{blockIdx.y} * kTile; first < x.channels;
-             first += std::int64_t{gridDim.y} * kTile) {
-            for (int c = row; c < kTile; c += kTurners / kTile)
-                if (first + c < x.channels && begin + lane < x.length)
-                    tile[c][lane] = x.at(n, first + c, begin + lane);
+    for (int other = row; other < kTile; other += kTurners / kTile) {
+        const int c = kAlongPositions ? other : lane, p = kAlongPositions ? lane : other;
+        if (channel + c < x.channels && position + p < x.length)
+            body(sample, channel + c, position + p, tile[c][p]);
+    }
+}
+
+// A block turns kTile channels of kTile positions at a time: `read` along one of the two, then `write` along
+// the other.
+template <bool kReadsPositions, typename Read, typename Write>
+__device__ void turn(const Tensor& x, const Read& read, const Write& write) {
+    __shared__ float tile[kTile][kTile + 1];
+    const std::int64_t position = std::int64_t{blockIdx.x} * kTile;
+    for (std::int64_t sample = blockIdx.z; sample < x.batch; sample += gridDim.z)
+        for (std::int64_t channel = std::int64_t{blockIdx.y} * kTile; channel < x.channels;
+             channel += std::int64_t{gridDim.y} * kTile) {
+            each_of_tile<kReadsPositions>(x, sample, channel, position, tile, read);
             __syncthreads();
-            for (int p = row; p < kTile; p += kTurners / kTile)
-                if (first + lane < x.channels && begin + p < x.length)
-                    to[steps.at(n, first + lane, begin + p)] = tile[lane][p];
+            each_of_tile<!kReadsPositions>(x, sample, channel, position, tile, write);
             __syncthreads();  // nobody reads the next tile's values while another still writes these
         }
 }
 
+__global__ void to_steps_kernel(Tensor x, float* to) {
+    const Steps steps{x.batch, x.channels};
+    turn<true>(
+        x, [&](std::int64_t n, std::int64_t c, std::int64_t p, float& value) { value = x.at(n, c, p); },
+        [&](std::int64_t n, std::int64_t c, std::int64_t p, float value) { to[steps.at(n, c, p)] = value; });
+}
+
 // The way back.
 __global__ void from_steps_kernel(const float* from, Tensor y, bool accumulate) {
-    __shared__ float tile[kTile][kTile + 1];
     const Steps steps{y.batch, y.channels};
-    const int lane = static_cast<int>(threadIdx.x) % kTile, row = static_cast<int>(threadIdx.x) / kTile;
-    const std::int64_t begin = std::int64_t{blockIdx.x} * kTile;
-    for (std::int64_t n = blockIdx.z; n < y.batch; n += gridDim.z)
-        for (std::int64_t first = std::int64_t{blockIdx.y} * kTile; first < y.channels;
-             first += std::int64_t{gridDim.y} * kTile) {
-            for (int p = row; p < kTile; p += kTurners / kTile)
-                if (first + lane < y.channels && begin + p < y.length)
-                    tile[lane][p] = from[steps.at(n, first + lane, begin + p)];
-            __syncthreads();
-            for (int c = row; c < kTile; c += kTurners / kTile)
-                if (first + c < y.channels && begin + lane < y.length) {
-                    float& to = y.at(n, first + c, begin + lane);
-                    to = accumulate ? to + tile[c][lane] : tile[c][lane];
-                }
-            __syncthreads();
-        }
+    turn<false>(
+        y,
+        [&](std::int64_t n, std::int64_t c, std::int64_t p, float& value) {
+            value = from[steps.at(n, c, p)];
+        },
+        [&](std::int64_t n, std::int64_t c, std::int64_t p, float value) {
+            float& to = y.at(n, c, p);
+            to = accumulate ? to + value : value;
+        });
 }
 
 dim3 grid_of(const Tensor& tensor) {

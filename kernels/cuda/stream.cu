@@ -47,6 +47,10 @@ Stream::Operation::~Operation() {
 
 Stream::Stream(int device) {
     check(cudaSetDevice(device));
+    int minor = 0;
+    check(cudaDeviceGetAttribute(&capability_, cudaDevAttrComputeCapabilityMajor, device));
+    check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device));
+    capability_ = 10 * capability_ + minor;
     handle_.reset(create_stream());
     for (Slot& slot : uploads_) {
         slot.memory.reset(allocate_pinned());

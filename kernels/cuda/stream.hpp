@@ -43,6 +43,8 @@ class Stream {
 
     // For libraries that queue work of their own.
     cudaStream_t handle() const { return handle_.get(); }
+    // Compute capability of its device: 90 is 9.0.
+    int capability() const { return capability_; }
 
     // Device memory, undefined; free() takes it back once nothing that was queued can use it. What goes wrong before that
     // is kept, and thrown by the next Operation.
@@ -74,6 +76,7 @@ class Stream {
 
     void fetch(int half, const std::byte* from, std::size_t bytes);
 
+    int capability_;
     cudaError_t lost_ = cudaSuccess;
     std::unique_ptr<CUstream_st, Delete> handle_;
     Slot uploads_[kUploads];

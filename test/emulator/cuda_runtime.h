@@ -10,10 +10,11 @@
 //  - threads run in forward, reverse or shuffled order: code that lacks a barrier gives another result in one
 //  of them,
 //  - threads that wait at different barriers, or for a thread that never comes, are an error,
-//  - an asynchronous copy is done as late as its wait, or at once, or either by chance: code that lacks a
-//  wait reads what was there before, code that copies over what others still read spoils it,
-//  - copies that nobody waits for, matrices and copies at odd addresses, and lanes of a warp that meet in
-//  different collectives are errors,
+//  - an asynchronous copy or product is done as late as its wait, or at once, or either by chance: code that
+//  lacks a wait reads what was there before, code that copies over what others still read spoils it,
+//  - what threads store in shared memory without a fence is NaN to the products that read it there themselves,
+//  - copies and products that nobody waits for, matrices and copies at odd addresses, and lanes of a warp that
+//  meet in different collectives are errors,
 //  - what is queued on a stream (launches, copies, fills) runs in its order as late as a wait for it, or at once, or
 //  by chance in between, as asynchronous copies: a read before the wait finds NaN, memory that is changed before the
 //  copy from it has run spoils the copy; device memory that is given back too early becomes NaN,
@@ -42,6 +43,7 @@
 #define __device__
 #define __host__
 #define __launch_bounds__(...)
+#define __grid_constant__
 // In a section of its own, so that the emulator finds and poisons it. (Not in templates: their statics may
 // not share it.)
 #define __shared__ static __attribute__((section("emulated_shared")))
@@ -80,6 +82,9 @@ struct cudaDeviceProp {
     cudaUUID_t uuid;
     int major, minor;
 };
+enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75, cudaDevAttrComputeCapabilityMinor = 76 };
+enum cudaDriverEntryPointQueryResult { cudaDriverEntryPointSuccess = 0, cudaDriverEntryPointSymbolNotFound = 1 };
+inline constexpr unsigned long long cudaEnableDefault = 0;
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
 // Virtual, so that a library with work of its own needs no symbol of the emulator's to queue it.
@@ -114,6 +119,9 @@ cudaError_t cudaSetDevice(int device);
 cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
+cudaError_t cudaGetDriverEntryPointByVersion(const char* name, void** function, unsigned version,
+                                             unsigned long long flags, cudaDriverEntryPointQueryResult* result);
 const char* cudaGetErrorString(cudaError_t error);
 
 namespace regkit::emulator {
@@ -126,12 +134,12 @@ enum class CopyTime { at_wait, at_once, by_chance };
 
 // In which order the threads of a block are resumed, from now on.
 void set_order(Order order);
-// Leaves out the n-th barrier (from 0) that each thread of each block meets, from now on; -1 = none.
+// Leaves out the n-th barrier (from 0), of the block or of some of its threads, that each thread of each block meets, from now on; -1 = none.
 void leave_out_barrier(int n);
 // When an asynchronous copy is done, and what is queued on streams, from now on.
 void set_copy_time(CopyTime time);
 CopyTime copy_time();
-// Leaves out the n-th wait for copies (from 0) of each thread of each block, from now on; -1 = none.
+// Leaves out the n-th wait for copies or products (from 0) of each thread of each block, from now on; -1 = none.
 void leave_out_wait(int n);
 // Leaves out all calls of this function of the runtime, which then give cudaSuccess, from now on; "" = none.
 void leave_out_calls(const std::string& call);
@@ -162,6 +170,7 @@ struct Machine {
     int gpu = 0;  // what tells it from other processes' GPUs
 };
 void set_machine(const Machine& machine);
+const Machine& machine();
 // What the last launch that failed did wrong, for the tests' messages.
 const char* last_failure();
 

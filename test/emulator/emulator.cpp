@@ -12,7 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cuda/tensor_core.hpp"
+#include "kernels/cuda/hopper.hpp"
+#include "test/emulator/block.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define REGKIT_EMULATOR_ASAN
@@ -36,7 +37,8 @@ namespace {
 
 constexpr std::size_t kStackBytes = 256 << 10;
 constexpr std::size_t kFreeShared = 48 << 10;   // bytes a block may have without asking
-constexpr std::size_t kMostShared = 163 << 10;  // on sm_80
+constexpr std::size_t kMostShared = 163 << 10;  // on sm_80 ...
+constexpr std::size_t kMostSharedHopper = 227 << 10;  // ... and on sm_90
 
 struct Settings {
     Order thread_order = Order::forward;
@@ -80,7 +82,7 @@ void switch_stack(Stack& from, Stack& to) {
 #endif
 }
 
-enum class State { ready, at_barrier, at_warp, done, failed };
+enum class State { ready, at_barrier, at_warp, waiting, done, failed };
 
 struct Copy {
     cuda::Bf16* to;
@@ -104,6 +106,7 @@ struct Thread {
     int waits = 0;         // for copies, met so far
     CopyGroup copies;      // not committed yet
     std::deque<CopyGroup> groups;
+    std::function<bool()> until;  // what a waiting thread waits for
 };
 
 constexpr const char* kTooFewLanes = "a collective of 32 lanes in a warp of which some have ended";
@@ -148,13 +151,15 @@ class Block {
                 open_barrier();
                 progress = true;
             }
-            if (!progress) throw std::runtime_error("deadlock: threads wait for one that never comes");
+            if (!progress && !advance_hopper())
+                throw std::runtime_error("deadlock: threads wait for one that never comes");
         }
+        if (const char* const undone = undone_by_hopper_block()) throw std::runtime_error(undone);
     }
 
     Thread& current() { return *current_; }
     Warp& warp() { return warps_[current_->number / kWarpSize]; }
-    unsigned char* shared() { return shared_.data; }
+    SharedMemory shared() { return {shared_.data, shared_.size}; }
     bool toss() { return random_() % 2 == 0; }
 
     [[noreturn]] void fail(const char* what) {
@@ -167,6 +172,24 @@ class Block {
         current_->barrier_line = line;
         ++at_barrier_;
         suspend(State::at_barrier);
+    }
+    void wait_until(std::function<bool()> condition) {
+        if (condition()) return;
+        current_->until = std::move(condition);
+        suspend(State::waiting);
+    }
+    // Frees the others when as many as `threads` are here.
+    void wait_at_part_barrier(int id, unsigned threads) {
+        PartBarrier& barrier = part_barriers_[id];
+        if (barrier.arrived > 0 && barrier.threads != threads)
+            fail("threads meet at one barrier that they think of different sizes");
+        barrier.threads = threads;
+        if (++barrier.arrived == threads) {
+            barrier.arrived = 0;
+            ++barrier.opened;
+            return;
+        }
+        wait_until([&barrier, opened = barrier.opened] { return barrier.opened != opened; });
     }
     // Every live lane of the warp meets here; the last one frees the others.
     void meet_warp(Combine combine = nullptr) {
@@ -194,6 +217,7 @@ class Block {
     void run_thread() {
         body_();
         wait_for_empty_groups();
+        if (const char* const undone = undone_by_hopper_thread()) fail(undone);
         const unsigned warp_number = current_->number / kWarpSize;
         if (warps_[warp_number].arrived > 0 && warps_[warp_number].combine) fail(kTooFewLanes);
         --alive_;
@@ -212,6 +236,8 @@ class Block {
     void start() {
         alive_ = static_cast<unsigned>(threads_.size());
         at_barrier_ = 0;
+        part_barriers_.clear();
+        begin_hopper_block();
         warps_.assign((threads_.size() + kWarpSize - 1) / kWarpSize, Warp());
         for (Thread& thread : threads_) {
             ++warps_[thread.number / kWarpSize].alive;
@@ -239,6 +265,7 @@ class Block {
         bool progress = false;
         for (const std::size_t end = std::min(i + kWarpSize, order_.size()); i < end; ++i) {
             Thread& thread = threads_[order_[i]];
+            if (thread.state == State::waiting && thread.until()) thread.state = State::ready;
             if (thread.state != State::ready) continue;
             resume(thread);
             if (!failure_.empty()) throw std::runtime_error(failure_);
@@ -288,8 +315,13 @@ class Block {
         std::size_t size;
     };
 
+    struct PartBarrier {
+        unsigned arrived = 0, threads = 0, opened = 0;
+    };
+
     const std::function<void()>& body_;
     Shared shared_;
+    std::map<int, PartBarrier> part_barriers_;
     std::string failure_;  // of the thread that ran last
     std::vector<Thread> threads_;
     std::vector<Warp> warps_;
@@ -329,7 +361,8 @@ void leave_out_wait(int n) {
 }
 
 cudaError_t allow_shared(const void* kernel, int bytes) {
-    if (bytes < 0 || static_cast<std::size_t>(bytes) > kMostShared) return cudaErrorInvalidValue;
+    const std::size_t most = machine().capability >= 90 ? kMostSharedHopper : kMostShared;
+    if (bytes < 0 || static_cast<std::size_t>(bytes) > most) return cudaErrorInvalidValue;
     allowed_shared[kernel] = static_cast<std::size_t>(bytes);
     return cudaSuccess;
 }
@@ -418,6 +451,27 @@ void fail(const char* what) {
     running->fail(what);
 }
 
+unsigned thread_number() {
+    return running->current().number;
+}
+
+SharedMemory shared_memory() {
+    return running->shared();
+}
+
+bool is_due_at_once() {
+    return settings.copy_time == CopyTime::at_once ||
+           (settings.copy_time == CopyTime::by_chance && running->toss());
+}
+
+bool is_wait_left_out() {
+    return running->current().waits++ == settings.left_out_wait;
+}
+
+void wait_until(std::function<bool()> condition) {
+    running->wait_until(std::move(condition));
+}
+
 }  // namespace regkit::emulator
 
 // ---- copies and shared memory of kernels/cuda/tensor_core.hpp
@@ -429,10 +483,7 @@ void copy_async(Bf16* shared, const Bf16* global, bool inside) {
         reinterpret_cast<std::uintptr_t>(global) % 16 != 0)
         emulator::fail("an asynchronous copy at an address that is no multiple of 16");
     emulator::Copy copy{shared, inside ? global : nullptr};
-    const emulator::CopyTime time = emulator::settings.copy_time;
-    const bool at_once = time == emulator::CopyTime::at_once ||
-                         (time == emulator::CopyTime::by_chance && emulator::running->toss());
-    if (at_once) copy.run();
+    if (emulator::is_due_at_once()) copy.run();
     // Kept even so: what nobody waits for is an error at any time.
     emulator::running->current().copies.push_back(copy);
 }
@@ -444,8 +495,8 @@ void commit_copies() {
 }
 
 void wait_copies_of_emulator(int pending) {
+    if (emulator::is_wait_left_out()) return;
     emulator::Thread& thread = emulator::running->current();
-    if (thread.waits++ == emulator::settings.left_out_wait) return;
     while (thread.groups.size() > static_cast<std::size_t>(pending)) {
         for (emulator::Copy& copy : thread.groups.front()) copy.run();
         thread.groups.pop_front();
@@ -453,7 +504,12 @@ void wait_copies_of_emulator(int pending) {
 }
 
 unsigned char* dynamic_shared() {
-    return emulator::running->shared();
+    return emulator::running->shared().data;
+}
+
+void meet_of_emulator(int id, int threads) {
+    if (emulator::running->current().barriers++ == emulator::settings.left_out_barrier) return;
+    emulator::running->wait_at_part_barrier(id, static_cast<unsigned>(threads));
 }
 
 }  // namespace regkit::cuda

@@ -10,6 +10,21 @@ inline constexpr emulator::Order kOrders[] = {emulator::Order::forward, emulator
 inline constexpr emulator::CopyTime kCopyTimes[] = {emulator::CopyTime::at_wait, emulator::CopyTime::at_once,
                                                     emulator::CopyTime::by_chance};
 
+// The device has this compute capability until the end. Back ends are made after it.
+struct OnDevice {
+    explicit OnDevice(int capability) {
+        emulator::Machine machine = emulator::machine();
+        machine.capability = capability;
+        emulator::set_machine(machine);
+    }
+    OnDevice(const OnDevice&) = delete;
+    OnDevice& operator=(const OnDevice&) = delete;
+    ~OnDevice() { emulator::set_machine(before_); }
+
+  private:
+    emulator::Machine before_ = emulator::machine();
+};
+
 // At its end nothing is left out any more, and order and times are the usual ones.
 struct Fault {
     Fault() = default;

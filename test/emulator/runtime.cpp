@@ -39,6 +39,10 @@ void set_machine(const Machine& machine) {
     state().machine = machine;
 }
 
+const Machine& machine() {
+    return state().machine;
+}
+
 void inject(const std::string& call, int nth, cudaError_t error) {
     State& s = state();
     s.call = call;
@@ -139,6 +143,12 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
     properties->major = emulator::state().machine.capability / 10;
     properties->minor = emulator::state().machine.capability % 10;
     return error;
+}
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+    const int capability = emulator::machine().capability;
+    *value = attribute == cudaDevAttrComputeCapabilityMajor ? capability / 10 : capability % 10;
+    return emulator::injected("cudaDeviceGetAttribute");
 }
 
 const char* cudaGetErrorString(cudaError_t error) {

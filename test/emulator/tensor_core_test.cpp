@@ -22,6 +22,7 @@ using regkit::test::Fault;
 using regkit::test::kCopyTimes;
 using regkit::test::kOrders;
 using regkit::test::on_stream;
+using regkit::test::OnDevice;
 using regkit::test::random_values;
 
 namespace {
@@ -188,8 +189,14 @@ TEST_CASE("wrong uses of copies and matrices are errors") {
     CHECK(fails_with("some have ended", load_by_half_a_warp, dim3(32), to.data()));
 }
 
-TEST_CASE("dynamic shared memory is NaN until it is written, and ends where an sm_80's does") {
+TEST_CASE("dynamic shared memory is NaN until it is written, and ends where the device's does") {
     std::vector<float> to(32, 0);
+    {
+        const OnDevice device(90);
+        run(read_dynamic, dim3(32), 227 << 10, to.data());
+        CHECK_THROWS_AS(run(read_dynamic, dim3(32), (227 << 10) + 1, to.data()), Failure);
+    }
+    const OnDevice device(80);
     run(read_dynamic, dim3(32), 128, to.data());
     CHECK(std::all_of(to.begin(), to.end(), [](float value) { return std::isnan(value); }));
     run(read_dynamic, dim3(32), 163 << 10, to.data());

@@ -31,6 +31,17 @@ __host__ __device__ inline int swizzled(int row, int chunk) {
     return row * kRowTile + (chunk ^ (row % 8)) * kCopied;
 }
 
+// Rows in parts of kRowTile channels, one behind the other, swizzled.
+struct SwizzledRows {
+    Bf16* data;
+    int rows;
+    __device__ Bf16* part(int number) const { return data + number * rows * kRowTile; }
+    // As swizzled(), in bits that the compiler sees through: what depends on the lane alone it computes once.
+    __device__ Bf16* at(int row, int column) const {
+        return part(column >> 6) + row * kRowTile + ((column & 63) ^ (row & 7) * kCopied);
+    }
+};
+
 // The positions of a row are taken kSegment at a time that lie `dilation` apart, so that the taps of a
 // convolution read kSegment + width - 1 positions, each once, whatever the dilation. Segments are numbered so
 // that neighbours hold neighbouring positions.

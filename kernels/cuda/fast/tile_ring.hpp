@@ -5,6 +5,13 @@
 
 namespace regkit::cuda {
 
+// Rows of values in shared memory. Eight from a multiple of eight on lie together.
+struct PitchedRows {
+    Bf16* data;
+    int pitch;  // values from row to row
+    __device__ Bf16* at(int row, int column) const { return data + row * pitch + column; }
+};
+
 inline constexpr int kTileThreads = 128;
 inline constexpr int kStages = 3;  // of the ring
 
@@ -89,7 +96,7 @@ class WeightStream {
         : tiles_{tail, ring}, ring_(tiles_, 0, end) {}
     WeightStream(const WeightStream&) = delete;
     // The next tile; as Ring::next.
-    __device__ const Bf16* next() { return tiles_.tile(ring_.next()); }
+    __device__ PitchedRows next() { return {tiles_.tile(ring_.next()), tiles_.tail.pitch()}; }
 
   private:
     WeightTiles tiles_;

@@ -1,0 +1,41 @@
+#include "kernels/cuda/hopper.hpp"
+
+namespace regkit::cuda {
+
+namespace {
+
+using Encode = decltype(&cuTensorMapEncodeTiled);
+
+// The driver's own function: the plug-in is not linked to the driver's library.
+Encode find_encode() {
+    constexpr unsigned kSince = 12000;  // the CUDA version of this signature
+    void* found = nullptr;
+    cudaDriverEntryPointQueryResult result{};
+    check(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &found, kSince, cudaEnableDefault,
+                                           &result));
+    if (result != cudaDriverEntryPointSuccess || !found)
+        throw Failure{Status::error(Status::Code::device_error, "the driver has no cuTensorMapEncodeTiled")};
+    return reinterpret_cast<Encode>(found);
+}
+
+}  // namespace
+
+CUtensorMap tiled(const Bf16* data, std::int64_t rows, std::int64_t columns, std::int64_t pitch,
+                  int tile_rows) {
+    static const Encode encode = find_encode();
+    CUtensorMap map{};
+    // Columns come first.
+    const cuuint64_t sizes[2] = {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows)};
+    const cuuint64_t distance = static_cast<cuuint64_t>(pitch) * sizeof(Bf16);
+    const cuuint32_t tile[2] = {kTileColumns, static_cast<cuuint32_t>(tile_rows)};
+    const cuuint32_t steps[2] = {1, 1};
+    const CUresult result =
+        encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, const_cast<Bf16*>(data), sizes, &distance, tile,
+               steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+               CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+    if (result != CUDA_SUCCESS)
+        throw Failure{Status::error(Status::Code::device_error, "cuTensorMapEncodeTiled refused a matrix")};
+    return map;
+}
+
+}  // namespace regkit::cuda

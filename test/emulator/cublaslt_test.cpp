@@ -224,6 +224,14 @@ TEST_CASE("cublaslt: training of every shape, with dropout and both losses") {
         }
 }
 
+// Though the library's ReLU may make 0 of it.
+TEST_CASE("cublaslt: a NaN of the input passes the hidden layers") {
+    const Script script;
+    const auto backend = make();
+    check_nan_passes(*backend);
+    CHECK(!stand_in_matmul().runs.empty());
+}
+
 TEST_CASE("cublaslt: chunks change the order of sums over positions alone") {
     const Script script;
     const TailProblem problem({3, 4, 70, 10, 5, {6, 7}, 0.25f, 2}, LossKind::sigmoid_cross_entropy);

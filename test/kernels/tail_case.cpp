@@ -1,5 +1,8 @@
 #include "test/kernels/tail_case.hpp"
 
+#include <doctest/doctest.h>
+
+#include <cmath>
 #include <sstream>
 
 namespace regkit::test {
@@ -148,6 +151,33 @@ void OwnedLabels::add(std::int32_t marker, std::int32_t length) {
 
 TailLoss loss_of(const TailCase& c) {
     return {1.0f / static_cast<float>(c.batch * c.nucleotides() * c.markers()), c.pos_weight};
+}
+
+void check_nan_passes(Backend& backend) {
+    for (const TailCase& c : {TailCase{2, 3, 9, 1, 0, {40, 5}, 0, 1}, {2, 4, 6, 2, 20, {70, 3}, 0, 1}}) {
+        CAPTURE(c.text());
+        Run run(backend);
+        constexpr std::int64_t kSample = 1, kPosition = 4;
+        Values values = run.read(run.random(c.h(), 1));
+        values[static_cast<std::size_t>((kSample * c.inputs + 1) * c.length + kPosition)] = NAN;
+        const View h = run.input(c.h(), values);
+        const Tail tail = make_tail(c, run, Weights(c).random());
+        std::vector<float> out(static_cast<std::size_t>(c.batch * c.markers() * c.nucleotides()), 0);
+        backend.tail_infer(h, tail, 0, c.length, TailOutput::probabilities, out);
+        bool as_expected = true;
+        for (std::size_t i = 0; i < out.size(); ++i) {
+            const auto row = static_cast<std::int64_t>(i) / c.nucleotides(),
+                       nucleotide = static_cast<std::int64_t>(i) % c.nucleotides();
+            const bool is_there = row / c.markers() == kSample && nucleotide / c.stride == kPosition;
+            as_expected = as_expected && std::isnan(out[i]) == is_there;
+        }
+        CHECK(as_expected);
+        const Slice loss = run.flat({0});
+        const OwnedLabels labels(c);
+        backend.tail_train(h, tail, labels.labels(), loss_of(c), loss,
+                           make_gradient(c, Weights(c).zeros(run)), false, run.output(c.h()));
+        CHECK(std::isnan(run.read(loss)[0]));
+    }
 }
 
 }  // namespace regkit::test

@@ -81,6 +81,10 @@ TEST_CASE("tail_infer: a NaN of any payload stays one") {
     }
 }
 
+TEST_CASE("tail: a NaN of the input reaches all markers at its positions, and the loss") {
+    for_each_backend([&](Backend& backend, double) { check_nan_passes(backend); });
+}
+
 TEST_CASE("tail_train") {
     for (const TailCase& c : tail_cases()) {
         const OwnedLabels labels(c);

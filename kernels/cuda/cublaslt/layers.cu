@@ -1,6 +1,7 @@
 #include "kernels/cuda/cublaslt/layers.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/arithmetic.hpp"
 
@@ -37,6 +38,23 @@ struct PackBias {
     int out, own_out;
     Bf16* to;
     __device__ void operator()(std::int64_t i) const { to[i] = to_bf16(bias_at(from, i, out, own_out)); }
+};
+
+// Where an input of the column is NaN, so become the column's outputs of the last hidden layer: cuBLASLt does
+// not say what its ReLU makes of it.
+struct PassNan {
+    const Bf16* inputs;
+    Bf16* outputs;
+    std::int64_t in, out;  // of a column
+    __device__ void operator()(std::int64_t column) const {
+        bool is_nan = false;
+        for (std::int64_t i = column * in; i < (column + 1) * in; ++i) {
+            const float value = to_float(inputs[i]);
+            is_nan = is_nan || value != value;
+        }
+        if (!is_nan) return;
+        for (std::int64_t i = column * out; i < (column + 1) * out; ++i) outputs[i] = to_bf16(NAN);
+    }
 };
 
 struct CopyBias {
@@ -102,6 +120,10 @@ Chunk::Chunk(const Layers& layers, bool training, Multiplier& multiplier, Scratc
 }
 
 void Chunk::forward(int k) {
+    if (k > 0 && k == layers_.last()) {
+        const std::int64_t outputs = layers_.positions(k - 1, 1) * layers_[k - 1].outputs();
+        for_each(count_, PassNan{inputs_[0], outputs_[k - 1], layers_[0].in, outputs});
+    }
     const Product product = layers_.forward(k, layers_.columns());
     if (k < layers_.last())
         multiplier_.multiply(product, positions(k),

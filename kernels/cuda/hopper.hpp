@@ -75,6 +75,12 @@ CUtensorMap tiled(const Bf16* data, std::int64_t rows, std::int64_t columns, std
 // the matrix has none. `barrier` counts all bytes of the tile when they have come. By one thread. `map` is a
 // __grid_constant__ parameter of the kernel.
 __device__ void copy_tile(Bf16* shared, const CUtensorMap& map, int row, int column, PhaseBarrier& barrier);
+// The same of `lines` such matrices behind one another, whose rows have no gaps: a tile ends where its line
+// does.
+CUtensorMap tiled_lines(const Bf16* data, std::int64_t lines, std::int64_t rows, std::int64_t columns,
+                        int tile_rows);
+__device__ void copy_line_tile(Bf16* shared, const CUtensorMap& map, int line, int row, int column,
+                               PhaseBarrier& barrier);
 // What the calling thread has stored in shared memory is seen by wgmma, behind a barrier.
 __device__ void fence_async_proxy();
 
@@ -159,6 +165,15 @@ __device__ inline void copy_tile(Bf16* shared, const CUtensorMap& map, int row, 
         "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], "
         "[%4];" ::"r"(shared_address(shared)),
         "l"(&map), "r"(column), "r"(row), "r"(shared_address(&barrier))
+        : "memory");
+}
+
+__device__ inline void copy_line_tile(Bf16* shared, const CUtensorMap& map, int line, int row, int column,
+                                      PhaseBarrier& barrier) {
+    asm volatile(
+        "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, "
+        "%4}], [%5];" ::"r"(shared_address(shared)),
+        "l"(&map), "r"(column), "r"(row), "r"(line), "r"(shared_address(&barrier))
         : "memory");
 }
 

@@ -24,11 +24,13 @@ namespace {
 constexpr std::size_t kSharedBegin = 128;
 constexpr int kWide = 256;  // columns of WideSums
 
-// What is behind CUtensorMap.
+// What is behind CUtensorMap: one matrix, or several behind one another.
 struct Matrix {
     const cuda::Bf16* data;
     std::int64_t rows, columns, pitch;
     int tile_rows;
+    bool in_lines;
+    std::int64_t lines, distance;
 };
 static_assert(sizeof(Matrix) <= sizeof(CUtensorMap));
 
@@ -47,7 +49,7 @@ struct Phases {
 
 struct Copy {
     Matrix from;
-    int row, column;
+    int line, row, column;
     cuda::Bf16* to;
     const cuda::PhaseBarrier* barrier;
 };
@@ -96,8 +98,11 @@ void run(const Copy& copy) {
     for (int r = 0; r < copy.from.tile_rows; ++r)
         for (int c = 0; c < cuda::kTileColumns; ++c) {
             const std::int64_t row = copy.row + r, column = copy.column + c;
-            const bool inside = row >= 0 && row < copy.from.rows && column >= 0 && column < copy.from.columns;
-            const cuda::Bf16 value = inside ? copy.from.data[row * copy.from.pitch + column] : cuda::Bf16{0};
+            const bool inside = row >= 0 && row < copy.from.rows && column >= 0 &&
+                                column < copy.from.columns && copy.line >= 0 && copy.line < copy.from.lines;
+            const cuda::Bf16 value =
+                inside ? copy.from.data[copy.line * copy.from.distance + row * copy.from.pitch + column]
+                       : cuda::Bf16{0};
             const std::size_t address =
                 kSharedBegin + begin +
                 (static_cast<std::size_t>(r) * cuda::kTileColumns + static_cast<std::size_t>(c)) *
@@ -167,19 +172,26 @@ CUresult encode_tiled(CUtensorMap* map, CUtensorMapDataType type, cuuint32_t ran
                       const cuuint32_t* steps, CUtensorMapInterleave interleave, CUtensorMapSwizzle swizzle,
                       CUtensorMapL2promotion, CUtensorMapFloatOOBfill fill) {
     // What the emulator knows, and what CUDA asks of it.
-    const bool known = type == CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 && rank == 2 && steps[0] == 1 &&
-                       steps[1] == 1 && interleave == CU_TENSOR_MAP_INTERLEAVE_NONE &&
+    const bool in_lines = rank == 3;
+    const bool known = type == CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 && (rank == 2 || in_lines) &&
+                       steps[0] == 1 && steps[1] == 1 && (!in_lines || (steps[2] == 1 && tile[2] == 1)) &&
+                       interleave == CU_TENSOR_MAP_INTERLEAVE_NONE &&
                        swizzle == CU_TENSOR_MAP_SWIZZLE_128B && fill == CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE &&
                        tile[0] == cuda::kTileColumns;
     const bool right = reinterpret_cast<std::uintptr_t>(map) % 64 == 0 &&
                        reinterpret_cast<std::uintptr_t>(data) % 16 == 0 && distances[0] % 16 == 0 &&
                        distances[0] >= sizes[0] * sizeof(cuda::Bf16) && sizes[0] > 0 && sizes[1] > 0 &&
-                       tile[1] > 0 && tile[1] <= 256;
+                       tile[1] > 0 && tile[1] <= 256 &&
+                       (!in_lines || (sizes[2] > 0 && distances[1] % 16 == 0 &&
+                                      distances[1] >= sizes[1] * distances[0]));
     if (!known || !right) return CUDA_ERROR_INVALID_VALUE;
     const Matrix matrix{static_cast<const cuda::Bf16*>(data), static_cast<std::int64_t>(sizes[1]),
                         static_cast<std::int64_t>(sizes[0]),
                         static_cast<std::int64_t>(distances[0] / sizeof(cuda::Bf16)),
-                        static_cast<int>(tile[1])};
+                        static_cast<int>(tile[1]),
+                        in_lines,
+                        in_lines ? static_cast<std::int64_t>(sizes[2]) : 1,
+                        in_lines ? static_cast<std::int64_t>(distances[1] / sizeof(cuda::Bf16)) : 0};
     std::memcpy(map, &matrix, sizeof matrix);
     return CUDA_SUCCESS;
 }
@@ -262,17 +274,31 @@ void wait_phase(PhaseBarrier& barrier, unsigned parity) {
     emulator::wait_until([&phases, parity] { return phases.over % 2 != parity; });
 }
 
-void copy_tile(Bf16* shared, const CUtensorMap& map, int row, int column, PhaseBarrier& barrier) {
-    emulator::Copy copy{{}, row, column, shared, &barrier};
+namespace {
+
+void start_copy(emulator::Copy copy, const CUtensorMap& map, bool in_lines) {
     std::memcpy(&copy.from, &map, sizeof copy.from);
+    if (copy.from.in_lines != in_lines) fail("a copy by a map of another rank");
+    Bf16* const shared = copy.to;
     if ((emulator::offset_of(shared) + emulator::kSharedBegin) % 128 != 0)
         fail("a copied tile at an address that is no multiple of 128");
     emulator::offset_of(shared + copy.from.tile_rows * kTileColumns - 1);
-    if (!emulator::phases_of(barrier).published) fail("a copy at a barrier that was not published");
+    if (!emulator::phases_of(*copy.barrier).published) fail("a copy at a barrier that was not published");
     if (emulator::is_due_at_once())
         emulator::run(copy);
     else
         block.copies.push_back(copy);
+}
+
+}  // namespace
+
+void copy_tile(Bf16* shared, const CUtensorMap& map, int row, int column, PhaseBarrier& barrier) {
+    start_copy({{}, 0, row, column, shared, &barrier}, map, false);
+}
+
+void copy_line_tile(Bf16* shared, const CUtensorMap& map, int line, int row, int column,
+                    PhaseBarrier& barrier) {
+    start_copy({{}, line, row, column, shared, &barrier}, map, true);
 }
 
 void fence_async_proxy() {

@@ -19,7 +19,10 @@
 #include <algorithm>
 
 #include "base/arithmetic.hpp"
+#include "kernels/cuda/fast/conv_hopper.hpp"
+#include "kernels/cuda/fast/row_shift.hpp"
 #include "kernels/cuda/fast/rows.hpp"
+#include "kernels/cuda/hopper.hpp"
 
 namespace regkit::cuda {
 
@@ -34,17 +37,6 @@ constexpr int kBlockPositions = kWarps * kSegment;
 // all banks.
 constexpr int kSegmentPitch = kSegment + 8;
 constexpr int kChannelPitch = kWarps * kSegmentPitch + 4;
-
-// Plain data, passed to the kernel by value.
-struct RowShift {
-    std::int64_t batch, in_length, out_length, out;
-    int in;       // channels of a row of x
-    int columns;  // of the packed weights: out, rounded up
-    int taps;
-    std::int64_t dilation, shift;
-    int windows;  // of x in shared memory
-    bool relu, accumulate;
-};
 
 // A window is free for the next but one when its last tap is done, kStages - 1 steps before which the copy
 // begins.
@@ -192,37 +184,30 @@ __global__ void __launch_bounds__(kWarps* kWarp, 3)
 
 // Weights as the kernel takes them: [tap][in][columns], zero beyond the layer's channels.
 struct PackWeights {
-    const float* weight;
-    std::int64_t taps, in, columns;                      // of the result
-    std::int64_t channels, out, channel_step, out_step;  // of the layer, and of its weights in memory
-    bool reversed;
+    ShiftWeights weights;
+    std::int64_t in, columns;
     Bf16* to;
     __device__ void operator()(std::int64_t index) const {
-        const std::int64_t o = index % columns, k = index / columns % in, tap = index / columns / in;
-        const bool inside = o < out && k < channels;
-        to[index] = to_bf16(
-            inside ? weight[o * out_step + k * channel_step + (reversed ? taps - 1 - tap : tap)] : 0.0f);
+        to[index] = to_bf16(weights.at(index / columns / in, index / columns % in, index % columns));
     }
 };
 
-// y = the row-shifted product of x with the weights, whose `taps`, `channel_step`, `out_step` and `reversed`
-// are given.
-void row_shift(RowShift g, const Tensor& x, PackWeights pack, const float* bias, float* y, Scratch& scratch) {
+// y = the row-shifted product of x with the weights.
+void row_shift(RowShift g, const Tensor& x, const ShiftWeights& weights, const float* bias, float* y,
+               Scratch& scratch) {
+    if (scratch.stream().capability() == kHopper && fits_hopper_shift(g))
+        return row_shift_on_hopper(g, x, weights, bias, y, scratch);
     const Rows rows = rows_of(x, Scratch::kConvInput, scratch);
     g.in = static_cast<int>(rows.channels);
     g.columns = static_cast<int>(round_up(g.out, kRowTile));
-    g.taps = static_cast<int>(pack.taps);
     g.windows = windows_of(g.in, g.taps);
-    pack.in = g.in;
-    pack.columns = g.columns;
-    pack.channels = x.channels;
-    pack.out = g.out;
-    pack.to = scratch.get<Bf16>(Scratch::kConvWeights, pack.taps * g.in * g.columns);
-    for_each(pack.taps * g.in * g.columns, pack);
+    const std::int64_t values = std::int64_t{g.taps} * g.in * g.columns;
+    Bf16* const packed = scratch.get<Bf16>(Scratch::kConvWeights, values);
+    for_each(values, PackWeights{weights, g.in, g.columns, packed});
     const dim3 grid(blocks_for(segments_of(g.out_length, g.dilation), kWarps),
                     blocks_for(g.columns, kRowTile), at_most_rounds(g.batch));
     launch_with_shared(row_shift_kernel, grid, dim3(kWarps * kWarp),
-                       static_cast<std::size_t>(shared_bytes(g.in, g.taps)), g, rows.data, pack.to, bias, y);
+                       static_cast<std::size_t>(shared_bytes(g.in, g.taps)), g, rows.data, packed, bias, y);
 }
 
 }  // namespace
@@ -235,40 +220,17 @@ bool fits_fast_conv(const ConvProblem& g) {
 
 void fast_conv_forward(const ConvProblem& g, const float* x, const float* weight, const float* bias,
                        bool relu, float* y, Scratch& scratch) {
-    RowShift shift{};
-    shift.batch = g.batch;
-    shift.in_length = g.in_length;
-    shift.out_length = g.out_length;
-    shift.out = g.out;
-    shift.dilation = g.dilation;
-    shift.shift = g.pad_left;
-    shift.relu = relu;
-    PackWeights pack{};
-    pack.weight = weight;
-    pack.taps = g.width;
-    pack.channel_step = g.width;
-    pack.out_step = g.in * g.width;
+    const ShiftWeights weights{weight, g.width, g.in, g.out, g.width, g.in * g.width, false};
     // Kernels only read here.
-    row_shift(shift, {const_cast<float*>(x), g.batch, g.in, g.in_length}, pack, bias, y, scratch);
+    row_shift(shift_of_forward(g, relu), {const_cast<float*>(x), g.batch, g.in, g.in_length}, weights, bias,
+              y, scratch);
 }
 
 void fast_conv_grad_input(const ConvProblem& g, const float* dy, const float* weight, bool accumulate,
                           float* dx, Scratch& scratch) {
-    RowShift shift{};
-    shift.batch = g.batch;
-    shift.in_length = g.out_length;
-    shift.out_length = g.in_length;
-    shift.out = g.in;
-    shift.dilation = g.dilation;
-    shift.shift = (g.width - 1) * g.dilation - g.pad_left;
-    shift.accumulate = accumulate;
-    PackWeights pack{};
-    pack.weight = weight;
-    pack.taps = g.width;
-    pack.channel_step = g.in * g.width;
-    pack.out_step = g.width;
-    pack.reversed = true;
-    row_shift(shift, {const_cast<float*>(dy), g.batch, g.out, g.out_length}, pack, nullptr, dx, scratch);
+    const ShiftWeights weights{weight, g.width, g.out, g.in, g.in * g.width, g.width, true};
+    row_shift(shift_of_gradient(g, accumulate), {const_cast<float*>(dy), g.batch, g.out, g.out_length},
+              weights, nullptr, dx, scratch);
 }
 
 }  // namespace regkit::cuda

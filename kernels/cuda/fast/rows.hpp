@@ -25,6 +25,34 @@ Rows rows_of(const Tensor& x, Scratch::Slot slot, Scratch& scratch);
 Rows padded_rows_of(const Tensor& x, std::int64_t before, std::int64_t length, Scratch::Slot slot,
                     Scratch& scratch);
 
+// An order of a sample's positions in which the taps of a wide dilation lie a few rows apart: lines of steps,
+// of which one is kAbreast positions that follow one another, and the next those that are `dilation` further
+// on.
+struct Steps {
+    static constexpr int kAbreast = 8;
+    std::int64_t dilation;
+    std::int64_t lines;  // of a sample
+    std::int64_t count;  // of a line
+
+    __host__ __device__ std::int64_t rows() const { return count * kAbreast; }
+    // Of a line's row; -1: none, as where a line goes beyond the dilation.
+    __host__ __device__ std::int64_t position(std::int64_t line, std::int64_t row) const {
+        const std::int64_t first = line * kAbreast + row % kAbreast;
+        return first < dilation ? first + row / kAbreast * dilation : -1;
+    }
+};
+
+// For `taps` taps at each of `length` positions.
+inline Steps steps_of(std::int64_t length, std::int64_t dilation, std::int64_t taps) {
+    const std::int64_t firsts = length < dilation ? length : dilation;
+    return {dilation, (firsts + Steps::kAbreast - 1) / Steps::kAbreast,
+            (length + dilation - 1) / dilation + taps - 1};
+}
+
+// Rows in that order, [batch][line][row][channels]: that of position p holds position p - before of x.
+Rows stepped_rows_of(const Tensor& x, std::int64_t before, const Steps& steps, Scratch::Slot slot,
+                     Scratch& scratch);
+
 // Where a chunk of kCopied values of a tile's row begins. The exclusive or puts the same chunk of eight rows
 // that follow one another into all 32 banks, so that the warp loads a matrix in one turn.
 __host__ __device__ inline int swizzled(int row, int chunk) {

@@ -1,0 +1,170 @@
+// The convolutions of compute capability 9.0: bit for bit those of other devices, whatever the order of
+// threads and the time of copies and products; and a barrier or a wait that is missing shows.
+#include <doctest/doctest.h>
+
+#include <limits>
+
+#include "kernels/cuda/fast/conv.hpp"
+#include "kernels/cuda/fast/conv_hopper.hpp"
+#include "kernels/cuda/fast/rows.hpp"
+#include "kernels/cuda/hopper.hpp"
+#include "test/emulator/conv_case.hpp"
+#include "test/emulator/fault.hpp"
+
+using namespace regkit;
+using namespace regkit::test;
+using emulator::CopyTime;
+using emulator::Order;
+
+namespace {
+
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+using Floats = std::vector<float>;
+
+// batch, in, out, length, {width, stride, dilation, pad_left, pad_right}
+const std::vector<ConvCase> kCases = {
+    {1, 50, 50, 300, {10, 1, 1, 4, 5}},     // two tiles
+    {2, 128, 65, 100, {10, 1, 3, 13, 14}},  // two windows of x, two tiles of channels
+    {1, 240, 50, 150, {3, 1, 9, 4, 14}},    // windows that come round; the last has 48 channels
+    {1, 50, 64, 260, {5, 1, 27, 54, 54}},   {1, 16, 50, 270, {10, 1, 27, 121, 122}},
+    {2, 16, 3, 500, {10, 1, 81, 364, 365}},  // in steps
+    {1, 65, 5, 60, {5, 1, 81, 162, 162}},    // a row shorter than the dilation
+    {1, 5, 4, 700, {4, 1, 100, 0, 0}},       // and a shorter output
+    {1, 3, 5, 40, {11, 1, 30, 100, 200}},    // of a dilation that is no multiple of eight
+    {11, 1, 1, 33, {2, 1, 1, 0, 1}},        {3, 65, 17, 40, {1, 1, 1, 0, 0}},
+    {1, 200, 20, 40, {2, 1, 5, 0, 5}},  // fewer taps than places in the ring
+    {5, 4, 3, 12, {3, 1, 2, 6, 7}},     // more padding than the width needs
+};
+
+cuda::ConvProblem problem_of(const ConvCase& c) {
+    const ConvGeometry& g = c.geometry;
+    return {c.batch, c.in, c.out, c.length, g.output_length(c.length), g.width, 1, g.dilation, g.pad_left};
+}
+
+Floats random_floats(std::int64_t count, std::uint32_t seed) {
+    const Values values = random_values(count, seed);
+    return Floats(values.begin(), values.end());
+}
+
+struct Results {
+    Floats y, dx;
+    bool operator==(const Results&) const = default;
+};
+
+// With bias and ReLU; dx is added to ones.
+Results convolve(const ConvCase& c, bool on_hopper) {
+    const cuda::ConvProblem g = problem_of(c);
+    const std::int64_t weights = g.in * g.out * g.width, xs = g.batch * g.in * g.in_length,
+                       ys = g.batch * g.out * g.out_length;
+    Floats x = random_floats(xs, 1), weight = random_floats(weights, 2), bias = random_floats(g.out, 3),
+           dy = random_floats(ys, 4);
+    Results results{Floats(static_cast<std::size_t>(ys), kNaN), Floats(static_cast<std::size_t>(xs), 1.0f)};
+    const OnDevice device(on_hopper ? cuda::kHopper : 80);
+    cuda::Stream stream(0);
+    cuda::Scratch scratch(stream);
+    const cuda::Stream::Operation operation(stream);
+    if (on_hopper) {
+        cuda::row_shift_on_hopper(cuda::shift_of_forward(g, true), {x.data(), g.batch, g.in, g.in_length},
+                                  {weight.data(), g.width, g.in, g.out, g.width, g.in * g.width, false},
+                                  bias.data(), results.y.data(), scratch);
+        cuda::row_shift_on_hopper(cuda::shift_of_gradient(g, true), {dy.data(), g.batch, g.out, g.out_length},
+                                  {weight.data(), g.width, g.out, g.in, g.in * g.width, g.width, true},
+                                  nullptr, results.dx.data(), scratch);
+    } else {
+        cuda::fast_conv_forward(g, x.data(), weight.data(), bias.data(), true, results.y.data(), scratch);
+        cuda::fast_conv_grad_input(g, dy.data(), weight.data(), true, results.dx.data(), scratch);
+    }
+    stream.wait();
+    return results;
+}
+
+// Whether what is left out is an error, or changes the results, in one order and time at least.
+bool is_noticed(const ConvCase& c, const Results& right, int barrier, int wait) {
+    for (const Order order : kOrders)
+        for (const CopyTime time : kCopyTimes) {
+            const Fault fault;
+            emulator::set_order(order);
+            emulator::set_copy_time(time);
+            emulator::leave_out_barrier(barrier);
+            emulator::leave_out_wait(wait);
+            try {
+                if (convolve(c, true) != right) return true;
+            } catch (const cuda::Failure&) {
+                emulator::revive_device();
+                return true;
+            }
+        }
+    return false;
+}
+
+}  // namespace
+
+TEST_CASE("hopper convolutions: bit for bit as on other devices") {
+    for (const ConvCase& c : kCases) {
+        CAPTURE(c.text());
+        const Fault restored;
+        emulator::set_copy_time(CopyTime::by_chance);
+        const Results expected = convolve(c, false);
+        CHECK(convolve(c, true) == expected);
+    }
+}
+
+// The window, the weights of the first tap, its products; then of the next, for which a place is filled the
+// second time. The barrier is the one before anything is copied; another parts the products from the sums
+// that are stored in their operands' place, which products do not see here (hopper.cpp).
+TEST_CASE("hopper convolutions: every order and time, and what is missing is noticed") {
+    const ConvCase c{1, 70, 3, 40, {4, 1, 3, 4, 5}};
+    const ConvCase few_taps{
+        1, 200, 2, 30, {2, 1, 5, 0, 5}};  // a window is ready to come before there is room
+    const Results right = convolve(c, false), right_few = convolve(few_taps, false);
+    for (const Order order : kOrders)
+        for (const CopyTime time : kCopyTimes) {
+            const Fault fault;
+            emulator::set_order(order);
+            emulator::set_copy_time(time);
+            CHECK(convolve(c, true) == right);
+            CHECK(convolve(few_taps, true) == right_few);
+        }
+    CHECK(is_noticed(c, right, 0, -1));
+    for (int wait = 0; wait < 8; ++wait) {
+        CAPTURE(wait);
+        CHECK(is_noticed(c, right, -1, wait));
+    }
+}
+
+TEST_CASE("steps hold each position once, each tap kAbreast rows further on") {
+    for (const std::int64_t length : {1, 31, 100, 300})
+        for (const std::int64_t dilation : {1, 27, 81, 200}) {
+            constexpr std::int64_t kTaps = 3;
+            const cuda::Steps steps = cuda::steps_of(length, dilation, kTaps);
+            std::vector<int> times(static_cast<std::size_t>(length));
+            bool are_taps_right = true;
+            for (std::int64_t line = 0; line < steps.lines; ++line)
+                for (std::int64_t row = 0; row < steps.rows(); ++row) {
+                    const std::int64_t p = steps.position(line, row);
+                    if (p < 0 || p >= length) continue;
+                    ++times[static_cast<std::size_t>(p)];
+                    for (std::int64_t tap = 0; tap < kTaps; ++tap) {
+                        const std::int64_t read = row + tap * cuda::Steps::kAbreast;
+                        are_taps_right &=
+                            read < steps.rows() && steps.position(line, read) == p + tap * dilation;
+                    }
+                }
+            CHECK(times == std::vector<int>(static_cast<std::size_t>(length), 1));
+            CHECK(are_taps_right);
+        }
+}
+
+TEST_CASE("which convolutions compute capability 9.0 has kernels of its own for") {
+    const auto fits = [](std::int64_t length, std::int64_t width, std::int64_t dilation) {
+        const std::int64_t reach = (width - 1) * dilation;
+        return cuda::fits_hopper_shift(
+            cuda::shift_of_forward({32, 50, 50, length, length, width, 1, dilation, reach / 2}, true));
+    };
+    for (const std::int64_t dilation : {1, 3, 9, 27, 81}) CHECK(fits(2500, 10, dilation));
+    CHECK(fits(128, 8, 1));
+    CHECK_FALSE(fits(127, 8, 1));     // more rows without use than with
+    CHECK_FALSE(fits(2500, 300, 1));  // in steps, of which each has one position
+    CHECK_FALSE(fits(2500, 40, 81));  // more taps than a window has rows for
+    CHECK_FALSE(fits(200, 10, 81));   // three steps of 32
+}

@@ -11,7 +11,8 @@
 //  - Matrices lie in shared memory as TMA's 128-byte swizzle leaves them and wgmma's takes them: rows of 64
 //    values, 128 bytes each, of which the 16-byte chunk c of row r is at place c ^ (r % 8). It is the address
 //    that is swizzled, bits 4..6 with bits 7..9, so a tile begins at a multiple of 1024 bytes.
-//  - The k-th 16 columns of such a tile are described by the address of its first row plus 32 * k bytes.
+//  - The k-th 16 columns of such a tile are described by the address of its first row plus 32 * k bytes. Any
+//    row may be the first: the pattern begins at a multiple of 1024 bytes all the same (base offset 0).
 //  - What TMA writes is seen by who has waited for its barrier, generic loads as well as wgmma. What threads
 //    store is seen by wgmma behind fence_async_proxy() of the thread that stored and a barrier. A tile that
 //    was read, by wgmma that was waited for or by generic loads, may be copied over once a barrier has told
@@ -97,6 +98,13 @@ __device__ void begin_products(WideSums& sums);
 // Starts sums += a b^T, of 64 rows `a` and 256 rows `b`, by the four warps of a warpgroup. Sums and operands
 // are not to be touched until it is waited for.
 __device__ void multiply_add_async(WideSums& sums, std::uint64_t a, std::uint64_t b);
+// As operand(), of rows 16 * step .. 16 * step + 15 of tiles that begin `distance` rows apart: the columns of
+// each are 64 rows or columns of the sums.
+__device__ std::uint64_t operand_of_rows(const Bf16* rows, int step, int distance);
+// Starts half of the sums, columns 128 * kHalf .. 128 * kHalf + 127, += a^T b over both operands' 16 rows:
+// `a` has a tile, `b` two. Otherwise as multiply_add_async.
+template <int kHalf>
+__device__ void multiply_rows_async(WideSums& sums, std::uint64_t a, std::uint64_t b);
 __device__ void commit_products();
 // For all products that the calling warp has committed.
 __device__ void wait_products(WideSums& sums);
@@ -191,6 +199,13 @@ __device__ inline std::uint64_t operand(const Bf16* rows, int step) {
            static_cast<unsigned>(step) * 2;
 }
 
+// Bits 16..29 are here the distance from 64 columns to the next, 32..45 the one from eight rows to the next.
+__device__ inline std::uint64_t operand_of_rows(const Bf16* rows, int step, int distance) {
+    const std::uint64_t address = shared_address(rows + step * 16 * kTileColumns) & 0x3FFFFu;
+    return address >> 4 | std::uint64_t{static_cast<unsigned>(distance) * 8} << 16 |
+           std::uint64_t{kSwizzleBytes / 16} << 32 | std::uint64_t{1} << 62;
+}
+
 // All 128 sums as operands of an assembly statement: that they are named in each orders their other uses
 // before or behind it.
 #define REGKIT_SUM(n) "+f"(sums[n][0]), "+f"(sums[n][1]), "+f"(sums[n][2]), "+f"(sums[n][3])
@@ -220,6 +235,22 @@ __device__ inline void multiply_add_async(WideSums& sums, std::uint64_t a, std::
         : "memory");
 }
 
+template <int kHalf>
+__device__ void multiply_rows_async(WideSums& sums, std::uint64_t a, std::uint64_t b) {
+    constexpr int kFirst = kHalf * 16;
+    asm volatile(
+        "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {"
+        "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+        "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+        "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+        "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
+        "%64, %65, 1, 1, 1, 1, 1;"
+        : REGKIT_SUMS_OF(kFirst), REGKIT_SUMS_OF(kFirst + 4), REGKIT_SUMS_OF(kFirst + 8),
+          REGKIT_SUMS_OF(kFirst + 12)
+        : "l"(a), "l"(b)
+        : "memory");
+}
+
 __device__ inline void commit_products() {
     asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
 }
@@ -241,6 +272,12 @@ template <int kRegisters>
 void take_registers() {}
 
 void meet_of_emulator(int id, int threads);
+void multiply_rows_of_emulator(WideSums& sums, int half, std::uint64_t a, std::uint64_t b);
+
+template <int kHalf>
+void multiply_rows_async(WideSums& sums, std::uint64_t a, std::uint64_t b) {
+    multiply_rows_of_emulator(sums, kHalf, a, b);
+}
 
 template <int kId, int kThreads>
 void meet() {

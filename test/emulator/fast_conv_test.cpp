@@ -8,6 +8,7 @@
 #include "kernels/reference/reference_backend.hpp"
 #include "test/emulator/conv_case.hpp"
 #include "test/emulator/emulator_backend.hpp"
+#include "test/emulator/fault.hpp"
 
 using namespace regkit;
 using namespace regkit::test;
@@ -28,7 +29,10 @@ const std::vector<ConvCase> kCases = {
     {2, 4, 3, 12, {3, 1, 2, 6, 7}},     // more padding than the width needs
 };
 
+constexpr int kDevice = 80;  // 9.0 has kernels of its own: hopper_conv_test.cpp
+
 ConvResults convolve_fast(Order order, const ConvCase& c) {
+    const OnDevice device(kDevice);
     const auto backend = make_emulator_backend(order, KernelChoice::fast);
     return convolve(*backend, c, rounded);
 }
@@ -47,6 +51,7 @@ struct LeftOut {
 };
 
 Values grad_weight_fast(const ConvCase& c) {
+    const OnDevice device(kDevice);
     const auto backend = make_emulator_backend(Order::forward, KernelChoice::fast);
     Run run(*backend);
     const Slice d_weight = run.zeros(c.in * c.out * c.geometry.width);

@@ -56,6 +56,7 @@ struct Copy {
 
 struct Product {
     std::uint64_t a, b;
+    int half = -1;  // of the sums, by rows of both operands; -1: all of them, by columns
 };
 
 // Of a thread.
@@ -137,8 +138,47 @@ Sixteen row_of(std::uint64_t operand, int row) {
     return result;
 }
 
+// Sixteen values of a column of an operand of rows.
+Sixteen column_of(std::uint64_t operand, int column) {
+    if (operand >> 62 != 1) fail("an operand that is not swizzled by 128 bytes");
+    const std::uint64_t begin = (operand & 0x3FFF) << 4, next_tile = (operand >> 16 & 0x3FFF) << 4,
+                        eight_rows = (operand >> 32 & 0x3FFF) << 4;
+    Sixteen result;
+    for (int row = 0; row < 16; ++row) {
+        const std::uint64_t address = begin + static_cast<unsigned>(column / cuda::kTileColumns) * next_tile +
+                                      static_cast<unsigned>(row / 8) * eight_rows +
+                                      static_cast<unsigned>(row % 8) * 128 +
+                                      static_cast<unsigned>(column % cuda::kTileColumns) * sizeof(cuda::Bf16);
+        const std::size_t at = swizzled_address(address) - kSharedBegin;
+        if (at + sizeof(cuda::Bf16) > block.seen.size()) fail("an operand beyond shared memory");
+        cuda::Bf16 value;
+        std::memcpy(&value, block.seen.data() + at, sizeof value);
+        result.value[row] = cuda::to_float(value);
+    }
+    return result;
+}
+
+float product_of(const Sixteen& a, const Sixteen& b) {
+    float sum = 0;
+    for (int k = 0; k < 16; ++k) sum += a.value[k] * b.value[k];
+    return sum;
+}
+
+void run_by_rows(const Product& product, cuda::WideSums& sums) {
+    const int lane_number = static_cast<int>(lane()),
+              first = static_cast<int>(thread_number() / kWarpSize) % 4 * 16 + lane_number / 4;
+    const Sixteen a[2] = {column_of(product.a, first), column_of(product.a, first + 8)};
+    for (int n = 0; n < kWide / 16; ++n)
+        for (int e = 0; e < 2; ++e) {
+            const Sixteen b = column_of(product.b, n * 8 + lane_number % 4 * 2 + e);
+            for (int half = 0; half < 2; ++half)
+                sums[product.half * kWide / 16 + n][2 * half + e] += product_of(a[half], b);
+        }
+}
+
 // The calling thread's part of it.
 void run(const Product& product, cuda::WideSums& sums) {
+    if (product.half >= 0) return run_by_rows(product, sums);
     const int lane_number = static_cast<int>(lane()),
               warp = static_cast<int>(thread_number() / kWarpSize) % 4;
     const int first_row = warp * 16 + lane_number / 4;
@@ -146,11 +186,7 @@ void run(const Product& product, cuda::WideSums& sums) {
     for (int n = 0; n < kWide / 8; ++n)
         for (int e = 0; e < 2; ++e) {
             const Sixteen b = row_of(product.b, n * 8 + lane_number % 4 * 2 + e);
-            for (int half = 0; half < 2; ++half) {
-                float sum = 0;
-                for (int k = 0; k < 16; ++k) sum += a[half].value[k] * b.value[k];
-                sums[n][2 * half + e] += sum;
-            }
+            for (int half = 0; half < 2; ++half) sums[n][2 * half + e] += product_of(a[half], b);
         }
 }
 
@@ -317,7 +353,15 @@ void begin_products(WideSums&) {
     block.products[emulator::thread_number()].begun = true;
 }
 
-void multiply_add_async(WideSums& sums, std::uint64_t a, std::uint64_t b) {
+std::uint64_t operand_of_rows(const Bf16* rows, int step, int distance) {
+    const std::size_t address = emulator::offset_of(rows + step * 16 * kTileColumns) + emulator::kSharedBegin;
+    return address >> 4 | std::uint64_t{static_cast<unsigned>(distance) * 8} << 16 |
+           std::uint64_t{kSwizzleBytes / 16} << 32 | std::uint64_t{1} << 62;
+}
+
+namespace {
+
+void start_product(WideSums& sums, const emulator::Product& product) {
     emulator::meet_lanes();
     emulator::Products& own = block.products[emulator::thread_number()];
     if (!own.begun) fail("products that nothing began");
@@ -327,9 +371,19 @@ void multiply_add_async(WideSums& sums, std::uint64_t a, std::uint64_t b) {
         std::memcpy(own.kept, sums, sizeof own.kept);
         std::fill_n(&sums[0][0], sizeof own.kept / sizeof(float), std::numeric_limits<float>::quiet_NaN());
     }
-    own.open.push_back({a, b});
+    own.open.push_back(product);
     // In their order: not before those that are late.
     if (own.committed.empty() && emulator::is_due_at_once()) emulator::run_all(own.open, own.kept);
+}
+
+}  // namespace
+
+void multiply_add_async(WideSums& sums, std::uint64_t a, std::uint64_t b) {
+    start_product(sums, {a, b});
+}
+
+void multiply_rows_of_emulator(WideSums& sums, int half, std::uint64_t a, std::uint64_t b) {
+    start_product(sums, {a, b, half});
 }
 
 void commit_products() {

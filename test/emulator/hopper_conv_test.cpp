@@ -6,6 +6,7 @@
 
 #include "kernels/cuda/fast/conv.hpp"
 #include "kernels/cuda/fast/conv_hopper.hpp"
+#include "kernels/cuda/fast/conv_weight.hpp"
 #include "kernels/cuda/fast/rows.hpp"
 #include "kernels/cuda/hopper.hpp"
 #include "test/emulator/conv_case.hpp"
@@ -27,12 +28,13 @@ const std::vector<ConvCase> kCases = {
     {2, 128, 65, 100, {10, 1, 3, 13, 14}},  // two windows of x, two tiles of channels
     {1, 240, 50, 150, {3, 1, 9, 4, 14}},    // windows that come round; the last has 48 channels
     {1, 50, 64, 260, {5, 1, 27, 54, 54}},   {1, 16, 50, 270, {10, 1, 27, 121, 122}},
-    {2, 16, 3, 500, {10, 1, 81, 364, 365}},  // in steps
+    {1, 16, 3, 300, {10, 1, 81, 364, 365}},  // in steps
     {1, 65, 5, 60, {5, 1, 81, 162, 162}},    // a row shorter than the dilation
-    {1, 5, 4, 700, {4, 1, 100, 0, 0}},       // and a shorter output
+    {2, 5, 4, 460, {4, 1, 100, 0, 0}},       // and a shorter output
     {1, 3, 5, 40, {11, 1, 30, 100, 200}},    // of a dilation that is no multiple of eight
     {11, 1, 1, 33, {2, 1, 1, 0, 1}},        {3, 65, 17, 40, {1, 1, 1, 0, 0}},
     {1, 200, 20, 40, {2, 1, 5, 0, 5}},  // fewer taps than places in the ring
+    {1, 3, 2, 70, {17, 1, 2, 16, 16}},  // taps of two blocks
     {5, 4, 3, 12, {3, 1, 2, 6, 7}},     // more padding than the width needs
 };
 
@@ -78,8 +80,34 @@ Results convolve(const ConvCase& c, bool on_hopper) {
     return results;
 }
 
+// The gradient of the weights, added to ones.
+Floats weight_gradient(const ConvCase& c, bool on_hopper, std::int64_t wanted_blocks = 132) {
+    const cuda::ConvProblem g = problem_of(c);
+    Floats x = random_floats(g.batch * g.in * g.in_length, 1),
+           dy = random_floats(g.batch * g.out * g.out_length, 2);
+    Floats d_weight(static_cast<std::size_t>(g.in * g.out * g.width), 1.0f);
+    const OnDevice device(on_hopper ? cuda::kHopper : 80);
+    cuda::Stream stream(0);
+    cuda::Scratch scratch(stream);
+    const cuda::Stream::Operation operation(stream);
+    if (on_hopper)
+        cuda::grad_weight_on_hopper(g, {x.data(), g.batch, g.in, g.in_length},
+                                    {dy.data(), g.batch, g.out, g.out_length}, d_weight.data(), scratch,
+                                    wanted_blocks);
+    else
+        cuda::fast_conv_grad_weight(g, x.data(), dy.data(), d_weight.data(), nullptr, scratch);
+    stream.wait();
+    return d_weight;
+}
+
+Values values_of(const Floats& floats) {
+    return Values(floats.begin(), floats.end());
+}
+
 // Whether what is left out is an error, or changes the results, in one order and time at least.
-bool is_noticed(const ConvCase& c, const Results& right, int barrier, int wait) {
+template <typename Compute>
+bool is_noticed(const Compute& compute, int barrier, int wait) {
+    const auto right = compute();
     for (const Order order : kOrders)
         for (const CopyTime time : kCopyTimes) {
             const Fault fault;
@@ -88,13 +116,24 @@ bool is_noticed(const ConvCase& c, const Results& right, int barrier, int wait) 
             emulator::leave_out_barrier(barrier);
             emulator::leave_out_wait(wait);
             try {
-                if (convolve(c, true) != right) return true;
+                if (compute() != right) return true;
             } catch (const cuda::Failure&) {
                 emulator::revive_device();
                 return true;
             }
         }
     return false;
+}
+
+template <typename Body>
+void for_all_times(const Body& body) {
+    for (const Order order : kOrders)
+        for (const CopyTime time : kCopyTimes) {
+            const Fault fault;
+            emulator::set_order(order);
+            emulator::set_copy_time(time);
+            body();
+        }
 }
 
 }  // namespace
@@ -117,18 +156,39 @@ TEST_CASE("hopper convolutions: every order and time, and what is missing is not
     const ConvCase few_taps{
         1, 200, 2, 30, {2, 1, 5, 0, 5}};  // a window is ready to come before there is room
     const Results right = convolve(c, false), right_few = convolve(few_taps, false);
-    for (const Order order : kOrders)
-        for (const CopyTime time : kCopyTimes) {
-            const Fault fault;
-            emulator::set_order(order);
-            emulator::set_copy_time(time);
-            CHECK(convolve(c, true) == right);
-            CHECK(convolve(few_taps, true) == right_few);
-        }
-    CHECK(is_noticed(c, right, 0, -1));
+    for_all_times([&] {
+        CHECK(convolve(c, true) == right);
+        CHECK(convolve(few_taps, true) == right_few);
+    });
+    const auto compute = [&] { return convolve(c, true); };
+    CHECK(is_noticed(compute, 0, -1));
     for (int wait = 0; wait < 8; ++wait) {
         CAPTURE(wait);
-        CHECK(is_noticed(c, right, -1, wait));
+        CHECK(is_noticed(compute, -1, wait));
+    }
+}
+
+// Their sums are not in the other devices' order.
+TEST_CASE("hopper convolutions: gradients of the weights are those of other devices") {
+    for (const ConvCase& c : kCases) {
+        CAPTURE(c.text());
+        const Fault restored;
+        emulator::set_copy_time(CopyTime::by_chance);
+        check_close("d_weight", values_of(weight_gradient(c, true)), values_of(weight_gradient(c, false)),
+                    1e-5);
+    }
+}
+
+TEST_CASE("hopper convolutions: gradients of the weights, every order and time, and what is missing") {
+    // One block, whose third tile waits for a place; taps of all three warpgroups.
+    const ConvCase c{1, 2, 3, 600, {9, 1, 2, 8, 8}};
+    const auto compute = [&] { return weight_gradient(c, true, 1); };
+    const Floats right = compute();
+    for_all_times([&] { CHECK(compute() == right); });
+    CHECK(is_noticed(compute, 0, -1));
+    for (int wait = 0; wait < 6; ++wait) {
+        CAPTURE(wait);
+        CHECK(is_noticed(compute, -1, wait));
     }
 }
 

@@ -32,18 +32,15 @@
 
 #include <algorithm>
 
-#include "base/arithmetic.hpp"
-#include "kernels/cuda/fast/rows.hpp"
-#include "kernels/cuda/hopper.hpp"
+#include "kernels/cuda/fast/windows.hpp"
 
 namespace regkit::cuda {
 
 // Not without a name: for other devices nothing of it is used, and nvcc would warn of that.
 namespace hopper_conv {
 
-constexpr int kTile = 256;      // rows
-constexpr int kMostHalo = 256;  // rows of a window behind those of its tile
-constexpr int kPlaces = 3;      // of the weights' ring
+constexpr int kTile = kWindowTile;
+constexpr int kPlaces = 3;  // of the weights' ring
 constexpr int kMostWindows = 2;
 constexpr int kReaderWarps = kWarpgroup / kWarp;
 constexpr int kBlockThreads = kWarpgroup + kWarp;
@@ -51,8 +48,6 @@ constexpr int kBlocks = 2;  // of a processor
 inline constexpr int kReadersMeet = 1;
 constexpr int kWeights = kRowTile * kRowTile;  // of a place
 static_assert(kRowTile == 4 * kRowUnit);
-constexpr int kRowBytes = kRowTile * static_cast<int>(sizeof(Bf16));
-static_assert(kTileColumns == kRowTile);
 
 // The sums on their way out, eight channels of a warp at a time: a row a channel. The pitch spreads what a
 // warp writes over the banks.
@@ -64,28 +59,15 @@ static_assert(kReaderWarps * kChannels * kChannelPitch * sizeof(float) <=
 // Plain data, passed to the kernel by value.
 struct Plan {
     RowShift g;
-    bool is_stepped;
-    Steps steps;           // of x
-    std::int64_t rows;     // of a line of y
-    int lines;             // of a sample
-    int tiles, out_tiles;  // of a line, of the output channels
-    int pitch;             // rows of x from a tap to the next
-    int first;             // row of x that the first tap of y's row 0 reads
-    int halo;              // rows of a window behind those of its tile
-    int depths;            // windows of 64 channels of x
-    int windows;           // in shared memory
-
-    // Of the sample that a line's row is in; beyond out_length: none.
-    __device__ std::int64_t position(std::int64_t line, std::int64_t row) const {
-        if (!is_stepped) return row;
-        const std::int64_t p = steps.position(line, row);
-        return p < 0 ? g.out_length : p;
-    }
-    __device__ int window_rows() const { return kTile + halo; }
+    RowLines lines;
+    int out_tiles;  // of 64 channels
+    int depths;     // windows of 64 channels of x
+    int windows;    // in shared memory
 };
 
 struct Maps {
-    CUtensorMap tile, halo, weights;
+    WindowMaps x;
+    CUtensorMap weights;
 };
 
 // Which sums a block computes.
@@ -96,7 +78,8 @@ struct Target {
 };
 
 __device__ Target target_of(const Plan& plan, unsigned block) {
-    const auto out_tiles = static_cast<unsigned>(plan.out_tiles), tiles = static_cast<unsigned>(plan.tiles);
+    const auto out_tiles = static_cast<unsigned>(plan.out_tiles),
+               tiles = static_cast<unsigned>(plan.lines.tiles);
     return {static_cast<int>(block / out_tiles / tiles), static_cast<int>(block / out_tiles % tiles) * kTile,
             static_cast<int>(block % out_tiles) * kRowTile};
 }
@@ -109,12 +92,12 @@ struct BlockMemory {
 
     __device__ BlockMemory(const Plan& plan, unsigned char* memory)
         : windows(reinterpret_cast<Bf16*>(memory)),
-          ring(windows + plan.windows * plan.window_rows() * kRowTile),
+          ring(windows + plan.windows * plan.lines.window_rows() * kRowTile),
           window_full(reinterpret_cast<PhaseBarrier*>(ring + kPlaces * kWeights)),
           window_empty(window_full + kMostWindows),
           full(window_empty + kMostWindows),
           empty(full + kPlaces),
-          window_values_(plan.window_rows() * kRowTile) {}
+          window_values_(plan.lines.window_rows() * kRowTile) {}
     __device__ Bf16* window(int place) const { return windows + place * window_values_; }
     __device__ Bf16* weights(int place) const { return ring + place * kWeights; }
 
@@ -134,24 +117,6 @@ static_assert(BlockMemory::bytes(kMostWindows, kMostHalo) <= kMostShared);
 static_assert(BlockMemory::bytes(1, kMostHalo) <= kMostSharedOfTwo);
 static_assert(BlockMemory::bytes(kMostWindows, 9 * 9 + 7) <= kMostSharedOfTwo);  // width 10, dilation 9
 
-// A place of a ring, and the parity of the phase that is waited for there.
-struct Turn {
-    int place;
-    unsigned parity;
-    __device__ void next(int places) {
-        if (++place < places) return;
-        place = 0;
-        parity ^= 1;
-    }
-};
-// The phase before the first counts as over: all places are free.
-__device__ Turn first_to_fill() {
-    return {0, 1};
-}
-__device__ Turn first_to_read() {
-    return {0, 0};
-}
-
 // What the filler does, by one thread.
 struct Filler {
     const Plan& plan;
@@ -163,12 +128,9 @@ struct Filler {
     __device__ void copy_window(int depth) {
         wait_phase(at.window_empty[window.place], window.parity);
         PhaseBarrier& full = at.window_full[window.place];
-        Bf16* const to = at.window(window.place);
-        const int row = plan.first + target.row, column = depth * kRowTile;
-        arrive_and_expect(full, static_cast<unsigned>(plan.window_rows() * kRowBytes));
-        copy_line_tile(to, maps.tile, target.line, row, column, full);
-        if (plan.halo > 0)
-            copy_line_tile(to + kTile * kRowTile, maps.halo, target.line, row + kTile, column, full);
+        arrive_and_expect(full, static_cast<unsigned>(plan.lines.window_rows() * kRowBytes));
+        cuda::copy_window(at.window(window.place), maps.x, plan.lines, target.line,
+                          plan.lines.first + target.row, depth * kRowTile, full);
         window.next(plan.windows);
     }
     __device__ void copy_weights(int depth, int tap) {
@@ -190,18 +152,12 @@ struct Filler {
     }
 };
 
-// The calling warp has read what the barrier stands for.
-__device__ void release(PhaseBarrier& empty) {
-    __syncwarp();
-    if (threadIdx.x % kWarp == 0) arrive(empty);
-}
-
 // All taps of a window, of which kSteps * kRowUnit channels are x's.
 template <int kSteps>
 __device__ void add_taps(const Plan& plan, const BlockMemory& at, const Bf16* rows, Turn& weights,
                          WideSums& sums) {
 #pragma unroll 1
-    for (int tap = 0; tap < plan.g.taps; ++tap, rows += plan.pitch * kRowTile) {
+    for (int tap = 0; tap < plan.g.taps; ++tap, rows += plan.lines.pitch * kRowTile) {
         wait_phase(at.full[weights.place], weights.parity);
         const Bf16* const by = at.weights(weights.place);
         begin_products(sums);
@@ -238,10 +194,10 @@ __device__ void add_products(const Plan& plan, const BlockMemory& at, WideSums& 
 __device__ void write_channels(const Plan& plan, const Target& target, int channel, const float* staged,
                                const float* bias, float* y) {
     const RowShift& g = plan.g;
-    const auto line = target.line % plan.lines;
+    const auto line = target.line % plan.lines.lines;
     const auto channels = static_cast<int>(g.out - channel < kChannels ? g.out - channel : kChannels);
     for (int r = static_cast<int>(threadIdx.x) % kWarp; r < kTile; r += kWarp) {
-        const std::int64_t p = plan.position(line, target.row + r);
+        const std::int64_t p = plan.lines.position(line, target.row + r);
         if (p >= g.out_length) continue;
 #pragma unroll
         for (int c = 0; c < kChannels; ++c) {
@@ -299,7 +255,7 @@ __global__ void __launch_bounds__(kBlockThreads, kBlocks)
         WideSums sums = {};
         add_products(plan, at, sums);
         meet<kReadersMeet, kWarpgroup>();  // nobody needs the operands any more
-        const std::int64_t sample = target.line / plan.lines;
+        const std::int64_t sample = target.line / plan.lines.lines;
         write_sums(plan, target, sums, reinterpret_cast<float*>(at.windows), bias,
                    y + sample * plan.g.out * plan.g.out_length);
     } else {
@@ -317,62 +273,36 @@ struct PackWeights {
     }
 };
 
-// All but what depends on the channels of x.
-Plan plan_of(const RowShift& g) {
-    const std::int64_t reach = (g.taps - 1) * g.dilation;
-    Plan plan{};
-    plan.g = g;
-    plan.g.columns = static_cast<int>(round_up(g.out, kRowTile));
-    plan.is_stepped = reach > kMostHalo;
-    plan.rows = g.out_length;
-    plan.lines = 1;
-    plan.pitch = static_cast<int>(g.dilation);
-    plan.first = static_cast<int>(-g.shift);
-    if (plan.is_stepped) {
-        plan.steps = steps_of(g.out_length, g.dilation, g.taps);
-        plan.pitch = Steps::kAbreast;
-        plan.rows = plan.steps.rows() - (g.taps - 1) * plan.pitch;
-        plan.lines = static_cast<int>(plan.steps.lines);
-        plan.first = 0;
-    }
-    plan.halo = static_cast<int>(round_up((g.taps - 1) * plan.pitch, 8));
-    plan.tiles = static_cast<int>(blocks_for(plan.rows, kTile));
-    plan.out_tiles = plan.g.columns / kRowTile;
-    return plan;
+RowLines lines_of(const RowShift& g) {
+    return cuda::lines_of(g.out_length, g.dilation, g.shift, g.taps, g.taps);
 }
 
 }  // namespace hopper_conv
 
 bool fits_hopper_shift(const RowShift& g) {
-    using namespace hopper_conv;
-    if (g.taps > kMostHalo / Steps::kAbreast + 1) return false;
-    const Plan plan = plan_of(g);
-    return 2 * g.out_length >= std::int64_t{plan.lines} * plan.tiles * kTile;
+    return fits_windows(hopper_conv::lines_of(g));
 }
 
 void row_shift_on_hopper(const RowShift& g, const Tensor& x, const ShiftWeights& weights, const float* bias,
                          float* y, Scratch& scratch) {
     using namespace hopper_conv;
-    Plan plan = plan_of(g);
-    const Rows rows = plan.is_stepped ? stepped_rows_of(x, g.shift, plan.steps, Scratch::kConvInput, scratch)
-                                      : rows_of(x, Scratch::kConvInput, scratch);
+    Plan plan{};
+    plan.g = g;
+    plan.lines = hopper_conv::lines_of(g);
+    const Rows rows = input_rows_of(x, plan.lines, g.shift, scratch);
     plan.g.in = static_cast<int>(rows.channels);
+    plan.g.columns = static_cast<int>(round_up(g.out, kRowTile));
+    plan.out_tiles = plan.g.columns / kRowTile;
     plan.depths = static_cast<int>(blocks_for(rows.channels, kRowTile));
     plan.windows = std::min(plan.depths, kMostWindows);
     const std::int64_t columns = plan.g.columns, values = g.taps * columns * rows.channels;
     Bf16* const packed = scratch.get<Bf16>(Scratch::kConvWeights, values);
     for_each(values, PackWeights{weights, rows.channels, columns, packed});
-    const auto map_of = [&](int tile_rows) {
-        return tiled_lines(rows.data, g.batch * plan.lines, rows.length / plan.lines, rows.channels,
-                           tile_rows);
-    };
-    Maps maps{};
-    maps.tile = map_of(kTile);
-    if (plan.halo > 0) maps.halo = map_of(plan.halo);
-    maps.weights = tiled(packed, g.taps * columns, rows.channels, rows.channels, kRowTile);
-    const std::int64_t blocks = g.batch * plan.lines * plan.tiles * plan.out_tiles;
+    const Maps maps{window_maps_of(rows, plan.lines),
+                    tiled(packed, g.taps * columns, rows.channels, rows.channels, kRowTile)};
+    const std::int64_t blocks = g.batch * plan.lines.lines * plan.lines.tiles * plan.out_tiles;
     launch_with_shared(row_shift_hopper_kernel, dim3(static_cast<unsigned>(blocks)), dim3(kBlockThreads),
-                       BlockMemory::bytes(plan.windows, plan.halo), maps, plan, bias, y);
+                       BlockMemory::bytes(plan.windows, plan.lines.halo), maps, plan, bias, y);
 }
 
 }  // namespace regkit::cuda

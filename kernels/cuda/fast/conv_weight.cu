@@ -14,7 +14,9 @@
 // cycles. The partial sums, 80 KB a block, are written and read once.
 #include "base/arithmetic.hpp"
 #include "kernels/cuda/fast/conv.hpp"
+#include "kernels/cuda/fast/conv_weight.hpp"
 #include "kernels/cuda/fast/rows.hpp"
+#include "kernels/cuda/hopper.hpp"
 
 namespace regkit::cuda {
 
@@ -27,19 +29,16 @@ constexpr std::int64_t kWantedBlocks = 264;  // two for each processor of the la
 // Plain data, passed to the kernel by value.
 struct WeightGradient {
     std::int64_t in_length, out_length;
-    int in, out;              // channels of the rows
-    int in_tiles, out_tiles;  // of kRowTile channels
-    int taps, group;          // of which a block does `group`
+    int in, out;  // channels of the rows
+    WeightSums sums;
+    int group;  // of the taps that a block does
     std::int64_t dilation, shift;
     std::int64_t steps;      // segments of all samples
     std::int64_t per_block;  // of them
     std::int64_t segments;   // of a sample
 
-    int groups() const { return (taps + group - 1) / group; }
-    std::int64_t tiles() const { return std::int64_t{groups()} * in_tiles * out_tiles; }
-    __host__ __device__ std::int64_t weights() const {
-        return std::int64_t{taps} * in_tiles * kRowTile * out_tiles * kRowTile;
-    }
+    int groups() const { return (sums.taps + group - 1) / group; }
+    std::int64_t tiles() const { return std::int64_t{groups()} * sums.in_tiles * sums.out_tiles; }
 };
 
 // Which sums a block computes.
@@ -102,14 +101,14 @@ struct WeightTile {
     }
 };
 
-// partial: [block of segments][tap][in][out], channels rounded up to kRowTile.
+// partial: of each block of segments, its sums.
 __global__ void __launch_bounds__(kMostTaps* kWarp)
     weight_gradient_kernel(WeightGradient g, const Bf16* x, const Bf16* dy, float* partial) {
     const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
     const int tile_number = static_cast<int>(blockIdx.x);
-    const int output = tile_number % g.out_tiles * kRowTile;
-    const int input = tile_number / g.out_tiles % g.in_tiles * kRowTile;
-    const int tap = tile_number / g.out_tiles / g.in_tiles * g.group;
+    const int output = tile_number % g.sums.out_tiles * kRowTile;
+    const int input = tile_number / g.sums.out_tiles % g.sums.in_tiles * kRowTile;
+    const int tap = tile_number / g.sums.out_tiles / g.sums.in_tiles * g.group;
     const WeightTile tile{g, x, dy, reinterpret_cast<Bf16*>(dynamic_shared()), tap, input, output};
     const std::int64_t begin = blockIdx.y * g.per_block;
     const std::int64_t end = begin + g.per_block < g.steps ? begin + g.per_block : g.steps;
@@ -121,9 +120,8 @@ __global__ void __launch_bounds__(kMostTaps* kWarp)
         tile.start(step + kStages - 1, end);
         tile.multiply(step, warp, lane, sum);
     }
-    if (tap + warp >= g.taps) return;
-    float* const to = partial + blockIdx.y * g.weights() +
-                      std::int64_t{tap + warp} * g.in_tiles * kRowTile * g.out_tiles * kRowTile;
+    if (tap + warp >= g.sums.taps) return;
+    float* const to = partial + blockIdx.y * g.sums.count();
 #pragma unroll
     for (int m = 0; m < 4; ++m)
 #pragma unroll
@@ -131,44 +129,35 @@ __global__ void __launch_bounds__(kMostTaps* kWarp)
             for (int i = 0; i < 4; ++i) {
                 const int row = input + m * 16 + lane / 4 + i / 2 * 8;
                 const int column = output + j * 8 + lane % 4 * 2 + i % 2;
-                to[std::int64_t{row} * g.out_tiles * kRowTile + column] = sum[m][j][i];
+                to[g.sums.place(tap + warp, row, column)] = sum[m][j][i];
             }
 }
 
 // Adds up the blocks' sums, in their order.
 struct AddPartials {
-    WeightGradient g;
+    WeightSums sums;
     const float* partial;
     std::int64_t blocks, in, out;  // the layer's channels
     float* d_weight;
     __device__ void operator()(std::int64_t index) const {
         const std::int64_t o = index % out, i = index / out % in, tap = index / out / in;
-        const std::int64_t place = ((tap * g.in_tiles * kRowTile + i) * g.out_tiles) * kRowTile + o;
         float sum = 0;
-        for (std::int64_t b = 0; b < blocks; ++b) sum += partial[b * g.weights() + place];
-        d_weight[(o * in + i) * g.taps + tap] += sum;
+        for (std::int64_t b = 0; b < blocks; ++b) sum += partial[b * sums.count() + sums.place(tap, i, o)];
+        d_weight[(o * in + i) * sums.taps + tap] += sum;
     }
 };
 
-}  // namespace
-
-void fast_conv_grad_weight(const ConvProblem& c, const float* x, const float* dy, float* d_weight,
-                           float* d_bias, Scratch& scratch) {
-    // Kernels only read here.
-    const Tensor gradient{const_cast<float*>(dy), c.batch, c.out, c.out_length};
-    const Rows x_rows =
-        rows_of({const_cast<float*>(x), c.batch, c.in, c.in_length}, Scratch::kConvInput, scratch);
-    const Rows dy_rows = rows_of(gradient, Scratch::kConvGradient, scratch);
+void grad_weight(const ConvProblem& c, const Tensor& x, const Tensor& dy, float* d_weight, Scratch& scratch) {
+    const Rows x_rows = rows_of(x, Scratch::kConvInput, scratch);
+    const Rows dy_rows = rows_of(dy, Scratch::kConvGradient, scratch);
     WeightGradient g{};
     g.in_length = c.in_length;
     g.out_length = c.out_length;
     g.in = static_cast<int>(x_rows.channels);
     g.out = static_cast<int>(dy_rows.channels);
-    g.in_tiles = static_cast<int>(blocks_for(g.in, kRowTile));
-    g.out_tiles = static_cast<int>(blocks_for(g.out, kRowTile));
-    g.taps = static_cast<int>(c.width);
-    const int groups = (g.taps + kMostTaps - 1) / kMostTaps;
-    g.group = (g.taps + groups - 1) / groups;
+    g.sums = weight_sums_of(c);
+    const int groups = (g.sums.taps + kMostTaps - 1) / kMostTaps;
+    g.group = (g.sums.taps + groups - 1) / groups;
     g.dilation = c.dilation;
     g.shift = c.pad_left;
     g.segments = segments_of(c.out_length, c.dilation);
@@ -176,13 +165,36 @@ void fast_conv_grad_weight(const ConvProblem& c, const float* x, const float* dy
     const std::int64_t wanted = (kWantedBlocks + g.tiles() - 1) / g.tiles();
     g.per_block = (g.steps + wanted - 1) / wanted;
     const std::int64_t blocks = (g.steps + g.per_block - 1) / g.per_block;
-    float* const partial = scratch.get<float>(Scratch::kConvPartials, blocks * g.weights());
+    float* const partial = scratch.get<float>(Scratch::kConvPartials, blocks * g.sums.count());
     const std::size_t bytes =
         kStages * static_cast<std::size_t>(2 * kSegment + g.group - 1) * kRowTile * sizeof(Bf16);
     launch_with_shared(
         weight_gradient_kernel, dim3(static_cast<unsigned>(g.tiles()), static_cast<unsigned>(blocks)),
         dim3(static_cast<unsigned>(g.group * kWarp)), bytes, g, x_rows.data, dy_rows.data, partial);
-    for_each(c.width * c.in * c.out, AddPartials{g, partial, blocks, c.in, c.out, d_weight});
+    add_weight_sums(c, g.sums, partial, blocks, d_weight);
+}
+
+}  // namespace
+
+WeightSums weight_sums_of(const ConvProblem& g) {
+    return {static_cast<int>(g.width), static_cast<int>(blocks_for(g.in, kRowTile)),
+            static_cast<int>(blocks_for(g.out, kRowTile))};
+}
+
+void add_weight_sums(const ConvProblem& g, const WeightSums& sums, const float* partial, std::int64_t blocks,
+                     float* d_weight) {
+    for_each(g.width * g.in * g.out, AddPartials{sums, partial, blocks, g.in, g.out, d_weight});
+}
+
+void fast_conv_grad_weight(const ConvProblem& g, const float* x, const float* dy, float* d_weight,
+                           float* d_bias, Scratch& scratch) {
+    // Kernels only read here.
+    const Tensor input{const_cast<float*>(x), g.batch, g.in, g.in_length},
+        gradient{const_cast<float*>(dy), g.batch, g.out, g.out_length};
+    if (scratch.stream().capability() == kHopper && fits_hopper_weight(g))
+        grad_weight_on_hopper(g, input, gradient, d_weight, scratch);
+    else
+        grad_weight(g, input, gradient, d_weight, scratch);
     channel_sums(gradient, d_bias);
 }
 

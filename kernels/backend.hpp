@@ -470,7 +470,7 @@ struct BackendOptions {
 
 struct BackendChoice {
     std::unique_ptr<Backend> backend;
-    std::string notice;  // not empty when `auto` looked for a GPU, found a driver, and still fell back
+    std::string notice;  // for the user: `auto` found a driver and still fell back, or it will be slow; or empty
 };
 
 // Throws Error(resource) naming the cause when the device asked for cannot be used, Error(usage) on an unknown one.

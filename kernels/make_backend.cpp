@@ -1,3 +1,5 @@
+#include <optional>
+
 #include "base/error.hpp"
 #include "base/number.hpp"
 #include "kernels/backend.hpp"
@@ -40,6 +42,10 @@ BackendChoice choose_automatically(const BackendOptions& options) {
     return {make_backend(cpu).backend, notice};
 }
 
+// A device's users expect its speed.
+constexpr const char* kPlainKernels =
+    "--device cuda computes f32 by plain kernels; --precision bf16 runs on tensor cores";
+
 }  // namespace
 
 const char* precision_name(Precision precision) {
@@ -55,9 +61,12 @@ BackendChoice make_backend(const BackendOptions& options) {
         return {make_reference_backend(), ""};
     }
     if (device == "cuda" || device.starts_with("cuda:")) {
-        const KernelChoice kernels = choose_kernels(options.precision, kernels_of_environment());
+        const std::optional<KernelChoice> wanted = kernels_of_environment();
+        const KernelChoice kernels = choose_kernels(options.precision, wanted);
         nccl_of_environment();  // a word that makes no sense is told before the plug-in is asked
-        return {load_cuda_backend(cuda_device(device), kernels, cuda_plugin_paths()), ""};
+        auto backend = load_cuda_backend(cuda_device(device), kernels, cuda_plugin_paths());
+        const bool is_plain_by_default = kernels == KernelChoice::naive && !wanted;
+        return {std::move(backend), is_plain_by_default ? kPlainKernels : ""};
     }
     if (device == "auto") return choose_automatically(options);
     throw Error(ErrorKind::usage, "--device " + device + ": unknown; use auto, cpu, cuda or cuda:N");

@@ -41,6 +41,7 @@ TOLERANCE = {"f32": 1e-4, "bf16": 2e-2}  # of logits
 
 # Numbers of CUDA's errors
 OUT_OF_MEMORY, BUSY, NO_DEVICE, ECC, LAUNCH_FAILURE = 2, 46, 100, 214, 719
+PLAIN = "--device cuda computes f32 by plain kernels; --precision bf16 runs on tensor cores"
 LOST = "; the device is lost to this run: start it again, or use --device cpu"
 
 
@@ -196,6 +197,16 @@ def check_automatic():
     check(len(notices) == 1 and "driver is too old" in notices[0] and "running on the CPU" in notices[0], old.stderr)
 
 
+def check_plain():
+    """That f32 is slow on a GPU is said where nobody asked for its kernels."""
+    def said(precision, kernels=None):
+        return run("regcall", "-m", "f32.forward", "-f", "short.fa", "--cutoff", 0, "--device", "cuda", "--precision", precision,
+                   kernels=kernels).stderr.count(PLAIN)
+
+    check(said("f32") == 1, "no word of plain kernels")
+    check(said("f32", "naive") == 0 and said("bf16") == 0, "a word of plain kernels too many")
+
+
 def check_waits():
     """A wait for the device that is left out shows: other tensors, or a loss that is none."""
     arguments = ["two.json" if argument == "tiny.json" else argument for argument in ("regtrain", *TRAINING)]
@@ -248,11 +259,12 @@ def main():
         check_cudnn()
         check_machines()
         check_automatic()
+        check_plain()
         check_waits()
         check_losses()
         os.chdir("/")
     print(f"{tools.checks} checks held")
-    assert tools.checks >= 61, "checks were left out"
+    assert tools.checks >= 63, "checks were left out"
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ std::vector<std::string> CudaBackend::take_notices() {
     const auto add = [&](std::vector<std::string> more) {
         for (std::string& notice : more) notices.push_back(std::move(notice));
     };
+    add(std::exchange(scratch_.notices, {}));
     if (cudnn_) add(cudnn_->take_notices());
     if (cudnn_lstms_) add(cudnn_lstms_->take_notices());
     if (cublaslt_) add(cublaslt_->take_notices());

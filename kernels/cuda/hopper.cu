@@ -18,15 +18,17 @@ Encode find_encode() {
     return reinterpret_cast<Encode>(found);
 }
 
-// Sizes from the columns outwards, distances from the rows.
-CUtensorMap encoded(const Bf16* data, cuuint32_t rank, const cuuint64_t* sizes, const cuuint64_t* distances,
-                    int tile_rows) {
+// Of rank 2 or 3: columns come first.
+CUtensorMap encoded(const Bf16* data, cuuint32_t rank, const cuuint64_t (&sizes)[3],
+                    const std::int64_t (&distances)[2], int tile_rows) {
     static const Encode encode = find_encode();
     CUtensorMap map{};
+    const cuuint64_t bytes[2] = {static_cast<cuuint64_t>(distances[0]) * sizeof(Bf16),
+                                 static_cast<cuuint64_t>(distances[1]) * sizeof(Bf16)};
     const cuuint32_t tile[3] = {kTileColumns, static_cast<cuuint32_t>(tile_rows), 1};
     const cuuint32_t steps[3] = {1, 1, 1};
     const CUresult result =
-        encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, rank, const_cast<Bf16*>(data), sizes, distances, tile,
+        encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, rank, const_cast<Bf16*>(data), sizes, bytes, tile,
                steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
                CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
     if (result != CUDA_SUCCESS)
@@ -38,17 +40,16 @@ CUtensorMap encoded(const Bf16* data, cuuint32_t rank, const cuuint64_t* sizes, 
 
 CUtensorMap tiled(const Bf16* data, std::int64_t rows, std::int64_t columns, std::int64_t pitch,
                   int tile_rows) {
-    const cuuint64_t sizes[2] = {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows)};
-    const cuuint64_t distance = static_cast<cuuint64_t>(pitch) * sizeof(Bf16);
-    return encoded(data, 2, sizes, &distance, tile_rows);
+    return encoded(data, 2, {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows), 1}, {pitch, 0},
+                   tile_rows);
 }
 
-CUtensorMap tiled_lines(const Bf16* data, std::int64_t lines, std::int64_t rows, std::int64_t columns,
-                        int tile_rows) {
-    const cuuint64_t sizes[3] = {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows),
-                                 static_cast<cuuint64_t>(lines)};
-    const cuuint64_t row = sizes[0] * sizeof(Bf16), distances[2] = {row, row * sizes[1]};
-    return encoded(data, 3, sizes, distances, tile_rows);
+CUtensorMap tiled_lines(const Bf16* data, std::int64_t lines, std::int64_t distance, std::int64_t rows,
+                        std::int64_t columns, std::int64_t pitch, int tile_rows) {
+    return encoded(
+        data, 3,
+        {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows), static_cast<cuuint64_t>(lines)},
+        {pitch, distance}, tile_rows);
 }
 
 }  // namespace regkit::cuda

@@ -1,6 +1,10 @@
 // Device memory that operations use for themselves: one array a purpose, which only grows.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "kernels/cuda/stream.hpp"
 
 namespace regkit::cuda {
@@ -73,6 +77,11 @@ class Scratch {
         stream_.upload(to, values, static_cast<std::size_t>(count) * sizeof(T));
         return to;
     }
+
+    // What uses_hopper() has found (hopper_trial.hpp); none before it was asked.
+    std::optional<bool> hopper;
+    // For Backend::take_notices.
+    std::vector<std::string> notices;
 
   private:
     struct Array {

@@ -163,11 +163,23 @@ struct Memory {
 };
 Memory memory();
 void forget_most_memory();  // from now on
+// What a device of compute capability 9.0 does otherwise than kernels/cuda/hopper.hpp has it.
+enum class HopperFlaw {
+    none,
+    tiles,
+    bytes,
+    column_products,
+    register_products,
+    later_rows,
+    register_row_products,
+    row_products
+};
 // What the device is and its driver serves; with a driver older than CUDART_VERSION there are no devices.
 struct Machine {
     int driver = CUDART_VERSION;
     int capability = 90;
     int gpu = 0;  // what tells it from other processes' GPUs
+    HopperFlaw flaw = HopperFlaw::none;
 };
 void set_machine(const Machine& machine);
 const Machine& machine();

@@ -10,11 +10,12 @@ inline constexpr emulator::Order kOrders[] = {emulator::Order::forward, emulator
 inline constexpr emulator::CopyTime kCopyTimes[] = {emulator::CopyTime::at_wait, emulator::CopyTime::at_once,
                                                     emulator::CopyTime::by_chance};
 
-// The device has this compute capability until the end. Back ends are made after it.
+// The device has this compute capability, and this flaw, until the end. Back ends are made after it.
 struct OnDevice {
-    explicit OnDevice(int capability) {
+    explicit OnDevice(int capability, emulator::HopperFlaw flaw = emulator::HopperFlaw::none) {
         emulator::Machine machine = emulator::machine();
         machine.capability = capability;
+        machine.flaw = flaw;
         emulator::set_machine(machine);
     }
     OnDevice(const OnDevice&) = delete;

@@ -184,10 +184,36 @@ enum class Wrong {
     odd,
     forgotten,
     deadlock,
+    rank,
+    odd_bytes,
     not_begun,
     not_committed,
-    not_waited
+    not_waited,
+    not_named,
+    begun_twice,
+    sums_written_before,
+    left_written_before,
+    sums_written,
+    left_written
 };
+
+// Products of registers, with one thing wrong.
+__device__ void misuse_registers(const Bf16* tile, Wrong wrong) {
+    Sums<8> sums = {};
+    LeftPart left = {};
+    begin_products(sums, left);
+    if (wrong == Wrong::sums_written_before) sums[3][1] = 2;
+    if (wrong == Wrong::left_written_before) left[2] = 2;
+    multiply_add_async(sums, left, operand(tile, 0));
+    commit_products();
+    if (wrong == Wrong::begun_twice) begin_products(sums);
+    if (wrong == Wrong::sums_written) sums[3][1] = 2;
+    if (wrong == Wrong::left_written) left[2] = 2;
+    if (wrong == Wrong::not_named)
+        wait_products(sums);
+    else
+        wait_products(sums, left);
+}
 
 __global__ void misuse(const __grid_constant__ CUtensorMap map, Wrong wrong) {
     const Places at(swizzle_shared(), 1);
@@ -211,6 +237,12 @@ __global__ void misuse(const __grid_constant__ CUtensorMap map, Wrong wrong) {
         case Wrong::odd:
             if (is_first) copy_tile(at.data + 8, map, 0, 0, *at.full);
             break;
+        case Wrong::rank:
+            if (is_first) copy_line_tile(at.data, map, 0, 0, 0, *at.full);
+            break;
+        case Wrong::odd_bytes:
+            if (is_first) copy_bytes(at.data + 8, &map, 8, *at.full);
+            break;
         case Wrong::deadlock:
             wait_phase(*at.full, 0);
             break;
@@ -226,6 +258,8 @@ __global__ void misuse(const __grid_constant__ CUtensorMap map, Wrong wrong) {
             else
                 wait_products(sums);
             break;
+        default:
+            misuse_registers(at.data, wrong);
     }
 }
 
@@ -366,9 +400,17 @@ TEST_CASE("hopper: wrong uses of barriers, copies and products are errors") {
     CHECK(fails_with("multiple of 128", misuse, map, Wrong::odd));
     CHECK(fails_with("did not wait", misuse, map, Wrong::forgotten));
     CHECK(fails_with("deadlock", misuse, map, Wrong::deadlock));
+    CHECK(fails_with("another rank", misuse, map, Wrong::rank));
+    CHECK(fails_with("multiple of 16", misuse, map, Wrong::odd_bytes));
     CHECK(fails_with("nothing began", misuse, map, Wrong::not_begun));
     CHECK(fails_with("not committed", misuse, map, Wrong::not_committed));
     CHECK(fails_with("did not wait", misuse, map, Wrong::not_waited));
+    CHECK(fails_with("does not name", misuse, map, Wrong::not_named));
+    CHECK(fails_with("in use", misuse, map, Wrong::begun_twice));
+    CHECK(fails_with("behind the beginning", misuse, map, Wrong::sums_written_before));
+    CHECK(fails_with("behind the beginning", misuse, map, Wrong::left_written_before));
+    CHECK(fails_with("while products used", misuse, map, Wrong::sums_written));
+    CHECK(fails_with("while products used", misuse, map, Wrong::left_written));
     CHECK_THROWS_AS(matrix.map(257), Failure);
     CHECK_THROWS_AS(tiled(matrix.values.data() + 1, 1, 8, 8, 1), Failure);
     CHECK_THROWS_AS(tiled(matrix.values.data(), 2, 8, 12, 1), Failure);

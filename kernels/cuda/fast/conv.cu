@@ -22,7 +22,7 @@
 #include "kernels/cuda/fast/conv_hopper.hpp"
 #include "kernels/cuda/fast/row_shift.hpp"
 #include "kernels/cuda/fast/rows.hpp"
-#include "kernels/cuda/hopper.hpp"
+#include "kernels/cuda/hopper_trial.hpp"
 
 namespace regkit::cuda {
 
@@ -195,7 +195,7 @@ struct PackWeights {
 // y = the row-shifted product of x with the weights.
 void row_shift(RowShift g, const Tensor& x, const ShiftWeights& weights, const float* bias, float* y,
                Scratch& scratch) {
-    if (scratch.stream().capability() == kHopper && fits_hopper_shift(g))
+    if (fits_hopper_shift(g) && uses_hopper(scratch))
         return row_shift_on_hopper(g, x, weights, bias, y, scratch);
     const Rows rows = rows_of(x, Scratch::kConvInput, scratch);
     g.in = static_cast<int>(rows.channels);

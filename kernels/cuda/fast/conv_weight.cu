@@ -16,7 +16,7 @@
 #include "kernels/cuda/fast/conv.hpp"
 #include "kernels/cuda/fast/conv_weight.hpp"
 #include "kernels/cuda/fast/rows.hpp"
-#include "kernels/cuda/hopper.hpp"
+#include "kernels/cuda/hopper_trial.hpp"
 
 namespace regkit::cuda {
 
@@ -191,7 +191,7 @@ void fast_conv_grad_weight(const ConvProblem& g, const float* x, const float* dy
     // Kernels only read here.
     const Tensor input{const_cast<float*>(x), g.batch, g.in, g.in_length},
         gradient{const_cast<float*>(dy), g.batch, g.out, g.out_length};
-    if (scratch.stream().capability() == kHopper && fits_hopper_weight(g))
+    if (fits_hopper_weight(g) && uses_hopper(scratch))
         grad_weight_on_hopper(g, input, gradient, d_weight, scratch);
     else
         grad_weight(g, input, gradient, d_weight, scratch);

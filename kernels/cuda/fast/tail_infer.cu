@@ -8,7 +8,7 @@
 #include "kernels/cuda/fast/tail_infer.hpp"
 #include "kernels/cuda/fast/tail_infer_hopper.hpp"
 #include "kernels/cuda/fast/tail_sinks.hpp"
-#include "kernels/cuda/hopper.hpp"
+#include "kernels/cuda/hopper_trial.hpp"
 
 namespace regkit::cuda {
 
@@ -54,8 +54,8 @@ __global__ void __launch_bounds__(kTileThreads, 2)
 }
 
 void run_piece(const PackedTail& tail, const TailRange& range, const OutputPiece& piece, const Sinks& to,
-               int capability) {
-    if (capability == kHopper) return infer_on_hopper(tail, range, piece, to);
+               bool on_hopper) {
+    if (on_hopper) return infer_on_hopper(tail, range, piece, to);
     const auto row_tiles = static_cast<unsigned>(piece.tiles());
     for_width(tail.last(), [&](auto steps) {
         launch_with_shared(tail_infer_kernel<steps()>, dim3(static_cast<unsigned>(piece.samples) * row_tiles),
@@ -67,9 +67,9 @@ void run_piece(const PackedTail& tail, const TailRange& range, const OutputPiece
 
 PieceRunner runner(const Tail& tail, const TailRange& range, Scratch& scratch, std::int64_t most_bytes) {
     const PackedTail packed = pack_tail(tail, scratch);
-    const int capability = scratch.stream().capability();
-    return {most_bytes, kPositions, [packed, &range, capability](const OutputPiece& piece, const Sinks& to) {
-                run_piece(packed, range, piece, to, capability);
+    const bool on_hopper = uses_hopper(scratch);
+    return {most_bytes, kPositions, [packed, &range, on_hopper](const OutputPiece& piece, const Sinks& to) {
+                run_piece(packed, range, piece, to, on_hopper);
             }};
 }
 

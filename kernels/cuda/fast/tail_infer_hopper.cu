@@ -16,25 +16,15 @@
 // arrival of each of four warps that have read it. In the hidden layers, where eight warps read, the first
 // four speak for all, behind a barrier of the eight. The number of places is even, so that a place of the
 // last layer is always the same group's: a group that skipped a phase could mistake it for the next.
+#include "kernels/cuda/fast/hopper_block.hpp"
 #include "kernels/cuda/fast/rows.hpp"
 #include "kernels/cuda/fast/tail_infer_hopper.hpp"
-#include "kernels/cuda/hopper.hpp"
 
 namespace regkit::cuda {
 
 // Not without a name: for other devices nothing of it is used, and nvcc would warn of that.
 namespace hopper_tail {
 
-constexpr int kPlaces = 4;
-constexpr int kGroups = 2;
-constexpr int kGroupWarps = kWarpgroup / kWarp;
-constexpr int kReaders = kGroups * kWarpgroup;  // threads
-inline constexpr int kReadersMeet = 1;          // the number of their barrier
-// A warp by itself would do as filler, but registers are shared out by groups of four warps: of the 168 that
-// each of 384 threads begins with, a reader has too few, and a filler too many.
-constexpr int kBlockThreads = kReaders + kWarpgroup;
-constexpr int kFillerRegisters = 24, kReaderRegisters = 240;
-static_assert(kWarpgroup * kFillerRegisters + kReaders * kReaderRegisters <= 168 * kBlockThreads);
 static_assert(kPlaces % kGroups == 0);
 static_assert(kTileColumns == kRowTile && kGroupWarps * kUnitMarkers == kTileRows);
 
@@ -72,8 +62,7 @@ struct HopperTile {
     int parts_;
 };
 
-constexpr std::size_t kMostShared = 227 << 10;  // of a block
-static_assert(HopperTile::bytes(kMostWidth, coarse_rows(1, HopperTile::kRows)) <= kMostShared);
+static_assert(HopperTile::bytes(kMostWidth, coarse_rows(1, HopperTile::kRows)) <= kMostHopperShared);
 
 // Of each layer's weights.
 struct WeightMaps {
@@ -88,20 +77,17 @@ __device__ unsigned parity_of(int round) {
 // What the fillers do, by one thread, in few registers.
 __device__ void fill(const PackedTail& tail, const WeightMaps& maps, const HopperTile& at) {
     constexpr int kRowsBytes = kTileRows * static_cast<int>(sizeof(Bf16));
-    int place = 0;
-    unsigned parity = 1;  // of the phase before the first, which counts as over: all places are free
+    PlaceCounter next;
     for (int k = 0; k < tail.depth; ++k)
         for (int tile = 0; tile < tail.layer[k].tiles; ++tile) {
-            wait_phase(at.empty[place], parity);
+            const int place = next.place;
+            wait_phase(at.empty[place], next.before());
             arrive_and_expect(at.full[place], static_cast<unsigned>(kRowsBytes * tail.layer[k].width));
 #pragma unroll 1
             for (int part = 0; part < tail.layer[k].width / kRowTile; ++part)
                 copy_tile(at.place(place).part(part), maps.layer[k], tile * kTileRows, part * kRowTile,
                           at.full[place]);
-            if (++place == kPlaces) {
-                place = 0;
-                parity ^= 1;
-            }
+            next.next();
         }
 }
 
@@ -109,12 +95,6 @@ __device__ void fill(const PackedTail& tail, const WeightMaps& maps, const Hoppe
 __device__ SwizzledRows wait_for_tile(const HopperTile& at, int number) {
     wait_phase(at.full[number % kPlaces], parity_of(number / kPlaces));
     return at.place(number % kPlaces);
-}
-
-// The calling warp, one of four, has read tile `number`.
-__device__ void release(const HopperTile& at, int number) {
-    __syncwarp();
-    if (lane_id() == 0) arrive(at.empty[number % kPlaces]);
 }
 
 // The hidden layers' tiles, one after the other, for all readers.
@@ -138,7 +118,7 @@ class FilledRing {
   private:
     // The tile that all have read.
     __device__ void release_last() {
-        if (number_ > 0 && warp_id() < kGroupWarps) release(at_, number_ - 1);
+        if (number_ > 0 && warp_id() < kGroupWarps) release(at_.empty[(number_ - 1) % kPlaces]);
     }
 
     const Tile& at_;
@@ -171,7 +151,7 @@ __device__ void last_layer(const PackedTail& tail, const HopperTile& at, const T
                                operand(at.activations.part(k / kPartSteps), k % kPartSteps));
         commit_products();
         wait_products(sums);
-        release(at, number);
+        release(at.empty[number % kPlaces]);
         Target target = begin;
         target.row += tile * kTileRows + own;
         target.markers -= tile * kTileRows + own;

@@ -8,38 +8,26 @@
 //   last_weights  markers     positions   markers x positions   gradient of the layer's weights
 //
 // A thread's sums of the first product lie as the second one wants its left operand, so z goes nowhere.
-// Targets come as bits, a word for a marker and 32 positions.
-#include "kernels/cuda/fast/quick_loss.hpp"
-#include "kernels/cuda/fast/tail_train_rows.hpp"
+// Targets come as bits, a word for a marker and 32 positions. Compute capability 9.0 has kernels of its own
+// (tail_train_hopper.cu).
+#include "kernels/cuda/fast/tail_train_hopper.hpp"
+#include "kernels/cuda/fast/tail_train_loss.hpp"
 #include "kernels/cuda/sums.hpp"
 
 namespace regkit::cuda {
 
 namespace {
 
-constexpr int kHalf = kTileRows / 2;  // streamed rows that are taken together
-
-// Both ways of looking at z give its elements by (i, n, part): own row 16 * i + part / 2 * 8 + lane / 4,
-// streamed row 8 * n + lane % 4 * 2 + part % 2.
-__device__ int own_row(int i, int part) {
-    return i * kStep + part / 2 * 8 + lane_id() / 4;
-}
-__device__ int streamed_row(int n, int part) {
-    return n * 8 + lane_id() % 4 * 2 + part % 2;
-}
-
-// Loss::start(i, n, part) is what an element of z begins with, its bias; Loss::gradient(i, n, part, z) what
-// becomes of it. Loss::begin() comes first.
 template <int kSteps, typename Loss>
 __device__ void chained_products(const Bf16* own, const Bf16* streamed, Loss& loss,
                                  float (&sum)[2][2 * kSteps][4]) {
     constexpr int kPitch = kSteps * kStep + kCopied;
     loss.begin();
-    float z[2][kHalf / 8][4];
+    float z[2][kTaken / 8][4];
 #pragma unroll
     for (int i = 0; i < 2; ++i)
 #pragma unroll
-        for (int n = 0; n < kHalf / 8; ++n)
+        for (int n = 0; n < kTaken / 8; ++n)
 #pragma unroll
             for (int part = 0; part < 4; ++part) z[i][n][part] = loss.start(i, n, part);
 #pragma unroll
@@ -48,7 +36,7 @@ __device__ void chained_products(const Bf16* own, const Bf16* streamed, Loss& lo
 #pragma unroll
         for (int i = 0; i < 2; ++i) load_tile(a[i], own + i * kStep * kPitch, kPitch, k * kStep);
 #pragma unroll
-        for (int t = 0; t < kHalf / kStep; ++t) {
+        for (int t = 0; t < kTaken / kStep; ++t) {
             std::uint32_t b[4];
             load_tile(b, streamed + t * kStep * kPitch, kPitch, k * kStep);
 #pragma unroll
@@ -56,43 +44,12 @@ __device__ void chained_products(const Bf16* own, const Bf16* streamed, Loss& lo
         }
     }
 #pragma unroll
-    for (int t = 0; t < kHalf / kStep; ++t) {
+    for (int t = 0; t < kTaken / kStep; ++t) {
         std::uint32_t gradient[2][4];
 #pragma unroll
-        for (int i = 0; i < 2; ++i)
-#pragma unroll
-            for (int pair = 0; pair < 4; ++pair) {
-                const int n = 2 * t + pair / 2, part = pair % 2 * 2;
-                const float low = loss.gradient(i, n, part, z[i][n][part]);
-                gradient[i][pair] = bf16_pair(low, loss.gradient(i, n, part + 1, z[i][n][part + 1]));
-            }
+        for (int i = 0; i < 2; ++i) gradient_part(gradient[i], loss, i, t, z[i]);
         add_product<kSteps>(sum, gradient, streamed + t * kStep * kPitch, kPitch);
     }
-}
-
-// The value of the run that holds a position of the sample, 0 where none does.
-__device__ float value_at(const LabelSlot& slot, const LabelRun* runs, std::int64_t position) {
-    const LabelRun* const first = runs + (slot.word[0] | std::int64_t{slot.word[1]} << 32);
-    const std::uint32_t r =
-        first_not_before(0u, slot.word[2], [&](std::uint32_t i) { return first[i].end <= position; });
-    return r < slot.word[2] && first[r].begin <= position ? first[r].value : 0.0f;
-}
-
-// For the Poisson loss a warp's 32 x 32 targets lie in shared memory, as z does: own rows x streamed rows.
-constexpr int kTargetPitch = kHalf + 8;  // keeps what a half warp reads together in different banks
-template <LossKind kKind>
-constexpr int kTargetValues = kKind == LossKind::poisson ? kWarp* kTargetPitch : 0;  // of a warp
-
-// Of 32 markers and the 32 positions from `position` of the sample; a marker's or a position's values are
-// `by_marker` or `by_position` apart.
-__device__ void stage_targets(const LabelSlot* slots, const LabelRun* runs, std::int64_t position, float* to,
-                              int by_marker, int by_position) {
-    __syncwarp();  // all have read what it held
-#pragma unroll 1
-    for (int marker = 0; marker < 32; ++marker)
-        to[marker * by_marker + lane_id() * by_position] =
-            value_at(slots[marker], runs, position + lane_id());
-    __syncwarp();
 }
 
 // Where a block of either kernel keeps what: its 128 own rows, the ring of streamed ones, kSlots targets with
@@ -104,7 +61,7 @@ struct BlockMemory {
     static constexpr std::size_t kBytes =
         std::size_t{kOwnRows + kStages * kTileRows} * kPitch * sizeof(Bf16) +
         std::size_t{kStages} * kSlots * sizeof(LabelSlot) +
-        std::size_t{kTileThreads / kWarp} * kTargetValues<kKind> * sizeof(float);
+        std::size_t{kTileThreads / kWarp} * kTargetValues<kKind, kWarp> * sizeof(float);
     Bf16 *own, *ring;
     LabelSlot* slot_ring;
     float* staged;
@@ -116,7 +73,7 @@ struct BlockMemory {
           staged(reinterpret_cast<float*>(slot_ring + kStages * kSlots)) {}
     // Of the warp.
     __device__ const Bf16* own_rows() const { return own + warp_id() * kWarp * kPitch; }
-    __device__ float* staged_targets() const { return staged + warp_id() * kTargetValues<kKind>; }
+    __device__ float* staged_targets() const { return staged + warp_id() * kTargetValues<kKind, kWarp>; }
     __device__ Bf16* tile(int stage) const { return ring + stage * kTileRows * kPitch; }
     __device__ LabelSlot* slots(int stage) const { return slot_ring + stage * kSlots; }
     // By as many threads as a tile has targets.
@@ -144,37 +101,6 @@ struct MarkerTiles {
     }
 };
 
-template <LossKind kKind>
-struct PositionsByMarkers {
-    const Targets& targets;
-    float* staged;           // the warp's targets
-    const LabelSlot* slots;  // of the streamed markers
-    const float* bias;
-    int markers;            // from the streamed ones' first to the last of all
-    std::uint32_t valid;    // of the warp's positions
-    int own_first;          // of them, in the tile ...
-    std::int64_t position;  // ... and in the sample
-    float loss;
-
-    __device__ void begin() const {
-        if constexpr (kKind == LossKind::poisson)
-            stage_targets(slots, targets.runs, position, staged, 1, kTargetPitch);
-    }
-    __device__ float start(int, int n, int part) const { return bias[streamed_row(n, part)]; }
-    __device__ float gradient(int i, int n, int part, float z) {
-        const int row = own_row(i, part), marker = streamed_row(n, part);
-        if (marker >= markers || (valid >> row & 1u) == 0) return 0.0f;
-        LossAndGradient result;
-        if constexpr (kKind == LossKind::poisson)
-            result = quick_poisson(z, staged[row * kTargetPitch + marker]);
-        else
-            result = quick_cross_entropy(z, (slots[marker].word[own_first / 32] >> row & 1u) != 0,
-                                         targets.pos_weight);
-        loss += result.loss;
-        return result.d_logit;
-    }
-};
-
 template <int kSteps, LossKind kKind>
 using LossMemory = BlockMemory<kSteps, kKind, kTileRows>;
 
@@ -194,26 +120,25 @@ __global__ void __launch_bounds__(kTileThreads)
     const MarkerTiles<Memory> source{at, weights_of(tail, last), last.tiles * kTileRows,
                                      targets.slots + std::int64_t{blockIdx.x} * targets.pitch};
     Ring<MarkerTiles<Memory>> ring(source, 0, last.tiles);
-    PositionsByMarkers<kKind> z{targets,
-                                at.staged_targets(),
-                                nullptr,
-                                tail.bias + last.bias,
-                                tail.markers,
-                                first_bits(piece.length - first - own_first),
-                                own_first,
-                                piece.begin * tail.stride + first + own_first,
-                                0};
+    PositionsByMarkers<kKind, kWarp> z{targets,
+                                       at.staged_targets(),
+                                       nullptr,
+                                       tail.bias + last.bias,
+                                       tail.markers,
+                                       first_bits(piece.length - first - own_first),
+                                       own_first,
+                                       piece.begin * tail.stride + first + own_first,
+                                       0};
     float sum[2][2 * kSteps][4] = {};
     double loss = 0;
     for (int tile = 0; tile < last.tiles; ++tile) {
         const int stage = ring.next();
         if (z.valid == 0) continue;  // the warp has nothing to do
+        z.slots = at.slots(stage);
 #pragma unroll 1
-        for (int part = 0; part < 2; ++part) {
-            z.slots = at.slots(stage) + part * kHalf;
-            chained_products<kSteps>(at.own_rows(), at.tile(stage) + part * kHalf * Memory::kPitch, z, sum);
-            z.bias += kHalf;
-            z.markers -= kHalf;
+        for (int part = 0; part < kTileRows / kTaken; ++part) {
+            chained_products<kSteps>(at.own_rows(), at.tile(stage) + part * kTaken * Memory::kPitch, z, sum);
+            z.next();
         }
         loss += z.loss;
         z.loss = 0;
@@ -244,37 +169,6 @@ struct PositionTiles {
     }
 };
 
-template <LossKind kKind>
-struct MarkersByPositions {
-    const Targets& targets;
-    float* staged;           // the warp's targets
-    const LabelSlot* slots;  // of the warp's markers
-    int first;               // of the streamed positions, in their tile ...
-    std::int64_t position;   // ... and in the sample
-    std::uint32_t valid;     // of the streamed positions
-    float bias[2][2];        // of own rows
-    float bias_sum[2][2];
-
-    __device__ void begin() const {
-        if constexpr (kKind == LossKind::poisson)
-            stage_targets(slots, targets.runs, position, staged, kTargetPitch, 1);
-    }
-    __device__ float start(int i, int, int part) const { return bias[i][part / 2]; }
-    __device__ float gradient(int i, int n, int part, float z) {
-        const int row = own_row(i, part), streamed = streamed_row(n, part);
-        if ((valid >> streamed & 1u) == 0) return 0.0f;
-        LossAndGradient result;
-        if constexpr (kKind == LossKind::poisson)
-            result = quick_poisson(z, staged[row * kTargetPitch + streamed]);
-        else
-            result = quick_cross_entropy(z, (slots[row].word[first / 32] >> streamed & 1u) != 0,
-                                         targets.pos_weight);
-        bias_sum[i][part / 2] += result.d_logit;
-        return result.d_logit;
-    }
-};
-
-constexpr int kMarkers = kSlotGroup;  // of a block
 static_assert(kMarkers == kOwnRows && kPositions == kOwnRows);
 
 template <int kSteps, LossKind kKind>
@@ -298,14 +192,8 @@ __global__ void __launch_bounds__(kTileThreads)
     Ring<PositionTiles<Memory>> ring(source, begin, end);
 
     const int markers = tail.markers - first_marker - own_first;  // from the warp's first
-    MarkersByPositions<kKind> z{targets, at.staged_targets(), nullptr, 0, 0, 0, {}, {}};
-#pragma unroll
-    for (int i = 0; i < 2; ++i)
-#pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            const int row = own_row(i, 2 * half);
-            if (row < markers) z.bias[i][half] = tail.bias[last.bias + first_marker + own_first + row];
-        }
+    MarkersByPositions<kKind, kWarp> z{targets, at.staged_targets(), nullptr, 0, 0, 0, {}, {}};
+    z.load_bias(tail.bias + last.bias + first_marker + own_first, markers);
     float sum[2][2 * kSteps][4] = {};
     for (std::int64_t tile = begin; tile < end; ++tile) {
         const int stage = ring.next();
@@ -313,31 +201,14 @@ __global__ void __launch_bounds__(kTileThreads)
         const std::int64_t first = tile % source.of_row() * kTileRows;
         z.slots = at.slots(stage) + own_first;
 #pragma unroll 1
-        for (int part = 0; part < 2; ++part) {
-            const std::int64_t place = first + part * kHalf;
-            z.first = static_cast<int>(place % kPositions);
-            z.position = piece.begin * tail.stride + place;
-            z.valid = first_bits(piece.length - place);
-            chained_products<kSteps>(at.own_rows(), at.tile(stage) + part * kHalf * Memory::kPitch, z, sum);
+        for (int part = 0; part < kTileRows / kTaken; ++part) {
+            z.move_to(first + part * kTaken, piece, tail.stride);
+            chained_products<kSteps>(at.own_rows(), at.tile(stage) + part * kTaken * Memory::kPitch, z, sum);
         }
     }
     if (markers <= 0) return;
-    const std::int64_t row = blockIdx.y * std::int64_t{targets.pitch} + first_marker + own_first;
-#pragma unroll
-    for (int i = 0; i < 2; ++i)
-#pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            const std::int64_t own_place = row + own_row(i, 2 * half);
-#pragma unroll
-            for (int n = 0; n < 2 * kSteps; ++n)
-#pragma unroll
-                for (int e = 0; e < 2; ++e)
-                    weights[own_place * Memory::kWidth + streamed_row(n, e)] = sum[i][n][2 * half + e];
-            float total = z.bias_sum[i][half];
-            total += __shfl_xor_sync(0xFFFFFFFFu, total, 1);
-            total += __shfl_xor_sync(0xFFFFFFFFu, total, 2);
-            if (lane_id() % 4 == 0) bias[own_place] = total;
-        }
+    z.template store<kSteps>(sum, blockIdx.y * std::int64_t{targets.pitch} + first_marker + own_first,
+                             weights, bias);
 }
 
 template <int kSteps, LossKind kKind>
@@ -349,39 +220,33 @@ void start_loss(const LastLayer& layer, const GradientSink& sink, double* losses
 }
 
 template <int kSteps, LossKind kKind>
-void start_weights(const LastLayer& layer, const ParameterSums& to, Scratch& scratch) {
-    const std::int64_t tiles = layer.piece.samples * blocks_for(layer.piece.length, kTileRows);
-    const unsigned blocks = blocks_for(layer.tail.markers, kMarkers);
-    const Ranges ranges = ranges_of(tiles, blocks);
-    const std::int64_t rows = layer.targets.pitch;
-    float* const weights =
-        scratch.get<float>(Scratch::kTailPartials, ranges.count * rows * (layer.tail.last().width + 1));
-    float* const bias = weights + ranges.count * rows * layer.tail.last().width;
-    launch_with_shared(last_weights_kernel<kSteps, kKind>, dim3(blocks, static_cast<unsigned>(ranges.count)),
+void start_weights(const LastLayer& layer, const Ranges& ranges, float* weights, float* bias) {
+    launch_with_shared(last_weights_kernel<kSteps, kKind>,
+                       dim3(blocks_for(layer.tail.markers, kMarkers), static_cast<unsigned>(ranges.count)),
                        dim3(kTileThreads), WeightMemory<kSteps, kKind>::kBytes, layer.tail, layer.piece,
-                       layer.input, layer.targets, tiles, ranges.per_range, weights, bias);
-    add_ranges(layer.tail.last(), ranges.count, rows, weights, bias, to);
-}
-
-// body(width in steps, loss) with both as constants.
-template <typename Body>
-void for_shape(const LastLayer& layer, const Body& body) {
-    for_width(layer.tail.last(), [&](auto steps) {
-        if (layer.kind == LossKind::poisson)
-            body(steps, std::integral_constant<LossKind, LossKind::poisson>{});
-        else
-            body(steps, std::integral_constant<LossKind, LossKind::sigmoid_cross_entropy>{});
-    });
+                       layer.input, layer.targets, layer.position_tiles(), ranges.per_range, weights, bias);
 }
 
 }  // namespace
 
 void tail_loss(const LastLayer& layer, const GradientSink& sink, double* losses) {
+    if (layer.on_hopper) return loss_on_hopper(layer, sink, losses);
     for_shape(layer, [&](auto steps, auto kind) { start_loss<steps(), kind()>(layer, sink, losses); });
 }
 
 void tail_last_weights(const LastLayer& layer, const ParameterSums& to, Scratch& scratch) {
-    for_shape(layer, [&](auto steps, auto kind) { start_weights<steps(), kind()>(layer, to, scratch); });
+    const PackedLayer& last = layer.tail.last();
+    const Ranges ranges = ranges_of(layer.position_tiles(), blocks_for(layer.tail.markers, kMarkers));
+    const std::int64_t rows = layer.targets.pitch;
+    float* const weights = scratch.get<float>(Scratch::kTailPartials, ranges.count * rows * (last.width + 1));
+    float* const bias = weights + ranges.count * rows * last.width;
+    if (layer.on_hopper)
+        weights_on_hopper(layer, ranges, weights, bias);
+    else
+        for_shape(layer, [&](auto steps, auto kind) {
+            start_weights<steps(), kind()>(layer, ranges, weights, bias);
+        });
+    add_ranges(last, ranges.count, rows, weights, bias, to);
 }
 
 }  // namespace regkit::cuda

@@ -83,13 +83,13 @@ struct GradientSink {
     }
 };
 
-// A warp's sums of 32 rows from `first` and all their channels; rows from `end` are dropped.
-template <int kSteps>
-__device__ void store_gradient(const float (&sum)[2][2 * kSteps][4], const GradientSink& to,
+// A warp's sums of 16 * kMatrices rows from `first` and all their channels; rows from `end` are dropped.
+template <int kSteps, int kMatrices>
+__device__ void store_gradient(const float (&sum)[kMatrices][2 * kSteps][4], const GradientSink& to,
                                std::int64_t sample, std::int64_t first, std::int64_t end) {
     const int lane = lane_id();
 #pragma unroll
-    for (int i = 0; i < 2; ++i)
+    for (int i = 0; i < kMatrices; ++i)
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
             const std::int64_t row = first + i * kStep + half * 8 + lane / 4;
@@ -124,7 +124,22 @@ struct LastLayer {
     RowMatrix input;
     Targets targets;
     LossKind kind;
+    bool on_hopper;  // by kernels of their own
+
+    // Tiles of 64 positions of all samples.
+    std::int64_t position_tiles() const { return piece.samples * blocks_for(piece.length, kTileRows); }
 };
+
+// body(width in steps, loss) with both as constants.
+template <typename Body>
+void for_shape(const LastLayer& layer, const Body& body) {
+    for_width(layer.tail.last(), [&](auto steps) {
+        if (layer.kind == LossKind::poisson)
+            body(steps, std::integral_constant<LossKind, LossKind::poisson>{});
+        else
+            body(steps, std::integral_constant<LossKind, LossKind::sigmoid_cross_entropy>{});
+    });
+}
 
 // Adds up the loss of each tile in losses [samples * tiles], not scaled, and hands the gradient of the last
 // layer's input to `sink`.

@@ -75,8 +75,9 @@ inline Rows output_rows_of(const Tensor& y, const RowLines& lines, Scratch& scra
 }
 
 inline CUtensorMap map_of(const Rows& rows, const RowLines& lines, int tile_rows) {
-    return tiled_lines(rows.data, rows.batch * lines.lines, rows.length / lines.lines, rows.channels,
-                       tile_rows);
+    const std::int64_t length = rows.length / lines.lines;
+    return tiled_lines(rows.data, rows.batch * lines.lines, length * rows.channels, length, rows.channels,
+                       rows.channels, tile_rows);
 }
 
 // Of x: as many rows as a tile has, and those behind them.

@@ -63,6 +63,9 @@ const std::vector<ConvCase> kConvCases = {
      {1, 3, 1, 2, 1}},  // many inputs at one tap: padding and stride, short rows, several samples
     {30, 257, 20, 37, {1, 1, 1, 1, 2}},
     {3, 256, 37, 500, {1, 1, 1, 0, 0}},  // rows that are pieces of their own
+    // Of a GPU's kernels for compute capability 9.0: two windows of channels; steps of eight positions.
+    {1, 65, 3, 135, {3, 1, 3, 3, 3}},
+    {1, 2, 3, 540, {10, 1, 32, 144, 144}},
 };
 
 }  // namespace

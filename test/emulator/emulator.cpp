@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <new>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -304,9 +305,11 @@ class Block {
 
     // Of its exact size, so that AddressSanitizer sees every access outside it.
     struct Shared {
-        explicit Shared(std::size_t bytes)
-            : data(bytes > 0 ? static_cast<unsigned char*>(std::aligned_alloc(kAlignment, bytes)) : nullptr),
-              size(bytes) {}
+        explicit Shared(std::size_t bytes) : size(bytes) {
+            void* memory = nullptr;
+            if (bytes > 0 && posix_memalign(&memory, kAlignment, bytes) != 0) throw std::bad_alloc();
+            data = static_cast<unsigned char*>(memory);
+        }
         Shared(const Shared&) = delete;
         Shared& operator=(const Shared&) = delete;
         ~Shared() { std::free(data); }

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """No kernel of the CUDA plug-in spills registers: spills.py BUILD. ptxas warns of every spill, for each architecture that
 the plug-in has code for, and REGKIT_WERROR makes that an error, so a plug-in that was built so has none. This holds the
-compiler's commands to it, and shows on a planted kernel that a spill is noticed."""
+compiler's commands to it, and shows on a planted kernel that a spill is noticed.
+
+Nor does any wait for wgmma where its source does not: ptxas puts waits where it can't follow the registers, and says so in
+passing. The sources that use it are compiled once more to hear it, and again a planted kernel shows that it is heard."""
 import json
 import os
 import re
@@ -11,8 +14,30 @@ import sys
 import tempfile
 
 VALUES = 300  # kept at once by the planted kernel; a thread has 255 registers
-ARCHITECTURES = ("sm_80", "sm_90a")
+HOPPER = "sm_90a"
+ARCHITECTURES = ("sm_80", HOPPER)
 GUARD = "-Xptxas=--warn-on-spills"
+
+
+SERIALISED = """
+#include "kernels/cuda/hopper.hpp"
+using namespace regkit::cuda;
+__global__ void serialised(float* x, int n) {
+    if constexpr (kHasHopper) {
+        Sums<8> sums = {};
+        LeftPart a = {1, 2, 3, 4};
+        const Bf16* const rows = reinterpret_cast<const Bf16*>(swizzle_shared());
+        begin_products(a, sums);
+        for (int k = 0; k < n; ++k) {
+            multiply_add_async(sums, a, operand(rows, k));
+            sums[0][0] += 1;
+        }
+        commit_products();
+        wait_products(a, sums);
+        for (int i = 0; i < 32; ++i) x[i] = sums[i / 4][i % 4];
+    }
+}
+"""
 
 
 def planted(values):
@@ -38,12 +63,12 @@ def commands(build):
     return {entry["file"]: shlex.split(entry["command"]) for entry in entries if entry["file"].endswith(".cu")}
 
 
-def compile_planted(words, source, architecture, values):
-    """Compiles the planted kernel as `source` is compiled; its exit code and what was said."""
+def compile_as(words, source, architecture, text):
+    """Compiles the text as `source` is compiled; the exit code and what was said."""
     with tempfile.TemporaryDirectory() as scratch:
         path = os.path.join(scratch, "planted.cu")
         with open(path, "w") as file:
-            file.write(planted(values))
+            file.write(text)
         kept, skip = [], False
         for word in words:
             if skip or word in ("-c", "-x", "cu", source) or word.startswith("--generate-code"):
@@ -61,6 +86,23 @@ def compile_planted(words, source, architecture, values):
         return done.returncode, done.stdout + done.stderr
 
 
+def check_products(found):
+    """How many sources use wgmma; none of them is made to wait."""
+    users = {}
+    for source, words in found.items():
+        with open(source) as file:
+            text = file.read()
+        if "begin_products(" in text:
+            users[source] = words, text
+    assert users, "no source uses wgmma"
+    for source, (words, text) in users.items():
+        code, said = compile_as(words, source, HOPPER, text)
+        assert code == 0 and "GMMA" not in said.upper(), f"{source}: {said}"
+    code, said = compile_as(words, source, HOPPER, SERIALISED)
+    assert code == 0 and "GMMA" in said.upper(), f"nothing is said of products that wait: {said}"
+    return len(users)
+
+
 def main():
     build = sys.argv[1]
     found = commands(build)
@@ -74,13 +116,14 @@ def main():
             assert re.search(rf"code=\[?[\w,]*{architecture}\b", text), f"{source} is not compiled for {architecture}: {text}"
     source, words = next(iter(found.items()))
     for architecture in ARCHITECTURES:
-        code, said = compile_planted(words, source, architecture, VALUES)
+        code, said = compile_as(words, source, architecture, planted(VALUES))
         assert code != 0 and "spilled to local memory" in said, f"{architecture}: a spill went unnoticed: {said}"
-        code, said = compile_planted(words, source, architecture, 8)
+        code, said = compile_as(words, source, architecture, planted(8))
         assert code == 0, f"{architecture}: a kernel without spills is refused: {said}"
     is_error = all("--Werror=all-warnings" in words for words in found.values())
     print(f"{len(found)} sources of kernels, {' and '.join(ARCHITECTURES)}: a spill is "
           + ("an error" if is_error else "a warning (an error with REGKIT_WERROR)"))
+    print(f"{check_products(found)} sources of wgmma: none waits without a word")
     return 0
 
 

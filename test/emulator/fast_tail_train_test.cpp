@@ -153,9 +153,8 @@ TEST_CASE("fast tail in training: on 9.0, the same in any order, and a missing w
     const TailProblem problem({1, 3, 310, 1, 0, {310}, 0, 2}, LossKind::sigmoid_cross_entropy);
     const OnDevice device(90);
     const Outcome right = problem.train(*fast_backend());
-    for (const Order order : kOrders)
-        for (const CopyTime time : {CopyTime::at_once, CopyTime::by_chance})
-            CHECK(!differs(problem, right, order, time, -1, -1));
+    for (const Order order : kOrders) CHECK(!differs(problem, right, order, CopyTime::by_chance, -1, -1));
+    CHECK(!differs(problem, right, Order::forward, CopyTime::at_once, -1, -1));
     for (int n = 0; n < 12; ++n) {
         CAPTURE(n);
         CHECK(differs(problem, right, Order::forward, CopyTime::at_wait, -1, n));

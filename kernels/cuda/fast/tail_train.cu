@@ -125,7 +125,8 @@ class Trainer {
         for_each(tiles * slot_pitch_, FillSlots{runs_, piece, tail_.stride, packed_.markers, slot_pitch_,
                                                 how.kind == LossKind::poisson, slots_});
         const Targets targets{slots_, slot_pitch_, runs_.runs, how.pos_weight};
-        const LastLayer last_layer{packed_, piece, input_of(last(), piece), targets, how.kind, uses_hopper(scratch_)};
+        const bool on_hopper = uses_hopper(scratch_);
+        const LastLayer last_layer{packed_, piece, input_of(last(), piece), targets, how.kind, on_hopper};
         double* const losses = total_ + 1;
         if (last() > 0) tail_hidden_forward(packed_, training_.h, piece, rows_, dropout_of(piece));
         tail_loss(last_layer, sink_of(last(), piece), losses);

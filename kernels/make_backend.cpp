@@ -21,16 +21,23 @@ int cuda_device(const std::string& device) {
     return static_cast<int>(*number);
 }
 
+// A GPU's users expect its speed.
+std::string notice_of_plain_kernels(KernelChoice kernels, std::optional<KernelChoice> wanted) {
+    if (kernels != KernelChoice::naive || wanted) return "";
+    return "--device cuda computes f32 by plain kernels; --precision bf16 runs on tensor cores";
+}
+
 BackendChoice choose_automatically(const BackendOptions& options) {
     std::string notice;
     const auto wanted = kernels_of_environment();
     if (has_cuda_driver()) {
         try {
-            auto backend =
-                load_cuda_backend(0, choose_kernels(options.precision, wanted), cuda_plugin_paths());
+            const KernelChoice kernels = choose_kernels(options.precision, wanted);
+            auto backend = load_cuda_backend(0, kernels, cuda_plugin_paths());
             // Its kernels have run under the emulator alone; test/kernels has to pass on a GPU first.
             constexpr bool kSeenOnHardware = false;
-            if (kSeenOnHardware && backend->is_complete()) return {std::move(backend), ""};
+            if (kSeenOnHardware && backend->is_complete())
+                return {std::move(backend), notice_of_plain_kernels(kernels, wanted)};
             notice = "its kernels are not proven on hardware yet; --device cuda asks for them";
         } catch (const Error& error) {
             notice = error.what();
@@ -41,10 +48,6 @@ BackendChoice choose_automatically(const BackendOptions& options) {
     cpu.device = "cpu";
     return {make_backend(cpu).backend, notice};
 }
-
-// A device's users expect its speed.
-constexpr const char* kPlainKernels =
-    "--device cuda computes f32 by plain kernels; --precision bf16 runs on tensor cores";
 
 }  // namespace
 
@@ -65,8 +68,7 @@ BackendChoice make_backend(const BackendOptions& options) {
         const KernelChoice kernels = choose_kernels(options.precision, wanted);
         nccl_of_environment();  // a word that makes no sense is told before the plug-in is asked
         auto backend = load_cuda_backend(cuda_device(device), kernels, cuda_plugin_paths());
-        const bool is_plain_by_default = kernels == KernelChoice::naive && !wanted;
-        return {std::move(backend), is_plain_by_default ? kPlainKernels : ""};
+        return {std::move(backend), notice_of_plain_kernels(kernels, wanted)};
     }
     if (device == "auto") return choose_automatically(options);
     throw Error(ErrorKind::usage, "--device " + device + ": unknown; use auto, cpu, cuda or cuda:N");

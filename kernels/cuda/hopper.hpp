@@ -34,8 +34,9 @@ inline constexpr bool kHasHopper = false;
 #endif
 inline constexpr int kHopper = 90;  // the compute capability that it is
 inline constexpr int kWarpgroup = 4 * kWarp;
-inline constexpr int kSwizzleBytes = 1024;  // what a tile's address is a multiple of
-inline constexpr int kTileColumns = 64;     // of a tile: 128 bytes
+inline constexpr int kSwizzleBytes = 1024;                   // what a tile's address is a multiple of
+inline constexpr int kTileColumns = 64;                      // of a tile: 128 bytes
+inline constexpr std::size_t kMostHopperShared = 227 << 10;  // bytes of a block
 
 // Ends the kernel as an error.
 __device__ void trap();
@@ -59,6 +60,29 @@ __device__ void arrive_and_expect(PhaseBarrier& barrier, unsigned bytes);
 __device__ void wait_phase(PhaseBarrier& barrier, unsigned parity);
 // The same, for a good while at most, where it is in doubt that it ever ends. Whether it has.
 __device__ bool wait_phase_a_while(PhaseBarrier& barrier, unsigned parity);
+
+// Tiles come to a ring of places, each with two barriers: `full` ends a phase with the bytes of a tile,
+// `empty` with an arrival of each warp that has read it. A place, and the parity of the phase to wait for.
+struct Turn {
+    int place;
+    unsigned parity;
+
+    __device__ void next(int places) {
+        if (++place < places) return;
+        place = 0;
+        parity ^= 1;
+    }
+};
+// Of `empty`, where the phase before the first counts as over: all places are free.
+__device__ inline Turn first_to_fill() {
+    return {0, 1};
+}
+// Of `full`.
+__device__ inline Turn first_to_read() {
+    return {0, 0};
+}
+// The calling warp has read a place.
+__device__ void release(PhaseBarrier& empty);
 
 // The barrier `id` (1..15) of `threads` threads of the block, a multiple of 32; all lanes of a warp together.
 template <int kId, int kThreads>
@@ -395,5 +419,10 @@ void wait_products(Registers&... registers) {
 }
 
 #endif
+
+__device__ inline void release(PhaseBarrier& empty) {
+    __syncwarp();
+    if (threadIdx.x % kWarp == 0) arrive(empty);
+}
 
 }  // namespace regkit::cuda

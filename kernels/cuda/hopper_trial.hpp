@@ -7,7 +7,8 @@ namespace regkit::cuda {
 
 // Whether they are to be used beside `scratch`: on a device of that capability, where a small kernel of all
 // their instructions has given what the host computes of the same numbers. It is run, and waited for, when
-// this is asked the first time; where it went wrong, `scratch` has a notice of it. Throws Failure.
+// this is asked the first time; where it went wrong, `scratch` has a notice of it, and even kernels that do
+// without what went wrong are not used. Throws Failure.
 bool uses_hopper(Scratch& scratch);
 
 }  // namespace regkit::cuda

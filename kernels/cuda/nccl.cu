@@ -42,7 +42,8 @@ const Nccl* load_nccl(std::string& why) {
     }
     find_all(library, nccl);
     if (version < kOldestNccl || !library) {
-        why = "NCCL " + nccl_version_text(version) + " is too old, 2.14 is needed";
+        why = version < kOldestNccl ? "NCCL " + nccl_version_text(version) + " is too old, 2.14 is needed"
+                                    : library.why();
         return nullptr;
     }
     nccl.version = version;

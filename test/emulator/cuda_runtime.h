@@ -166,13 +166,16 @@ void forget_most_memory();  // from now on
 // What a device of compute capability 9.0 does otherwise than kernels/cuda/hopper.hpp has it.
 enum class HopperFlaw {
     none,
+    maps,  // are refused
     tiles,
+    rows_above,
     bytes,
     column_products,
     register_products,
     later_rows,
     register_row_products,
-    row_products
+    row_products,
+    fence
 };
 // What the device is and its driver serves; with a driver older than CUDART_VERSION there are no devices.
 struct Machine {

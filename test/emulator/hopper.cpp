@@ -70,7 +70,8 @@ void put_tile(const Copy& copy, std::size_t begin) {
     const bool is_swizzled = !has(HopperFlaw::tiles);
     for (int r = 0; r < from.tile_rows; ++r)
         for (int c = 0; c < cuda::kTileColumns; ++c) {
-            const std::int64_t row = copy.row + r, column = copy.column + c;
+            const std::int64_t row = has(HopperFlaw::rows_above) && copy.row < 0 ? r : copy.row + r,
+                               column = copy.column + c;
             const bool inside = copy.line >= 0 && copy.line < from.lines && row >= 0 && row < from.rows &&
                                 column >= 0 && column < from.columns;
             const cuda::Bf16 value =
@@ -116,7 +117,7 @@ CUresult encode_tiled(CUtensorMap* map, CUtensorMapDataType type, cuuint32_t ran
                        distances[0] >= sizes[0] * sizeof(cuda::Bf16) && sizes[0] > 0 && sizes[1] > 0 &&
                        tile[1] > 0 && tile[1] <= 256 &&
                        (!in_lines || (sizes[2] > 0 && distances[1] % 16 == 0 && distances[1] > 0));
-    if (!known || !right) return CUDA_ERROR_INVALID_VALUE;
+    if (!known || !right || has(HopperFlaw::maps)) return CUDA_ERROR_INVALID_VALUE;
     const auto values = [](cuuint64_t bytes) {
         return static_cast<std::int64_t>(bytes / sizeof(cuda::Bf16));
     };
@@ -252,6 +253,7 @@ void copy_bytes(void* shared, const void* global, unsigned bytes, PhaseBarrier& 
 }
 
 void fence_async_proxy() {
+    if (emulator::has(emulator::HopperFlaw::fence)) return;
     const emulator::SharedMemory memory = emulator::shared_memory();
     std::memcpy(block.seen.data(), memory.data, memory.size);
 }

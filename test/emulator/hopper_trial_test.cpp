@@ -89,13 +89,16 @@ TEST_CASE(
         HopperFlaw flaw;
         const char* told;
     };
-    for (const Flawed& flawed : {Flawed{HopperFlaw::tiles, "copies of tiles"},
+    for (const Flawed& flawed : {Flawed{HopperFlaw::maps, "refused a matrix"},
+                                 {HopperFlaw::tiles, "copies of tiles"},
+                                 {HopperFlaw::rows_above, "products by columns"},
                                  {HopperFlaw::bytes, "copies of bytes"},
                                  {HopperFlaw::column_products, "products by columns"},
                                  {HopperFlaw::register_products, "products of registers"},
                                  {HopperFlaw::later_rows, "later rows"},
                                  {HopperFlaw::register_row_products, "registers by rows"},
-                                 {HopperFlaw::row_products, "products by rows"}}) {
+                                 {HopperFlaw::row_products, "products by rows"},
+                                 {HopperFlaw::fence, "what threads have stored"}}) {
         CAPTURE(flawed.told);
         const OnDevice device(90, flawed.flaw);
         const Made made = make();

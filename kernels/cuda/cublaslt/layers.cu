@@ -41,7 +41,8 @@ struct PackBias {
 };
 
 // Where an input of the column is NaN, so become the column's outputs of the last hidden layer: cuBLASLt does
-// not say what its ReLU makes of it.
+// not say what its ReLU makes of it. What becomes NaN in a hidden layer (of weights or infinite sums) may
+// still pass as 0.
 struct PassNan {
     const Bf16* inputs;
     Bf16* outputs;

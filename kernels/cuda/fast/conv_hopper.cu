@@ -111,9 +111,8 @@ struct BlockMemory {
     int window_values_;
 };
 
-constexpr std::size_t kMostShared = 227 << 10;       // of a block
-constexpr std::size_t kMostSharedOfTwo = 113 << 10;  // each
-static_assert(BlockMemory::bytes(kMostWindows, kMostHalo) <= kMostShared);
+constexpr std::size_t kMostSharedOfTwo = 113 << 10;  // bytes of each
+static_assert(BlockMemory::bytes(kMostWindows, kMostHalo) <= kMostHopperShared);
 static_assert(BlockMemory::bytes(1, kMostHalo) <= kMostSharedOfTwo);
 static_assert(BlockMemory::bytes(kMostWindows, 9 * 9 + 7) <= kMostSharedOfTwo);  // width 10, dilation 9
 

@@ -54,8 +54,7 @@ struct Plan {
     }
 };
 
-constexpr std::size_t kMostShared = 227 << 10;  // of a block
-static_assert(Plan::bytes(kMostHalo) <= kMostShared);
+static_assert(Plan::bytes(kMostHalo) <= kMostHopperShared);
 
 struct Maps {
     WindowMaps x;

@@ -77,17 +77,17 @@ __device__ unsigned parity_of(int round) {
 // What the fillers do, by one thread, in few registers.
 __device__ void fill(const PackedTail& tail, const WeightMaps& maps, const HopperTile& at) {
     constexpr int kRowsBytes = kTileRows * static_cast<int>(sizeof(Bf16));
-    PlaceCounter next;
+    Turn next = first_to_fill();
     for (int k = 0; k < tail.depth; ++k)
         for (int tile = 0; tile < tail.layer[k].tiles; ++tile) {
             const int place = next.place;
-            wait_phase(at.empty[place], next.before());
+            wait_phase(at.empty[place], next.parity);
             arrive_and_expect(at.full[place], static_cast<unsigned>(kRowsBytes * tail.layer[k].width));
 #pragma unroll 1
             for (int part = 0; part < tail.layer[k].width / kRowTile; ++part)
                 copy_tile(at.place(place).part(part), maps.layer[k], tile * kTileRows, part * kRowTile,
                           at.full[place]);
-            next.next();
+            next.next(kPlaces);
         }
 }
 

@@ -97,9 +97,9 @@ struct BlockMemory {
             copy_rows_to(own(group), map, sample, row + group * kGroupRows, *own_come);
     }
     // Once the place is free, a tile and its targets.
-    __device__ void copy_next(const PlaceCounter& to, const CUtensorMap& map, int sample, int row,
+    __device__ void copy_next(const Turn& to, const CUtensorMap& map, int sample, int row,
                               const LabelSlot* from) const {
-        wait_phase(empty[to.place], to.before());
+        wait_phase(empty[to.place], to.parity);
         arrive_and_expect(full[to.place], kTileBytes + kSlotBytes);
         copy_rows_to(tile(to.place), map, sample, row, full[to.place]);
         copy_bytes(slots(to.place), from, kSlotBytes, full[to.place]);
@@ -131,8 +131,8 @@ class Chain {
     template <typename Loss, typename To, typename Ahead>
     __device__ void add(Loss& loss, const To& to, const Ahead& ahead) {
         make_gradient(loss, to);
-        PlaceCounter next = now_;
-        next.next();
+        Turn next = now_;
+        next.next(kPlaces);
         start_z(loss, ahead);
         wait_phase(at_.full[next.place], next.parity);
         begin_products(own_, z_, gradient_, sum[0]);
@@ -201,7 +201,7 @@ class Chain {
     LeftPart own_[kSteps];
     LeftPart gradient_[kTileRows / kStep];
     Sums<kTileRows / 8> z_;
-    PlaceCounter now_;
+    Turn now_ = first_to_read();
 };
 
 // ---- loss and gradient of the input
@@ -273,8 +273,8 @@ __global__ void __launch_bounds__(kBlockThreads, 1)
             if (threadIdx.x > kReaders) return;
             at.copy_own(maps.input, static_cast<int>(sample), static_cast<int>(first));
             const LabelSlot* const slots = targets.slots + std::int64_t{blockIdx.x} * targets.pitch;
-            PlaceCounter next;
-            for (int row = 0; row < tail.last().tiles * kTileRows; row += kTileRows, next.next())
+            Turn next = first_to_fill();
+            for (int row = 0; row < tail.last().tiles * kTileRows; row += kTileRows, next.next(kPlaces))
                 at.copy_next(next, maps.weights, 0, row, slots + row);
             return;
         }
@@ -349,9 +349,9 @@ __global__ void __launch_bounds__(kBlockThreads, 1)
             give_registers<kFillerRegisters>();
             if (threadIdx.x > kReaders) return;
             at.copy_own(maps.weights, 0, first_marker);
-            PlaceCounter next;
+            Turn next = first_to_fill();
             TilePlace from(piece, begin);
-            for (std::int64_t tile = begin; tile < end; ++tile, next.next(), from.next(piece)) {
+            for (std::int64_t tile = begin; tile < end; ++tile, next.next(kPlaces), from.next(piece)) {
                 const std::int64_t slots = from.sample * piece.tiles() + from.first / kPositions;
                 at.copy_next(next, maps.input, from.sample, static_cast<int>(from.first),
                              targets.slots + slots * targets.pitch + first_marker);

@@ -100,28 +100,4 @@ __device__ inline void copy_window(Bf16* to, const WindowMaps& maps, const RowLi
         copy_line_tile(to + kWindowTile * kRowTile, maps.halo, line, row + kWindowTile, column, full);
 }
 
-// A place of a ring, and the parity of the phase that is waited for there.
-struct Turn {
-    int place;
-    unsigned parity;
-    __device__ void next(int places) {
-        if (++place < places) return;
-        place = 0;
-        parity ^= 1;
-    }
-};
-// The phase before the first counts as over: all places are free.
-__device__ inline Turn first_to_fill() {
-    return {0, 1};
-}
-__device__ inline Turn first_to_read() {
-    return {0, 0};
-}
-
-// The calling warp has read what the barrier stands for.
-__device__ inline void release(PhaseBarrier& empty) {
-    __syncwarp();
-    if (threadIdx.x % kWarp == 0) arrive(empty);
-}
-
 }  // namespace regkit::cuda

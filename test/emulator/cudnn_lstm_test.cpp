@@ -204,3 +204,15 @@ TEST_CASE("cudnn: results that are zero prove nothing of an LSTM") {
     check_results(layer(*backend, kSmall, still), layer(*make_reference_backend(), kSmall, still));
     CHECK(doing.gradients() == 3);
 }
+
+TEST_CASE("cudnn: a wrong gradient of an LSTM is not right for having been tried on zeroes") {
+    const Doing doing({.gradient = Way::wrong});
+    const auto backend = make();
+    LstmLayerValues flat(kSmall);
+    std::fill(flat.dy.begin(), flat.dy.end(), 0.0);
+    layer(*backend, kSmall, flat);
+    CHECK(backend->take_notices().empty());
+    const auto got = layer(*backend, kSmall), expected = layer(*make_reference_backend(), kSmall);
+    for (std::size_t i = 0; i < got.size(); ++i) check_close("own kernels", got[i], expected[i], 2e-2);
+    check_notice(*backend, ", gradient", "its result is wrong");
+}

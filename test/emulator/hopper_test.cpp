@@ -19,11 +19,12 @@ using namespace regkit;
 using namespace regkit::cuda;
 using emulator::CopyTime;
 using emulator::Order;
+using regkit::test::block_fails;
 using regkit::test::Fault;
 using regkit::test::kCopyTimes;
 using regkit::test::kOrders;
-using regkit::test::on_stream;
 using regkit::test::random_values;
+using regkit::test::run_block;
 
 namespace {
 
@@ -46,21 +47,10 @@ struct Matrix {
     }
 };
 
-template <typename... Params>
-void run(void (*kernel)(Params...), unsigned threads, std::size_t shared,
-         std::type_identity_t<Params>... params) {
-    on_stream([&] { launch_with_shared(kernel, dim3(1), dim3(threads), shared, params...); });
-}
-
-// Whether a launch ends as an error that speaks of `what`.
+// Whether a launch of a warpgroup ends as an error that speaks of `what`.
 template <typename... Params>
 bool fails_with(const char* what, void (*kernel)(Params...), std::type_identity_t<Params>... params) {
-    try {
-        run(kernel, kWarpgroup, 128 << 10, params...);
-        return false;
-    } catch (const Failure& failure) {
-        return std::string(failure.status.message).find(what) != std::string::npos;
-    }
+    return block_fails(what, kernel, kWarpgroup, 128 << 10, params...);
 }
 
 // Tiles of 32 rows in `tiles` places, and the barriers behind them.
@@ -265,8 +255,8 @@ __global__ void misuse(const __grid_constant__ CUtensorMap map, Wrong wrong) {
 
 std::vector<float> multiply_by(const Matrix& a, const Matrix& b, bool fences = true) {
     std::vector<float> c(64 * 256, kNaN);
-    run(multiply, kWarpgroup, kSwizzleBytes + (64 + 256) * 128 * sizeof(Bf16) + sizeof(PhaseBarrier),
-        a.map(64), b.values.data(), fences, c.data());
+    run_block(multiply, kWarpgroup, kSwizzleBytes + (64 + 256) * 128 * sizeof(Bf16) + sizeof(PhaseBarrier),
+              a.map(64), b.values.data(), fences, c.data());
     return c;
 }
 
@@ -296,7 +286,7 @@ TEST_CASE("hopper: a tile comes swizzled, with zeroes around the matrix, and a m
                 static_cast<float>(matrix.at(place.row + i / kTileColumns, place.column + i % kTileColumns)));
         const auto copied = [&] {
             std::vector<float> to(kTileValues, kNaN);
-            run(copy_one, kWarp, Places::bytes(1), matrix.map(32), place.row, place.column, to.data());
+            run_block(copy_one, kWarp, Places::bytes(1), matrix.map(32), place.row, place.column, to.data());
             return to;
         };
         for (const Order order : kOrders)
@@ -326,7 +316,7 @@ TEST_CASE("hopper: tiles pass through a ring, and one that is copied over too ea
     bool waits_for_empty = true;
     const auto summed = [&] {
         std::vector<float> to(right.size(), kNaN);
-        run(sum_tiles, 2 * kWarp, Places::bytes(2), matrix.map(32), kTiles, waits_for_empty, to.data());
+        run_block(sum_tiles, 2 * kWarp, Places::bytes(2), matrix.map(32), kTiles, waits_for_empty, to.data());
         return to;
     };
     for (const Order order : kOrders)
@@ -375,7 +365,7 @@ TEST_CASE("hopper: barriers of a part of the block, and one that is missing is n
     const auto reversed = [] {
         std::vector<float> values(128);
         for (std::size_t i = 0; i < 128; ++i) values[i] = static_cast<float>(i);
-        run(reverse_halves, 128, 128 * sizeof(float), values.data());
+        run_block(reverse_halves, 128, 128 * sizeof(float), values.data());
         return values;
     };
     std::vector<float> right(128);

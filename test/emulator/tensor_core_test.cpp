@@ -18,12 +18,13 @@ using namespace regkit;
 using namespace regkit::cuda;
 using emulator::CopyTime;
 using emulator::Order;
+using regkit::test::block_fails;
 using regkit::test::Fault;
 using regkit::test::kCopyTimes;
 using regkit::test::kOrders;
-using regkit::test::on_stream;
 using regkit::test::OnDevice;
 using regkit::test::random_values;
+using regkit::test::run_block;
 
 namespace {
 
@@ -34,22 +35,11 @@ std::vector<Bf16> random_bf16(std::int64_t count, std::uint32_t seed) {
     return values;
 }
 
-// One block, with `shared` bytes of dynamic shared memory.
-template <typename... Params>
-void run(void (*kernel)(Params...), dim3 block, std::size_t shared, std::type_identity_t<Params>... params) {
-    on_stream([&] { launch_with_shared(kernel, dim3(1), block, shared, params...); });
-}
-
 // Whether a launch ends as an error that speaks of `what`.
 template <typename... Params>
 bool fails_with(const char* what, void (*kernel)(Params...), dim3 block,
                 std::type_identity_t<Params>... params) {
-    try {
-        run(kernel, block, 1024, params...);
-        return false;
-    } catch (const Failure& failure) {
-        return std::string(failure.status.message).find(what) != std::string::npos;
-    }
+    return block_fails(what, kernel, block, 1024, params...);
 }
 
 // c[16][8] = a[16][16] b[16][8], by one warp.
@@ -141,7 +131,7 @@ TEST_CASE("a warp's product of matrices, against plain loops") {
     for (const Order order : kOrders) {
         emulator::set_order(order);
         std::vector<float> c(16 * 8, std::numeric_limits<float>::quiet_NaN());
-        run(multiply, dim3(32), 1024, a.data(), b.data(), c.data());
+        run_block(multiply, dim3(32), 1024, a.data(), b.data(), c.data());
         for (std::size_t row = 0; row < 16; ++row)
             for (std::size_t column = 0; column < 8; ++column) {
                 double expected = 0;
@@ -164,7 +154,7 @@ TEST_CASE("asynchronous copies: late, at once or by chance, and a wait left out 
     }
     const auto copied = [&] {
         std::vector<float> to(2 * kCount, std::numeric_limits<float>::quiet_NaN());
-        run(copy_and_turn, dim3(kCount), 2048, first.data(), second.data(), 40, to.data());
+        run_block(copy_and_turn, dim3(kCount), 2048, first.data(), second.data(), 40, to.data());
         return to;
     };
     for (const Order order : kOrders)
@@ -193,12 +183,12 @@ TEST_CASE("dynamic shared memory is NaN until it is written, and ends where the 
     std::vector<float> to(32, 0);
     {
         const OnDevice device(90);
-        run(read_dynamic, dim3(32), 227 << 10, to.data());
-        CHECK_THROWS_AS(run(read_dynamic, dim3(32), (227 << 10) + 1, to.data()), Failure);
+        run_block(read_dynamic, dim3(32), 227 << 10, to.data());
+        CHECK_THROWS_AS(run_block(read_dynamic, dim3(32), (227 << 10) + 1, to.data()), Failure);
     }
     const OnDevice device(80);
-    run(read_dynamic, dim3(32), 128, to.data());
+    run_block(read_dynamic, dim3(32), 128, to.data());
     CHECK(std::all_of(to.begin(), to.end(), [](float value) { return std::isnan(value); }));
-    run(read_dynamic, dim3(32), 163 << 10, to.data());
-    CHECK_THROWS_AS(run(read_dynamic, dim3(32), (163 << 10) + 1, to.data()), Failure);
+    run_block(read_dynamic, dim3(32), 163 << 10, to.data());
+    CHECK_THROWS_AS(run_block(read_dynamic, dim3(32), (163 << 10) + 1, to.data()), Failure);
 }

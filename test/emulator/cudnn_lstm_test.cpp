@@ -86,8 +86,10 @@ TEST_CASE("cudnn: LSTM layers and their gradients, in every order") {
         CHECK(doing.forwards() == 4);
         CHECK(doing.gradients() == 2);
         CHECK(backend->take_notices().empty());
+#ifndef __SANITIZE_ADDRESS__  // minutes; what is read and written does not depend on the order
         for (const Order order : {Order::reverse, Order::shuffled})
             CHECK(got == layer(*make_emulator_backend(order, KernelChoice::cudnn), c));
+#endif
     }
 }
 

@@ -25,6 +25,12 @@ cli::Tool annotate_tool() {
          .help = "where a record's REF is not the reference's: stop, leave it without scores, or score against its own REF",
          .group = cli::group::input,
          .choices = {"error", "skip", "use-vcf"}},
+        {.name = "missing-contig",
+         .value = "ACTION",
+         .fallback = "error",
+         .help = "where the reference lacks a record's contig: stop, or leave the record without scores",
+         .group = cli::group::input,
+         .choices = {"error", "skip"}},
         {.name = "alias",
          .value = "RULE",
          .help = "contig names of the VCF that stand for others in the reference: 'ucsc' (chr1 is 1) or a file of two columns",
@@ -85,6 +91,7 @@ void run_annotate(const cli::Arguments& args, Log& log) {
     p.span = args.integer("span", 0, kMaxSpan);
     p.all_phases = args.text("phases") == "all";
     p.ref_mismatch = ref_mismatch(args.text("ref-mismatch"));
+    if (args.text("missing-contig") == "skip") p.missing_contig = MissingContig::skip;
     p.matrix = args.text("matrix");
     p.write_index = args.flag("write-index");
     p.provenance = !args.flag("no-version");

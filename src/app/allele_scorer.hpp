@@ -14,11 +14,13 @@
 
 namespace regkit {
 
-// Keeps the change of larger magnitude; `best` starts without a place, so the first compared takes it, changed or not.
+// Keeps the change of larger magnitude; `best` starts without a place, so the first compared takes it, changed or not. One
+// that is no number stays: it must not hide behind others.
 inline void keep_strongest(MarkerEffect& best, float ref, float alt) {
     const float delta = alt - ref;
+    if (std::isnan(best.delta)) return;
     const bool none = best.delta == 0 && best.ref == 0 && best.alt == 0;
-    if (none || std::fabs(delta) > std::fabs(best.delta)) best = {delta, ref, alt};
+    if (none || !(std::fabs(delta) <= std::fabs(best.delta))) best = {delta, ref, alt};
 }
 
 class AlleleScorer {

@@ -15,6 +15,8 @@ namespace regkit {
 
 // What to do with a record whose REF is not what the reference has there.
 enum class RefMismatch { error, skip, use_vcf };
+// What to do with a record on a contig that the reference lacks.
+enum class MissingContig { error, skip };
 
 struct AnnotateParameters {
     std::string input = "-";
@@ -27,6 +29,7 @@ struct AnnotateParameters {
     std::int64_t span = 100;
     bool all_phases = false;
     RefMismatch ref_mismatch = RefMismatch::error;
+    MissingContig missing_contig = MissingContig::error;
     std::string matrix;                   // path of the bgzip TSV; empty = none
     bool write_index = false;
     bool provenance = true;               // version, command and digests in the headers
@@ -35,8 +38,20 @@ struct AnnotateParameters {
 };
 
 // Why an allele has no score, or which caveat its score has: the values of REG_NOTE.
-enum class AlleleNote { none, star, symbolic, breakend, ambiguous, telomere, uncompared, ref_mismatch, vcf_ref };
-inline constexpr int kAlleleNotes = 9;
+enum class AlleleNote {
+    none,
+    star,
+    symbolic,
+    breakend,
+    ambiguous,
+    not_sequence,
+    telomere,
+    uncompared,
+    ref_mismatch,
+    missing_contig,
+    vcf_ref
+};
+inline constexpr int kAlleleNotes = 11;
 const char* to_string(AlleleNote note);
 
 struct AnnotateSummary {
@@ -44,7 +59,10 @@ struct AnnotateSummary {
     std::int64_t alleles = 0;
     std::int64_t scored = 0;
     std::int64_t ref_mismatches = 0;    // records
-    std::int64_t replaced_fields = 0;   // INFO/REG_* fields that the input had
+    std::int64_t replaced_fields = 0;   // INFO fields of an earlier run of regsnp
+    std::int64_t missing_contig = 0;    // records on contigs that the reference lacks
+    std::int64_t unlisted_contig = 0;   // records on contigs that the header's ##contig lines do not list
+    std::int64_t odd_quality = 0;       // records whose QUAL is no number that a float holds
     std::array<std::int64_t, kAlleleNotes> notes{};
     double seconds = 0;                 // of reading, scoring and writing
 };

@@ -1,20 +1,6 @@
 #include "app/effect_matrix.hpp"
 
-#include <charconv>
-
 namespace regkit {
-namespace {
-
-constexpr int kDigits = 6;  // as VCF text has them
-
-void append_number(std::string& line, float value) {
-    char text[32];
-    const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::general, kDigits).ptr;
-    line.append(text, end);
-}
-
-}  // namespace
-
 EffectMatrix::EffectMatrix(const std::string& path, const std::vector<Marker>& markers,
                            const std::vector<std::string>& comments)
     : file_(path), markers_(markers.size()) {
@@ -27,7 +13,8 @@ EffectMatrix::EffectMatrix(const std::string& path, const std::vector<Marker>& m
 
 void EffectMatrix::add(const VcfRecord& record, const std::vector<AlleleEffect>& effects) {
     for (std::size_t a = 0; a < effects.size(); ++a) {
-        line_ = record.contig() + "\t" + std::to_string(record.position() + 1) + "\t";
+        line_ = record.contig();
+        line_ += "\t" + std::to_string(record.position() + 1) + "\t";
         line_ += record.id();
         line_ += '\t';
         line_ += record.ref();
@@ -36,7 +23,7 @@ void EffectMatrix::add(const VcfRecord& record, const std::vector<AlleleEffect>&
         for (std::size_t m = 0; m < markers_; ++m) {
             line_ += '\t';
             if (effects[a].compared > 0)
-                append_number(line_, effects[a].markers[m].delta);
+                append_vcf_number(line_, effects[a].markers[m].delta);
             else
                 line_ += '.';
         }

@@ -4,6 +4,7 @@
 #include <htslib/hfile.h>
 #include <htslib/hts.h>
 #include <htslib/tbx.h>
+#include <htslib/vcf.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -50,6 +51,21 @@ struct BgzfWriter::Impl {
         if (bgzf_flush(file.get()) != 0) write_failed();
         if (bgzf_close(file.release()) != 0) throw_hts(data.path(), "write");
     }
+
+    // `build` takes the paths of data and index, the index's shift (0: .tbi) and workers; 0 is success.
+    template <typename Build>
+    void commit_indexed(bool tbi, const Build& build) {
+        require(!data.is_stdout(), ErrorKind::usage, "an index needs an output file");
+        finish();
+        AtomicFile index(data.path() + (tbi ? ".tbi" : ".csi"));
+        errno = 0;
+        const int status = build(data.temp_path().c_str(), index.temp_path().c_str(), tbi ? 0 : kCsiShift, workers > 1 ? workers : 0);
+        if (status != 0 && errno == 0)
+            throw Error(ErrorKind::input, data.path() + ": its lines are not sorted, so it cannot be indexed");
+        if (status != 0) throw_hts(index.path(), "write");
+        data.commit();
+        index.commit();
+    }
 };
 
 BgzfWriter::BgzfWriter(const std::string& path, int level, int workers)
@@ -69,19 +85,17 @@ void BgzfWriter::commit() {
 }
 
 void BgzfWriter::commit_indexed(const TabixColumns& columns, std::int64_t longest) {
-    Impl& s = *impl_;
-    require(!s.data.is_stdout(), ErrorKind::usage, "an index needs an output file");
-    s.finish();
-    const bool tbi = longest < kTbiLimit;
-    AtomicFile index(s.data.path() + (tbi ? ".tbi" : ".csi"));
     const tbx_conf_t layout = {columns.zero_based ? TBX_UCSC : TBX_GENERIC, columns.contig, columns.begin, columns.end, '#', 0};
-    errno = 0;
-    const int status = tbx_index_build3(s.data.temp_path().c_str(), index.temp_path().c_str(), tbi ? 0 : kCsiShift, s.workers > 1 ? s.workers : 0, &layout);
-    if (status != 0 && errno == 0)
-        throw Error(ErrorKind::input, s.data.path() + ": its lines are not sorted, so it cannot be indexed");
-    if (status != 0) throw_hts(index.path(), "write");
-    s.data.commit();
-    index.commit();
+    impl_->commit_indexed(longest < kTbiLimit, [&](const char* data, const char* index, int shift, int workers) {
+        return tbx_index_build3(data, index, shift, workers, &layout);
+    });
+}
+
+void BgzfWriter::commit_indexed(Variants kind, std::int64_t longest) {
+    impl_->commit_indexed(kind == Variants::vcf && longest < kTbiLimit, [&](const char* data, const char* index, int shift, int workers) {
+        return kind == Variants::bcf ? bcf_index_build3(data, index, shift, workers)
+                                     : tbx_index_build3(data, index, shift, workers, &tbx_conf_vcf);
+    });
 }
 
 }  // namespace regkit

@@ -29,6 +29,9 @@ class BgzfWriter {
     // Commits the data, then PATH.tbi (or PATH.csi where a position needs it: `longest` is the longest contig). The
     // lines must be grouped by contig and sorted by begin within it; else Error(input).
     void commit_indexed(const TabixColumns& columns, std::int64_t longest);
+    // The same of a file of variants, by htslib's own rules for where a record ends; BCF gets a .csi.
+    enum class Variants { vcf, bcf };
+    void commit_indexed(Variants kind, std::int64_t longest);
 
   private:
     struct Impl;

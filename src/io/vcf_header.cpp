@@ -1,104 +1,170 @@
 #include <algorithm>
-#include <bit>
-#include <cmath>
-#include <cstdio>
+#include <cctype>
 
 #include "base/error.hpp"
+#include "base/number.hpp"
 #include "io/vcf.hpp"
 #include "io/vcf_state.hpp"
 
 namespace regkit {
 namespace {
 
-void check(bool ok, const std::string& source, const std::string& what) {
-    require(ok, ErrorKind::resource, source + ": cannot " + what);
+bool is_key_character(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.';
 }
 
-// VCF 4.3, section 1.2: these cannot stand in the value of an INFO field.
-std::string percent_encoded(const std::string& text) {
-    std::string out;
-    for (const char c : text) {
-        if (static_cast<unsigned char>(c) <= ' ' || c == ',' || c == ';' || c == '=' || c == '%') {
-            char hex[4];
-            std::snprintf(hex, sizeof hex, "%%%02X", static_cast<unsigned>(static_cast<unsigned char>(c)));
-            out += hex;
-        } else {
-            out += c;
-        }
+// "key=" lies at the beginning of `text`; its length with the "=", 0 where there is none.
+std::size_t key_length(std::string_view text) {
+    std::size_t length = 0;
+    while (length < text.size() && is_key_character(text[length])) ++length;
+    return length > 0 && length < text.size() && text[length] == '=' ? length + 1 : 0;
+}
+
+std::string_view without_end(std::string_view line) {
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    return line;
+}
+
+// The end of a value that begins at the beginning of `text`: the comma before the next key, or the closing
+// bracket.
+std::size_t value_length(std::string_view text) {
+    if (text.starts_with('"')) {
+        std::size_t at = 1;
+        while (at < text.size() && text[at] != '"') at += text[at] == '\\' ? 2 : 1;
+        return std::min(at + 1, text.size());
     }
-    return out;
+    for (std::size_t at = 0; at < text.size(); ++at)
+        if (text[at] == ',' && key_length(text.substr(at + 1)) > 0) return at;
+    return text.ends_with('>') ? text.size() - 1 : text.size();
+}
+
+std::string unquoted(std::string_view value) {
+    if (!value.starts_with('"')) return std::string(value);
+    value.remove_prefix(1);
+    if (value.ends_with('"')) value.remove_suffix(1);
+    std::string text;
+    for (std::size_t i = 0; i < value.size(); ++i) {
+        if (value[i] == '\\' && i + 1 < value.size()) ++i;
+        text += value[i];
+    }
+    return text;
+}
+
+std::string quoted(const std::string& text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out + "\"";
 }
 
 }  // namespace
 
-const std::vector<Contig>& VcfHeader::contigs() const { return state_->contigs; }
+std::string_view header_line_kind(std::string_view line) {
+    if (!line.starts_with("##")) return {};
+    line.remove_prefix(2);
+    const auto equals = line.find('=');
+    if (equals == std::string_view::npos || equals + 1 >= line.size() || line[equals + 1] != '<') return {};
+    return line.substr(0, equals);
+}
+
+std::optional<std::string> header_line_value(std::string_view line, std::string_view key) {
+    line = without_end(line);
+    const auto open = line.find('<');
+    if (open == std::string_view::npos) return std::nullopt;
+    line.remove_prefix(open + 1);
+    while (!line.empty()) {
+        while (line.starts_with(',') || line.starts_with(' ')) line.remove_prefix(1);
+        const std::size_t length = key_length(line);
+        if (length == 0) return std::nullopt;
+        const std::string_view name = line.substr(0, length - 1);
+        line.remove_prefix(length);
+        const std::size_t value = value_length(line);
+        if (name == key) return unquoted(line.substr(0, value));
+        line.remove_prefix(value);
+    }
+    return std::nullopt;
+}
+
+void VcfHeader::State::read_contigs() {
+    for (const std::string& line : lines) {
+        if (header_line_kind(line) != "contig") continue;
+        const auto name = header_line_value(line, "ID");
+        if (!name || name->empty()) continue;
+        const auto length = parse_int(header_line_value(line, "length").value_or(""), 0, INT64_MAX);
+        if (contig_at.emplace(*name, contigs.size()).second) contigs.push_back({*name, length.value_or(0)});
+    }
+}
+
+std::string VcfHeader::State::text() const {
+    std::size_t size = columns.size() + line_end.size();
+    for (const auto* part : {&lines, &added})
+        for (const std::string& line : *part) size += line.size() + line_end.size() + 1;
+    std::string whole;
+    whole.reserve(size);
+    for (const std::string& line : lines) (whole += line) += '\n';
+    for (const std::string& line : added) (whole += line) += line_end;
+    (whole += columns) += line_end;
+    return whole;
+}
+
+const std::string& VcfHeader::source() const {
+    return *state_->source;
+}
+
+const std::vector<Contig>& VcfHeader::contigs() const {
+    return state_->contigs;
+}
+
+const Contig* VcfHeader::contig(std::string_view name) const {
+    const auto found = state_->contig_at.find(name);
+    return found == state_->contig_at.end() ? nullptr : &state_->contigs[found->second];
+}
 
 bool VcfHeader::has_line(const std::string& key) const {
-    return bcf_hdr_get_hrec(state_->header.get(), BCF_HL_GEN, key.c_str(), nullptr, nullptr) != nullptr;
+    const std::string start = "##" + key + "=";
+    return std::any_of(state_->lines.begin(), state_->lines.end(),
+                       [&](const std::string& line) { return line.starts_with(start); });
+}
+
+std::vector<InfoDefinition> VcfHeader::info_definitions() const {
+    std::vector<InfoDefinition> definitions;
+    for (const std::string& line : state_->lines) {
+        if (header_line_kind(line) != "INFO") continue;
+        const auto value = [&](const char* key) { return header_line_value(line, key).value_or(""); };
+        definitions.push_back(
+            {value("ID"), value("Number"), value("Type"), value("Description"), value("Source")});
+    }
+    return definitions;
 }
 
 void VcfHeader::add_line(const std::string& text) {
-    bcf_hdr_t* header = state_->header.get();
-    check(bcf_hdr_append(header, text.c_str()) == 0 && bcf_hdr_sync(header) == 0, state_->source,
-          "add the header line " + text);
+    state_->added.push_back(text);
 }
 
 void VcfHeader::add_contig(const Contig& contig) {
     add_line("##contig=<ID=" + contig.name + ",length=" + std::to_string(contig.length) + ">");
-    state_->contigs.push_back(contig);
+    if (state_->contig_at.emplace(contig.name, state_->contigs.size()).second)
+        state_->contigs.push_back(contig);
 }
 
-void VcfHeader::define_info(const std::string& id, const std::string& number, const std::string& type,
-                            const std::string& description) {
-    // htslib keeps the first definition of an ID: a declared one goes before its replacement comes.
-    bcf_hdr_remove(state_->header.get(), BCF_HL_INFO, id.c_str());
-    add_line("##INFO=<ID=" + id + ",Number=" + number + ",Type=" + type + ",Description=\"" + description + "\">");
-    state_->defined.push_back(id);
+void VcfHeader::define_info(const InfoDefinition& field) {
+    add_line("##INFO=<ID=" + field.id + ",Number=" + field.number + ",Type=" + field.type +
+             ",Description=" + quoted(field.description) +
+             (field.source.empty() ? "" : ",Source=" + quoted(field.source)) + ">");
 }
 
-std::vector<std::string> VcfHeader::drop_info(const std::string& prefix) {
-    const bcf_hdr_t* header = state_->header.get();
-    std::vector<std::string> names;
-    for (int i = 0; i < header->nhrec; ++i) {
-        if (header->hrec[i]->type != BCF_HL_INFO) continue;
-        const int key = bcf_hrec_find_key(header->hrec[i], "ID");
-        if (key < 0) continue;
-        const std::string id = header->hrec[i]->vals[key];
-        if (id.starts_with(prefix)) names.push_back(id);
-    }
-    state_->dropped.insert(state_->dropped.end(), names.begin(), names.end());
-    return names;
+void VcfHeader::remove_lines(const std::string& key) {
+    const std::string start = "##" + key + "=";
+    std::erase_if(state_->lines, [&](const std::string& line) { return line.starts_with(start); });
 }
 
-int VcfHeader::strip_info(VcfRecord& record) const {
-    bcf_hdr_t* header = state_->header.get();
-    int stripped = 0;
-    for (const std::string& id : state_->dropped) {
-        if (bcf_get_info(header, record.record_.get(), id.c_str()) == nullptr) continue;
-        check(bcf_update_info(header, record.record_.get(), id.c_str(), nullptr, 0, BCF_HT_STR) == 0, record.where(),
-              "remove INFO/" + id);
-        ++stripped;
-    }
-    return stripped;
-}
-
-void VcfHeader::set_info(VcfRecord& record, const std::string& id, std::span<const float> values) const {
-    std::vector<float> copy(values.begin(), values.end());
-    for (float& value : copy)
-        if (std::isnan(value)) bcf_float_set_missing(value);
-    check(bcf_update_info_float(state_->header.get(), record.record_.get(), id.c_str(), copy.data(),
-                                static_cast<int>(copy.size())) == 0,
-          record.where(), "set INFO/" + id);
-}
-
-void VcfHeader::set_info(VcfRecord& record, const std::string& id, std::span<const std::string> values) const {
-    std::string joined;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        if (i > 0) joined += ',';
-        joined += percent_encoded(values[i]);
-    }
-    check(bcf_update_info_string(state_->header.get(), record.record_.get(), id.c_str(), joined.c_str()) == 0,
-          record.where(), "set INFO/" + id);
+void VcfHeader::remove_info(const std::string& id) {
+    std::erase_if(state_->lines, [&](const std::string& line) {
+        return header_line_kind(line) == "INFO" && header_line_value(line, "ID") == id;
+    });
+    state_->removed.insert(id);
 }
 
 }  // namespace regkit

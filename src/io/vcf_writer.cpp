@@ -1,30 +1,59 @@
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <optional>
 #include <set>
 
 #include "base/error.hpp"
 #include "io/atomic_file.hpp"
-#include "io/hts_output.hpp"
+#include "io/bcf_encoder.hpp"
+#include "io/bcf_record.hpp"
+#include "io/bgzf_writer.hpp"
 #include "io/vcf.hpp"
 #include "io/vcf_state.hpp"
 
 namespace regkit {
 namespace {
 
-const char* mode_of(VariantFormat format) {
-    switch (format) {
-        case VariantFormat::vcf: return "w";
-        case VariantFormat::vcf_gz: return "wz";
-        case VariantFormat::bcf_uncompressed: return "wbu";
-        case VariantFormat::bcf: return "wb";
-    }
-    return "w";
+bool is_bcf(VariantFormat format) {
+    return format == VariantFormat::bcf || format == VariantFormat::bcf_uncompressed;
 }
+bool is_compressed(VariantFormat format) {
+    return format == VariantFormat::vcf_gz || format == VariantFormat::bcf;
+}
+
+// The bytes of the output, plain or bgzip.
+class Sink {
+  public:
+    Sink(const std::string& path, bool compressed) {
+        if (compressed)
+            bgzip_.emplace(path);
+        else
+            plain_.emplace(path);
+    }
+    void write(std::string_view bytes) {
+        if (bgzip_)
+            bgzip_->write(bytes);
+        else
+            plain_->write(bytes);
+    }
+    void flush() {
+        if (plain_) plain_->flush();
+    }
+    void commit() {
+        if (bgzip_)
+            bgzip_->commit();
+        else
+            plain_->commit();
+    }
+    void commit_indexed(bool bcf, std::int64_t longest) {
+        bgzip_->commit_indexed(bcf ? BgzfWriter::Variants::bcf : BgzfWriter::Variants::vcf, longest);
+    }
+
+  private:
+    std::optional<AtomicFile> plain_;
+    std::optional<BgzfWriter> bgzip_;
+};
 
 }  // namespace
 
@@ -33,121 +62,153 @@ VariantFormat parse_variant_format(const std::string& letter) {
     if (letter == "z") return VariantFormat::vcf_gz;
     if (letter == "u") return VariantFormat::bcf_uncompressed;
     if (letter == "b") return VariantFormat::bcf;
-    throw Error(ErrorKind::usage, "'" + letter + "' is no output format: v VCF, z bgzip VCF, u uncompressed BCF, b BCF");
+    throw Error(ErrorKind::usage,
+                "'" + letter + "' is no output format: v VCF, z bgzip VCF, u uncompressed BCF, b BCF");
 }
 
 VariantFormat variant_format_of(const std::string& path) {
     if (path.ends_with(".vcf.gz") || path.ends_with(".vcf.bgz")) return VariantFormat::vcf_gz;
     if (path.ends_with(".bcf")) return VariantFormat::bcf;
+    struct stat info {};
+    const bool device =
+        path.empty() || path == "-" || (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode));
+    require(device || path.ends_with(".vcf"), ErrorKind::usage,
+            path + ": the name does not tell the format (.vcf, .vcf.gz, .bcf); say it with -O (v, z, u, b)");
     return VariantFormat::vcf;
 }
 
 struct VcfWriter::Impl {
-    AtomicFile data;
-    std::optional<AtomicFile> index;
-    HtsHandle file;
     std::shared_ptr<VcfHeader::State> header;
-    std::unique_ptr<bcf_hdr_t, FreeHeader> written;
     Options options;
-    std::set<std::int32_t> seen;
-    std::int32_t contig = -1;
-    std::int64_t position = -1;
+    Sink sink;
+    std::optional<BcfEncoder> encoder;  // BCF out
+    std::unique_ptr<bcf1_t, VcfRecord::Free> parsed;
+    KString formatted;
+    std::string scratch;
+    std::set<std::string, std::less<>> seen;
+    std::string contig;
+    std::int64_t position = -1, longest = 0;
 
-    explicit Impl(const std::string& path) : data(path) {}
-
-    bool is_bcf() const { return options.format == VariantFormat::bcf || options.format == VariantFormat::bcf_uncompressed; }
-
-    void start() {
-        // htslib gets a descriptor of its own on the temporary, so that its close is checked apart from ours.
-        const int copy = dup(data.descriptor());
-        if (copy < 0) throw_hts(data.path(), "open");
-        hFILE* handle = hdopen(copy, "w");
-        if (handle == nullptr) {
-            close(copy);
-            throw_hts(data.path(), "open");
-        }
-        file.reset(hts_hopen(handle, data.path().c_str(), mode_of(options.format)));
-        if (!file) {
-            hclose_abruptly(handle);
-            throw_hts(data.path(), "open");
-        }
-        errno = 0;
-        if (bcf_hdr_write(file.get(), written.get()) != 0) throw_hts(data.path(), "write");
-    }
-
-    void start_index() {
-        const bool fits_tbi = std::all_of(header->contigs.begin(), header->contigs.end(),
-                                          [](const Contig& c) { return c.length < kTbiLimit; });
-        const bool tbi = options.format == VariantFormat::vcf_gz && fits_tbi;
-        index.emplace(data.path() + (tbi ? ".tbi" : ".csi"));
-        if (bcf_idx_init(file.get(), written.get(), tbi ? 0 : kCsiShift, index->temp_path().c_str()) != 0)
-            throw_hts(index->path(), "index");
-    }
+    Impl(const std::string& path, const VcfHeader& of, const Options& asked)
+        : header(of.state_),
+          options(asked),
+          sink(path, is_compressed(asked.format)),
+          longest(asked.longest) {}
 
     void check_order(const VcfRecord& record) {
-        const bcf1_t& r = *record.record_;
-        const bool ordered = r.rid == contig ? r.pos >= position : seen.insert(r.rid).second;
+        const bool same = record.contig() == contig;
+        const bool ordered = same ? record.position() >= position : seen.emplace(record.contig()).second;
         require(ordered, ErrorKind::input,
-                record.where() + ": out of order, so the output cannot be indexed; sort it (bcftools sort) or leave out --write-index");
-        contig = r.rid;
-        position = r.pos;
+                record.where() +
+                    ": out of order, so the output cannot be indexed; sort it (bcftools sort) or leave out "
+                    "--write-index");
+        if (!same) contig = record.contig();
+        position = record.position();
+        longest = std::max(longest, position + static_cast<std::int64_t>(record.ref().size()));
+    }
+
+    // The line as it came, INFO apart; `info` lies in it.
+    int write_line(std::string_view line, std::string_view info, std::string_view end,
+                   std::span<const InfoField> fields, const VcfRecord& record) {
+        int removed = 0;
+        std::string kept;
+        std::string_view rest = info == "." ? std::string_view() : info;
+        if (!header->removed.empty()) {
+            kept = without_fields(rest, header->removed, removed);
+            rest = kept;
+        }
+        for (const InfoField& field : fields)
+            if (has_field(rest, field.id))
+                throw Error(ErrorKind::input, record.where() + ": has INFO/" + field.id +
+                                                  " already, which its header does not define; rename it, or "
+                                                  "remove it with bcftools annotate -x INFO/" +
+                                                  field.id);
+        const auto before = static_cast<std::size_t>(info.data() - line.data());
+        scratch.clear();
+        if (fields.empty() && rest.empty() && (removed > 0 || !info.empty())) scratch += '.';
+        if (!fields.empty() && !rest.empty() && !rest.ends_with(';')) scratch += ';';
+        append_fields(scratch, fields);
+        sink.write(line.substr(0, before));
+        sink.write(rest);
+        sink.write(scratch);
+        sink.write(line.substr(before + info.size()));
+        sink.write(end);
+        return removed;
+    }
+
+    int write_text(const VcfRecord& record, std::span<const InfoField> fields) {
+        if (!record.record_) return write_line(record.text(), record.info_, record.line_end_, fields, record);
+        formatted.text.l = 0;
+        const HtsWarnings warnings;
+        require(vcf_format(header->bcf.get(), record.record_.get(), &formatted.text) == 0, ErrorKind::input,
+                record.where() + ": htslib cannot write it as text");
+        std::string_view line = formatted.view();
+        if (line.ends_with('\n')) line.remove_suffix(1);
+        std::string_view info = line;
+        for (int column = 1; column < 8; ++column)
+            info.remove_prefix(std::min(info.size(), info.find('\t')) + 1);
+        return write_line(line, info.substr(0, info.find('\t')), "\n", fields, record);
+    }
+
+    int write_bcf(const VcfRecord& record, std::span<const InfoField> fields) {
+        bcf1_t* r = record.record_.get();
+        int removed = 0;
+        if (r == nullptr) {
+            r = parsed.get();
+            std::string_view line = record.text();
+            std::string stripped;
+            if (!header->removed.empty()) {
+                const auto before = static_cast<std::size_t>(record.info_.data() - line.data());
+                stripped = line.substr(0, before);
+                const std::string kept = without_fields(record.info_, header->removed, removed);
+                stripped += kept.empty() ? "." : kept;
+                stripped += line.substr(before + record.info_.size());
+                line = stripped;
+            }
+            encoder->parse(line, record.where(), *r);
+        }
+        removed += encoder->edit(*r, fields, record.where());
+        scratch.clear();
+        append_bcf_record(scratch, *r);
+        sink.write(scratch);
+        return removed;
     }
 };
 
-VcfWriter::VcfWriter(const std::string& path, const VcfHeader& header, const Options& options)
-    : impl_(std::make_unique<Impl>(path)) {
-    Impl& s = *impl_;
-    s.options = options;
-    const bool compressed = options.format == VariantFormat::vcf_gz || options.format == VariantFormat::bcf;
-    require(!options.index || (compressed && !s.data.is_stdout()), ErrorKind::usage,
+VcfWriter::VcfWriter(const std::string& path, const VcfHeader& header, const Options& options) {
+    const bool to_stdout = path.empty() || path == "-" || path == "/dev/stdout";
+    require(!options.index || (is_compressed(options.format) && !to_stdout), ErrorKind::usage,
             "an index needs an output file in bgzip VCF (-O z) or BCF (-O b)");
-    s.header = header.state_;
-    // What was dropped and not defined anew must stay known while records are parsed (and stripped), but not be written.
-    s.written.reset(bcf_hdr_dup(s.header->header.get()));
-    require(s.written != nullptr, ErrorKind::resource, s.data.path() + ": out of memory for the header");
-    for (const std::string& id : s.header->dropped)
-        if (std::find(s.header->defined.begin(), s.header->defined.end(), id) == s.header->defined.end())
-            bcf_hdr_remove(s.written.get(), BCF_HL_INFO, id.c_str());
-    require(bcf_hdr_sync(s.written.get()) == 0, ErrorKind::resource, s.data.path() + ": cannot prepare the header");
-    s.start();
-    if (options.index) s.start_index();
+    impl_ = std::make_unique<Impl>(path, header, options);
+    Impl& s = *impl_;
+    if (!is_bcf(options.format)) {
+        s.sink.write(s.header->text());
+        return;
+    }
+    s.encoder.emplace(s.header);
+    s.parsed.reset(bcf_init());
+    require(s.parsed != nullptr, ErrorKind::resource, "out of memory for a variant record");
+    s.sink.write(s.encoder->header());
 }
 VcfWriter::~VcfWriter() = default;
 VcfWriter::VcfWriter(VcfWriter&&) noexcept = default;
 
-void VcfWriter::write(const VcfRecord& record) {
+int VcfWriter::write(const VcfRecord& record, std::span<const InfoField> fields) {
     Impl& s = *impl_;
-    bcf1_t* r = record.record_.get();
-    if (s.is_bcf()) {
-        require(!record.undefined_tags_, ErrorKind::input,
-                record.where() + ": an INFO, FILTER or FORMAT tag that the header does not define, which BCF cannot hold; "
-                "write VCF or complete the header (bcftools reheader)");
-        require(bcf_hdr_name2id(s.written.get(), record.contig().c_str()) == r->rid, ErrorKind::input,
-                record.where() + ": a contig that the header does not define, which BCF cannot hold; "
-                "write VCF or complete the header (bcftools reheader -f REF.fai)");
-    }
-    if (s.index) s.check_order(record);
-    errno = 0;
-    // Text is formatted with the reader's header: only that one knows tags met since.
-    if (bcf_write(s.file.get(), s.is_bcf() || s.index ? s.written.get() : s.header->header.get(), r) != 0)
-        throw_hts(s.data.path(), "write");
+    if (s.options.index) s.check_order(record);
+    return s.encoder ? s.write_bcf(record, fields) : s.write_text(record, fields);
 }
 
 void VcfWriter::flush() {
-    errno = 0;
-    if (impl_->options.format == VariantFormat::vcf && hts_flush(impl_->file.get()) != 0) throw_hts(impl_->data.path(), "write");
+    impl_->sink.flush();
 }
 
 void VcfWriter::commit() {
     Impl& s = *impl_;
-    errno = 0;
-    if (s.index && bcf_idx_save(s.file.get()) != 0) throw_hts(s.index->path(), "write");
-    if (hts_close(s.file.release()) != 0) throw_hts(s.data.path(), "write");
-    s.data.commit();
-    if (!s.index) return;
-    // The index was written before the last block of the data: its time must not be the earlier one.
-    if (futimens(s.index->descriptor(), nullptr) != 0) throw_hts(s.index->path(), "set the time of");
-    s.index->commit();
+    if (s.options.index)
+        s.sink.commit_indexed(s.encoder.has_value(), s.longest);
+    else
+        s.sink.commit();
 }
 
 }  // namespace regkit

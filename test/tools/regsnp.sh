@@ -30,13 +30,14 @@ base() { samtools faidx ref.fa "$1:$2-$3" | tail -n +2 | tr -d '\n'; }
 other() { echo "$1" | tr ACGT CGTA; }
 {
     printf '##fileformat=VCFv4.2\n##contig=<ID=chr1,length=6000>\n##contig=<ID=chr2,length=777>\n'
-    printf '##INFO=<ID=AC,Number=A,Type=Integer,Description="count">\n##INFO=<ID=REG_MAX,Number=1,Type=String,Description="old">\n'
-    printf '##INFO=<ID=REG_D_gone,Number=1,Type=Float,Description="old">\n##FORMAT=<ID=GT,Number=1,Type=String,Description="genotype">\n'
+    printf '##INFO=<ID=AC,Number=A,Type=Integer,Description="count">\n##INFO=<ID=REG_MAX,Number=A,Type=Float,Description="Largest absolute change of a predicted marker probability here">\n'
+    printf '##INFO=<ID=REG_D_gone,Number=A,Type=Float,Description="Change of largest magnitude among the 1 markers of class gone">\n'
+    printf '##INFO=<ID=REG_mine,Number=1,Type=Float,Description="another tool">\n##regsnpVersion=0.0.9\n##FORMAT=<ID=GT,Number=1,Type=String,Description="genotype">\n'
     printf '##ALT=<ID=DEL,Description="deletion">\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts1\n'
     row() { printf '%s\t%s\t%s\t%s\t%s\t.\tPASS\t%s\tGT\t0/1\n' "$@"; }
     a=$(base chr1 1000 1000)
     row chr1 1000 snv "$a" "$(other "$a")" AC=1
-    row chr1 1000 snv_again "$a" "$(other "$a")" 'AC=1;REG_MAX=old;REG_D_gone=3'
+    row chr1 1000 snv_again "$a" "$(other "$a")" 'AC=1;REG_MAX=.5;REG_D_gone=3;REG_mine=7'
     row chr1 1000 multi "$a" "$(other "$a"),${a}TTG,<NON_REF>,*" AC=1,2,3,4
     row chr1 2000 deletion "$(base chr1 2000 2013)" "$(base chr1 2000 2000)" .
     row chr1 1500 mnv "$(base chr1 1500 1502)" "$(base chr1 1500 1502 | tr ACGT TGCA | tr '[:upper:]' '[:lower:]')" .
@@ -52,12 +53,14 @@ run() { "$bin/regsnp" annotate -m m.safetensors -f ref.fa --device cpu "$@"; }
 strip() { bcftools annotate --no-version -x INFO/REG_MAX,INFO/REG_DELTA,INFO/REG_MARKER,INFO/REG_LOG2FC,INFO/REG_NOTE,INFO/REG_D_TFBS,INFO/REG_D_Histone_mark,INFO/REG_D_gone "$1" 2> /dev/null | bcftools view -H; }
 
 run --matrix m.tsv.gz in.vcf > out.vcf 2> words || { cat words; fail "annotate ends with $?"; }
-sed -E 's/REG_MAX=old;REG_D_gone=3|;REG_MAX=old;REG_D_gone=3//; s/;\t/\t/' in.vcf | bcftools view -H > expected
+sed -E 's/;REG_MAX=.5;REG_D_gone=3//' in.vcf | bcftools view -H > expected
 strip out.vcf > got
 same expected got "records changed"
 grep -q '12 records, 14 alleles, 8 scored, 1 star, 3 symbolic, 1 breakend, 1 ambiguous' words || { fail "summary"; cat words; }
-grep -q '2 REG_ fields of the input replaced' words || fail "replaced fields are not counted"
+grep -q '2 fields of an earlier run of regsnp replaced' words || fail "replaced fields are not counted"
 grep -c 'ID=REG_D_gone' out.vcf > /dev/null && fail "a stale definition stays"
+grep -q '^##regsnpVersion=0.0.9' out.vcf && fail "an older run's version stays"
+grep -q 'REG_mine=7;REG_MAX=' out.vcf || fail "another tool's field does not stay, with ours behind it"
 [[ $(grep -c '^##INFO=<ID=REG_MAX' out.vcf) == 1 ]] || fail "REG_MAX is not defined once"
 for line in '##regsnpVersion=' '##regsnpCommand=regsnp annotate -m' '##regsnpModel=sha256:' '##reference='; do
     grep -q "^$line" out.vcf || fail "no $line line"
@@ -71,6 +74,62 @@ grep -q '^nothing \. \.$' values || fail "a record without ALT got values"
 [[ $(grep -c '^snv' values) == 2 && $(grep '^snv' values | cut -d' ' -f2 | sort -u | wc -l) == 1 ]] || fail "duplicates differ"
 [[ $(sed -n 's/^multi \([^,]*\),.*/\1/p' values) == $(sed -n 's/^snv \([^ ]*\) .*/\1/p' values) ]] || fail "an allele's value depends on its neighbours"
 grep -q 'H3%2CK4' out.vcf || grep -q 'REG_MARKER=\(CTCF\|GATA1\)' out.vcf || fail "marker names"
+
+# ---- text in, text out: all but INFO, our header lines and the order of nothing is the input's, byte for byte
+ours='REG_MAX|REG_DELTA|REG_MARKER|REG_LOG2FC|REG_NOTE|REG_D_TFBS|REG_D_Histone_mark'
+plain() {
+    awk -v ours="^($ours)=" 'BEGIN {FS = OFS = "\t"} /^##(regsnp|reference=)/ {next} /^##INFO=<ID=REG_(MAX|DELTA|MARKER|LOG2FC|NOTE|D_)/ {next} /^#/ {print; next}
+        {cr = sub(/\r$/, ""); n = split($8, field, ";"); info = ""; kept = 0
+         for (i = 1; i <= n; ++i) if (field[i] !~ ours) info = info (kept++ ? ";" : "") field[i]
+         $8 = info == "" ? "." : info; print $0 (cr ? "\r" : "")}' "$1"
+}
+a=$(base chr1 1000 1000) c=$(other "$(base chr1 1000 1000)")
+odd() {  # the end of lines, and of the last one
+    printf "##fileformat=VCFv4.4$1##CommandLine=<caller -i /genome -ad 3>$1##loose words$1##INFO=<ID=RS,Number=1,Type=Integer,Description=\"x\">$1"
+    printf "##INFO=<ID=MQMR,Number=1,Type=Integer,Description=\"x\">$1##contig=<ID=chr1,length=2147483647>$1##contig=<ID=a,b,length=5>$1"
+    printf "##FORMAT=<ID=GT,Number=1,Type=String,Description=\"g\">$1#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts1$1"
+    printf "chr1\t1000\tint\t$a\t$c\t123456.789\t.\tRS=2148352434;MPOS=-2147483648\tGT\t/0/1$1"
+    printf "chr1\t01000\tfloat\t$a\t$c\tInf\tnone;such\tP=2.03e-78;AF=0.123894357;MQMR=1.5e+06;N=NaN\tGT:XX:GT\t|0|1:::7$1"
+    printf "chr1\t1000\todd\t$a\tX,A/G,C<INS>,(LARGEDELETION),$c\t1e39\tPASS\tF=3\tGT\t0/1$1"
+    printf "chr1\t1000\tdots\t$a\t<DEL>\t1.50\tPASS\t.\t.\t.$1chr1\t1000\tfinal\t$a\t.\t00\tPASS\tEND=1000\tGT\t.$2"
+}
+odd '\n' '\n' > odd.vcf
+odd '\r\n' '\r\n' > odd.crlf.vcf
+odd '\n' '' > odd.torn.vcf
+for file in odd odd.crlf odd.torn; do
+    "$bin/regsnp" -m m.safetensors -f ref.fa --no-version -o $file.out.vcf $file.vcf 2> $file.words || { fail "$file ends with $?"; cat $file.words; }
+    plain $file.out.vcf > got
+    [[ $file == odd.torn ]] && cp odd.vcf expected || cp $file.vcf expected
+    same expected got "bytes of $file changed"
+done
+bgzip -c odd.vcf | run --no-version -O z 2> /dev/null | bgzip -dc > got
+same odd.out.vcf got "bgzip differs from text"
+[[ $(grep -c $'\r$' odd.crlf.out.vcf) == $(wc -l < odd.crlf.out.vcf) ]] || fail "lines of ours without the CR that the others have"
+grep -q 'no newline' odd.torn.words || fail "a missing newline is not told"
+[[ $(grep -c 'ALT .* is neither bases' odd.words) == 4 ]] || { fail "odd alleles are not told"; cat odd.words; }
+for text in '4 not_sequence' '2 records whose QUAL' 'no contig is that long'; do grep -q "$text" odd.words || { fail "no '$text'"; cat odd.words; }; done
+grep -q $'\tdots\t.*\tREG_NOTE=symbolic\t' odd.out.vcf || fail "INFO '.' does not become ours alone, or an allele without a score has more than a note"
+grep -q $'\tEND=1000\tGT' odd.out.vcf || fail "a record without ALT changed"
+# twice is once
+run --no-version odd.out.vcf 2> words > got
+same odd.out.vcf got "a second run changes something"
+grep -q 'fields of an earlier run of regsnp replaced' words || fail "replaced fields are not counted"
+run odd.vcf 2> /dev/null | run 2> /dev/null | grep -c '^##regsnpCommand=' | grep -q '^1$' || fail "provenance of two runs"
+# a field of somebody else under one of our names
+sed 's/##loose words/##INFO=<ID=REG_MAX,Number=1,Type=Float,Description="mine">/' odd.vcf > theirs.vcf
+status=0
+run theirs.vcf > got 2> words || status=$?
+[[ $status == 3 && ! -s got ]] && grep -q 'INFO/REG_MAX' words || { fail "another tool's REG_MAX ends with $status"; cat words; }
+# contigs that the header or the reference does not have
+(printf '##fileformat=VCFv4.2\n##contig=<ID=chr2>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n'
+ printf 'chr1\t1000\tunlisted\t%s\t%s\t.\t.\t.\nc,7\t5\tmissing\tA\tC,<DEL>\t.\t.\tX=1\n' "$a" "$c") > contigs.vcf
+run --no-version --missing-contig skip contigs.vcf > got 2> words || fail "--missing-contig skip ends with $?"
+grep -q $'^chr1\t1000\tunlisted.*REG_MAX=' got && grep -q $'\tX=1;REG_NOTE=missing_contig,missing_contig$' got || { fail "records on other contigs"; cat got; }
+[[ $(grep -c '^##contig' got) == 1 ]] || fail "##contig lines were added to those that there are"
+for text in '1 record on contigs that the reference lacks' '2 records on contigs that the header does not list'; do
+    grep -q "$text" words || { fail "no '$text'"; cat words; }
+done
+grep -v '^##contig' contigs.vcf | run --missing-contig skip 2> /dev/null | grep -c '^##contig' | grep -q '^2$' || fail "the reference's contigs are not added"
 
 # ---- what bcftools makes of it
 bcftools norm -m- out.vcf 2> /dev/null | bcftools query -f '%ID\t%ALT\t%REG_MAX\t%REG_DELTA\t%REG_MARKER\n' > split
@@ -156,16 +215,18 @@ refused() {  # code, words, then the arguments; standard input is passed on
 }
 head=$(grep '^#' in.vcf)
 line() { printf '%s\n' "$head"; printf "$@"; }
-mismatched | refused 3 "standard input:10 (chr1:1000): REF '$wrong', but ref.fa has" -
+mismatched | refused 3 "standard input:12 (chr1:1000): REF '$wrong', but ref.fa has" -
 mismatched | sed 1d | refused 3 'not a VCF' -
 line 'chr1\t-20\t.\tA\tC\t.\t.\t.\tGT\t0\n' | refused 3 "POS '-20'" -
 line 'chr1\t20.7\t.\tA\tC\t.\t.\t.\tGT\t0\n' | refused 3 "POS '20.7'" -
 line 'chr1\t7\t.\tA\n' | refused 3 '4 columns' -
-line 'chr1\t1000\t.\t%s\tX!\t.\t.\t.\tGT\t0\n' "$(base chr1 1000 1000)" | refused 3 "ALT 'X!'" -
 line 'chr1\t6500\t.\tA\tC\t.\t.\t.\tGT\t0\n' | refused 3 'only 6000 bases' -
 line '1\t5\t.\tA\tC\t.\t.\t.\tGT\t0\n' | refused 4 'chr1' -
 line 'chr7\t5\t.\tA\tC\t.\t.\t.\tGT\t0\n' | refused 4 'chr7' -
 sed 's/length=6000/length=6001/' in.vcf | refused 4 'another assembly' -
+line 'chr1\t1000\t.\tX\tA\t.\t.\t.\tGT\t0\n' | refused 3 "REF 'X' is not made of bases" -
+line 'chr1\t1000\t.\t%s\tA\t.\t.\tREG_NOTE=7\tGT\t0\n' "$(base chr1 1000 1000)" | run -k GATA1 > /dev/null 2> /dev/null || fail "a field that is not written stops the run"
+line 'chr1\t1000\t.\t%s\t*\t.\t.\tREG_NOTE=7\tGT\t0\n' "$(base chr1 1000 1000)" | refused 3 'INFO/REG_NOTE already' -
 bgzip -c in.vcf | head -c 300 | refused 3 'truncated' -
 gzip -c in.vcf | head -c 300 | refused 3 'truncated' -
 bgzip -c in.vcf | head -c -28 | refused 3 'end-of-file block' -
@@ -173,6 +234,10 @@ refused 3 'not a VCF' ref.fa
 refused 3 'not a VCF' /dev/null
 refused 1 'absent.vcf' absent.vcf
 refused 2 'an index needs' --write-index in.vcf
+status=0
+run -o out.tsv in.vcf 2> words || status=$?
+[[ $status == 2 && ! -e out.tsv ]] && grep -q 'say it with -O' words || fail "a name that tells no format ends with $status"
+run -o out.tsv -O v in.vcf 2> /dev/null && [[ -s out.tsv ]] || fail "a name that tells no format, with -O"
 refused 2 '--span' --span -1 in.vcf
 refused 2 'matches none' -k nobody in.vcf
 refused 2 'use-vcf' --ref-mismatch maybe in.vcf

@@ -1,0 +1,24 @@
+// What regsnp annotate changes in the header of a VCF.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/annotation_fields.hpp"
+#include "base/log.hpp"
+#include "io/fasta.hpp"
+#include "io/vcf.hpp"
+
+namespace regkit {
+
+// Removes the definitions and provenance of earlier runs, and adds ours. The reference's contigs are added
+// where the header lists none; returns whether it listed some. `provenance` ("##regsnpVersion=..." and so on)
+// may be empty; `fasta` then goes unnamed too. Error(input) where a field that is to be written is defined
+// otherwise.
+bool complete_header(VcfHeader& header, const AnnotationFields& fields, const std::vector<Contig>& reference,
+                     const std::vector<std::string>& provenance, const std::string& fasta, Log& log);
+
+// A length that no contig has, written by tools that did not know it.
+bool is_placeholder_length(std::int64_t length);
+
+}  // namespace regkit

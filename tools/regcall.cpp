@@ -83,7 +83,7 @@ void run_call(const cli::Arguments& args, Log& log) {
     CallParameters p;
     if (!args.positional().empty()) p.input = args.positional().front();
     if (args.given("fasta")) p.fasta = cli::readable_file(args, "fasta");
-    p.regions = args.regions("region");
+    p.regions = args.all("region");
     if (args.given("regions-file")) p.regions_file = cli::readable_file(args, "regions-file");
     p.model = cli::readable_file(args, "model");
     p.markers = args.list("markers");

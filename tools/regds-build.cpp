@@ -196,9 +196,9 @@ void build(const cli::Arguments& args, Log& log) {
     p.max_mask = args.real("max-mask", 0, 1);
     p.masks = args.all("mask");
     p.alias = args.text("alias");
-    p.train = args.regions("train");
-    p.valid = args.regions("valid");
-    p.test = args.regions("test");
+    p.train = args.all("train");
+    p.valid = args.all("valid");
+    p.test = args.all("test");
     p.split = args.text("split");
     p.split_block = args.integer("split-block", 0, INT32_MAX);
     p.seed = static_cast<std::uint64_t>(args.integer("seed", 0, INT64_MAX));

@@ -52,7 +52,7 @@ class DatasetBuilder {
         find_labelled();
         choose_windows(regions);
         measure_prevalence();
-        write();
+        write(regions);
         return std::move(summary_);
     }
 
@@ -278,7 +278,7 @@ class DatasetBuilder {
         }
     }
 
-    void write() {
+    void write(const RegionSplit& regions) {
         std::vector<ReferenceContig> reference;
         for (std::size_t i = 0; i < contig_count(); ++i)
             reference.push_back({fasta_.contigs()[i].name, length(i), scans_[i].md5});
@@ -289,7 +289,7 @@ class DatasetBuilder {
         writer.markers(rows);
         writer.windows(windows_, p_.window);
         write_peaks(writer);
-        writer.commit(describe());
+        writer.commit(describe(regions));
     }
 
     template <class Set>
@@ -346,10 +346,10 @@ class DatasetBuilder {
         }
     }
 
-    nlohmann::ordered_json describe() const {
-        const auto texts = [](const std::vector<Region>& regions) {
+    nlohmann::ordered_json describe(const RegionSplit& split) const {
+        const auto texts = [&split](Split of) {
             std::vector<std::string> list;
-            for (const Region& region : regions) list.push_back(to_string(region));
+            for (const Region& region : split.regions(of)) list.push_back(to_string(region));
             return list;
         };
         nlohmann::ordered_json json;
@@ -366,7 +366,7 @@ class DatasetBuilder {
             json["filters"]["masks"].push_back({{"file", p_.masks[i]}, {"sha256", mask_sha256_[i]}});
         if (summary_.filters_labels) json["filters"]["keep_if"] = keep_if_;
         if (p_.split.empty())
-            json["split"] = {{"method", "regions"}, {"train", texts(p_.train)}, {"valid", texts(p_.valid)}, {"test", texts(p_.test)}};
+            json["split"] = {{"method", "regions"}, {"train", texts(Split::train)}, {"valid", texts(Split::valid)}, {"test", texts(Split::test)}};
         else
             json["split"] = {{"method", p_.split}, {"block", p_.split_block}};
         json["seed"] = p_.seed;

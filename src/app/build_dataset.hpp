@@ -8,7 +8,6 @@
 
 #include "app/label_layout.hpp"
 #include "base/log.hpp"
-#include "base/region.hpp"
 
 namespace regkit {
 
@@ -33,8 +32,8 @@ struct BuildDatasetParameters {
     std::vector<std::string> masks;  // BED
     std::string alias;               // rule of ContigAlias
 
-    // By region: what no list names is train, unless `train` names regions, when it is left out.
-    std::vector<Region> train, valid, test;
+    // By region, texts of parse_regions: what no list names is train, unless `train` names regions, when it is left out.
+    std::vector<std::string> train, valid, test;
     // At random: "random:0.8,0.1,0.1" in blocks of split_block bases (0: each window for itself).
     std::string split;
     std::int64_t split_block = 1000000;

@@ -187,6 +187,7 @@ class Caller {
     void call_reference();
     void call_stream();
     void call_record(FastaStream& stream);
+    Region place_of(const std::string& record);
     int stream_contig(const std::string& name);
     void end_contig();
     bool is_trained_contig(FastaFile& fasta, const ContigRange& range);
@@ -222,7 +223,7 @@ bool Caller::is_trained_contig(FastaFile& fasta, const ContigRange& range) {
 
 void Caller::call_reference() {
     FastaFile fasta(p_.fasta);
-    std::vector<Region> regions = p_.regions;
+    std::vector<Region> regions = parse_regions(p_.regions, region_rules(fasta, "--region"));
     if (!p_.regions_file.empty()) {
         const std::vector<Region> more = read_bed_regions(p_.regions_file, log_);
         regions.insert(regions.end(), more.begin(), more.end());
@@ -277,18 +278,28 @@ int Caller::stream_contig(const std::string& name) {
     return last_number_ = tracks_->add_contig(name, kUnknown);
 }
 
+// A name without a range is the contig's own; "chr1:100" could be meant as one.
+Region Caller::place_of(const std::string& record) {
+    const std::string where = p_.input + " (" + record + "): ";
+    try {
+        if (const std::optional<Region> place = parse_placed_name(record)) return *place;
+    } catch (const Error&) {
+        throw Error(ErrorKind::input, where + "--remap needs records named contig:begin-end, from 1");
+    }
+    const auto colon = record.rfind(':');
+    if (colon != std::string::npos && record.find_first_not_of("0123456789,", colon + 1) == std::string::npos)
+        log_.warn("remap-name", where + "taken for a contig of this name, which begins at 1; a place is written " +
+                                    record + "-");
+    return {record, 0, kContigEnd};
+}
+
 // Predicts unit by unit, as soon as enough bases ahead are known. With --remap a record lies at the coordinates in its
 // name: local position 0 is the start of the stride cell (or window) in which it begins, and the missing bases are N; an
 // output cell of which bases are missing begins with the record.
 void Caller::call_record(FastaStream& stream) {
     Region place{stream.name(), 0, kContigEnd};
     if (p_.remap) {
-        try {
-            place = parse_region(stream.name());
-        } catch (const Error&) {
-            throw Error(ErrorKind::input, p_.input + " (" + stream.name() +
-                                              "): --remap needs records named contig:begin-end, from 1");
-        }
+        place = place_of(stream.name());
         require(place.contig != last_contig_ || place.begin >= last_end_, ErrorKind::input,
                 p_.input + " (" + stream.name() +
                     "): begins before the end of the record above; --remap needs records sorted by position, without overlap");

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/log.hpp"
-#include "base/region.hpp"
 #include "io/track_writer.hpp"
 #include "kernels/backend.hpp"
 
@@ -16,7 +15,7 @@ namespace regkit {
 struct CallParameters {
     std::string input;                  // FASTA read as a stream: a path or "-"; empty: `fasta`, by its index
     std::string fasta;
-    std::vector<Region> regions;        // with `fasta`; none and no file: all of it
+    std::vector<std::string> regions;   // texts of parse_regions, with `fasta`; none and no file: all of it
     std::string regions_file;           // BED
     std::string model;
     std::vector<std::string> markers;   // patterns of select_markers; empty = all
@@ -33,7 +32,7 @@ struct CallParameters {
     std::int64_t tile = 0;              // bases predicted at a time; 0 = what suits the number of markers
     bool rc_average = false;
     bool paper_windows = false;         // independent zero-padded windows on the contig's grid; some models have no others
-    bool remap = false;                 // stream: a record named chr:begin-end lies there
+    bool remap = false;                 // stream: a record named as parse_placed_name reads it lies there
     bool provenance = true;
     std::string command_line;
     BackendOptions backend;

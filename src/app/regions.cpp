@@ -16,6 +16,10 @@ std::vector<Region> read_bed_regions(const std::string& path, Log& log) {
     return regions;
 }
 
+RegionRules region_rules(const FastaFile& fasta, const std::string& called) {
+    return {.has_contig = [&fasta](const std::string& name) { return fasta.find(name) >= 0; }, .called = called};
+}
+
 std::vector<ContigRange> plan_regions(const std::vector<Region>& regions, bool all, const FastaFile& fasta,
                                       std::int64_t cell, Log& log) {
     const std::vector<Contig>& contigs = fasta.contigs();

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "app/regions.hpp"
 #include "base/error.hpp"
 #include "base/number.hpp"
 
@@ -30,10 +31,12 @@ std::uint64_t hash_name(std::uint64_t seed, const std::string& name) {
 
 RegionSplit::RegionSplit(const BuildDatasetParameters& parameters, const FastaFile& fasta)
     : pieces_(fasta.contigs().size()), rest_is_train_(parameters.train.empty()) {
-    const std::pair<const std::vector<Region>*, Split> lists[] = {
+    const std::pair<const std::vector<std::string>*, Split> lists[] = {
         {&parameters.train, Split::train}, {&parameters.valid, Split::valid}, {&parameters.test, Split::test}};
-    for (const auto& [regions, split] : lists)
-        for (const Region& region : *regions) {
+    for (const auto& [texts, split] : lists) {
+        std::vector<Region>& regions = regions_[static_cast<std::size_t>(split)];
+        regions = parse_regions(*texts, region_rules(fasta, std::string("--") + to_string(split)));
+        for (const Region& region : regions) {
             const auto contig = static_cast<std::size_t>(fasta.require_contig(region.contig));
             const std::int64_t length = fasta.contigs()[contig].length;
             require(region.begin < length && (region.end == kContigEnd || region.end <= length), ErrorKind::usage,
@@ -41,6 +44,7 @@ RegionSplit::RegionSplit(const BuildDatasetParameters& parameters, const FastaFi
                         std::to_string(length));
             pieces_[contig].push_back({region.begin, std::min(region.end, length), split});
         }
+    }
     for (std::size_t contig = 0; contig < pieces_.size(); ++contig) {
         auto& list = pieces_[contig];
         std::sort(list.begin(), list.end(), [](const Piece& a, const Piece& b) { return a.begin < b.begin; });

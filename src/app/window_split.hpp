@@ -1,12 +1,14 @@
 // Which windows of a genome belong to train, valid and test.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "app/build_dataset.hpp"
+#include "base/region.hpp"
 #include "io/dataset.hpp"
 
 namespace regkit {
@@ -16,8 +18,10 @@ enum class Assignment : std::uint8_t { train, valid, test, straddling, unassigne
 // Splits by named regions.
 class RegionSplit {
   public:
-    // Error(usage) when regions of two splits overlap or lie outside their contig, Error(mismatch) for a contig unknown.
+    // Error(usage) for texts that are no regions, and when regions of two splits overlap or lie outside their contig;
+    // Error(mismatch) for a contig unknown.
     RegionSplit(const BuildDatasetParameters& parameters, const FastaFile& fasta);
+    const std::vector<Region>& regions(Split split) const { return regions_[static_cast<std::size_t>(split)]; }
     Assignment of(std::int32_t contig, std::int64_t begin, std::int64_t end) const;
 
   private:
@@ -25,6 +29,7 @@ class RegionSplit {
         std::int64_t begin, end;
         Split split;
     };
+    std::array<std::vector<Region>, 3> regions_;  // as given, by split
     std::vector<std::vector<Piece>> pieces_;  // per contig, sorted and disjoint
     bool rest_is_train_ = true;
 };

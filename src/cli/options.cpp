@@ -283,16 +283,4 @@ std::vector<std::string> Arguments::list(const std::string& name) const {
     return parts;
 }
 
-std::vector<Region> Arguments::regions(const std::string& name) const {
-    std::vector<Region> parsed;
-    for (const std::string& value : all(name)) {
-        try {
-            parsed.push_back(parse_region(value));
-        } catch (const Error& error) {
-            usage_error("--" + name + " '" + value + "': " + error.what());
-        }
-    }
-    return parsed;
-}
-
 }  // namespace regkit::cli

@@ -30,8 +30,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/region.hpp"
-
 namespace regkit::cli {
 
 namespace group {
@@ -98,7 +96,6 @@ class Arguments {
     std::vector<std::string> list(
         const std::string& name) const;  // the same, each split at commas; empty parts refused
     std::vector<double> reals(const std::string& name, std::size_t count, double low, double high) const;
-    std::vector<Region> regions(const std::string& name) const;  // of a repeatable option; samtools' text
 
     // The command as a shell would take it, for provenance: "regcall -m 'my model' -".
     const std::string& command_line() const { return command_line_; }

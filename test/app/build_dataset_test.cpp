@@ -61,8 +61,8 @@ struct Workshop {
 TEST_CASE("windows, splits, peaks and prevalence") {
     Workshop w;
     w.p.masks = {w.dir.write("k1.bed", "a\t300\t306\nelsewhere\t1\t2\n"), w.dir.write("k2.bed", "a\t305\t311\na\t400\t410\n")};
-    w.p.valid = {{"a", 500, 650}};
-    w.p.test = {{"b", 0, regkit::kContigEnd}};
+    w.p.valid = {"a:501-650"};
+    w.p.test = {"b"};
     const auto s = w.build();
     CHECK(s.short_end == 1);       // b:200-250
     CHECK(s.too_much_n == 1);      // a:100-200
@@ -107,16 +107,16 @@ TEST_CASE("windows, splits, peaks and prevalence") {
 
 TEST_CASE("named train regions leave the rest out") {
     Workshop w;
-    w.p.train = {{"a", 0, 300}};
-    w.p.test = {{"a", 300, 500}};
+    w.p.train = {"a:-300"};
+    w.p.test = {"a:301-400,a:401-500"};
     const auto s = w.build();
     CHECK((s.train == 2 && s.valid == 0 && s.test == 2));
     CHECK(s.unassigned == 7);
     CHECK(s.straddling == 0);
     w.p.output += "2";
-    w.p.test = {{"a", 250, 500}};
+    w.p.test = {"a:251-500"};
     CHECK_THROWS_AS(w.build(), Error);  // the splits overlap
-    w.p.train = {{"a", 0, 250}};
+    w.p.train = {"a:1-250"};
     CHECK(w.build().straddling == 1);
 }
 
@@ -421,8 +421,8 @@ TEST_CASE("bad input leaves nothing behind and an old data set alone") {
              [](BuildDatasetParameters& p) { p.window = 0; }, [](BuildDatasetParameters& p) { p.max_n = 1.5; },
              [](BuildDatasetParameters& p) { p.peaks.clear(); }, [](BuildDatasetParameters& p) { p.sheet = "x"; },
              [](BuildDatasetParameters& p) { p.peaks.push_back(p.peaks[0]); }, [](BuildDatasetParameters& p) { p.output.clear(); },
-             [](BuildDatasetParameters& p) { p.valid = {{"a", 0, 1001}}; },
-             [](BuildDatasetParameters& p) { p.split = "random:1,0,0"; p.valid = {{"a", 0, 100}}; }}) {
+             [](BuildDatasetParameters& p) { p.valid = {"a:1-1,001"}; }, [](BuildDatasetParameters& p) { p.test = {"a:0-100"}; },
+             [](BuildDatasetParameters& p) { p.split = "random:1,0,0"; p.valid = {"a:1-100"}; }}) {
         Workshop fresh;
         break_it(fresh.p);
         CHECK(fresh.kind() == ErrorKind::usage);

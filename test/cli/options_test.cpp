@@ -122,7 +122,7 @@ TEST_CASE("durations") {
               "--max-time '" + std::string(bad) + "': not a time such as 90s, 10m, 1h30m or 2d");
 }
 
-TEST_CASE("lists and regions") {
+TEST_CASE("lists") {
     CHECK(parse({"-k", "a,b", "-k", "class:DNase"}).list("markers") ==
           std::vector<std::string>{"a", "b", "class:DNase"});
     CHECK(complaint_of([] {
@@ -133,10 +133,6 @@ TEST_CASE("lists and regions") {
     CHECK(complaint_of([] {
               parse({"--shares", "0.8,x,0.1"}).reals("shares", 3, 0, 1);
           }) == "--shares '0.8,x,0.1': not 3 numbers in [0, 1] with commas between");
-    CHECK(parse({"-r", "chr1:11-20", "-r", "chr2"}).regions("region").at(0) == Region{"chr1", 10, 20});
-    CHECK(complaint_of([] {
-              parse({"-r", "chr1:0-5"}).regions("region");
-          }).find("--region 'chr1:0-5': ") == 0);
 }
 
 TEST_CASE("the command line can be pasted into a shell") {

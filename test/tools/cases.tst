@@ -84,6 +84,23 @@ case regcall to narrowPeak
 run regcall -m model.safetensors -f ref.fa -r chr2:1-20,000 -c 0.3 -O narrowpeak --device reference --no-version
 golden -
 
+case regions are those of samtools: names with colons, open ends, commas in numbers and between regions
+setup (for c in 'HLA-A*01:01:01:01' 'HLA-C*06:46N' chr1 chr2; do echo ">$c"; sed -n 2,11p ref.fa; done) > names.fa
+run for r in 'HLA-A*01:01:01:01' 'HLA-A*01:01:01:01:101-200' 'HLA-C*06:46N' '{HLA-C*06:46N}:591-' chr1:591- chr1:-100 chr1:1-200,chr2:-50 chr1:; do echo "$r" $(regcall -m model.safetensors -f names.fa -k class:TFBS -c 0 -O bed --no-version -r "$r" | awk '{++contigs[$1]; bases[$1] += $3 - $2} END {for (c in contigs) print c, bases[c]}' | sort); done
+golden -
+
+case a region that fits two ways
+setup (for c in chr1 chr1:100; do echo ">$c"; sed -n 2,11p ref.fa; done) > names.fa
+run regcall -m model.safetensors -f names.fa -r chr1:100
+exit 2
+err regcall: --region 'chr1:100': there are contigs chr1:100 and chr1; use {chr1:100} for the first, {chr1}:100 for these bases of the second
+
+case a record named after a contig with colons lies at its beginning, whatever --remap
+setup (for c in 'HLA-A*01:01:01:01' chr2:101-700 chr3:9; do echo ">$c"; sed -n 2,11p ref.fa; done) > names.fa
+run regcall -m model.safetensors --remap -k class:TFBS -c 0 -O bed --no-version names.fa | awk '{if (!($1 in first)) first[$1] = $2; last[$1] = $3} END {for (c in first) print c, first[c], last[c]}' | sort
+err regcall: warning: names.fa (chr3:9): taken for a contig of this name, which begins at 1; a place is written chr3:9-
+out HLA-A*01:01:01:01 0 600?chr2 100 700?chr3:9 0 600
+
 case regcall to bedGraph of a pipe
 run head -n 51 ref.fa | regcall -m model.safetensors -k class:TFBS -O bedgraph --device reference --no-version - | head -n 200
 golden -

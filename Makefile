@@ -35,7 +35,8 @@ neon: configure  # the tests of the CPU's kernels on ARM, emulated
 avx512: all  # and on AVX-512 and AVX512_BF16, emulated: half an hour
 	tools/deps.sh avx512
 	JOBS=$(JOBS) test/isa/avx512.sh $(BUILD)/isa/avx512 $(BUILD)/bin/test_kernels
-install:  # honours DESTDIR
+install: configure  # what it installs is built first, without the tests; honours DESTDIR
+	cmake --build $(BUILD) -j $(JOBS) --target installed
 	cmake --install $(BUILD) --prefix $(PREFIX)
 man: all  # the OPTIONS sections of the man pages, from the tools' option tables
 	cmake --build $(BUILD) --target man

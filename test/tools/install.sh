@@ -11,6 +11,18 @@ fail() {
     exit 1
 }
 
+# `make install` builds the target `installed` alone: everything that is installed out of the build folder must come of it.
+if [[ -f $build/build.ninja ]]; then
+    ninja -C "$build" -t commands installed > "$work/commands"
+else
+    make -C "$build" -n -B installed > "$work/commands"
+fi
+grep -o "\"$build/[^\"]*\"" "$build/cmake_install.cmake" | tr -d '"' | grep -v -e '\.cmake$' -e '${' | sort -u > "$work/files"
+[[ $(wc -l < "$work/files") -ge 20 ]] || fail "what is installed was not found in cmake_install.cmake"
+while read -r file; do
+    grep -qF "${file#"$build/"}" "$work/commands" || fail "make install installs $file, but does not build it"
+done < "$work/files"
+
 DESTDIR=$work cmake --install "$build" --prefix /usr > "$work/log" || fail "$(tail -n 20 "$work/log")"
 for tool in "$work"/usr/bin/reg*; do
     name=$(basename "$tool")

@@ -13,7 +13,8 @@
 #include "app/variant_scorer.hpp"
 #include "base/error.hpp"
 #include "base/version.hpp"
-#include "io/atomic_file.hpp"
+#include "io/output_check.hpp"
+#include "io/output_set.hpp"
 #include "io/vcf.hpp"
 
 namespace regkit {
@@ -68,8 +69,10 @@ class Annotator {
             writer.flush();
         }
         check_counts(matrix ? matrix->rows() : summary_.alleles);
-        if (matrix) matrix->commit(p_.write_index ? longest_contig() : 0);
-        writer.commit();
+        OutputSet outputs;  // the matrix first: the records may go to standard output, which takes nothing back
+        if (matrix) matrix->add_to(outputs, p_.write_index ? longest_contig() : 0);
+        writer.add_to(outputs);
+        outputs.commit();
         summary_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         report();
         return summary_;
@@ -87,12 +90,14 @@ class Annotator {
     }
 
     void check_paths() const {
-        for (const std::string& output : {p_.output, p_.matrix}) {
-            if (output.empty() || output == "-") continue;
-            for (const std::string& input : {p_.input, p_.model, p_.fasta, p_.alias})
-                if (!input.empty() && input != "-") refuse_same_file(output, input);
-        }
-        if (!p_.matrix.empty()) refuse_same_output(p_.output, p_.matrix);
+        std::vector<std::string> outputs = {p_.output};
+        if (!p_.matrix.empty()) outputs.push_back(p_.matrix);
+        if (p_.write_index)
+            for (const char* ending : {".tbi", ".csi"})
+                for (const std::string& data : {p_.output, p_.matrix})
+                    if (!data.empty() && data != "-") outputs.push_back(data + ending);
+        refuse_inputs_as_outputs(outputs, {p_.input, p_.model, p_.fasta, p_.alias});
+        refuse_equal_outputs(outputs);
     }
 
     // Any genome may be annotated; that it is another one than the model's is worth a word.

@@ -1,21 +1,12 @@
 #include "app/architecture.hpp"
 
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 
 #include "base/error.hpp"
+#include "io/byte_source.hpp"
 
 namespace regkit {
 namespace {
-
-std::string read_text(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) throw_errno("cannot open " + path);
-    std::string text{std::istreambuf_iterator<char>(in), {}};
-    require(!in.bad(), ErrorKind::resource, "cannot read " + path);
-    return text;
-}
 
 std::string number(double value) {
     char text[40];
@@ -26,7 +17,7 @@ std::string number(double value) {
 }  // namespace
 
 Spec load_architecture(const std::string& name) {
-    return name.ends_with(".json") ? parse_spec(read_text(name), name) : preset(name);
+    return name.ends_with(".json") ? parse_spec(read_whole_file(name), name) : preset(name);
 }
 
 std::string presets_table(int markers) {

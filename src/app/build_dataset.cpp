@@ -17,6 +17,7 @@
 #include "base/version.hpp"
 #include "io/dataset_files.hpp"
 #include "io/label_runs.hpp"
+#include "io/output_check.hpp"
 
 namespace regkit {
 namespace {
@@ -46,6 +47,7 @@ class DatasetBuilder {
             require(contig.length <= INT32_MAX, ErrorKind::input,
                     p_.fasta + ": contig " + contig.name + " has more than 2147483647 bases");
         // The splits are checked before the hours of work, in case a contig is misspelt.
+        refuse_inputs();
         const RegionSplit regions(p_, fasta_);
         read_masks();
         scan_and_read();
@@ -76,6 +78,14 @@ class DatasetBuilder {
             require(found > 0, ErrorKind::usage, "--keep-if " + pattern + ": no marker is of this class");
         }
         summary_.filters_labels = true;
+    }
+
+    // --force replaces a data set, and all that lies in it.
+    void refuse_inputs() const {
+        std::vector<std::string> inputs = p_.masks;
+        inputs.insert(inputs.end(), {p_.fasta, p_.sheet});
+        for (const auto& source : sources_) inputs.push_back(source.path);
+        refuse_inputs_as_outputs({p_.output}, inputs);
     }
 
     void read_masks() {

@@ -13,8 +13,8 @@
 #include "app/regions.hpp"
 #include "base/error.hpp"
 #include "base/version.hpp"
-#include "io/atomic_file.hpp"
 #include "io/fasta.hpp"
+#include "io/output_check.hpp"
 
 namespace regkit {
 namespace {
@@ -176,9 +176,7 @@ class Caller {
         options.step = width_;
         options.contigs_first = contigs_first;
         tracks_ = std::make_unique<TrackSet>(p_.output, options, pool_);
-        for (const std::string& path : tracks_->paths())
-            for (const std::string& input : {p_.input, p_.fasta, p_.model, p_.regions_file})
-                if (!input.empty()) refuse_same_file(path, input);
+        refuse_inputs_as_outputs(tracks_->paths(), {p_.input, p_.fasta, p_.model, p_.regions_file});
         const CallRules rules{cutoff(), p_.merge_gap, p_.min_length, cell_};
         const float largest = coverage() ? std::numeric_limits<float>::max() : 1.0f;
         sink_ = std::make_unique<CallSink>(*tracks_, format_, predictor_->markers(), rules, width_, largest, pool_);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "base/number.hpp"
 
@@ -21,6 +23,7 @@ using nlohmann::json;
 constexpr const char* kStateKey = "regkit.checkpoint";
 constexpr const char* kStepPrefix = "step-";
 constexpr const char* kBestPrefix = "best-";
+constexpr const char* kLogName = "log.tsv";
 constexpr const char* kSuffix = ".safetensors";
 
 // Doubles survive: the JSON library writes the shortest text that reads back as the same number.
@@ -78,18 +81,27 @@ Checkpoint load_checkpoint(const std::string& path) {
 
 }  // namespace
 
+// A link is not followed: another folder than the user sees beside the model would be written to, and cleared.
 CheckpointStore::CheckpointStore(const std::string& output) : directory_(output + ".part") {
-    std::error_code failure;
-    fs::create_directory(directory_, failure);
-    require(!failure, ErrorKind::resource, "cannot create " + directory_ + ": " + failure.message());
     const std::string path = directory_ + "/lock";
-    lock_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (lock_ < 0) throw_errno("cannot open " + path);
-    if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-        close(lock_);
-        throw Error(ErrorKind::resource,
-                    path + ": another regtrain is writing " + output + "; wait for it or stop it");
+    constexpr int kTries = 100;  // another run may be leaving
+    for (int i = 0; i < kTries; ++i) {
+        if (mkdir(directory_.c_str(), 0777) != 0 && errno != EEXIST) throw_errno("cannot create " + directory_);
+        struct stat place {}, opened {};
+        if (lstat(directory_.c_str(), &place) == 0)
+            require(S_ISDIR(place.st_mode), ErrorKind::resource,
+                    directory_ + ": is in the way, and no directory; checkpoints go there, so move it or choose another -o");
+        lock_ = open_file(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0666);
+        if (lock_ < 0 && errno == ENOENT) continue;
+        require(lock_ >= 0 || errno != ELOOP, ErrorKind::resource, path + ": is a symbolic link; remove it");
+        if (lock_ < 0) throw_errno("cannot open " + path);
+        const bool held = flock(lock_, LOCK_EX | LOCK_NB) == 0;
+        // The run before may have removed it between opening and locking: then it is not the lock any more.
+        if (held && lstat(path.c_str(), &place) == 0 && fstat(lock_, &opened) == 0 && place.st_ino == opened.st_ino) return;
+        close_file(lock_);
+        require(held, ErrorKind::resource, path + ": another regtrain is writing " + output + "; wait for it or stop it");
     }
+    throw Error(ErrorKind::resource, path + ": cannot be locked");
 }
 
 CheckpointStore::~CheckpointStore() {
@@ -97,17 +109,36 @@ CheckpointStore::~CheckpointStore() {
         if (empty() && steps(kBestPrefix).empty()) clear(true);
     } catch (const std::exception&) {  // gone already, or not ours to remove
     }
-    if (lock_ >= 0) close(lock_);
+    if (lock_ >= 0) close_file(lock_);
+}
+
+std::string CheckpointStore::log_path() const {
+    return directory_ + "/" + kLogName;
 }
 
 std::string CheckpointStore::file(const std::string& prefix, std::int64_t step) const {
     return directory_ + "/" + prefix + std::to_string(step) + kSuffix;
 }
 
+std::string CheckpointStore::new_file(const std::string& prefix, std::int64_t step) const {
+    const std::string path = file(prefix, step);
+    std::error_code ignored;
+    if (fs::is_symlink(path, ignored)) fs::remove(path, ignored);  // else what it leads to would be written
+    return path;
+}
+
+std::vector<std::string> CheckpointStore::names() const {
+    std::vector<std::string> found;
+    std::error_code error;
+    for (fs::directory_iterator item(directory_, error), end; !error && item != end; item.increment(error))
+        found.push_back(item->path().filename().string());
+    require(!error, ErrorKind::resource, "cannot read " + directory_ + ": " + error.message());
+    return found;
+}
+
 std::vector<std::int64_t> CheckpointStore::steps(const std::string& prefix) const {
     std::vector<std::int64_t> found;
-    for (const auto& item : fs::directory_iterator(directory_)) {
-        std::string name = item.path().filename().string();
+    for (std::string name : names()) {
         if (!name.starts_with(prefix) || !name.ends_with(kSuffix)) continue;
         name = name.substr(prefix.size(), name.size() - prefix.size() - std::string_view(kSuffix).size());
         if (const auto step = parse_int(name, 0, INT64_MAX)) found.push_back(*step);
@@ -127,7 +158,7 @@ void CheckpointStore::save(const Checkpoint& checkpoint) {
     content.tensors.insert(content.tensors.end(), checkpoint.optimiser.begin(), checkpoint.optimiser.end());
     content.metadata[kChecksumKey] = content_sha256(content, kChecksumKey);
     try {
-        write_safetensors(file(kStepPrefix, state.step), content);
+        write_safetensors(new_file(kStepPrefix, state.step), content);
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::input) throw;
         throw Error(ErrorKind::diverged,
@@ -168,7 +199,7 @@ Checkpoint CheckpointStore::load_newest(Log& log) {
 
 void CheckpointStore::save_best(std::int64_t step, const Model& model) {
     try {
-        save_model(file(kBestPrefix, step), model);
+        save_model(new_file(kBestPrefix, step), model);
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::input) throw;
         throw Error(ErrorKind::diverged,
@@ -190,6 +221,12 @@ void CheckpointStore::clear(bool directory_too) {
         }
     if (!directory_too) return;
     std::error_code ignored;  // a file of the user's in there keeps the directory
+    fs::remove(log_path(), ignored);
+    // What killed runs were writing here: whoever has the lock is the only one.
+    for (const std::string& name : names())
+        for (const char* prefix : {kStepPrefix, kBestPrefix, kLogName})
+            if (name.starts_with("." + std::string(prefix)) && name.ends_with(".tmp"))
+                fs::remove(directory_ + "/" + name, ignored);
     fs::remove(directory_ + "/lock", ignored);
     fs::remove(directory_, ignored);
 }

@@ -1,6 +1,7 @@
 // Checkpoints of a training run: OUT.part/step-<n>.safetensors, a model file (regkit-model(5)) with Adam's
 // moments and the state below beside the weights, and OUT.part/best-<n>.safetensors, the best model so far.
-// The last two checkpoints are kept, and whatever best models those two name.
+// The last two checkpoints are kept, and whatever best models those two name. The log lies there too, until the model has
+// its name.
 #pragma once
 
 #include <cstdint>
@@ -40,13 +41,15 @@ struct Checkpoint {
 // The directory OUT.part of an output OUT. Holds a lock while it lives, so that two runs cannot share it.
 class CheckpointStore {
   public:
-    // Creates the directory. Error(resource) when that fails or another process holds the lock.
+    // Creates the directory. Error(resource) when that fails, another process holds the lock, or the directory or the lock
+    // is a symbolic link.
     explicit CheckpointStore(const std::string& output);
     ~CheckpointStore();
     CheckpointStore(const CheckpointStore&) = delete;
     CheckpointStore& operator=(const CheckpointStore&) = delete;
 
     const std::string& directory() const { return directory_; }
+    std::string log_path() const;
     bool empty() const;  // holds no checkpoint
 
     // Writes a checkpoint and drops what is no longer needed. Values that are not finite: Error(diverged).
@@ -58,11 +61,13 @@ class CheckpointStore {
     void save_best(std::int64_t step, const Model& model);
     Model load_best(std::int64_t step) const;
 
-    // Removes every checkpoint, and the directory itself with `directory_too`.
+    // Removes every checkpoint, and with `directory_too` the log, what killed runs left, and the directory itself.
     void clear(bool directory_too);
 
   private:
+    std::vector<std::string> names() const;
     std::vector<std::int64_t> steps(const std::string& prefix) const;  // ascending
+    std::string new_file(const std::string& prefix, std::int64_t step) const;
     std::string file(const std::string& prefix, std::int64_t step) const;
     void prune(std::int64_t newest_best);
 

@@ -33,11 +33,11 @@ void EffectMatrix::add(const VcfRecord& record, const std::vector<AlleleEffect>&
     }
 }
 
-void EffectMatrix::commit(std::int64_t longest) {
+void EffectMatrix::add_to(OutputSet& outputs, std::int64_t longest) {
     if (longest > 0)
-        file_.commit_indexed({.contig = 1, .begin = 2, .end = 2, .zero_based = false}, longest);
+        file_.add_indexed_to(outputs, {.contig = 1, .begin = 2, .end = 2, .zero_based = false}, longest);
     else
-        file_.commit();
+        file_.add_to(outputs);
 }
 
 }  // namespace regkit

@@ -22,7 +22,7 @@ class EffectMatrix {
     void add(const VcfRecord& record, const std::vector<AlleleEffect>& effects);
     std::int64_t rows() const { return rows_; }
     // With a tabix index when `longest`, the length of the longest contig, is not 0.
-    void commit(std::int64_t longest);
+    void add_to(OutputSet& outputs, std::int64_t longest);
 
   private:
     BgzfWriter file_;

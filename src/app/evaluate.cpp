@@ -14,8 +14,9 @@
 #include "app/scoring.hpp"
 #include "base/error.hpp"
 #include "base/thread_pool.hpp"
-#include "io/atomic_file.hpp"
 #include "io/intervals.hpp"
+#include "io/output_check.hpp"
+#include "io/output_set.hpp"
 #include "nn/network.hpp"
 
 namespace regkit {
@@ -156,19 +157,16 @@ void report_unscored(const std::vector<ClassReport>& classes, const std::string&
 
 // Results must not take the place of what they were made from.
 void refuse_inputs(const EvaluateParameters& p, const std::string& fasta) {
-    std::vector<std::string> inputs = p.exclude;
-    inputs.push_back(p.model);
-    inputs.push_back(fasta);
-    for (const std::string& input : inputs) {
-        refuse_same_file(p.output, input);
-        if (!p.curves.empty()) refuse_same_file(p.curves, input);
-    }
+    std::vector<std::string> outputs = {p.output}, inputs = p.exclude;
+    if (!p.curves.empty()) outputs.push_back(p.curves);
+    inputs.insert(inputs.end(), {p.model, p.dataset, fasta});
+    refuse_inputs_as_outputs(outputs, inputs);
 }
 
-void write_text(const std::string& path, const std::string& text) {
+AtomicFile text_file(const std::string& path, const std::string& text) {
     AtomicFile file(path);
     file.write(text);
-    file.commit();
+    return file;
 }
 
 std::string rounded(const char* format, double a, double b, double c) {
@@ -254,7 +252,7 @@ void EvaluateParameters::verify() const {
     parse_split(split);
     require(window_mode == "paper" || window_mode == "tiled", ErrorKind::usage,
             "--window-mode '" + window_mode + "': not one of paper, tiled");
-    if (!curves.empty()) refuse_same_output(output, curves);
+    if (!curves.empty()) refuse_equal_outputs({output, curves});
 }
 
 EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost& host, Log& log) {
@@ -302,8 +300,10 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
     measured.report.nt_per_second = speed;
     require(measured.report.positions > 0, ErrorKind::input,
             dataset.path() + ": no position of split " + parameters.split + " is left to count");
-    write_text(parameters.output, measured.table);
-    if (!parameters.curves.empty()) write_text(parameters.curves, measured.curves);
+    OutputSet outputs;  // the curves first: the table may go to standard output, which takes nothing back
+    if (!parameters.curves.empty()) outputs.add(text_file(parameters.curves, measured.curves));
+    outputs.add(text_file(parameters.output, measured.table));
+    outputs.commit();
     report_unscored(measured.report.classes, parameters.split, measured.unscored, log);
     return measured.report;
 }

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "io/output_set.hpp"
 #include "nn/network.hpp"
 
 namespace regkit {
@@ -186,10 +187,16 @@ Model load_model(const std::string& path) {
     return model;
 }
 
-void save_model(const std::string& path, const Model& model) {
+void add_model(OutputSet& outputs, const std::string& path, const Model& model) {
     TensorFile file = tensor_file_of(model);
     file.metadata[kChecksumKey] = content_sha256(file, kChecksumKey);
-    write_safetensors(path, file);
+    add_safetensors(outputs, path, file);
+}
+
+void save_model(const std::string& path, const Model& model) {
+    OutputSet alone;
+    add_model(alone, path, model);
+    alone.commit();
 }
 
 std::vector<int> select_markers(const std::vector<Marker>& markers,

@@ -26,6 +26,7 @@ struct Model {
 // A checkpoint of regtrain is a model too: the optimiser's part of it is left out.
 Model load_model(const std::string& path);  // Error(input) / Error(resource)
 void save_model(const std::string& path, const Model& model);
+void add_model(OutputSet& outputs, const std::string& path, const Model& model);  // to appear with others
 
 // The same to and from the file's parts (checkpoints add theirs). model_of checks the content's checksum
 // where the file has one, and the JSON of every entry; whether the tensors fit the spec is Network::load's to

@@ -7,11 +7,13 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
+#include <sstream>
 
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "base/number.hpp"
-#include "io/atomic_file.hpp"
+#include "io/byte_source.hpp"
+#include "io/output_set.hpp"
 
 namespace regkit {
 namespace {
@@ -34,7 +36,7 @@ std::string header(const std::vector<std::string>& classes, const MetricNames& n
 
 // What stays of an earlier log: its rows up to `step`. A last row cut short by a kill goes too.
 std::string kept_rows(const std::string& path, std::int64_t step) {
-    std::ifstream in(path, std::ios::binary);
+    std::istringstream in(read_whole_file(path));
     std::string kept, line;
     std::getline(in, line);  // the header is written anew
     while (std::getline(in, line) && !in.eof()) {
@@ -54,19 +56,30 @@ std::string train_log_path(const std::string& model_path) {
 }
 
 TrainLog::TrainLog(const std::string& path, const std::vector<std::string>& classes, const MetricNames& names,
-                   std::int64_t resume_step)
+                   std::int64_t resume_step, const std::string& earlier)
     : path_(path), classes_(classes) {
     std::string rows = header(classes, names);
-    if (resume_step >= 0) rows += kept_rows(path, resume_step);
+    if (resume_step >= 0)
+        for (const std::string& from : {path, earlier})
+            if (!from.empty() && access(from.c_str(), F_OK) == 0) {
+                rows += kept_rows(from, resume_step);
+                break;
+            }
     AtomicFile file(path);
     file.write(rows);
     file.commit();
-    descriptor_ = open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    descriptor_ = open_file(path.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW);
     if (descriptor_ < 0) throw_errno("cannot open " + path);
 }
 
 TrainLog::~TrainLog() {
-    if (descriptor_ >= 0) close(descriptor_);
+    if (descriptor_ >= 0) close_file(descriptor_);
+}
+
+void TrainLog::add_to(OutputSet& outputs, const std::string& path) const {
+    AtomicFile file(path);
+    file.write(read_whole_file(path_));
+    outputs.add(std::move(file));
 }
 
 void TrainLog::write(const std::string& line) {

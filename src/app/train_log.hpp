@@ -1,5 +1,5 @@
-// The log that regtrain keeps beside the model: TSV with a header line, a row every so many steps and a row
-// for each validation. Fields that a row does not have are NA.
+// The log of a training run: TSV with a header line, a row every so many steps and a row for each validation. Fields that
+// a row does not have are NA. It lies with the checkpoints while training goes on, and beside the model afterwards.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,8 @@
 #include "app/validation.hpp"
 
 namespace regkit {
+
+class OutputSet;
 
 struct TrainLogRow {
     std::int64_t step = 0;
@@ -24,16 +26,19 @@ std::string train_log_path(const std::string& model_path);
 
 class TrainLog {
   public:
-    // Rows up to `resume_step` of an earlier run stay, later ones go; negative starts a new log. `classes`
-    // are the names of the classes of markers, which become columns, two each, named after `names`. Error(resource).
+    // Rows up to `resume_step` of an earlier run stay, later ones go; negative starts a new log. Where there is no earlier
+    // log at `path` they come from `earlier`: up to 0.1.0 it lay beside the model from the start. `classes` are the names
+    // of the classes of markers, which become columns, two each, named after `names`. Error(resource).
     TrainLog(const std::string& path, const std::vector<std::string>& classes, const MetricNames& names,
-             std::int64_t resume_step);
+             std::int64_t resume_step, const std::string& earlier = {});
     ~TrainLog();
     TrainLog(const TrainLog&) = delete;
     TrainLog& operator=(const TrainLog&) = delete;
 
     void step(const TrainLogRow& row);
     void validation(const TrainLogRow& row, const Validation& validation);
+    // A copy of all rows so far, to appear at `path` together with the model.
+    void add_to(OutputSet& outputs, const std::string& path) const;
 
   private:
     void write(const std::string& line);

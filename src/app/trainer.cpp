@@ -20,7 +20,8 @@
 #include "base/error.hpp"
 #include "base/thread_pool.hpp"
 #include "base/version.hpp"
-#include "io/atomic_file.hpp"
+#include "io/output_check.hpp"
+#include "io/output_set.hpp"
 #include "nn/network.hpp"
 
 namespace regkit {
@@ -31,6 +32,12 @@ using nlohmann::json;
 
 double seconds_since(Clock::time_point begin) {
     return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+// A device has no name beside which a log or checkpoints could lie.
+std::vector<std::string> outputs_of(const TrainParameters& p) {
+    if (is_special_output(p.output)) return {p.output};
+    return {p.output, train_log_path(p.output), p.output + ".part"};
 }
 
 class Run {
@@ -73,7 +80,7 @@ class Run {
     RankTeam& team_;
     Dataset dataset_;
     Spec spec_;
-    std::optional<CheckpointStore> store_;  // the first rank's
+    std::optional<CheckpointStore> store_;  // the first rank's; none where the output is no regular file
     BackendChoice choice_;
     Network network_;
     ThreadPool pool_;
@@ -81,7 +88,8 @@ class Run {
     std::vector<std::int64_t> windows_;  // training
     std::vector<std::int64_t> valid_windows_;
     std::unique_ptr<Validator> validator_;  // none without validation windows
-    std::optional<TrainLog> table_;         // the first rank's
+    std::vector<NamedTensor> best_;         // of the first rank, without a store
+    std::optional<TrainLog> table_;         // beside the store
     Schedule schedule_;
     TrainState state_;
     std::int64_t steps_ = 0;  // planned
@@ -106,8 +114,8 @@ Run::Run(const TrainParameters& parameters, const TrainHost& host, Log& log, Ran
       network_(spec_, static_cast<int>(dataset_.markers().size()), *choice_.backend),
       pool_(resolve_workers(parameters.backend.workers)),
       schedule_{parameters.schedule, parameters.learning_rate, parameters.warmup} {
-    if (team_.first()) store_.emplace(p_.output);
-    refuse_same_file(p_.output, p_.fasta.empty() ? dataset_.fasta_path() : p_.fasta);
+    refuse_inputs_as_outputs(outputs_of(p_), {p_.dataset, p_.fasta.empty() ? dataset_.fasta_path() : p_.fasta});
+    if (team_.first() && !is_special_output(p_.output)) store_.emplace(p_.output);
     if (!choice_.notice.empty()) log_.info(choice_.notice);
     windows_ = dataset_.select(Split::train);
     require(!windows_.empty(), ErrorKind::input, dataset_.path() + ": no training windows");
@@ -127,7 +135,7 @@ void Run::start() {
                          choice_.backend->description()},
                         {"version of regkit than", std::string(version())}});
     bool resumed = false;
-    if (team_.first()) {
+    if (store_) {
         const bool fresh = store_->empty();
         require(fresh || p_.resume || p_.force, ErrorKind::usage,
                 store_->directory() +
@@ -139,7 +147,7 @@ void Run::start() {
     FastaFile fasta = open_reference(dataset_, p_.fasta, p_.check_reference);
     genome_.emplace(load_genome(dataset_, fasta));
     // Only now: a reference that cannot be read must not cost the checkpoints of an earlier run.
-    if (team_.first() && !resumed) store_->clear(false);
+    if (store_ && !resumed) store_->clear(false);
     std::vector<double> prevalence;
     for (const Marker& marker : dataset_.markers()) prevalence.push_back(marker.prevalence);
     network_.initialise(p_.seed, prevalence);
@@ -151,8 +159,9 @@ void Run::start() {
     state_.backend = backend_name();
     elapsed_before_ = state_.elapsed;
     if (!team_.first()) return;
-    table_.emplace(train_log_path(p_.output), class_names(dataset_.markers()), metric_names(spec_.task),
-                   state_.step > 0 ? state_.step : -1);
+    if (store_)
+        table_.emplace(store_->log_path(), class_names(dataset_.markers()), metric_names(spec_.task),
+                       state_.step > 0 ? state_.step : -1, train_log_path(p_.output));
     log_.info("training " + spec_.name + " (" + std::to_string(network_.summary().parameters) +
               " parameters, " + std::to_string(network_.markers()) + " markers) on " +
               std::to_string(windows_.size()) + " windows, " + state_.backend);
@@ -314,6 +323,7 @@ void Run::conclude(double metric) {
         state_.best_metric = scored ? metric : std::nan("");
         state_.validations_since_best = 0;
         if (store_) store_->save_best(state_.step, model(network_.state()));
+        else if (team_.first()) best_ = network_.state();
     } else {
         ++state_.validations_since_best;
     }
@@ -330,6 +340,9 @@ void Run::checkpoint() {
 void Run::interrupt() {
     checkpoint();
     team_.meet();  // a launcher may kill the rest when the first ends
+    require(!is_special_output(p_.output), ErrorKind::resource,
+            "stopped at step " + std::to_string(state_.step) + " of training; " + p_.output +
+                " is no regular file, so that there is no checkpoint");
     throw Error(ErrorKind::interrupted, "stopped at step " + std::to_string(state_.step) +
                                             " of training; the checkpoint is in " + p_.output + ".part" +
                                             "; go on with --resume");
@@ -338,20 +351,24 @@ void Run::interrupt() {
 void Run::finish() {
     state_.elapsed = clock();
     team_.require_same_tensors(network_, state_.step);
-    if (store_) write_model();
+    if (team_.first()) write_model();
     team_.meet();
 }
 
 void Run::write_model() {
     const bool take_best = state_.best_step >= 0 && state_.best_step != state_.step;
-    Model result = model(take_best ? store_->load_best(state_.best_step).tensors : network_.state());
+    const auto best = [&] { return store_ ? store_->load_best(state_.best_step).tensors : std::move(best_); };
+    Model result = model(take_best ? best() : network_.state());
+    OutputSet outputs;
     try {
-        save_model(p_.output, result);
+        add_model(outputs, p_.output, result);
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::input) diverged(error.what());
         throw;
     }
-    if (!p_.keep_checkpoints) store_->clear(true);
+    if (table_) table_->add_to(outputs, train_log_path(p_.output));
+    outputs.commit();
+    if (store_ && !p_.keep_checkpoints) store_->clear(true);
 }
 
 void Run::diverged(const std::string& what) const {
@@ -427,8 +444,9 @@ TrainReport train(const TrainParameters& parameters, const TrainHost& host, Log&
     std::error_code ignored;
     require(!std::filesystem::is_directory(parameters.output, ignored), ErrorKind::usage,
             "-o " + parameters.output + ": is a directory; name the model's file");
-    for (const std::string& output : {parameters.output, train_log_path(parameters.output)})
-        refuse_same_file(output, parameters.architecture);
+    refuse_inputs_as_outputs(outputs_of(parameters), {parameters.architecture});
+    require(!parameters.resume || !is_special_output(parameters.output), ErrorKind::usage,
+            "--resume needs a regular file as -o: checkpoints lie beside it");
     RankTeam team(parameters.launch, parameters.dist_seconds);
     NullLog nobody;  // what the other ranks would say, the first one says
     TrainHost quiet;

@@ -91,8 +91,8 @@ struct TrainReport {
     std::string metric;           // what best_metric is, in words
 };
 
-// Writes the model, its log beside it, and while it runs OUT.part/. Errors: usage, input, resource; mismatch
-// when the FASTA is not the data set's or a resumed run's settings differ; diverged (the model under
+// Writes the model with its log beside it, and while it runs OUT.part/ (neither beside a device). Errors: usage, input,
+// resource; mismatch when the FASTA is not the data set's or a resumed run's settings differ; diverged (the model under
 // `output`, if any, and the last checkpoint stay as they were); interrupted once host.stop() said so (to any rank) and a
 // checkpoint is on disk. Of several ranks, all end when one does: with its kind of error where it could tell, else resource.
 TrainReport train(const TrainParameters& parameters, const TrainHost& host, Log& log);

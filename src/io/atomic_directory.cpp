@@ -8,6 +8,7 @@
 #include <system_error>
 #include <vector>
 
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "base/temporaries.hpp"
 #include "io/atomic_file.hpp"
@@ -45,11 +46,13 @@ struct AtomicDirectory::Impl {
     std::string path, temp;
     std::unique_ptr<Temporary> remembered;
     std::vector<Temporary> files;
+    int fd = -1;  // of the temporary directory, which it locks
     bool replace = false, committed = false;
 
     ~Impl() {
         std::error_code ignored;
         if (!committed && remembered) fs::remove_all(temp, ignored);
+        if (fd >= 0) close_file(fd);
     }
 };
 
@@ -76,6 +79,10 @@ AtomicDirectory::AtomicDirectory(const std::string& path, const std::string& mar
         errno = saved;
         throw_errno(s.path + ": cannot create");
     }
+    s.fd = open_file(s.temp.c_str(), O_RDONLY | O_DIRECTORY);
+    if (s.fd < 0) throw_errno(s.path + ": cannot open the temporary directory of");
+    lock_temporary(s.fd);
+    sweep_beside(directory_of(s.path), s.fd);
 }
 
 AtomicDirectory::~AtomicDirectory() = default;
@@ -98,9 +105,12 @@ void AtomicDirectory::commit() {
     s.committed = true;
     s.files.clear();
     s.remembered.reset();
-    std::error_code error;
-    if (s.replace) fs::remove_all(s.temp, error);  // the old one
+    close_file(s.fd);
+    s.fd = -1;
     sync_directory(directory_of(s.path), s.path);
+    if (!s.replace) return;
+    std::error_code error;
+    fs::remove_all(s.temp, error);  // the old one
     require(!error, ErrorKind::resource, s.path + ": replaced, but the previous one remains as " + s.temp);
 }
 

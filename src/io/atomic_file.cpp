@@ -4,12 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <system_error>
 
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "base/temporaries.hpp"
 #include "io/atomic_paths.hpp"
@@ -18,7 +16,6 @@ namespace regkit {
 namespace {
 
 constexpr std::size_t kBuffer = 1 << 16;  // small: a tool may write a thousand tracks at once
-constexpr int kMaxLinks = 40;  // as the kernel's own limit
 
 [[noreturn]] void fail(const std::string& path, const char* verb) {
     if (errno == EPIPE) throw BrokenPipe{};
@@ -29,35 +26,22 @@ bool is_standard_output(const std::string& path) {
     return path.empty() || path == "-" || path == "/dev/stdout";
 }
 
-// Follows the links of the last component, so that the file they lead to is replaced and not the link. It may not exist.
-std::string resolve_links(std::string path) {
-    const std::string given = path;
-    for (int depth = 0; depth < kMaxLinks; ++depth) {
-        std::array<char, 4096> target{};
-        const ssize_t length = readlink(path.c_str(), target.data(), target.size());
-        if (length < 0) return path;
-        const std::string text(target.data(), static_cast<std::size_t>(length));
-        path = text.starts_with('/') ? text : directory_of(path) + "/" + text;
-    }
-    errno = ELOOP;
-    fail(given, "write");
-}
-
 }  // namespace
 
 struct AtomicFile::Impl {
-    std::string path, temp;
+    std::string asked, path, temp;
     std::unique_ptr<Temporary> remembered;
     std::string buffer;
     std::uint64_t position = 0;
     int fd = -1;
     bool stream = false;     // standard output, device or FIFO
     bool owned = false;      // the descriptor is ours to close
-    bool committed = false;
+    bool finished = false;
+    bool appeared = false;
 
     ~Impl() {
-        if (owned && fd >= 0) close(fd);
-        if (!stream && !committed && remembered) unlink(temp.c_str());
+        if (!stream && !appeared && remembered) unlink(temp.c_str());
+        if (owned && fd >= 0) close_file(fd);
     }
 
     void open_regular(const struct stat* old) {
@@ -65,15 +49,24 @@ struct AtomicFile::Impl {
         for (;;) {
             temp = temporary_name(path);
             remembered = std::make_unique<Temporary>(temp);
-            fd = open(temp.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+            fd = open_file(temp.c_str(), O_RDWR | O_CREAT | O_EXCL, 0666);
             if (fd >= 0) break;
             const int saved = errno;
             remembered.reset();
             errno = saved;
-            if (errno != EEXIST && errno != EINTR) fail(path, "create");
+            if (errno != EEXIST) fail(path, "create");
         }
         owned = true;
+        lock_temporary(fd);
+        sweep_beside(directory_of(path), fd);
         if (old != nullptr && fchmod(fd, old->st_mode & 0777) != 0) fail(path, "set the mode of");
+    }
+
+    // Closing a duplicate reports what a network file system only says on close, and leaves ours open: standard output is
+    // not ours to close, and a temporary stays locked.
+    void check_close() const {
+        const int copy = dup(fd);
+        if (copy < 0 || close_file(copy) != 0) fail(path, "close");
     }
 
     void write_out(const char* data, std::size_t size, off_t offset) {
@@ -90,6 +83,7 @@ struct AtomicFile::Impl {
 
 AtomicFile::AtomicFile(const std::string& path) : impl_(std::make_unique<Impl>()) {
     Impl& s = *impl_;
+    s.asked = path;
     s.buffer.reserve(kBuffer);
     if (is_standard_output(path)) {
         s.path = "standard output";
@@ -106,7 +100,7 @@ AtomicFile::AtomicFile(const std::string& path) : impl_(std::make_unique<Impl>()
     if (exists && !S_ISREG(old.st_mode)) {
         s.path = path;
         s.stream = true;
-        s.fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+        s.fd = open_file(path.c_str(), O_WRONLY);
         if (s.fd < 0) fail(path, "open");
         s.owned = true;
         return;
@@ -119,6 +113,7 @@ AtomicFile::~AtomicFile() = default;
 AtomicFile::AtomicFile(AtomicFile&&) noexcept = default;
 
 const std::string& AtomicFile::path() const { return impl_->path; }
+const std::string& AtomicFile::asked_path() const { return impl_->asked; }
 const std::string& AtomicFile::temp_path() const { return impl_->temp; }
 bool AtomicFile::is_stdout() const { return impl_->stream; }
 int AtomicFile::descriptor() const { return impl_->fd; }
@@ -151,47 +146,27 @@ void AtomicFile::flush() {
     s.buffer.swap(pending);
 }
 
-void AtomicFile::commit() {
+void AtomicFile::finish() {
     Impl& s = *impl_;
+    if (s.finished) return;
     flush();
-    if (s.stream) {
-        // Closing a duplicate reports what a network file system only says on close, and leaves standard output open.
-        const int copy = dup(s.fd);
-        if (copy < 0 || close(copy) != 0) fail(s.path, "close");
-        return;
-    }
-    if (fsync(s.fd) != 0) fail(s.path, "sync");
-    const int fd = s.fd;
-    s.fd = -1;
-    if (close(fd) != 0) fail(s.path, "close");
+    if (!s.stream && fsync(s.fd) != 0) fail(s.path, "sync");
+    s.check_close();
+    s.finished = true;
+}
+
+void AtomicFile::appear() {
+    Impl& s = *impl_;
+    if (s.stream || s.appeared) return;
     if (rename(s.temp.c_str(), s.path.c_str()) != 0) fail(s.path, "rename the temporary file to");
-    s.committed = true;
+    s.appeared = true;
     s.remembered.reset();
-    sync_directory(directory_of(s.path), s.path);
 }
 
-void refuse_same_file(const std::string& output, const std::string& input) {
-    struct stat out {}, in {};
-    const bool to_stdout = is_standard_output(output);
-    if ((to_stdout ? fstat(STDOUT_FILENO, &out) : stat(output.c_str(), &out)) != 0) return;
-    if ((input == "-" ? fstat(STDIN_FILENO, &in) : stat(input.c_str(), &in)) != 0) return;
-    if (S_ISREG(out.st_mode) && out.st_dev == in.st_dev && out.st_ino == in.st_ino)
-        throw Error(ErrorKind::usage, (to_stdout ? "standard output" : output) + ": is the same file as the input " +
-                                          input + "; choose another output");
-}
-
-void refuse_same_output(const std::string& first, const std::string& second) {
-    namespace fs = std::filesystem;
-    std::error_code error;
-    const auto place = [&](const std::string& path) {
-        return is_standard_output(path) ? fs::path("-") : fs::weakly_canonical(fs::absolute(path), error);
-    };
-    struct stat info {};
-    // What is sent to /dev/null twice harms nobody.
-    const bool special = !is_standard_output(first) && stat(first.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
-    const bool same = place(first) == place(second);
-    require(!same || special || error, ErrorKind::usage,
-            "the outputs '" + first + "' and '" + second + "' would be the same file; give each its own");
+void AtomicFile::commit() {
+    finish();
+    appear();
+    if (!impl_->stream) sync_directory(directory_of(impl_->path), impl_->path);
 }
 
 }  // namespace regkit

@@ -1,5 +1,6 @@
 // Outputs are all or nothing: a temporary file beside the target, checked writes, fsync, rename, fsync of the directory.
-// Temporaries are remembered in base/temporaries.hpp, whose remove_temporaries() a signal handler calls.
+// Temporaries are remembered in base/temporaries.hpp, whose remove_temporaries() a signal handler calls. They are locked
+// while their owner lives; what a killed run left in a directory goes when the next one writes there.
 #pragma once
 
 #include <cstdint>
@@ -21,18 +22,24 @@ class AtomicFile {
     ~AtomicFile();
     AtomicFile(AtomicFile&&) noexcept;
 
-    const std::string& path() const;       // the final name, symbolic links resolved
-    const std::string& temp_path() const;  // for libraries that must open by name; empty on standard output
-    bool is_stdout() const;                // or a device or FIFO: cannot seek
+    const std::string& path() const;        // the final name, symbolic links resolved
+    const std::string& asked_path() const;  // as it was given
+    const std::string& temp_path() const;   // for libraries that must open by name; empty on standard output
+    bool is_stdout() const;                 // or a device or FIFO: cannot seek
     int descriptor() const;
 
     void write(std::string_view bytes);                           // buffered
     void write_at(std::uint64_t offset, std::string_view bytes);  // not on standard output; leaves position() alone
     std::uint64_t position() const;                               // bytes written so far by write()
     void flush();
+    // All is written, on the disk, and closing it gave no error; it still has its temporary name.
+    void finish();
     void commit();
 
   private:
+    friend class OutputSet;
+    void appear();  // under its name; once it is finished
+
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };
@@ -56,10 +63,5 @@ class AtomicDirectory {
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };
-
-// Error(usage) when `output` (a path that exists, or "-") is the same regular file as `input`, by device and inode.
-void refuse_same_file(const std::string& output, const std::string& input);
-// Error(usage) when two outputs, which need not exist yet, would be one file (or both standard output).
-void refuse_same_output(const std::string& first, const std::string& second);
 
 }  // namespace regkit

@@ -5,13 +5,13 @@
 #include <htslib/hts.h>
 #include <htslib/tbx.h>
 #include <htslib/vcf.h>
-#include <unistd.h>
 
 #include <cerrno>
 
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
-#include "io/atomic_file.hpp"
 #include "io/hts_output.hpp"
+#include "io/output_set.hpp"
 
 namespace regkit {
 namespace {
@@ -24,23 +24,28 @@ struct CloseBgzf {
 
 struct BgzfWriter::Impl {
     AtomicFile data;
+    HtsDescriptor descriptor;
     std::unique_ptr<BGZF, CloseBgzf> file;
 
     int workers;
 
-    Impl(const std::string& path, int level, int workers_) : data(path), workers(workers_) {
+    Impl(const std::string& path, int level, int workers_) : data(path), descriptor(data), workers(workers_) {
         hts_set_log_level(HTS_LOG_OFF);  // failures are reported here, not on standard error
-        // A descriptor of htslib's own on the temporary, so that its close is checked apart from ours.
-        const int copy = dup(data.descriptor());
-        if (copy < 0) throw_hts(data.path(), "open");
         const std::string mode = level < 0 ? "w" : "w" + std::to_string(level);
-        file.reset(bgzf_dopen(copy, mode.c_str()));
+        file.reset(bgzf_dopen(descriptor.number(), mode.c_str()));
         if (!file) {
-            ::close(copy);
+            close_file(descriptor.number());
             throw_hts(data.path(), "open");
         }
         constexpr int kBlocksPerWorker = 64;
-        if (workers > 1 && bgzf_mt(file.get(), workers, kBlocksPerWorker) != 0) throw_hts(data.path(), "compress");
+        if (workers > 1 && bgzf_mt(file.get(), workers, kBlocksPerWorker) != 0) {
+            descriptor.abandon();
+            throw_hts(data.path(), "compress");
+        }
+    }
+
+    ~Impl() {
+        if (file) descriptor.abandon();
     }
 
     // With workers the write fails on htslib's own thread, whose errno is not ours.
@@ -54,7 +59,7 @@ struct BgzfWriter::Impl {
 
     // `build` takes the paths of data and index, the index's shift (0: .tbi) and workers; 0 is success.
     template <typename Build>
-    void commit_indexed(bool tbi, const Build& build) {
+    void add_indexed_to(OutputSet& outputs, bool tbi, const Build& build) {
         require(!data.is_stdout(), ErrorKind::usage, "an index needs an output file");
         finish();
         AtomicFile index(data.path() + (tbi ? ".tbi" : ".csi"));
@@ -63,8 +68,8 @@ struct BgzfWriter::Impl {
         if (status != 0 && errno == 0)
             throw Error(ErrorKind::input, data.path() + ": its lines are not sorted, so it cannot be indexed");
         if (status != 0) throw_hts(index.path(), "write");
-        data.commit();
-        index.commit();
+        outputs.add_indexable(std::move(data));
+        outputs.add(std::move(index));
     }
 };
 
@@ -79,23 +84,36 @@ void BgzfWriter::write(std::string_view text) {
         impl_->write_failed();
 }
 
-void BgzfWriter::commit() {
+void BgzfWriter::add_to(OutputSet& outputs) {
     impl_->finish();
-    impl_->data.commit();
+    outputs.add_indexable(std::move(impl_->data));
 }
 
-void BgzfWriter::commit_indexed(const TabixColumns& columns, std::int64_t longest) {
+void BgzfWriter::add_indexed_to(OutputSet& outputs, const TabixColumns& columns, std::int64_t longest) {
     const tbx_conf_t layout = {columns.zero_based ? TBX_UCSC : TBX_GENERIC, columns.contig, columns.begin, columns.end, '#', 0};
-    impl_->commit_indexed(longest < kTbiLimit, [&](const char* data, const char* index, int shift, int workers) {
+    impl_->add_indexed_to(outputs, longest < kTbiLimit, [&](const char* data, const char* index, int shift, int workers) {
         return tbx_index_build3(data, index, shift, workers, &layout);
     });
 }
 
-void BgzfWriter::commit_indexed(Variants kind, std::int64_t longest) {
-    impl_->commit_indexed(kind == Variants::vcf && longest < kTbiLimit, [&](const char* data, const char* index, int shift, int workers) {
+void BgzfWriter::add_indexed_to(OutputSet& outputs, Variants kind, std::int64_t longest) {
+    const bool tbi = kind == Variants::vcf && longest < kTbiLimit;
+    impl_->add_indexed_to(outputs, tbi, [&](const char* data, const char* index, int shift, int workers) {
         return kind == Variants::bcf ? bcf_index_build3(data, index, shift, workers)
                                      : tbx_index_build3(data, index, shift, workers, &tbx_conf_vcf);
     });
+}
+
+void BgzfWriter::commit() {
+    OutputSet alone;
+    add_to(alone);
+    alone.commit();
+}
+
+void BgzfWriter::commit_indexed(const TabixColumns& columns, std::int64_t longest) {
+    OutputSet both;
+    add_indexed_to(both, columns, longest);
+    both.commit();
 }
 
 }  // namespace regkit

@@ -8,6 +8,8 @@
 
 namespace regkit {
 
+class OutputSet;
+
 // Which columns hold the coordinates, for tabix; 1-based column numbers.
 struct TabixColumns {
     int contig = 1;
@@ -25,13 +27,17 @@ class BgzfWriter {
     BgzfWriter(BgzfWriter&&) noexcept;
 
     void write(std::string_view text);
-    void commit();
-    // Commits the data, then PATH.tbi (or PATH.csi where a position needs it: `longest` is the longest contig). The
-    // lines must be grouped by contig and sorted by begin within it; else Error(input).
-    void commit_indexed(const TabixColumns& columns, std::int64_t longest);
+    // The whole file, which nothing can be written to afterwards.
+    void add_to(OutputSet& outputs);
+    // With PATH.tbi (or PATH.csi where a position needs it: `longest` is the longest contig). The lines must be grouped by
+    // contig and sorted by begin within it; else Error(input).
+    void add_indexed_to(OutputSet& outputs, const TabixColumns& columns, std::int64_t longest);
     // The same of a file of variants, by htslib's own rules for where a record ends; BCF gets a .csi.
     enum class Variants { vcf, bcf };
-    void commit_indexed(Variants kind, std::int64_t longest);
+    void add_indexed_to(OutputSet& outputs, Variants kind, std::int64_t longest);
+    // Alone.
+    void commit();
+    void commit_indexed(const TabixColumns& columns, std::int64_t longest);
 
   private:
     struct Impl;

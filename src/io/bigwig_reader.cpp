@@ -2,15 +2,19 @@
 
 #include <libdeflate.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <span>
 #include <unordered_map>
 
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "io/random_file.hpp"
 
@@ -47,8 +51,16 @@ bool is_bigwig(const std::string& path) {
     std::error_code error;
     if (!std::filesystem::is_regular_file(path, error)) return false;
     std::array<char, 4> first{};
-    std::ifstream file(path, std::ios::binary);
-    if (!file.read(first.data(), first.size())) return false;
+    const int fd = open_file(path.c_str(), O_RDONLY);
+    if (fd < 0) throw_errno(path + ": cannot open");
+    ssize_t got;
+    do got = pread(fd, first.data(), first.size(), 0);
+    while (got < 0 && errno == EINTR);
+    const int saved = errno;
+    close_file(fd);
+    errno = saved;
+    if (got < 0) throw_errno(path + ": cannot read");
+    if (got < static_cast<ssize_t>(first.size())) return false;
     const auto magic = number_at<std::uint32_t>(first, 0);
     require(magic != kBigWigSwapped, ErrorKind::input,
             path + ": a bigWig of a big-endian machine; convert it with bigWigToBedGraph");

@@ -22,7 +22,7 @@ class BigWigTrack final : public TrackWriter {
     }
     void flush() override {}
     void finish(ThreadPool& pool) override { writer_.finish(pool); }
-    void commit() override { writer_.commit(); }
+    void add_to(OutputSet& outputs) override { writer_.add_to(outputs); }
 
     BigWigWriter& writer() { return writer_; }
 

@@ -12,6 +12,7 @@
 #include "io/atomic_file.hpp"
 #include "io/bigwig_index.hpp"
 #include "io/bigwig_zoom.hpp"
+#include "io/output_set.hpp"
 
 namespace regkit {
 namespace {
@@ -416,6 +417,10 @@ void BigWigWriter::finish(ThreadPool& pool) {
     w.file.write_at(kHeaderSize, zoom_headers);
     w.file.write_at(kSummaryOffset, summary);
     w.file.write_at(w.data_offset, sections);
+}
+
+void BigWigWriter::add_to(OutputSet& outputs) {
+    outputs.add(std::move(impl_->file));
 }
 
 void BigWigWriter::commit() {

@@ -11,6 +11,8 @@
 
 namespace regkit {
 
+class OutputSet;
+
 struct BigWigOptions {
     std::int64_t step = 1;      // bases that most values cover; the first zoom level has bins of 64 of them
     int compression = 1;        // libdeflate's level, 1 to 12
@@ -45,7 +47,8 @@ class BigWigWriter {
 
     // The rest of the file. No values after it.
     void finish(ThreadPool& pool);
-    // Makes the file appear under its name.
+    // After finish(): it joins the outputs that appear together, or appears alone.
+    void add_to(OutputSet& outputs);
     void commit();
     const std::string& path() const;
 

@@ -5,10 +5,12 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <vector>
 
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "io/bgzf_block.hpp"
 
@@ -43,7 +45,7 @@ struct ByteSource::Impl {
 
     ~Impl() {
         if (zlib_open) inflateEnd(&zlib);
-        if (owned) close(fd);
+        if (owned) close_file(fd);
     }
 
     [[noreturn]] void bad(const std::string& what) const { throw Error(ErrorKind::input, name + ": " + what); }
@@ -165,12 +167,31 @@ ByteSource::ByteSource(const std::string& path, std::function<void(std::string_v
         return;
     }
     s.name = path;
-    s.fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    s.fd = open_file(path.c_str(), O_RDONLY);
     if (s.fd < 0) throw_errno(path + ": cannot open");
     s.owned = true;
     struct stat info {};
     if (fstat(s.fd, &info) == 0 && S_ISDIR(info.st_mode)) {
         errno = EISDIR;
+        throw_errno(path + ": cannot read");
+    }
+}
+
+std::string read_whole_file(const std::string& path) {
+    const int fd = open_file(path.c_str(), O_RDONLY);
+    if (fd < 0) throw_errno(path + ": cannot open");
+    std::string bytes;
+    for (;;) {
+        const std::size_t have = bytes.size();
+        bytes.resize(have + kChunk);
+        const ssize_t got = read(fd, bytes.data() + have, kChunk);
+        const int saved = errno;
+        bytes.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+        if (got < 0 && saved == EINTR) continue;
+        if (got > 0) continue;
+        close_file(fd);
+        if (got == 0) return bytes;
+        errno = saved;
         throw_errno(path + ": cannot read");
     }
 }

@@ -30,4 +30,7 @@ class ByteSource {
     std::unique_ptr<Impl> impl_;
 };
 
+// All bytes of a small file as they lie there. Error(resource) when it cannot be read.
+std::string read_whole_file(const std::string& path);
+
 }  // namespace regkit

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "io/atomic_file.hpp"
 #include "io/bgzf_block.hpp"
@@ -47,7 +48,7 @@ struct RandomFile::Impl {
     std::uint64_t cached = UINT64_MAX;  // offset in the file of the block in `content`
 
     ~Impl() {
-        if (fd >= 0) close(fd);
+        if (fd >= 0) close_file(fd);
     }
 
     std::size_t pread_all(std::uint64_t offset, std::span<char> out) const {
@@ -108,7 +109,7 @@ struct RandomFile::Impl {
     // Everything about an index that can be known without inflating: a wrong one must not send us astray.
     void read_gzi() {
         const std::string name = path + ".gzi";
-        const int index = open(name.c_str(), O_RDONLY | O_CLOEXEC);
+        const int index = open_file(name.c_str(), O_RDONLY);
         if (index < 0) throw_errno(name + ": cannot open");
         struct stat info {};
         const int status = fstat(index, &info);
@@ -121,7 +122,7 @@ struct RandomFile::Impl {
             if (more <= 0) break;
             got += static_cast<std::size_t>(more);
         }
-        close(index);
+        close_file(index);
         if (got != bytes.size() || static_cast<std::uint64_t>(info.st_size) != got || got < 8 || got % 16 != 8 ||
             little64(bytes.data()) != got / 16)
             stale("its size does not agree with its count, or it is longer than the data");
@@ -189,7 +190,7 @@ struct RandomFile::Impl {
 RandomFile::RandomFile(const std::string& path) : impl_(std::make_unique<Impl>()) {
     Impl& s = *impl_;
     s.path = path;
-    s.fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    s.fd = open_file(path.c_str(), O_RDONLY | O_NONBLOCK);  // a FIFO is refused, not waited for
     if (s.fd < 0) throw_errno(path + ": cannot open");
     struct stat info {};
     if (fstat(s.fd, &info) != 0) throw_errno(path + ": cannot read");

@@ -12,8 +12,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
-#include "io/atomic_file.hpp"
+#include "io/output_set.hpp"
 #include "io/safetensors_header.hpp"
 
 namespace regkit {
@@ -25,20 +26,20 @@ constexpr std::size_t kLengthBytes = 8;
 
 class InputFile {
   public:
-    explicit InputFile(const std::string& path) : path_(path), fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    explicit InputFile(const std::string& path) : path_(path), fd_(open_file(path.c_str(), O_RDONLY | O_NONBLOCK)) {
         if (fd_ < 0) throw_errno("cannot open " + path);
         struct stat status {};
         if (fstat(fd_, &status) != 0) {
-            close(fd_);
+            close_file(fd_);
             throw_errno("cannot read " + path);
         }
         if (!S_ISREG(status.st_mode)) {
-            close(fd_);
+            close_file(fd_);
             throw Error(ErrorKind::input, path + ": a model must be a regular file");
         }
         size_ = static_cast<std::uint64_t>(status.st_size);
     }
-    ~InputFile() { close(fd_); }
+    ~InputFile() { close_file(fd_); }
     InputFile(const InputFile&) = delete;
     InputFile& operator=(const InputFile&) = delete;
 
@@ -149,6 +150,12 @@ TensorFile read_safetensors(const std::string& path) {
 }
 
 void write_safetensors(const std::string& path, const TensorFile& file) {
+    OutputSet alone;
+    add_safetensors(alone, path, file);
+    alone.commit();
+}
+
+void add_safetensors(OutputSet& outputs, const std::string& path, const TensorFile& file) {
     require_writable(file, path);
     const std::string text = header_text(file);
     require(text.size() <= kMaxTensorHeader, ErrorKind::input, path + ": the header would exceed 16 MiB");
@@ -161,7 +168,7 @@ void write_safetensors(const std::string& path, const TensorFile& file) {
     for (const NamedTensor& tensor : file.tensors)
         output.write(
             {reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * sizeof(float)});
-    output.commit();
+    outputs.add(std::move(output));
 }
 
 }  // namespace regkit

@@ -12,6 +12,8 @@
 
 namespace regkit {
 
+class OutputSet;
+
 struct TensorFile {
     std::map<std::string, std::string> metadata;
     std::vector<NamedTensor> tensors;  // in the order of their data
@@ -23,6 +25,8 @@ TensorFile read_safetensors(const std::string& path);
 // a value that is not finite, a shape that does not fit its values, or a name given twice: nothing is written
 // then.
 void write_safetensors(const std::string& path, const TensorFile& file);
+// The same, to appear together with other outputs.
+void add_safetensors(OutputSet& outputs, const std::string& path, const TensorFile& file);
 // SHA-256 of everything a file says but the metadata entry `except` (where the result itself may be kept),
 // hexadecimal.
 std::string content_sha256(const TensorFile& file, const std::string& except);

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <memory>
 
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "io/safetensors.hpp"
 
@@ -70,7 +71,7 @@ std::string content_sha256(const TensorFile& file, const std::string& except) {
 }
 
 std::string sha256_file(const std::string& path) {
-    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const int fd = open_file(path.c_str(), O_RDONLY);
     if (fd < 0) throw_errno("cannot open " + path);
     Sha256 hash;
     const auto buffer = std::make_unique<char[]>(1 << 20);
@@ -79,14 +80,14 @@ std::string sha256_file(const std::string& path) {
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) {
             const int cause = errno;
-            close(fd);
+            close_file(fd);
             errno = cause;
             throw_errno("cannot read " + path);
         }
         if (got == 0) break;
         hash.add(buffer.get(), static_cast<std::size_t>(got));
     }
-    close(fd);
+    close_file(fd);
     return hash.hex();
 }
 

@@ -7,16 +7,21 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
 
 namespace regkit {
 namespace {
 
+// A file that never has a name, so that no kill leaves it behind; where the file system lacks that, one that loses its name
+// at once.
 int open_unlinked() {
     const char* directory = std::getenv("TMPDIR");
     std::string name = directory != nullptr && *directory != '\0' ? directory : "/tmp";
+    int descriptor = open_file(name.c_str(), O_TMPFILE | O_RDWR, 0600);
+    if (descriptor >= 0) return descriptor;
     name += "/regkit-spool.XXXXXX";
-    const int descriptor = ::mkostemp(name.data(), O_CLOEXEC);
+    descriptor = ::mkostemp(name.data(), O_CLOEXEC);
     if (descriptor < 0) throw_errno("cannot create the temporary file " + name + " (TMPDIR says where)");
     ::unlink(name.c_str());
     return descriptor;
@@ -25,7 +30,7 @@ int open_unlinked() {
 }  // namespace
 
 Spool::~Spool() {
-    if (descriptor_ >= 0) ::close(descriptor_);
+    if (descriptor_ >= 0) close_file(descriptor_);
 }
 
 std::uint64_t Spool::append(std::span<const char> bytes) {

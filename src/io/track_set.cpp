@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "io/bigwig_track.hpp"
+#include "io/output_set.hpp"
 
 namespace regkit {
 namespace {
@@ -140,7 +141,9 @@ void TrackSet::flush() {
 
 void TrackSet::commit() {
     for (const auto& file : impl_->files) file->finish(impl_->pool);
-    for (const auto& file : impl_->files) file->commit();
+    OutputSet outputs;
+    for (const auto& file : impl_->files) file->add_to(outputs);
+    outputs.commit();
 }
 
 }  // namespace regkit

@@ -12,6 +12,7 @@
 #include "io/atomic_file.hpp"
 #include "io/bgzf_writer.hpp"
 #include "io/bigwig_track.hpp"
+#include "io/output_set.hpp"
 
 namespace regkit {
 namespace {
@@ -63,9 +64,9 @@ class TextFile {
     void flush() {
         if (auto* plain = std::get_if<AtomicFile>(&file_)) plain->flush();
     }
-    void commit(std::int64_t longest) {
-        if (auto* plain = std::get_if<AtomicFile>(&file_)) plain->commit();
-        else std::get<BgzfWriter>(file_).commit_indexed(kBedColumns, longest);
+    void add_to(OutputSet& outputs, std::int64_t longest) {
+        if (auto* plain = std::get_if<AtomicFile>(&file_)) outputs.add(std::move(*plain));
+        else std::get<BgzfWriter>(file_).add_indexed_to(outputs, kBedColumns, longest);
     }
 
   private:
@@ -90,7 +91,7 @@ class TextTrack : public TrackWriter {
     void values(int, std::int64_t, std::int64_t, std::span<const float>) override { wrong_kind(); }
     void flush() override { file_.flush(); }
     void finish(ThreadPool&) override {}
-    void commit() override { file_.commit(longest_); }
+    void add_to(OutputSet& outputs) override { file_.add_to(outputs, longest_); }
 
   protected:
     [[noreturn]] static void wrong_kind() {

@@ -14,6 +14,8 @@
 
 namespace regkit {
 
+class OutputSet;
+
 enum class TrackFormat { narrow_peak, bed, bed_graph, bigwig, tsv };
 
 // "narrowpeak", "bed", "bedgraph", "bigwig", "tsv"; Error(usage) on anything else.
@@ -75,9 +77,9 @@ class TrackWriter {
     virtual void values(int contig, std::int64_t begin, std::int64_t span, std::span<const float> values) = 0;
     // What the file's reader may see by now (standard output).
     virtual void flush() = 0;
-    // All of the file is written; then it appears under its name.
+    // All of the file is written; then it joins the outputs that appear together.
     virtual void finish(ThreadPool& pool) = 0;
-    virtual void commit() = 0;
+    virtual void add_to(OutputSet& outputs) = 0;
 };
 
 // Error(usage) where format and path do not go together. bigWig files share `spool`, which must outlive them.

@@ -20,6 +20,8 @@ struct bcf1_t;
 
 namespace regkit {
 
+class OutputSet;
+
 enum class VariantFormat { vcf, vcf_gz, bcf_uncompressed, bcf };
 
 // -O: v, z, u, b as bcftools. Error(usage) else.
@@ -177,6 +179,8 @@ class VcfWriter {
     // out of order where an index was asked for.
     int write(const VcfRecord& record, std::span<const InfoField> fields = {});
     void flush();  // plain VCF: what was written is visible to a reader of the pipe
+    // The whole file and its index: they join the outputs that appear together, or appear alone.
+    void add_to(OutputSet& outputs);
     void commit();
 
   private:

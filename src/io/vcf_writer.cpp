@@ -5,10 +5,10 @@
 #include <set>
 
 #include "base/error.hpp"
-#include "io/atomic_file.hpp"
 #include "io/bcf_encoder.hpp"
 #include "io/bcf_record.hpp"
 #include "io/bgzf_writer.hpp"
+#include "io/output_set.hpp"
 #include "io/vcf.hpp"
 #include "io/vcf_state.hpp"
 
@@ -40,14 +40,14 @@ class Sink {
     void flush() {
         if (plain_) plain_->flush();
     }
-    void commit() {
+    void add_to(OutputSet& outputs) {
         if (bgzip_)
-            bgzip_->commit();
+            bgzip_->add_to(outputs);
         else
-            plain_->commit();
+            outputs.add_indexable(std::move(*plain_));  // uncompressed BCF can be indexed as well
     }
-    void commit_indexed(bool bcf, std::int64_t longest) {
-        bgzip_->commit_indexed(bcf ? BgzfWriter::Variants::bcf : BgzfWriter::Variants::vcf, longest);
+    void add_indexed_to(OutputSet& outputs, bool bcf, std::int64_t longest) {
+        bgzip_->add_indexed_to(outputs, bcf ? BgzfWriter::Variants::bcf : BgzfWriter::Variants::vcf, longest);
     }
 
   private:
@@ -203,12 +203,18 @@ void VcfWriter::flush() {
     impl_->sink.flush();
 }
 
-void VcfWriter::commit() {
+void VcfWriter::add_to(OutputSet& outputs) {
     Impl& s = *impl_;
     if (s.options.index)
-        s.sink.commit_indexed(s.encoder.has_value(), s.longest);
+        s.sink.add_indexed_to(outputs, s.encoder.has_value(), s.longest);
     else
-        s.sink.commit();
+        s.sink.add_to(outputs);
+}
+
+void VcfWriter::commit() {
+    OutputSet alone;
+    add_to(alone);
+    alone.commit();
 }
 
 }  // namespace regkit

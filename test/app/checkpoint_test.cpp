@@ -100,6 +100,46 @@ TEST_CASE("checkpoint: the last two stay, and the best models that they name") {
     CHECK(!scratch.holds("m.part"));
 }
 
+TEST_CASE("checkpoint: the directory goes with all that regtrain puts there, and stays for what is the user's") {
+    const Scratch scratch("checkpoint-clear");
+    const std::string killed = "m.part/.step-7.safetensors.0123456789abcdef.regkit.tmp";
+    const std::string older = "m.part/.best-7.safetensors.0123456789abcdef.tmp";
+    for (const bool users : {true, false}) {
+        CheckpointStore store(scratch.file("m"));
+        store.save(sample(3, -1));
+        for (const std::string& name : {killed, older, std::string("m.part/log.tsv")}) scratch.write(name, "x");
+        if (users) scratch.write("m.part/notes.txt", "mine");
+        store.clear(true);
+        for (const std::string& name : {killed, older, std::string("m.part/log.tsv")}) CHECK(!scratch.holds(name));
+        CHECK(scratch.holds("m.part") == users);
+        if (users) std::filesystem::remove(scratch.file("m.part/notes.txt"));
+    }
+    scratch.write("m.safetensors", "");
+    { const CheckpointStore failed(scratch.file("m")); }
+    CHECK(!scratch.holds("m.part"));
+}
+
+TEST_CASE("checkpoint: neither the directory nor its lock nor a checkpoint follows a symbolic link") {
+    namespace fs = std::filesystem;
+    const Scratch scratch("checkpoint-links");
+    fs::create_directory(scratch.file("elsewhere"));
+    scratch.write("elsewhere/step-1.safetensors", "precious");
+    fs::create_symlink("elsewhere", scratch.file("a.part"));
+    CHECK_THROWS_AS(CheckpointStore(scratch.file("a")), Error);
+    fs::create_directory(scratch.file("b.part"));
+    fs::create_symlink("../precious", scratch.file("b.part/lock"));
+    CHECK_THROWS_AS(CheckpointStore(scratch.file("b")), Error);
+    CHECK(!scratch.holds("precious"));
+    fs::remove(scratch.file("b.part/lock"));
+    fs::create_symlink("../elsewhere/step-1.safetensors", scratch.file("b.part/step-5.safetensors"));
+    CheckpointStore store(scratch.file("b"));
+    store.save(sample(5, -1));
+    CHECK(scratch.text("elsewhere/step-1.safetensors") == "precious");
+    CHECK(!fs::is_symlink(scratch.file("b.part/step-5.safetensors")));
+    scratch.write("c.part", "a file");
+    CHECK_THROWS_AS(CheckpointStore(scratch.file("c")), Error);
+}
+
 TEST_CASE("checkpoint: after a damaged newest one the one before is taken, loudly") {
     const Scratch scratch("checkpoint-damage");
     for (const char* how : {"cut", "bit", "empty"}) {

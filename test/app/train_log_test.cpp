@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "io/output_set.hpp"
 #include "scratch.hpp"
 
 using namespace regkit;
@@ -37,6 +38,24 @@ TEST_CASE("train log: rows of steps and of validations, and what a resumed run k
     CHECK(scratch.text("log.tsv") == header + first + second);
     { const TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), -1); }
     CHECK(scratch.text("log.tsv") == header);
+}
+
+TEST_CASE("train log: what an older version kept beside the model is taken over, and all rows go there in the end") {
+    const Scratch scratch("train-log-move");
+    { TrainLog(scratch.file("m.log.tsv"), {}, metric_names(Task::bin), -1).step({10, 0.5, 0.125, 2.5, 0.001, 1234}); }
+    const std::string before = scratch.text("m.log.tsv");
+    TrainLog log(scratch.file("log.tsv"), {}, metric_names(Task::bin), 10, scratch.file("m.log.tsv"));
+    CHECK(scratch.text("log.tsv") == before);
+    log.step({20, 1, 0.1, 2, 0.001, 1000});
+    OutputSet outputs;
+    log.add_to(outputs, scratch.file("m.log.tsv"));
+    CHECK(scratch.text("m.log.tsv") == before);
+    outputs.commit();
+    CHECK(scratch.text("m.log.tsv") == before + "20\t1.0000\t0.1\t2\t0.001\t1000\tNA\tNA\n");
+    // The run's own log counts more than one beside the model.
+    scratch.write("m.log.tsv", "step\n5\tother\n");
+    { const TrainLog again(scratch.file("log.tsv"), {}, metric_names(Task::bin), 10, scratch.file("m.log.tsv")); }
+    CHECK(scratch.text("log.tsv") == before);
 }
 
 TEST_CASE("validation: what could not be scored never takes the place of what could") {

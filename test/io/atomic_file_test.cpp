@@ -1,9 +1,13 @@
 #include "io/atomic_file.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -82,14 +86,6 @@ TEST_CASE("a closed pipe is told apart from other errors") {
     std::signal(SIGPIPE, old);
 }
 
-TEST_CASE("an output that is the input is refused") {
-    const Scratch dir;
-    const std::string input = dir.write("in", "x");
-    fs::create_hard_link(input, dir.path("same"));
-    CHECK_THROWS_AS(regkit::refuse_same_file(dir.path("same"), input), Error);
-    CHECK_NOTHROW(regkit::refuse_same_file(dir.path("other"), input));
-}
-
 TEST_CASE("a signal handler can remove every temporary") {
     const Scratch dir;
     AtomicFile file(dir.path("out"));
@@ -124,6 +120,72 @@ TEST_CASE("a directory is replaced whole, and only one that is ours") {
     CHECK_FALSE(fs::exists(path + "/extra"));
     CHECK(dir.names() == std::vector<std::string>{"set"});
     CHECK_THROWS_AS(AtomicDirectory(path, "another mark", true), Error);
+}
+
+// A temporary of `name` as a run leaves it that is killed, last changed `age` seconds ago.
+std::string left_behind(const Scratch& dir, const std::string& name, int age, bool directory = false) {
+    const std::string path = dir.path("." + name + ".0123456789abcdef.regkit.tmp");
+    if (directory) {
+        fs::create_directory(path);
+        std::ofstream(path + "/part") << "x";
+    } else {
+        std::ofstream(path) << "x";
+    }
+    fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::seconds(age));
+    return path;
+}
+
+TEST_CASE("temporaries of dead runs go when the next one writes to their folder, all others stay") {
+    const Scratch dir;
+    const std::string dead = left_behind(dir, "dead", 90), folder = left_behind(dir, "folder", 90, true);
+    const std::string young = left_behind(dir, "young", 20), owned = left_behind(dir, "owned", 90);
+    const std::string locked_folder = left_behind(dir, "locked", 90, true);
+    const int lock = open(owned.c_str(), O_RDWR), folder_lock = open(locked_folder.c_str(), O_RDONLY | O_DIRECTORY);
+    REQUIRE(flock(lock, LOCK_EX | LOCK_NB) == 0);
+    REQUIRE(flock(folder_lock, LOCK_EX | LOCK_NB) == 0);
+    dir.write("precious", "x");
+    fs::create_symlink("precious", dir.path(".link.0123456789abcdef.regkit.tmp"));
+    const std::vector<std::string> others = {".x.0123456789abcdef.tmp", ".x.0123456789abcde.regkit.tmp", "x.0123456789abcdef.regkit.tmp",
+                                             ".x.0123456789ABCDEF.regkit.tmp"};
+    for (const std::string& other : others) {
+        dir.write(other, "x");
+        fs::last_write_time(dir.path(other), fs::file_time_type::clock::now() - std::chrono::hours(1));
+    }
+    {
+        AtomicFile file(dir.path("out"));
+        file.write("x");
+        file.commit();
+    }
+    CHECK_FALSE(fs::exists(dead));
+    CHECK_FALSE(fs::exists(folder));
+    for (const std::string& kept : {young, owned, locked_folder + "/part"}) CHECK(fs::exists(kept));
+    for (const std::string& other : others) CHECK(fs::exists(dir.path(other)));
+    CHECK(fs::is_symlink(dir.path(".link.0123456789abcdef.regkit.tmp")));
+    CHECK(dir.read("precious") == "x");
+    close(lock);
+    close(folder_lock);
+}
+
+TEST_CASE("a temporary has its owner's lock until it has its name") {
+    const Scratch dir;
+    const auto is_locked = [](const std::string& path) {
+        const int fd = open(path.c_str(), O_RDONLY);
+        const bool locked = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+        close(fd);
+        return locked;
+    };
+    AtomicFile file(dir.path("out"));
+    CHECK(is_locked(file.temp_path()));
+    file.write("x");
+    file.finish();
+    CHECK(is_locked(file.temp_path()));
+    file.commit();
+    AtomicDirectory directory(dir.path("set"), "mark", false);
+    const std::string inside = directory.file("mark");
+    CHECK(is_locked(fs::path(inside).parent_path()));
+    std::ofstream(inside) << "x";
+    directory.commit();
+    CHECK_FALSE(is_locked(dir.path("set")));
 }
 
 TEST_CASE("what a killed process of the same number left behind does not stand in the way") {

@@ -728,6 +728,86 @@ err regtrain: ref.fa: is the same file as the input *ref.fa*
 same ref.fa
 absent ref.fa.part
 
+case regtrain, output within the data set
+run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" -o small.regds/m.safetensors --steps 2
+exit 2
+err regtrain: small.regds/m.safetensors: lies inside the input small.regds*
+absent small.regds/*.part
+
+case regtrain, the log would be the architecture
+setup cp "$TEST_TOOLS/data/tiny.json" m.log.tsv
+setup cp "$TEST_TOOLS/data/tiny.json" tiny.json && ln -f m.log.tsv tiny.json
+run regtrain -d small.regds -a tiny.json -o m.safetensors --steps 2
+exit 2
+err regtrain: m.log.tsv: is the same file as the input tiny.json*
+same tiny.json
+
+case regtrain to a device keeps neither log nor checkpoints
+run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" -o /dev/null --steps 2 --valid-every 1 --checkpoint-every 0 && ! compgen -G '/dev/null?*'
+err regtrain: 2 steps*
+
+case regtrain to a full device
+run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" -o /dev/full --steps 2
+exit 1
+err regtrain: /dev/full: cannot write: No space left on device
+
+case regtrain resumes nothing that went to a device
+run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" -o /dev/null --steps 2 --resume
+exit 2
+err regtrain: --resume needs a regular file*
+
+case regtrain, checkpoints do not go through a link
+setup mkdir elsewhere && ln -s elsewhere m.safetensors.part
+run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" -o m.safetensors --steps 2
+exit 1
+err regtrain: m.safetensors.part: is in the way, and no directory*
+absent elsewhere/*
+absent m.safetensors
+
+case regeval, output within the data set
+run regeval -m model.safetensors -d small.regds --curves small.regds/curves.tsv
+exit 2
+err regeval: small.regds/curves.tsv: lies inside the input small.regds*
+absent small.regds/curves.tsv
+
+case regds-build, the data set to be replaced holds an input
+setup cp b.bed small.regds/more.bed
+run regds-build -f ref.fa --window 5000 --force -o small.regds a.narrowPeak small.regds/more.bed
+exit 2
+err regds-build: small.regds: holds the input small.regds/more.bed*
+same small.regds/more.bed
+
+case regcall, output is an index that is still to be made
+run regcall -m model.safetensors -f ref.fa -O bed -o ref.fa.fai
+exit 2
+err regcall: ref.fa.fai: is the index of the input ref.fa*
+
+case a model that is a pipe is refused at once
+setup mkfifo pipe
+run for call in 'regcall -m pipe -f ref.fa' 'regsnp -m pipe -f ref.fa in.vcf' 'regeval -m pipe -d small.regds'; do timeout 20 $call > out 2> words; [ $? = 3 ] && grep -q ': pipe: .*regular file' words || { cat words; exit 1; }; done
+
+case a reference that is a pipe is refused at once
+setup mkfifo pipe
+run for call in 'regcall -m model.safetensors -f pipe' 'regsnp -m model.safetensors -f pipe in.vcf' 'regeval -m model.safetensors -d small.regds -f pipe' 'regds-build -f pipe -o x.regds b.bed'; do timeout 20 $call > out 2> words; [ $? = 3 ] && grep -q ': pipe: .*regular file' words || { cat words; exit 1; }; done
+
+case regsnp, output is the index of the input
+setup bgzip -k in.vcf
+run regsnp -m model.safetensors -f ref.fa -o in.vcf.gz.tbi -O z in.vcf.gz
+exit 2
+err regsnp: in.vcf.gz.tbi: is the index of the input in.vcf.gz*
+absent in.vcf.gz.tbi
+
+case regsnp, the matrix would be the index of the variants
+setup sed -i '/^chr1.25010/d' in.vcf
+run regsnp -m model.safetensors -f ref.fa -o out.vcf.gz --matrix out.vcf.gz.tbi --write-index in.vcf
+exit 2
+err regsnp: *out.vcf.gz.tbi*same file*
+absent out.vcf.gz
+
+case compressed variants on standard output that end with an error have no end of file
+setup { grep -v '^chr2' in.vcf; printf 'chr1\t30000\tbad\tN\tA\tx\n'; } > bad.vcf
+run for format in z b; do regsnp -m model.safetensors -f ref.fa -O $format bad.vcf > out 2> words; [ $? = 3 ] || exit 1; tail -c 28 out | cmp -s - <(printf '\037\213\010\004\0\0\0\0\0\377\006\0\102\103\002\0\033\0\003\0\0\0\0\0\0\0\0\0') && exit 1; done; exit 0
+
 case regsnp, two outputs in one file
 run regsnp -m model.safetensors -f ref.fa -o out.vcf --matrix ./out.vcf in.vcf
 exit 2

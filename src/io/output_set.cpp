@@ -1,0 +1,71 @@
+#include "io/output_set.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <set>
+#include <system_error>
+
+#include "base/error.hpp"
+#include "io/atomic_paths.hpp"
+
+namespace regkit {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<const char*, 3> kIndexEndings = {".tbi", ".csi", ".gzi"};
+
+// Removes the indexes beside `data`. Of a symbolic link what it leads to: a new index is written there as well. Adds the
+// directories that changed.
+void remove_indexes(const std::string& data, std::set<std::string>& changed) {
+    for (const char* ending : kIndexEndings) {
+        std::error_code none;
+        const fs::path index = fs::canonical(data + ending, none);
+        if (none) continue;
+        if (unlink(index.c_str()) == 0) changed.insert(directory_of(index.native()));
+        else if (errno != ENOENT) throw_errno(index.native() + ": cannot remove the index of the file to be replaced");
+    }
+}
+
+}  // namespace
+
+void OutputSet::add(AtomicFile file) {
+    file.finish();
+    files_.push_back(std::move(file));
+}
+
+void OutputSet::add_indexable(AtomicFile data) {
+    if (!data.is_stdout()) {
+        indexable_.push_back(data.path());
+        if (data.asked_path() != data.path()) indexable_.push_back(data.asked_path());
+    }
+    add(std::move(data));
+}
+
+void OutputSet::commit() {
+    std::set<std::string> changed;  // directories
+    for (const std::string& data : indexable_) remove_indexes(data, changed);
+    // On the disk first: a power cut must not undo the removal and keep what follows.
+    for (const std::string& directory : changed) sync_directory(directory, directory);
+    std::string last;
+    for (AtomicFile& file : files_) {
+        try {
+            file.appear();
+        } catch (const Error& error) {
+            if (last.empty()) throw;
+            throw Error(error.kind(), std::string(error.what()) + "; the outputs up to " + last + " are in place already");
+        }
+        if (!file.is_stdout()) last = file.path();
+    }
+    changed.clear();
+    for (const AtomicFile& file : files_)
+        if (!file.is_stdout() && changed.insert(directory_of(file.path())).second)
+            sync_directory(directory_of(file.path()), file.path());
+    files_.clear();
+    indexable_.clear();
+}
+
+}  // namespace regkit

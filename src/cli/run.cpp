@@ -6,11 +6,13 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <new>
 #include <stdexcept>
 
+#include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "base/temporaries.hpp"
 #include "cli/help.hpp"
@@ -22,15 +24,20 @@
 namespace regkit::cli {
 namespace {
 
+constexpr const char* kOutOfMemory = "out of memory";
 constexpr int kBrokenPipe = 141;  // what a shell reports of a process that SIGPIPE killed
 
 // A standard stream that the caller closed must not be taken by the next file opened: the slot is filled with
 // a descriptor that cannot be used in its direction.
 void hold_standard_descriptors() {
     constexpr std::array<int, 3> kModes = {O_WRONLY, O_RDONLY, O_RDONLY};
-    for (int fd = 0; fd < 3; ++fd)
-        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
-            if (open("/dev/null", kModes[static_cast<std::size_t>(fd)]) != fd) return;
+    for (int fd = 0; fd < 3; ++fd) {
+        if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+        int opened;  // kept by programs that this one starts, so not open_file()
+        do opened = open("/dev/null", kModes[static_cast<std::size_t>(fd)]);
+        while (opened < 0 && errno == EINTR);
+        if (opened != fd) return;
+    }
 }
 
 void print(const std::string& text) {
@@ -39,7 +46,7 @@ void print(const std::string& text) {
 
 // Data may still be in stdio's buffer or, on network file systems, be refused only at close.
 void close_stdout() {
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || close(STDOUT_FILENO) != 0) {
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || close_file(STDOUT_FILENO) != 0) {
         if (errno == EPIPE) throw BrokenPipe();
         throw_errno("cannot write to standard output");
     }
@@ -51,6 +58,50 @@ void complain(const std::string& name, const std::string& what) {
     const std::string line = name + ": " + what + "\n";
     std::fputs(line.c_str(), stderr);
 }
+
+std::array<char, 64> tool_name{};  // once it is known; outlives what it was told in
+
+// "tool: why" straight to standard error. Needs no memory, which may be what is missing.
+void complain_without_memory(const char* why) noexcept {
+    clear_progress_line();
+    const char* const name = tool_name[0] != '\0' ? tool_name.data() : program_invocation_short_name;
+    for (const char* part : {name, ": ", why, "\n"}) {
+        std::size_t left = std::strlen(part);
+        while (left > 0) {
+            const ssize_t done = write(STDERR_FILENO, part, left);
+            if (done < 0 && errno == EINTR) continue;
+            if (done <= 0) return;
+            part += done;
+            left -= static_cast<std::size_t>(done);
+        }
+    }
+}
+
+// Where an exception meets a function that must not throw, or comes before main() or on a thread of its own, C++ ends the
+// process. A failed allocation ends it as everywhere else; anything else is a fault of ours, and aborts with a word.
+[[noreturn]] void on_terminate() noexcept {
+    remove_temporaries();
+    const char* why = "internal error: std::terminate()";
+    if (std::current_exception()) {
+        try {
+            throw;
+        } catch (const std::bad_alloc&) {
+            complain_without_memory(kOutOfMemory);
+            _exit(static_cast<int>(ErrorKind::resource));
+        } catch (const std::exception&) {
+            why = "internal error: an exception where none may be";
+        } catch (...) {
+        }
+    }
+    complain_without_memory(why);
+    std::abort();
+}
+
+// Before anything else that is set up before main(), which can fail for want of memory too.
+struct Installed {
+    Installed() { std::set_terminate(on_terminate); }
+};
+[[gnu::init_priority(101)]] const Installed installed;
 
 // Calls `work` and gives the exit code.
 int guarded(const std::string& name, const std::function<void()>& work) {
@@ -64,7 +115,7 @@ int guarded(const std::string& name, const std::function<void()>& work) {
     } catch (const BrokenPipe&) {
         return kBrokenPipe;
     } catch (const std::bad_alloc&) {
-        complain(name, "out of memory");
+        complain_without_memory(kOutOfMemory);
     } catch (const std::exception& error) {
         complain(name, std::string("internal error: ") + error.what());
     }
@@ -106,6 +157,7 @@ int run(int argc, const char* const* argv, const std::vector<Command>& commands)
             break;
         }
     const std::string& name = chosen->tool.name;
+    std::snprintf(tool_name.data(), tool_name.size(), "%s", name.c_str());
     if (words.empty() && (!chosen->tool.reads_stdin || isatty(STDIN_FILENO) != 0)) {
         std::fputs(usage_text(chosen->tool).c_str(), stderr);
         return static_cast<int>(ErrorKind::usage);

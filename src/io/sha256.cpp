@@ -1,7 +1,10 @@
 #include "io/sha256.hpp"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
+// The plain functions need no memory. libcrypto's newer ones (EVP) set up a library of providers first, and OpenSSL 3.0 ends
+// with a segmentation fault where an allocation fails in there.
+#define OPENSSL_API_COMPAT 0x10101000L
+#include <openssl/sha.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -26,30 +29,28 @@ void add(Sha256& hash, const std::string& text) {
 
 }  // namespace
 
-void Sha256::Free::operator()(evp_md_ctx_st* context) const {
-    EVP_MD_CTX_free(context);
+void Sha256::Free::operator()(SHA256state_st* context) const {
+    delete context;
 }
 
-Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-    require(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1, ErrorKind::resource,
-            "libcrypto offers no SHA-256");
+Sha256::Sha256() : context_(new SHA256state_st) {
+    require(SHA256_Init(context_.get()) == 1, ErrorKind::resource, "libcrypto offers no SHA-256");
 }
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 
 void Sha256::add(const void* bytes, std::size_t count) {
-    require(EVP_DigestUpdate(context_.get(), bytes, count) == 1, ErrorKind::resource, "SHA-256 failed");
+    require(SHA256_Update(context_.get(), bytes, count) == 1, ErrorKind::resource, "SHA-256 failed");
 }
 
 std::string Sha256::hex() {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int size = 0;
-    require(EVP_DigestFinal_ex(context_.get(), digest, &size) == 1, ErrorKind::resource, "SHA-256 failed");
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    require(SHA256_Final(digest, context_.get()) == 1, ErrorKind::resource, "SHA-256 failed");
     static constexpr char kDigits[] = "0123456789abcdef";
     std::string text;
-    for (unsigned int i = 0; i < size; ++i) {
-        text += kDigits[digest[i] >> 4];
-        text += kDigits[digest[i] & 15];
+    for (const unsigned char byte : digest) {
+        text += kDigits[byte >> 4];
+        text += kDigits[byte & 15];
     }
     return text;
 }

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-struct evp_md_ctx_st;
+struct SHA256state_st;
 
 namespace regkit {
 
@@ -21,9 +21,9 @@ class Sha256 {
 
   private:
     struct Free {
-        void operator()(evp_md_ctx_st* context) const;
+        void operator()(SHA256state_st* context) const;
     };
-    std::unique_ptr<evp_md_ctx_st, Free> context_;
+    std::unique_ptr<SHA256state_st, Free> context_;
 };
 
 }  // namespace regkit

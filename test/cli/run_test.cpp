@@ -10,10 +10,13 @@
 #include <cstdio>
 #include <new>
 #include <stdexcept>
+#include <thread>
 
 #include "base/error.hpp"
+#include "base/temporaries.hpp"
 #include "cli/common.hpp"
 #include "cli/signals.hpp"
+#include "test/support/scratch.hpp"
 
 using namespace regkit;
 using namespace regkit::cli;
@@ -44,7 +47,7 @@ Outcome run_child(std::vector<const char*> words, const Body& body, const char* 
     const pid_t child = fork();
     REQUIRE(child >= 0);
     if (child == 0) {
-        for (const int number : {SIGINT, SIGTERM})
+        for (const int number : {SIGINT, SIGTERM, SIGABRT})
             signal(number, SIG_DFL);  // doctest has handlers of its own
         dup2(out_path != nullptr ? open(out_path, O_WRONLY) : out[1], 1);
         dup2(err[1], 2);
@@ -106,6 +109,29 @@ TEST_CASE("what is thrown becomes one line and an exit code") {
     const Outcome closed = run_child({"x"}, [](const Arguments&, Log&) { throw BrokenPipe(); });
     CHECK(closed.code == 141);
     CHECK(closed.err.empty());
+}
+
+void run_out_of_memory() {
+    throw std::bad_alloc();
+}
+
+TEST_CASE("an allocation that fails where nothing may be thrown ends with the same line, and takes temporaries along") {
+    const test::Scratch scratch;
+    const std::string path = scratch.write("temporary", "x");
+    const auto nothing_may_be_thrown = [&]() noexcept {
+        const Temporary remembered(path);
+        run_out_of_memory();
+    };
+    const Outcome died = run_child({"x"}, [&](const Arguments&, Log&) { nothing_may_be_thrown(); });
+    CHECK(died.code == 1);
+    CHECK(died.err == "regfoo: out of memory\n");
+    CHECK(scratch.names().empty());
+    const Outcome alone = run_child({"x"}, [&](const Arguments&, Log&) { std::thread(run_out_of_memory).join(); });
+    CHECK(alone.code == 1);
+    CHECK(alone.err == "regfoo: out of memory\n");
+    const Outcome bug = run_child({"x"}, [&](const Arguments&, Log&) { std::thread([] { throw std::logic_error("x"); }).join(); });
+    CHECK(bug.code == 128 + SIGABRT);
+    CHECK(bug.err.starts_with("regfoo: internal error"));
 }
 
 TEST_CASE("a standard output that takes nothing is an error") {

@@ -21,10 +21,19 @@ demo: configure  # builds the tools alone: the tests take longer
 	REGKIT_BIN=$(abspath $(BUILD))/bin examples/demo/demo.sh demo
 check: all
 	cd $(BUILD) && $(CTEST)
-asan: deps  # the tests under the address and undefined-behaviour sanitizers; CUDA's kernels run in the emulator
-	cmake -S . -B $(BUILD)-asan -DREGKIT_SANITIZE=ON -DREGKIT_CUDA=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo $(CMAKE_FLAGS)
+# The tests under the address and undefined-behaviour sanitizers, ten times as slow: one instruction set, no long tests.
+# CUDA's kernels run in the emulator.
+SANITIZE = -DREGKIT_SANITIZE=ON -DREGKIT_CUDA=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo
+build-asan: deps
+	cmake -S . -B $(BUILD)-asan $(SANITIZE) $(CMAKE_FLAGS)
 	cmake --build $(BUILD)-asan -j $(JOBS)
-	cd $(BUILD)-asan && $(CTEST) --label-exclude plain
+asan: build-asan
+	cd $(BUILD)-asan && $(CTEST) --label-exclude 'plain|long'
+slow: all  # the long form of every test, plain and sanitized: an hour or more
+	cd $(BUILD) && REGKIT_SLOW=1 $(CTEST)
+	cmake -S . -B $(BUILD)-slow $(SANITIZE) -DREGKIT_SLOW=ON $(CMAKE_FLAGS)
+	cmake --build $(BUILD)-slow -j $(JOBS)
+	cd $(BUILD)-slow && REGKIT_SLOW=1 $(CTEST) --label-exclude plain
 bench:  # speed, beside PyTorch and oneDNN; see test/bench/bench.py
 	tools/deps.sh build bench
 	$(MAKE) configure
@@ -41,6 +50,6 @@ install: configure  # what it installs is built first, without the tests; honour
 man: all  # the OPTIONS sections of the man pages, from the tools' option tables
 	cmake --build $(BUILD) --target man
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-slow
 
-.PHONY: all configure deps deps-dev demo check asan bench neon avx512 install man clean
+.PHONY: all configure deps deps-dev demo check build-asan asan slow bench neon avx512 install man clean

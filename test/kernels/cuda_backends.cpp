@@ -64,7 +64,8 @@ void add_gpu(std::vector<BackendUnderTest>& table, const Kernels& kernels) {
 void add_cuda(std::vector<BackendUnderTest>& table) {
     for (const Kernels& kernels : kKernels) add_emulator(table, kernels);
     const auto with_stand_ins = [] { return make_emulator_backend(Order::forward, kCudnn.choice); };
-    if (!kSanitized) table.push_back({"emulator cudnn", with_stand_ins, kCudnn.tolerance, ""});
+    if (long_form() && !kSanitized)
+        table.push_back({"emulator cudnn", with_stand_ins, kCudnn.tolerance, ""});
     for (const Kernels& kernels : kKernels) add_gpu(table, kernels);
     setenv("REGKIT_CUDNN_PLANS", "off", 1);  // every shape is timed here, and the user's file left alone
     add_gpu(table, kCudnn);

@@ -1,16 +1,23 @@
-// The ceiling that the kernels' rates are held against.
+// The ceiling that the kernels' rates are held against: chains of multiply-adds that wait for nothing else.
 #pragma once
 
 #include <cstdint>
 
 namespace regkit {
 
-// Runs `rounds` of independent vector multiply-adds on the best instruction set here and returns how many
-// scalar ones they were. out: 16 floats, of which the first two are read (0.5 and 1 keep all finite).
-double multiply_adds(std::int64_t rounds, float* out);
+inline constexpr int kCeilingChains = 12;  // at a time: they hide each other's latency
 
-// The same of pairs in bf16 where the processor has AVX512_BF16, two of whose multiply-adds lie in a lane;
-// elsewhere products in bf16 are those in f32, and this is multiply_adds.
-double bf16_multiply_adds(std::int64_t rounds, float* out);
+// Runs `rounds` of chain[i] = chain[i] * factors[0] + factors[1] in every lane of the best instruction set
+// here, and returns how many scalar multiply-adds they were. Each chain starts from a value that is known at
+// run time alone, and its end is returned in its place: so no compiler can make one chain of two, which would
+// double the rate.
+double multiply_adds(std::int64_t rounds, const float factors[2], float chain[kCeilingChains]);
+
+// Whether the processor multiplies pairs in bf16 (AVX512_BF16): two multiply-adds lie in a lane.
+bool has_bf16_pairs();
+
+// The same with these: chain[i] += 2 * factors[0] * factors[1], factors rounded to bf16. Only where
+// has_bf16_pairs().
+double bf16_multiply_adds(std::int64_t rounds, const float factors[2], float chain[kCeilingChains]);
 
 }  // namespace regkit

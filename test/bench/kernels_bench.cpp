@@ -315,14 +315,15 @@ void lstm_layer(benchmark::State& state, const LstmShape& shape, bool train) {
 }
 
 void fma_ceiling(benchmark::State& state) {
-    float out[16] = {0.5f, 1};
+    const bool pairs = options.precision == Precision::bf16 && has_bf16_pairs();  // else products are those in f32
+    const float factors[2] = {0.5f, 1};
     double done = 0;
     for (auto _ : state) {
-        done = options.precision == Precision::bf16 ? bf16_multiply_adds(100000, out)
-                                                    : multiply_adds(100000, out);
-        benchmark::DoNotOptimize(out[0]);
-        out[0] = 0.5f;
-        out[1] = 1;
+        float chain[kCeilingChains];
+        for (int i = 0; i < kCeilingChains; ++i) chain[i] = static_cast<float>(i);
+        benchmark::DoNotOptimize(chain);
+        done = pairs ? bf16_multiply_adds(100000, factors, chain) : multiply_adds(100000, factors, chain);
+        benchmark::DoNotOptimize(chain);
     }
     report(state, 2 * done, 0);
 }

@@ -1,12 +1,13 @@
-// For network_torch.py: network_probe SPEC.json DEVICE FOLDER BATCH SEED. Random weights, statistics and
-// windows; writes the weights as a model file would hold them, and logits, loss, gradients and new
-// statistics.
+// For network_torch.py: network_probe SPEC.json DEVICE FOLDER BATCH SEED [ISA]. Random weights, statistics
+// and windows; writes the weights as a model file would hold them, and logits, loss, gradients and new
+// statistics. network_probe --isas f32|bf16: the instruction sets of the cpu back end here, the best first.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 
 #include "io/safetensors.hpp"
+#include "kernels/cpu/cpu_backend.hpp"
 #include "support.hpp"
 
 using namespace regkit;
@@ -32,8 +33,8 @@ NamedTensor dense_labels(const Windows& w, Task task) {
 }
 
 void dump(const Spec& spec, const std::string& device, const std::string& folder, std::int64_t batch,
-          std::uint64_t seed) {
-    const auto b = backend(device);
+          std::uint64_t seed, const std::string& isa) {
+    const auto b = make_backend({device, 2, isa}).backend;
     Network network(spec, kMarkers, *b);
     randomise(network, 3 * seed);
     const Windows w = windows_of(spec, batch, kMarkers, 3 * seed + 1);
@@ -62,15 +63,22 @@ void dump(const Spec& spec, const std::string& device, const std::string& folder
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 6) {
-        std::fprintf(stderr, "usage: network_probe SPEC.json DEVICE FOLDER BATCH SEED\n");
+    if (argc == 3 && std::string(argv[1]) == "--isas") {
+        const bool bf16 = std::string(argv[2]) == "bf16";
+        for (const std::string& isa : cpu_isas(bf16 ? Precision::bf16 : Precision::f32))
+            std::puts(isa.c_str());
+        return 0;
+    }
+    if (argc != 6 && argc != 7) {
+        std::fprintf(stderr,
+                     "usage: network_probe SPEC.json DEVICE FOLDER BATCH SEED [ISA] | --isas f32|bf16\n");
         return 2;
     }
     try {
         std::ifstream file(argv[1]);
         const std::string text{std::istreambuf_iterator<char>(file), {}};
         dump(parse_spec(text, argv[1]), argv[2], argv[3], std::atoll(argv[4]),
-             std::strtoull(argv[5], nullptr, 10));
+             std::strtoull(argv[5], nullptr, 10), argc == 7 ? argv[6] : "");
     } catch (const std::exception& e) {
         std::fprintf(stderr, "network_probe: %s\n", e.what());
         return 1;

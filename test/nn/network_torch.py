@@ -1,13 +1,20 @@
 #!/usr/bin/env python3
 """Forward, loss and every gradient of every preset, and of small networks with what no preset has, against PyTorch, in double
-precision there.
+precision there: the reference back end, and the cpu's once for each instruction set that the machine has.
+
+  network_torch.py [--seeds N] [PRESET...]      N: seeds that must pass, 1 unless said
 
 The weights come from the file that our program wrote. Evaluation mode (running statistics) and training mode (the batch's),
 dropout off. Windows are shorter than the presets' own and the layers that flatten have fewer outputs, which keeps it quick.
 
-In single precision a ReLU's input that is almost 0 may fall on the other side of it, and gradients jump, in PyTorch as here. So
-cpu gets weights and windows for which no value comes so near to a kink; `reference` computes in double precision.
-"""
+How far single precision may be off is a matter of the network and of the weights: basset's gradients, through batch norm over
+four windows, lose ten times as much as others'. So each tensor has a tolerance of its own, which follows from the rounding of
+sums of such lengths (torch_rounding.py) and how PyTorch's network passes it on. Over 25 networks, 3 seeds each and 3
+instruction sets the largest error was 0.2 to 1.5 times what this says in nearly all, and 2.7 times at most.
+
+A ReLU's input that is almost 0 may fall on the other side of it by rounding, and gradients jump, in PyTorch as here. So cpu
+gets weights and windows for which no value comes so near to a kink; `reference` computes in double precision. """
+import argparse
 import json
 import os
 import subprocess
@@ -24,10 +31,15 @@ except ImportError:
     sys.exit(77)
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from tools import cpu_isas
 from torch_presets import MODELS, Net, load_file, preset_spec
+from torch_rounding import RoundedNet
 
 MARKERS, POS_WEIGHT = 7, 1.5
-MARGIN = 2e-6  # of a kink, in standard deviations: more than ten roundings
+EXACT = 1e-6  # of a tensor's largest value: results are stored in single precision, after a few more roundings
+DRAWS = 3     # of the errors of sums, the root mean square of whose largest effects is taken as what an error is
+TIMES = 4     # it, at most
+MARGIN = 4    # of a kink, in errors of the values there
 
 # Window of each preset, and windows a batch: some 200,000 values that a ReLU or a pool looks at, and no convolution that
 # sees nothing but padding.
@@ -37,6 +49,8 @@ WINDOWS = {
     "cnn7": (400, 2), "dilated": (600, 1), "dilated-pool": (600, 1), "dilated-dilpool": (600, 1), "id-cnn": (480, 1),
     "bi-lstm": (300, 2), "basset": (220, 4), "cnn-rnn": (240, 3), "dilated-residual": (120, 2), "basenji": (1024, 2),
 }
+# Three stacks to the base, or eleven blocks: with all their filters hardly a seed has no value near a kink.
+MANY_VALUES = {"id-cnn": 20, "dilated-residual": 24}
 # For the double precision of `reference` also ones that the widest dilations do not leave.
 LONG = {"deep-dilated": (470, 2), "dilated-dilpool": (1700, 1), "id-cnn": (1000, 1), "dilated-residual": (1100, 1), "basenji": (9216, 1)}
 
@@ -96,84 +110,105 @@ def small(spec):
     if spec["name"] == "deep-dilated":
         # Fifteen layers without norm leave values that hardly differ along the window: pools then choose by rounding.
         spec = dict(spec, layers=[dict(layer, norm=True) if layer["type"] == "conv" else layer for layer in spec["layers"]])
-    layers = [dict(layer, filters=min(layer["filters"], 60)) if layer.get("flatten") and "filters" in layer else layer
+    most = MANY_VALUES.get(spec["name"], 10 ** 6)
+    layers = [dict(layer, filters=min(layer["filters"], 60 if layer.get("flatten") else most)) if "filters" in layer else layer
               for layer in spec["layers"]]
     return dict(spec, layers=layers)
 
 
-def worst(name, ours, theirs, tolerance, least=1e-3):
-    """Largest difference, relative to the tensor's own scale, or to `least` where that is larger."""
-    if ours.shape != theirs.shape:
-        sys.exit(f"{name}: shape {tuple(ours.shape)}, PyTorch has {tuple(theirs.shape)}")
-    scale = max(float(theirs.abs().max()), least)
-    difference = float((ours.double() - theirs).abs().max()) / scale
-    if not difference <= tolerance:
-        sys.exit(f"{name}: differs from PyTorch by {difference:.3g} of its largest value, allowed {tolerance:g}")
-    return difference
-
-
-def normed(net, layer):
-    """Whether batch norm follows wherever this layer's weights are used."""
-    users = [user for user in net.layers if user.get("weights", user["name"]) == layer]
-    return all(user.get("norm", False) for user in users)
-
-
-def check_gradients(name, net, got, tolerance):
-    largest, count = 0.0, 0
-    least = 1e-3 * max(float(p.grad.abs().max()) for p in net.parameters())
-    for key, parameter in net.named_parameters():
-        layer, _, what = key.partition(".")
-        if what.startswith("bias_hh"):  # a second bias that PyTorch alone has: zero, not trained
-            if not float(parameter.detach().abs().max()) == 0 or "gradient." + key in got:
-                sys.exit(f"{name}: {key} is not zero, or trained")
-            continue
-        theirs, ours = parameter.grad, got["gradient." + key]
-        if what == "bias" and normed(net, layer):
-            # A bias in front of batch norm has no gradient but rounding: it is held against the weight's scale.
-            scale = float(net.get_submodule(layer).weight.grad.abs().max())
-            if not float(ours.abs().max()) <= tolerance * scale * 100:
-                sys.exit(f"{name} gradient of {key}: {float(ours.abs().max()):.3g}, should vanish")
-        else:
-            largest = max(largest, worst(f"{name} gradient of {key}", ours, theirs, tolerance, least))
-            if not float(theirs.abs().max()) > 0:
-                sys.exit(f"{name}: no gradient reaches {key}: the test would say nothing")
-        count += 1
-    if count != sum(key.startswith("gradient.") for key in got):
-        sys.exit(f"{name}: {count} gradients compared")
-    return largest, count
-
-
-def check(spec, batch, seed, device, folder):
-    """Returns the distance of the nearest kink."""
-    name = f"{spec['name']} {device}"
-    with open(f"{folder}/spec.json", "w") as f:
-        json.dump(spec, f)
-    probe = os.path.join(os.environ["REGKIT_BIN"], "network_probe")
-    subprocess.run([probe, f"{folder}/spec.json", device, folder, str(batch), str(seed)], check=True)
-    weights, got = load_file(f"{folder}/weights.safetensors"), load_file(f"{folder}/results.safetensors")
-    net = Net(spec, MARKERS).double()
-    missing, unexpected = net.load_state_dict({k: v.double() for k, v in weights.items()}, strict=False)
-    if unexpected or [k for k in missing if not k.endswith("num_batches_tracked")]:
-        sys.exit(f"{name}: names differ: missing {missing}, unexpected {unexpected}")
-    codes, labels = got["codes"].long(), got["labels"].double()
-    tolerance = 1e-6 if device == "reference" else 2e-5
+def results(net, codes, labels):
+    """Named as network_probe names them."""
     net.eval()
     with torch.no_grad():
-        logits = worst(f"{name} logits", got["logits"], net(codes), tolerance)
+        found = {"logits": net(codes)}
     net.train()
-    net.margin = 1.0
+    net.zero_grad()
+    net.watched = []
     loss = net.loss(codes, labels, POS_WEIGHT)
     loss.backward()
-    worst(f"{name} loss", got["loss"], loss.detach()[None], 1e-5)
-    gradients, count = check_gradients(name, net, got, tolerance)
-    for key, buffer in net.named_buffers():
-        if not key.endswith("num_batches_tracked"):
-            worst(f"{name} {key}", got["after." + key], buffer, 1e-5)
-            count += 1
-    if count != sum(".bias_hh_" not in key for key in weights):
-        sys.exit(f"{name}: {count} tensors compared of {len(weights)}")
-    print(f"{name}\tlogits {logits:.2g}\tgradients {gradients:.2g}\t{count} tensors\tseed {seed}", flush=True)
-    return net.margin
+    found["loss"] = loss.detach()[None]
+    found.update(("gradient." + key, parameter.grad) for key, parameter in net.named_parameters())
+    found.update(("after." + key, buffer) for key, buffer in net.named_buffers() if not key.endswith("num_batches_tracked"))
+    return found
+
+
+def loaded(net, weights):
+    missing, unexpected = net.double().load_state_dict({k: v.double() for k, v in weights.items()}, strict=False)
+    if unexpected or [k for k in missing if not k.endswith("num_batches_tracked")]:
+        sys.exit(f"names differ: missing {missing}, unexpected {unexpected}")
+    return net
+
+
+class Problem:
+    """A network with weights and windows: what is right, what single precision may make of it, how near the next kink is."""
+
+    def __init__(self, spec, batch, seed, folder):
+        self.spec, self.batch, self.seed, self.folder = spec, batch, seed, folder
+        with open(f"{folder}/spec.json", "w") as f:
+            json.dump(spec, f)
+        got = self.probe("cpu")
+        self.weights = load_file(f"{folder}/weights.safetensors")
+        self.codes, self.labels = got["codes"].long(), got["labels"].double()
+        self.net = loaded(Net(spec, MARKERS), self.weights)
+        self.right = results(self.net, self.codes, self.labels)
+        self.squares, self.draws, self.margin = dict.fromkeys(self.right, 0.0), 0, float("inf")
+
+    def probe(self, device, *isa):
+        probe = os.path.join(os.environ["REGKIT_BIN"], "network_probe")
+        subprocess.run([probe, f"{self.folder}/spec.json", device, self.folder, str(self.batch), str(self.seed), *isa], check=True)
+        return load_file(f"{self.folder}/results.safetensors")
+
+    def draw(self):
+        net = loaded(RoundedNet(self.spec, MARKERS, self.batch), self.weights)
+        off = results(net, self.codes, self.labels)
+        self.draws += 1
+        for name, values in off.items():
+            self.squares[name] += float((values - self.right[name]).abs().max()) ** 2
+        for exact, rounded in zip(self.net.watched, net.watched):
+            apart = exact != 0  # what is equal is so in any precision
+            if apart.any():
+                error = float((rounded - exact)[apart].square().mean().sqrt())
+                self.margin = min(self.margin, float(exact[apart].abs().min()) / error if error else float("inf"))
+
+    def vanishes(self, name):
+        """Whether it is the gradient of a bias whose uses all have batch norm behind them, which takes it away."""
+        kind, layer, what = (name.split(".") + ["", ""])[:3]
+        users = [user for user in self.net.layers if user.get("weights", user["name"]) == layer]
+        return kind == "gradient" and what == "bias" and all(user.get("norm", False) for user in users)
+
+    def allowed(self, name, exact):
+        def scale(of):
+            return float(self.right[of].abs().max())
+
+        if self.vanishes(name):  # what is left is the rounding of means, the same at every position: held against the weight's
+            return (100 * EXACT if exact else 1e-3) * scale(name.replace("bias", "weight"))
+        if exact:
+            largest = max(scale(of) for of in self.right if of.startswith("gradient."))
+            return EXACT * max(scale(name), 1e-3 * largest if name.startswith("gradient.") else 0)
+        return TIMES * (self.squares[name] / self.draws) ** 0.5 + EXACT * scale(name)
+
+    def compare(self, device, *isa):
+        title, got = " ".join([self.spec["name"], device, *isa]), self.probe(device, *isa)
+        largest, count = (0.0, ""), 0
+        for name, right in self.right.items():
+            if ".bias_hh" in name:  # a second bias that PyTorch alone has: zero, not trained
+                if name in got or not float(self.weights[name.removeprefix("gradient.")].abs().max()) == 0:
+                    sys.exit(f"{title}: {name} is not zero, or trained")
+                continue
+            if got[name].shape != right.shape:
+                sys.exit(f"{title} {name}: shape {tuple(got[name].shape)}, PyTorch has {tuple(right.shape)}")
+            difference, allowed = float((got[name].double() - right).abs().max()), self.allowed(name, device == "reference")
+            if not difference <= allowed:
+                sys.exit(f"{title}, seed {self.seed}: {name} differs from PyTorch by {difference:.3g}, allowed {allowed:.3g}, "
+                         f"its largest value is {float(right.abs().max()):.3g}")
+            if not float(right.abs().max()) > 0 and not self.vanishes(name):
+                sys.exit(f"{title}: {name} is 0: the test would say nothing")
+            largest, count = max(largest, (difference / allowed, name)), count + 1
+        weights = {"after." + name for name, _ in self.net.named_parameters()}  # as they were: this step is no optimiser's
+        more = set(got) - set(self.right) - weights - {"codes", "labels"}
+        if more:
+            sys.exit(f"{title}: PyTorch has no {sorted(more)}")
+        print(f"{title}\tseed {self.seed}\t{count} tensors\t{largest[0]:.2f} of what is allowed at {largest[1]}", flush=True)
 
 
 def main():
@@ -184,21 +219,37 @@ def main():
         sys.exit(f"presets without a window here, or the other way round: {sorted(presets ^ set(WINDOWS))}")
     cases = [(small(preset_spec(name, window)), batch) for name, (window, batch) in WINDOWS.items()]
     cases += [(spec, 3) for spec in json.loads(OTHERS)]
-    only = sys.argv[1:]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("presets", nargs="*")
+    a = parser.parse_args()
+    isas = cpu_isas()
     for spec, batch in cases:
-        if only and spec["name"] not in only:
-            continue
-        if spec["name"] in LONG:
-            window, windows = LONG[spec["name"]]
-            with tempfile.TemporaryDirectory() as folder:
-                check(preset_spec(spec["name"], window), windows, 1, "reference", folder)
-        for seed in range(1, 20):
-            with tempfile.TemporaryDirectory() as folder:
-                if check(spec, batch, seed, "reference", folder) > MARGIN:
-                    check(spec, batch, seed, "cpu", folder)
-                    break
-        else:
-            sys.exit(f"{spec['name']}: no seed without a value near a kink; make the window shorter")
+        if not a.presets or spec["name"] in a.presets:
+            check(spec, batch, isas, a.seeds)
+
+
+def check(spec, batch, isas, seeds):
+    if spec["name"] in LONG:
+        window, windows = LONG[spec["name"]]
+        with tempfile.TemporaryDirectory() as folder:
+            Problem(preset_spec(spec["name"], window), windows, 1, folder).compare("reference")
+    passed = 0
+    for seed in range(1, 40 * seeds):
+        with tempfile.TemporaryDirectory() as folder:
+            problem = Problem(spec, batch, seed, folder)
+            for _ in range(DRAWS):
+                if problem.margin >= MARGIN:
+                    problem.draw()
+            if not problem.margin >= MARGIN:
+                continue
+            problem.compare("reference")
+            for isa in isas:
+                problem.compare("cpu", isa)
+            passed += 1
+            if passed == seeds:
+                return
+    sys.exit(f"{spec['name']}: too few seeds without a value near a kink; make the window shorter")
 
 
 main()

@@ -16,6 +16,11 @@ def run(tool, *args, code=0, folder=BIN, **variables):
     return done
 
 
+def cpu_isas(precision="f32"):
+    """Instruction sets that --isa takes on this machine, the best first; under the sanitizers, which are slow, that alone."""
+    return run("network_probe", "--isas", precision).stdout.split()[:1 if "REGKIT_SANITIZED" in os.environ else None]
+
+
 def write(path, text):
     with open(path, "w") as file:
         file.write(text)

@@ -37,13 +37,14 @@ def sequence_layer(layer):
 
 class Net(nn.Module):
     """codes (batch, window) of 0 N, 1 A, 2 C, 3 G, 4 T -> logits (batch, markers, positions) of the last head; all_heads gives
-    those of every head. After a forward pass `margin`, unless None, is the least distance of a ReLU's input from 0, or of a pool's maximum
-    from the next value, seen since it was set, in standard deviations. `rows` runs up-convolutions as matrix products over positions, as a PyTorch user would tune them on a CPU."""
+    those of every head. A forward pass appends to `watched`, unless None, each ReLU's input and the distance of each pool's
+    maximum from the next value. `rows` runs up-convolutions as matrix products over positions, as a PyTorch user would tune
+    them on a CPU."""
 
     def __init__(self, spec, markers, dropout=0.0, rows=False):
         super().__init__()
         self.dropout, self.rows, self.task = dropout, rows, spec.get("task", "nucleotide")
-        self.margin = None
+        self.watched = None
         self.layers, self.shapes = [], {}
         for number, layer in enumerate(spec["layers"]):
             read = layer.get("from", spec["layers"][number - 1]["name"] if number else "sequence")
@@ -99,12 +100,11 @@ class Net(nn.Module):
             total = max((-(-length // stride) - 1) * stride + reach + 1 - length, 0)
         return total // 2, total - total // 2, (length + total - reach - 1) // stride + 1
 
-    def watch(self, distances, values):
-        distances = distances[distances != 0]  # equal in any precision
-        if distances.numel():
-            self.margin = min(self.margin, float(distances.detach().abs().min() / values.detach().std()))
-
     # ---- one layer
+    def summed(self, layer, y):
+        """Of what a layer computes, before its batch norm: torch_rounding.py has more to say."""
+        return y
+
     def weights(self, layer):
         return self.get_submodule(layer.get("weights", layer["name"]))
 
@@ -140,10 +140,10 @@ class Net(nn.Module):
         elif kind == "pool":
             left, right, _ = self.slides(layer, x.shape[2])
             width, stride, dilation = layer["width"], layer.get("stride", 1), layer.get("dilation", 1)
-            if self.margin is not None and width > 1:
+            if self.watched is not None and width > 1:
                 taps = F.unfold(F.pad(x, (left, right), value=-1e30)[:, :, None], (1, width), (1, dilation), 0, (1, stride))
                 two = taps.reshape(x.shape[0], x.shape[1], width, -1).topk(2, dim=2).values
-                self.watch(two[:, :, 0] - two[:, :, 1], x)
+                self.watched.append((two[:, :, 0] - two[:, :, 1]).detach())
             y = F.max_pool1d(F.pad(x, (left, right), value=-float("inf")) if left + right else x, width, stride=stride,
                              dilation=dilation)
         elif kind == "up_conv":
@@ -160,11 +160,12 @@ class Net(nn.Module):
             y = torch.cat(xs, 1)
         else:
             y = sum(xs[1:], x)
+        y = self.summed(layer, y)
         if layer.get("norm", False):
             y = self.run_norm(getattr(self, layer["name"]).norm, y)
         if layer.get("relu", False):
-            if self.margin is not None:
-                self.watch(y, y)
+            if self.watched is not None:
+                self.watched.append(y.detach())
             y = F.relu(y)
         if layer.get("dropout", False) and self.dropout:
             y = F.dropout(y, self.dropout, self.training)

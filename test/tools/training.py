@@ -1,6 +1,12 @@
 #!/usr/bin/env python3
-"""regtrain and regeval from end to end on a planted motif: it is learnt; tensors are the same for any -@, after kill -9,
-SIGTERM and a damaged checkpoint; divergence and misuse end as documented; regeval's table is in its shape."""
+"""regtrain and regeval from end to end on a planted motif: it is learnt, with every instruction set in f32 and bf16; tensors
+are the same for any -@, after kill -9, SIGTERM and a damaged checkpoint; divergence and misuse end as documented; regeval's
+table is in its shape.
+
+The motif is a repeat that no random sequence has and every phase of the first convolution's stride sees: after two epochs its
+average precision is .983 to .989 with every instruction set and seed tried, so that no rounding decides whether it is
+learnt."""
+import json
 import os
 import random
 import signal
@@ -11,11 +17,11 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import tools
-from tools import BIN, check, run, tensors
+from tools import BIN, check, cpu_isas, run, tensors, write
 
-SANITIZED = "REGKIT_SANITIZED" in os.environ  # too slow to learn anything
-EPOCHS = 2 if SANITIZED else 14
-MOTIF = "TGACGTCACCGGAATT"
+EPOCHS = 2
+MOTIF = "CA" * 8
+CNN3 = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "models", "cnn3.json")
 
 
 def make_data(scratch):
@@ -60,6 +66,26 @@ def wait_for_step(out, step, process, seconds=900):
         time.sleep(0.002)
 
 
+def every_instruction_set(scratch):
+    """cnn3 with few filters learns the motif, to the same bits on one thread and two."""
+    with open(CNN3) as f:
+        spec = json.load(f)
+    for layer in spec["layers"]:
+        if "filters" in layer:
+            layer["filters"] = min(layer["filters"], 24)
+    write(f"{scratch}/small.json", json.dumps(spec))
+    for precision in ("f32", "bf16"):
+        for isa in cpu_isas(precision):
+            how = ["-d", f"{scratch}/x.regds", "--isa", isa, "--precision", precision]
+            for threads in (1, 2):
+                run("regtrain", *how, "-a", f"{scratch}/small.json", "--batch", 4, "--epochs", EPOCHS, "--lr", 0.003, "--seed", 3,
+                    "-@", threads, "-o", f"{scratch}/{isa}-{threads}", "--force")
+            check(tensors(f"{scratch}/{isa}-1") == tensors(f"{scratch}/{isa}-2"), f"tensors depend on -@ with {isa} in {precision}")
+            run("regeval", "-m", f"{scratch}/{isa}-2", *how, "-o", f"{scratch}/{isa}.tsv")
+            motif = rows(f"{scratch}/{isa}.tsv")[0]
+            check(float(motif["average_precision"]) > 0.9, (isa, precision, motif))
+
+
 def main():
     with tempfile.TemporaryDirectory() as scratch:
         make_data(scratch)
@@ -74,7 +100,7 @@ def main():
         check(not os.path.exists(model + ".part"), "OUT.part stays behind")
         log = rows(f"{scratch}/model.log.tsv")
         losses = [float(row["loss"]) for row in log if row["loss"] != "NA"]
-        check(SANITIZED or losses[-1] < losses[0] / 2, losses)
+        check(losses[-1] < losses[0] / 2, losses)
         check(sum(row["valid_average_precision"] != "NA" for row in log) == EPOCHS, "a validation an epoch")
         for mode in ("paper", "tiled"):
             run("regeval", "-m", model, "-d", f"{scratch}/x.regds", "--window-mode", mode, "-o", f"{scratch}/{mode}.tsv",
@@ -83,8 +109,8 @@ def main():
             check(list(table[0]) == ["split", "marker", "class", "roc_auc", "average_precision", "pr_auc_trapezoid",
                                      "recall_at_fdr05", "prevalence", "positives"], list(table[0]))
             check([row["marker"] for row in table] == ["motif", "noise", "mean", "mean"], table)
-            check(SANITIZED or float(table[0]["average_precision"]) > 0.9, table[0])
-            check(SANITIZED or float(table[0]["roc_auc"]) > 0.98, table[0])
+            check(float(table[0]["average_precision"]) > 0.9, table[0])
+            check(float(table[0]["roc_auc"]) > 0.98, table[0])
             check(0.04 < float(table[0]["prevalence"]) < 0.07, table[0])
         check(len(rows(f"{scratch}/curves.tsv")) > 500, "curves")
         only = run("regeval", "-m", model, "-d", f"{scratch}/x.regds", "-k", "motif", "--split", "valid").stdout
@@ -97,6 +123,8 @@ def main():
         check(0 < int(some["positives"]) < int(all_of["positives"]), some)
         one, two = (run("regeval", "-m", model, "-d", f"{scratch}/x.regds", "-@", n).stdout for n in (1, 2))
         check(one == two, "regeval depends on -@")
+
+        every_instruction_set(scratch)
 
         # The same tensors whatever happens.
         run("regtrain", *short, "-o", f"{scratch}/a", "-@", 2)

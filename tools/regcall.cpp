@@ -3,6 +3,8 @@
 #include <string>
 
 #include "app/call.hpp"
+#include "app/input_kind.hpp"
+#include "base/text.hpp"
 #include "cli/common.hpp"
 #include "cli/run.hpp"
 
@@ -20,6 +22,7 @@ cli::Tool call_tool() {
     tool.max_arguments = 1;
     tool.options = {
         cli::common::fasta(),
+        cli::common::check_reference("compare all of the reference that the model remembers, not only the part that is read"),
         cli::common::regions(),
         cli::common::regions_file(),
         {.name = "remap",
@@ -82,12 +85,15 @@ cli::Tool call_tool() {
 void run_call(const cli::Arguments& args, Log& log) {
     CallParameters p;
     if (!args.positional().empty()) p.input = args.positional().front();
-    if (args.given("fasta")) p.fasta = cli::readable_file(args, "fasta");
+    require_kind(p.input, {FileKind::fasta}, "regcall reads FASTA");
+    p.fasta = cli::fasta_file(args);
+    p.check_reference = args.flag("check-reference");
     p.regions = args.all("region");
     if (args.given("regions-file")) p.regions_file = cli::readable_file(args, "regions-file");
-    p.model = cli::readable_file(args, "model");
+    require_kind(p.regions_file, {FileKind::intervals, FileKind::bed_graph}, "-R takes regions, a BED file");
+    p.model = cli::model_file(args);
     p.markers = args.list("markers");
-    if (args.given("output")) p.output = args.text("output");
+    if (args.given("output")) p.output = cli::output_file(args, "output");
     if (args.given("output-format")) p.format = parse_track_format(args.text("output-format"));
     if (args.given("cutoff")) p.cutoff = args.real("cutoff", 0, 1e30);
     p.min_length = args.integer("min-length", 1, kMany);
@@ -109,15 +115,14 @@ void run_call(const cli::Arguments& args, Log& log) {
 
     const bool values = p.format ? holds_values(*p.format) : track_format_of(p.output) && holds_values(*track_format_of(p.output));
     char text[240];
-    std::snprintf(text, sizeof text, "%lld bases of %lld contigs in %.1f s (%lld of them N, without a value)",
-                  static_cast<long long>(done.bases), static_cast<long long>(done.contigs), done.seconds,
+    std::snprintf(text, sizeof text, " in %.1f s (%lld of them N, without a value)", done.seconds,
                   static_cast<long long>(done.n_bases));
-    log.info(text);
+    log.info(counted(done.bases, "base") + " of " + counted(done.contigs, "contig") + text);
     if (values) {
         log.info((p.coded ? "values have 8 bits (--values), " : "values ") + std::string("are rounded to ") +
-                 std::to_string(p.decimals) + " decimals (--round)");
+                 counted(p.decimals, "decimal") + " (--round)");
     } else {
-        log.info(std::to_string(done.intervals) + " intervals" +
+        log.info(counted(done.intervals, "interval") +
                  (done.dropped > 0 ? "; " + std::to_string(done.dropped) + " shorter than --min-length dropped" : ""));
     }
 }

@@ -3,6 +3,8 @@
 #include <string>
 
 #include "app/build_dataset.hpp"
+#include "app/input_kind.hpp"
+#include "base/text.hpp"
 #include "cli/common.hpp"
 #include "cli/run.hpp"
 
@@ -124,12 +126,12 @@ cli::Tool make_tool() {
         split_regions("test"),
         {.name = "split",
          .value = "RULE",
-         .help = "random:TRAIN,VALID,TEST deals blocks of the genome out in these fractions",
+         .help = "assign blocks of the genome at random: random:TRAIN,VALID,TEST with a fraction for each",
          .group = "Splits"},
         {.name = "split-block",
          .value = "BASES",
          .fallback = std::to_string(kDefaults.split_block),
-         .help = "size of these blocks; 0 deals out single windows",
+         .help = "size of these blocks; 0 assigns each window by itself",
          .group = "Splits"},
         cli::common::seed(std::to_string(kDefaults.seed)),
         cli::common::threads(),
@@ -139,7 +141,7 @@ cli::Tool make_tool() {
          "hg19.regds",
          "a sheet of markers, whole chromosomes held out"},
         {"regds-build -f hg19.fa.gz --split random:0.8,0.1,0.1 -o two.regds CTCF.narrowPeak.gz DNase.bed",
-         "two files, blocks of 1 Mb dealt out at random"},
+         "two files, blocks of 1 Mb assigned at random"},
         {"regds-build -f hg19.fa.gz --sheet markers.tsv --target bin --keep-if class:TFBS -o task1.regds",
          "a label for each 200 bases in the middle of 1,000; only windows with a peak of a TFBS marker"},
         {"regds-build -f hg19.fa.gz --sheet bigwigs.tsv --target coverage --test chr9 -o coverage.regds",
@@ -160,9 +162,9 @@ void report(const BuildDatasetSummary& s, const BuildDatasetParameters& p, Log& 
     log.info("windows dropped: " + row("cut short by the contig's end", s.short_end) + ", " +
              row("too much N", s.too_much_n) + ", " + row("masked", s.masked) +
              (s.filters_labels ? ", " + row("without a label", s.unlabelled) : "") + ", " +
-             row("in two splits", s.straddling) + ", " + row("in no split", s.unassigned));
+             row("reaching into two splits", s.straddling) + ", " + row("outside the regions of all splits", s.unassigned));
     if (coverage)
-        log.info("coverage: " + row("intervals read", s.intervals) + ", " + row("runs of bins", s.peaks));
+        log.info("coverage: " + counted(s.intervals, "interval") + " read, in bins " + counted(s.peaks, "run") + " of equal values");
     else
         log.info("peaks: " + std::to_string(s.intervals) + " read, " + std::to_string(s.peaks) +
                  " after merging within a marker, " + std::to_string(s.summits_outside) +
@@ -171,7 +173,7 @@ void report(const BuildDatasetSummary& s, const BuildDatasetParameters& p, Log& 
         char prevalence[32];
         std::snprintf(prevalence, sizeof prevalence, "%.5f", c.prevalence);
         log.info("class " + (c.class_name.empty() ? std::string("(none)") : c.class_name) + ": " +
-                 std::to_string(c.markers) + (c.markers == 1 ? " marker" : " markers") +
+                 counted(c.markers, "marker") +
                  (coverage ? ", mean coverage " : ", mean prevalence ") + prevalence);
     }
     log.info("wrote " + p.output);
@@ -179,9 +181,13 @@ void report(const BuildDatasetSummary& s, const BuildDatasetParameters& p, Log& 
 
 void build(const cli::Arguments& args, Log& log) {
     BuildDatasetParameters p;
-    p.fasta = args.text("fasta");
+    p.fasta = cli::fasta_file(args);
     p.sheet = args.text("sheet");
+    require_kind(p.sheet, {FileKind::sheet}, "--sheet takes a table of markers, with columns name and peaks at least");
     p.peaks = args.positional();
+    for (const std::string& path : p.peaks)
+        require_kind(path, {FileKind::intervals, FileKind::bed_graph, FileKind::wiggle, FileKind::bigwig, FileKind::bigbed},
+                     "peaks are a BED file (or one of its kind)");
     p.output = args.text("output");
     p.target = args.text("target");
     const TargetDefaults& defaults = target_defaults(p.target);
@@ -195,6 +201,8 @@ void build(const cli::Arguments& args, Log& log) {
     if (args.given("keep-if")) p.keep_if = args.all("keep-if");
     p.max_mask = args.real("max-mask", 0, 1);
     p.masks = args.all("mask");
+    for (const std::string& path : p.masks)
+        require_kind(path, {FileKind::intervals, FileKind::bed_graph}, "--mask takes intervals, a BED file");
     p.alias = args.text("alias");
     p.train = args.all("train");
     p.valid = args.all("valid");

@@ -2,6 +2,8 @@
 #include <cstdio>
 
 #include "app/evaluate.hpp"
+#include "app/input_kind.hpp"
+#include "base/text.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
 #include "cli/run.hpp"
@@ -19,9 +21,7 @@ cli::Tool make_tool() {
         cli::common::model(cli::kNeeded),
         cli::common::dataset(cli::kNeeded),
         cli::common::fasta(),
-        {.name = "check-reference",
-         .help = "check the MD5 of every contig, not only names and lengths",
-         .group = cli::group::input},
+        cli::common::check_reference("compare the bases of every contig with the data set's, not only those where windows lie"),
         {.name = "split",
          .value = "NAME",
          .fallback = defaults.split,
@@ -57,16 +57,18 @@ cli::Tool make_tool() {
 
 void run(const cli::Arguments& args, Log& log) {
     EvaluateParameters p;
-    p.model = cli::readable_file(args, "model");
-    p.dataset = args.text("dataset");
-    p.fasta = args.text("fasta");
+    p.model = cli::model_file(args);
+    p.dataset = cli::dataset_folder(args);
+    p.fasta = cli::fasta_file(args);
     p.check_reference = args.flag("check-reference");
     p.split = args.text("split");
     p.exclude = args.all("exclude");
+    for (const std::string& path : p.exclude)
+        require_kind(path, {FileKind::intervals, FileKind::bed_graph}, "--exclude takes intervals, a BED file");
     p.markers = args.list("markers");
     p.window_mode = args.text("window-mode");
-    p.output = args.text("output");
-    p.curves = args.text("curves");
+    p.output = cli::output_file(args, "output");
+    p.curves = cli::output_file(args, "curves");
     p.backend.device = args.text("device");
     p.backend.workers = cli::threads(args);
     if (args.text("isa") != "auto") p.backend.isa = args.text("isa");
@@ -82,12 +84,12 @@ void run(const cli::Arguments& args, Log& log) {
                      {"nt_per_s", speed, cli::grouped(speed) + " nt/s"}});
     };
     const EvaluateReport report = evaluate(p, host, log);
-    log.info(cli::grouped(static_cast<double>(report.windows)) + " windows, " +
-             cli::grouped(static_cast<double>(report.positions)) + " positions, " +
+    log.info(cli::grouped(static_cast<double>(report.windows)) + " " + plural(report.windows, "window") + ", " +
+             cli::grouped(static_cast<double>(report.positions)) + " " + plural(report.positions, "position") + ", " +
              cli::grouped(report.nt_per_second) + " nt/s");
     for (const ClassReport& c : report.classes)
-        log.info((c.class_name.empty() ? "no class" : c.class_name) + " (" + std::to_string(c.scored) +
-                 " markers): " + (c.scored > 0 ? c.text : "NA"));
+        log.info((c.class_name.empty() ? "no class" : c.class_name) + " (" + counted(c.scored, "marker") +
+                 "): " + (c.scored > 0 ? c.text : "NA"));
 }
 
 }  // namespace

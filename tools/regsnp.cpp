@@ -1,5 +1,6 @@
 // regsnp: what variants do to predicted markers. Options to parameters; the work is in src/app.
 #include "app/annotate.hpp"
+#include "app/input_kind.hpp"
 #include "cli/common.hpp"
 #include "cli/run.hpp"
 
@@ -19,6 +20,7 @@ cli::Tool annotate_tool() {
     tool.reads_stdin = true;
     tool.options = {
         cli::common::fasta(cli::kNeeded),
+        cli::common::check_reference("compare all of the reference that the model remembers, not only a part of each contig"),
         {.name = "ref-mismatch",
          .value = "ACTION",
          .fallback = "error",
@@ -45,7 +47,8 @@ cli::Tool annotate_tool() {
         {.name = "phases",
          .value = "WHICH",
          .fallback = "own",
-         .help = "own: compare each side of an indel in its own phase of the model's stride; all: average over all phases (slow)",
+         .help = "what an insertion or deletion that shifts the sequence behind it is compared with. own: the reference "
+                 "shifted alike; all: the mean over all shifts within the model's stride (slow)",
          .group = cli::group::model,
          .choices = {"own", "all"}},
         cli::common::output("annotated variants [standard output]"),
@@ -82,17 +85,19 @@ RefMismatch ref_mismatch(const std::string& text) {
 void run_annotate(const cli::Arguments& args, Log& log) {
     AnnotateParameters p;
     if (!args.positional().empty()) p.input = args.positional().front();
-    if (args.given("output")) p.output = args.text("output");
+    if (args.given("output")) p.output = cli::output_file(args, "output");
     if (args.given("output-format")) p.format = parse_variant_format(args.text("output-format"));
-    p.model = cli::readable_file(args, "model");
-    p.fasta = cli::readable_file(args, "fasta");
+    require_kind(p.input, {FileKind::variants}, "regsnp reads VCF or BCF");
+    p.model = cli::model_file(args);
+    p.fasta = cli::fasta_file(args);
+    p.check_reference = args.flag("check-reference");
     p.alias = args.text("alias");
     p.markers = args.list("markers");
     p.span = args.integer("span", 0, kMaxSpan);
     p.all_phases = args.text("phases") == "all";
     p.ref_mismatch = ref_mismatch(args.text("ref-mismatch"));
     if (args.text("missing-contig") == "skip") p.missing_contig = MissingContig::skip;
-    p.matrix = args.text("matrix");
+    p.matrix = cli::output_file(args, "matrix");
     p.write_index = args.flag("write-index");
     p.provenance = !args.flag("no-version");
     p.command_line = args.command_line();

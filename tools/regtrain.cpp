@@ -5,7 +5,9 @@
 #include <cstdlib>
 
 #include "app/architecture.hpp"
+#include "app/input_kind.hpp"
 #include "app/trainer.hpp"
+#include "base/text.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
 #include "cli/run.hpp"
@@ -161,9 +163,7 @@ cli::Tool make_tool() {
         .usage = {"-d NAME.regds -a PRESET|spec.json -o model.safetensors [options]", "--presets", "--describe PRESET|spec.json"}};
     tool.options = {cli::common::dataset(),
                     cli::common::fasta(),
-                    {.name = "check-reference",
-                     .help = "check the MD5 of every contig, not only of those that hold windows",
-                     .group = cli::group::input}};
+                    cli::common::check_reference("compare the bases of every contig with the data set's, not only of those with windows")};
     for (const auto& part : {model_options(), training_options(), run_options(), rank_options()})
         tool.options.insert(tool.options.end(), part.begin(), part.end());
     tool.options.insert(tool.options.end(),
@@ -190,10 +190,11 @@ cli::Tool make_tool() {
 
 TrainParameters parameters_of(const cli::Arguments& args) {
     TrainParameters p;
-    p.dataset = args.text("dataset");
-    p.fasta = args.text("fasta");
+    p.dataset = cli::dataset_folder(args);
+    p.fasta = cli::fasta_file(args);
     p.architecture = args.text("architecture");
-    p.output = args.text("output");
+    require_kind(p.architecture, {FileKind::json}, "-a takes a preset's name or a spec, a JSON file");
+    p.output = cli::output_file(args, "output");
     p.check_reference = args.flag("check-reference");
     p.norm = !args.flag("no-norm");
     if (args.given("dropout")) p.dropout = args.real("dropout", 0, 0.99);
@@ -236,9 +237,9 @@ TrainParameters parameters_of(const cli::Arguments& args) {
 
 void show(cli::Progress& line, const TrainProgress& now) {
     if (!line.due()) return;
-    char epoch[32], loss[32];
+    char epoch[32], loss[48];
     std::snprintf(epoch, sizeof epoch, "epoch %.2f", now.epoch);
-    std::snprintf(loss, sizeof loss, "loss %.5f", now.loss);
+    std::snprintf(loss, sizeof loss, "loss %.5f (last 50 steps)", now.loss);
     line.update(
         {{"step", static_cast<double>(now.step), "step " + cli::grouped(static_cast<double>(now.step))},
          {"epoch", now.epoch, epoch},
@@ -271,8 +272,8 @@ void run(const cli::Arguments& args, Log& log) {
     const TrainReport report = train(parameters, host, log);
     if (parameters.launch.rank > 0) return;
     char text[160];
-    std::snprintf(text, sizeof text, "%lld steps, %.2f epochs in %s, %s nt/s, loss %.5f",
-                  static_cast<long long>(report.steps), report.epochs,
+    std::snprintf(text, sizeof text, "%s, %.2f epochs in %s, %s nt/s, loss %.5f (last 50 steps)",
+                  counted(report.steps, "step").c_str(), report.epochs,
                   cli::duration_text(report.seconds).c_str(), cli::grouped(report.nt_per_second).c_str(),
                   report.loss);
     std::string best;

@@ -10,6 +10,7 @@
 #include "app/effect_matrix.hpp"
 #include "app/model.hpp"
 #include "app/record_alleles.hpp"
+#include "app/trained_reference.hpp"
 #include "app/variant_scorer.hpp"
 #include "base/error.hpp"
 #include "base/version.hpp"
@@ -38,6 +39,7 @@ class Annotator {
           log_(log),
           model_(chosen(parameters)),
           reference_(parameters.fasta),
+          trained_(model_, parameters.model, reference_.fasta(), log),
           reader_(parameters.input) {
         check_paths();
         format_ = p_.format ? *p_.format : variant_format_of(p_.output);
@@ -50,7 +52,7 @@ class Annotator {
                 reference_.read(contig, begin, end, codes);
             },
             ScorerOptions{p_.span, p_.all_phases});
-        compare_with_training();
+        if (p_.check_reference) trained_.check_all();
     }
 
     AnnotateSummary run() {
@@ -100,17 +102,6 @@ class Annotator {
         refuse_equal_outputs(outputs);
     }
 
-    // Any genome may be annotated; that it is another one than the model's is worth a word.
-    void compare_with_training() {
-        for (const ReferenceContig& trained : model_.reference) {
-            const int found = reference_.fasta().find(trained.name);
-            if (found >= 0 && reference_.contigs()[static_cast<std::size_t>(found)].length == trained.length) continue;
-            log_.info(p_.fasta + ": not the reference that the model was trained on (" + trained.name +
-                      (found < 0 ? " is not in it)" : " has another length)"));
-            return;
-        }
-    }
-
     std::int64_t longest_contig() {
         std::int64_t longest = 1;
         for (const Contig& contig : reference_.contigs()) longest = std::max(longest, contig.length);
@@ -121,6 +112,13 @@ class Annotator {
         return {"##regsnpVersion=" + std::string(version()), "##regsnpCommand=" + p_.command_line,
                 "##regsnpModel=sha256:" + model_.digest, "##regsnpReference=sha256:" + reference_digest(reference_.fasta()),
                 "##regsnpDevice=" + std::string(backend_->description())};
+    }
+
+    // Around the first variant of a contig.
+    void compare_with_training(const Allele& allele) {
+        if (allele.contig == compared_contig_) return;
+        compared_contig_ = allele.contig;
+        trained_.reading(allele.contig, allele.change.begin, allele.change.begin + 1);
     }
 
     // Reads until a chunk of alleles, or of memory, is full. False when there is nothing left.
@@ -134,7 +132,9 @@ class Annotator {
             const std::size_t room = filled_ == 0 ? VcfReader::kMaxLine : kWaitingBytes - bytes;
             if (reader_.next(next.record, room) != VcfReader::Got::record) break;
             ++filled_;
+            const std::size_t before = alleles_.size();
             finder.find(next.record, next.alleles, alleles_);
+            if (alleles_.size() > before) compare_with_training(alleles_[before]);
             // Records without alternatives count too, or a stretch of them would pile up.
             seen += std::max<std::size_t>(1, next.alleles.notes.size());
             bytes += next.record.bytes();
@@ -207,6 +207,8 @@ class Annotator {
     VariantFormat format_ = VariantFormat::vcf;
     Model model_;
     CachedReference reference_;
+    TrainedReference trained_;
+    int compared_contig_ = -1;
     VcfReader reader_;
     std::unique_ptr<Backend> backend_;
     std::unique_ptr<VariantScorer> scorer_;

@@ -30,6 +30,7 @@ struct AnnotateParameters {
     bool all_phases = false;
     RefMismatch ref_mismatch = RefMismatch::error;
     MissingContig missing_contig = MissingContig::error;
+    bool check_reference = false;         // all bases of the contigs that the model knows, not only around variants
     std::string matrix;                   // path of the bgzip TSV; empty = none
     bool write_index = false;
     bool provenance = true;               // version, command and digests in the headers

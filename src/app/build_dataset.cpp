@@ -13,6 +13,7 @@
 #include "app/window_grid.hpp"
 #include "app/window_split.hpp"
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "base/thread_pool.hpp"
 #include "base/version.hpp"
 #include "io/dataset_files.hpp"
@@ -26,7 +27,7 @@ namespace fs = std::filesystem;
 
 // What one pass over a contig tells.
 struct ContigScan {
-    std::string md5;
+    ContigDigests digests;
     std::vector<Run> n;  // bases that are N
 };
 
@@ -41,7 +42,7 @@ class DatasetBuilder {
           alias_(parameters.alias) {}
 
     BuildDatasetSummary build() {
-        sources_ = p_.sheet.empty() ? markers_of_files(p_.peaks) : read_marker_sheet(p_.sheet);
+        sources_ = p_.sheet.empty() ? markers_of_files(p_.peaks) : read_marker_sheet(p_.sheet, log_);
         choose_wanted();
         for (const Contig& contig : fasta_.contigs())
             require(contig.length <= INT32_MAX, ErrorKind::input,
@@ -94,8 +95,8 @@ class DatasetBuilder {
             sets.push_back(read_interval_set(path, fasta_, alias_, Elsewhere::count, log_));
             if (sets.back().elsewhere > 0)
                 log_.warn("mask-elsewhere", path + ": " + std::to_string(sets.back().elsewhere) + " of " +
-                                                std::to_string(sets.back().intervals) +
-                                                " intervals lie on contigs that the FASTA does not hold; they mask nothing");
+                                                counted(sets.back().intervals, "interval") +
+                                                " lie on contigs that the FASTA does not hold; they mask nothing");
             mask_sha256_.push_back(sets.back().sha256);
         }
         mask_ = merge_interval_sets(sets);
@@ -152,8 +153,8 @@ class DatasetBuilder {
 
     void scan_contig(FastaFile& reader, std::size_t contig) {
         std::vector<Run>& runs = scans_[contig].n;
-        scans_[contig].md5 = reader.scan(
-            static_cast<int>(contig), [&](std::int64_t begin, std::span<const std::uint8_t> codes) {
+        scans_[contig].digests = scan_digests(
+            reader, static_cast<int>(contig), [&](std::int64_t begin, std::span<const std::uint8_t> codes) {
                 const auto position = [&](auto at) {
                     return static_cast<std::int32_t>(begin + (at - codes.begin()));
                 };
@@ -291,7 +292,11 @@ class DatasetBuilder {
     void write(const RegionSplit& regions) {
         std::vector<ReferenceContig> reference;
         for (std::size_t i = 0; i < contig_count(); ++i)
-            reference.push_back({fasta_.contigs()[i].name, length(i), scans_[i].md5});
+            reference.push_back({fasta_.contigs()[i].name, length(i), scans_[i].digests.md5});
+        for (const DatasetWindow& w : windows_) {
+            const auto contig = static_cast<std::size_t>(w.contig);
+            if (reference[contig].blocks.empty()) reference[contig].blocks = scans_[contig].digests.blocks;
+        }
         DatasetWriter writer(p_.output, p_.force, p_.workers, std::move(reference), grid_.layout);
         std::vector<MarkerRow> rows;
         for (std::size_t i = 0; i < sources_.size(); ++i)
@@ -434,9 +439,12 @@ void verify(const BuildDatasetParameters& p) {
     // Before the work rather than after it; DatasetWriter makes sure once more.
     require(p.force || !fs::exists(fs::symlink_status(p.output)), ErrorKind::resource,
             p.output + ": exists already; use --force to replace it");
-    const fs::path parent = fs::path(p.output).lexically_normal().parent_path();
+    // A shell completes the name of a folder with a slash.
+    const std::string output = p.output.substr(0, std::max<std::size_t>(1, p.output.find_last_not_of('/') + 1));
+    const fs::path parent = fs::path(output).lexically_normal().parent_path();
     require(parent.empty() || fs::is_directory(parent), ErrorKind::resource,
-            p.output + ": cannot create: there is no directory " + parent.string() + "; make it first");
+            p.output + ": cannot create: there is no directory " + parent.string() + "; make it first: mkdir -p " +
+                parent.string());
 }
 
 }  // namespace

@@ -11,7 +11,9 @@
 #include "app/model.hpp"
 #include "app/predictor.hpp"
 #include "app/regions.hpp"
+#include "app/trained_reference.hpp"
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "base/version.hpp"
 #include "io/fasta.hpp"
 #include "io/output_check.hpp"
@@ -44,6 +46,7 @@ void check(const CallParameters& p, TrackFormat format) {
             "give either a reference with -f, or a FASTA file (or - for standard input) to read as a stream");
     require(!stream || (p.regions.empty() && p.regions_file.empty()), ErrorKind::usage,
             "-r and -R need an indexed reference: name it with -f");
+    require(!stream || !p.check_reference, ErrorKind::usage, "--check-reference needs a reference: name it with -f");
     require(stream || !p.remap, ErrorKind::usage, "--remap reads the names of records of a stream; with -f use -r");
     require(p.cutoff.value_or(kCutoff) >= 0, ErrorKind::usage, "the cutoff is at least 0");
     require(p.resolution >= 0 && p.min_length >= 1 && p.merge_gap >= 0, ErrorKind::usage,
@@ -188,7 +191,6 @@ class Caller {
     Region place_of(const std::string& record);
     int stream_contig(const std::string& name);
     void end_contig();
-    bool is_trained_contig(FastaFile& fasta, const ContigRange& range);
 
     const CallParameters& p_;
     TrackFormat format_;
@@ -209,16 +211,6 @@ class Caller {
     std::set<std::string> left_contigs_;  // with --remap: those before
 };
 
-// By name and length; by the sequence's MD5 where the contig is read whole anyway.
-bool Caller::is_trained_contig(FastaFile& fasta, const ContigRange& range) {
-    const Contig& contig = fasta.contigs()[static_cast<std::size_t>(range.contig)];
-    const auto trained = std::find_if(model_.reference.begin(), model_.reference.end(),
-                                      [&](const ReferenceContig& c) { return c.name == contig.name; });
-    if (trained == model_.reference.end() || trained->length != contig.length) return false;
-    const bool whole = range.begin == 0 && range.end == contig.length;
-    return !whole || trained->md5.empty() || fasta.md5(range.contig) == trained->md5;
-}
-
 void Caller::call_reference() {
     FastaFile fasta(p_.fasta);
     std::vector<Region> regions = parse_regions(p_.regions, region_rules(fasta, "--region"));
@@ -233,14 +225,12 @@ void Caller::call_reference() {
     open(upfront, p_.fasta, reference_digest(fasta));
     if (upfront)
         for (const Contig& contig : fasta.contigs()) tracks_->add_contig(contig.name, contig.length);
-    bool told = model_.reference.empty();
+    TrainedReference trained(model_, p_.model, fasta, log_);
+    if (p_.check_reference) trained.check_all();
     int current = -1;
     for (const ContigRange& range : ranges) {
         const Contig& contig = fasta.contigs()[static_cast<std::size_t>(range.contig)];
-        if (!told && !is_trained_contig(fasta, range)) {
-            told = true;
-            log_.info(p_.fasta + ": not the reference that the model was trained on (" + contig.name + " differs)");
-        }
+        trained.reading(range.contig, range.begin, range.end);
         if (range.contig != current) {
             current = range.contig;
             ++summary_.contigs;
@@ -334,8 +324,8 @@ void Caller::call_record(FastaStream& stream) {
     }
     const std::int64_t end = shift + window_.end();
     require(place.end == kContigEnd || place.end == end, ErrorKind::input,
-            p_.input + " (" + stream.name() + "): the record has " + std::to_string(end - place.begin) +
-                " bases, its name says " + std::to_string(place.end - place.begin));
+            p_.input + " (" + stream.name() + "): the record has " + counted(end - place.begin, "base") +
+                ", its name says " + std::to_string(place.end - place.begin));
     sink_->end_region();
     last_end_ = end;
     tracks_->flush();

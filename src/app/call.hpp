@@ -32,6 +32,7 @@ struct CallParameters {
     std::int64_t tile = 0;              // bases predicted at a time; 0 = what suits the number of markers
     bool rc_average = false;
     bool paper_windows = false;         // independent zero-padded windows on the contig's grid; some models have no others
+    bool check_reference = false;       // all bases of the contigs that the model knows, not only of those read
     bool remap = false;                 // stream: a record named as parse_placed_name reads it lies there
     bool provenance = true;
     std::string command_line;

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "app/contig_finder.hpp"
+#include "base/text.hpp"
 #include "io/bigwig_reader.hpp"
 #include "io/byte_source.hpp"
 #include "io/intervals.hpp"
@@ -135,7 +136,7 @@ void read_bed_graph(const std::string& path, const FastaFile& fasta, ContigFinde
                                 ": bedGraph is sorted and its intervals do not overlap" + kRemedy);
         if (at.end > place.length)
             reader.lines().fail("ends at " + std::to_string(at.end) + ", but " + place.name + " has " +
-                                std::to_string(place.length) + " bases; is it of another assembly?");
+                                counted(place.length, "base") + "; is it of another assembly?");
         last_end = at.end;
         if (const char* fault = fault_of(at.value)) reader.lines().fail("the value " + std::string(fault));
         means.add(at.begin, at.end, at.value);
@@ -171,7 +172,7 @@ CoverageSet read_coverage_set(const std::string& path, std::int64_t bin, const F
     means.finish();
     require(set.intervals > 0, ErrorKind::input, path + ": holds no interval");
     require(!set.runs.empty(), ErrorKind::input,
-            path + ": no bin of " + std::to_string(bin) + " bases has coverage above 0");
+            path + ": no bin of " + counted(bin, "base") + " has coverage above 0");
     set.runs.shrink_to_fit();
     std::erase_if(set.contigs, [](const CoverageSet::Stretch& s) { return s.first == s.last; });
     std::sort(set.contigs.begin(), set.contigs.end(),

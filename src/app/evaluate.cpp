@@ -13,6 +13,7 @@
 #include "app/predictor.hpp"
 #include "app/scoring.hpp"
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "base/thread_pool.hpp"
 #include "io/intervals.hpp"
 #include "io/output_check.hpp"
@@ -42,8 +43,8 @@ ContigIntervals read_excluded(const std::vector<std::string>& paths, const Datas
                     ": none of its contigs is in the data set's reference; are they named chr1 there and 1 "
                     "here?");
         if (elsewhere > 0)
-            log.info(path + ": " + std::to_string(elsewhere) +
-                     " intervals lie on contigs that the data set does not have");
+            log.info(path + ": " + counted(elsewhere, "interval") + (elsewhere == 1 ? " lies" : " lie") +
+                     " on contigs that the data set does not have");
     }
     for (auto& ranges : excluded) {
         std::sort(ranges.begin(), ranges.end(),
@@ -150,8 +151,8 @@ void count_tiled(const Counting& task) {
 void report_unscored(const std::vector<ClassReport>& classes, const std::string& split, const char* why, Log& log) {
     for (const ClassReport& c : classes)
         if (c.scored < c.markers)
-            log.info(std::to_string(c.markers - c.scored) + " of " + std::to_string(c.markers) +
-                     " markers of class '" + c.class_name + "' have " + why + " in " + split +
+            log.info(std::to_string(c.markers - c.scored) + " of " + counted(c.markers, "marker") + " of class '" +
+                     c.class_name + "' " + (c.markers - c.scored == 1 ? "has " : "have ") + why + " in " + split +
                      ": NA, left out of its means");
 }
 
@@ -266,6 +267,9 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
     const LabelMap labels = LabelMap::by_name(model.markers, dataset);
     const std::vector<std::int64_t> windows = dataset.select(parse_split(parameters.split));
     require(!windows.empty(), ErrorKind::input, dataset.path() + ": no windows in split " + parameters.split);
+    if (!parameters.check_reference && !dataset.check_windows(fasta, windows))
+        log.info(dataset.path() + ": holds no digests of the reference (it was built by an older regkit): only names and "
+                                  "lengths were compared; --check-reference compares all bases");
     const ContigIntervals excluded = read_excluded(parameters.exclude, dataset, log);
     BackendChoice choice = make_backend(parameters.backend);
     if (!choice.notice.empty()) log.info(choice.notice);

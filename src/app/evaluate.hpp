@@ -24,7 +24,7 @@ struct EvaluateParameters {
     std::string window_mode = "paper";
     std::string output;            // metrics, TSV; empty: standard output
     std::string curves;            // points of the curves, TSV; empty: none
-    bool check_reference = false;  // M5 of every contig, not only names and lengths
+    bool check_reference = false;  // bases of every contig, not only where the windows lie
     BackendOptions backend;
 
     void verify() const;  // Error(usage)

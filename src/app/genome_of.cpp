@@ -2,8 +2,6 @@
 
 #include <set>
 
-#include "base/error.hpp"
-
 namespace regkit {
 
 FastaFile open_reference(const Dataset& dataset, const std::string& fasta, bool whole) {
@@ -18,13 +16,8 @@ PackedGenome load_genome(const Dataset& dataset, FastaFile& fasta) {
     std::set<std::int32_t> contigs;
     for (const DatasetWindow& window : dataset.windows()) contigs.insert(window.contig);
     for (const std::int32_t contig : contigs) {
-        const ReferenceContig& expected = reference[static_cast<std::size_t>(contig)];
-        const int index = fasta.require_contig(expected.name);
-        const std::string md5 = fasta.md5(index);
-        require(md5 == expected.md5, ErrorKind::mismatch,
-                fasta.path() + ": contig " + expected.name + " has MD5 " + md5 + ", but " + dataset.path() +
-                    " was built with " + expected.md5 + "; give the same assembly with -f");
-        genome.load(static_cast<std::size_t>(contig), fasta, index);
+        const int index = fasta.require_contig(reference[static_cast<std::size_t>(contig)].name);
+        dataset.check_contig(fasta, contig, genome.load(static_cast<std::size_t>(contig), fasta, index));
     }
     return genome;
 }

@@ -11,11 +11,11 @@
 namespace regkit {
 
 // -f where it was given, else the path that the data set remembers. Names and lengths are checked, and with
-// `whole` every M5: Error(mismatch).
+// `whole` the bases of every contig: Error(mismatch).
 FastaFile open_reference(const Dataset& dataset, const std::string& fasta, bool whole);
 
 // The contigs that hold windows, in memory; slots are the data set's contig numbers. Each is read whole, so
-// its M5 is checked: Error(mismatch).
+// all of its bases are checked: Error(mismatch).
 PackedGenome load_genome(const Dataset& dataset, FastaFile& fasta);
 
 }  // namespace regkit

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/contig_finder.hpp"
+#include "base/text.hpp"
 #include "io/intervals.hpp"
 #include "io/sha256.hpp"
 
@@ -63,7 +64,7 @@ IntervalSet read_interval_set(const std::string& path, const FastaFile& fasta, c
         const Contig& place = fasta.contigs()[static_cast<std::size_t>(contig)];
         if (interval.end > place.length)
             reader.lines().fail("ends at " + std::to_string(interval.end) + ", but " + place.name + " has " +
-                                std::to_string(place.length) + " bases; is it of another assembly?");
+                                counted(place.length, "base") + "; is it of another assembly?");
         placed.push_back({contig, static_cast<std::int32_t>(interval.begin), static_cast<std::int32_t>(interval.end)});
     }
     require(set.intervals > 0, ErrorKind::input, path + ": holds no interval");

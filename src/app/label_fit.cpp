@@ -1,12 +1,13 @@
 #include "app/label_fit.hpp"
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace regkit {
 namespace {
 
 std::string bases(std::int64_t n) {
-    return std::to_string(n) + (n == 1 ? " base" : " bases");
+    return counted(n, "base");
 }
 
 // What does not fit; empty where everything does.
@@ -18,8 +19,8 @@ std::string misfit(const Spec& spec, const SpecSummary& s, const LabelLayout& la
         if (window != spec.window)
             return "its windows have " + bases(window) + ", " + name + " takes exactly " + std::to_string(spec.window);
         if (s.outputs != layout.count)
-            return "its windows have " + std::to_string(layout.count) + " labels, " + name + " gives " +
-                   std::to_string(s.outputs) + " outputs for " + bases(window);
+            return "its windows have " + counted(layout.count, "label") + ", " + name + " gives " +
+                   counted(s.outputs, "output") + " for " + bases(window);
         return "";
     }
     if (layout.bin != s.scale)

@@ -1,10 +1,14 @@
 #include "app/marker_sheet.hpp"
 
-#include <array>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <map>
 #include <set>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "io/text_reader.hpp"
 
 namespace regkit {
@@ -31,9 +35,29 @@ std::string marker_name(const std::string& path) {
     return name;
 }
 
+// A misspelt column would lose what it holds.
+void warn_of_unknown(const LineReader& lines, const std::vector<std::string_view>& header, Log& log) {
+    const std::vector<std::string> known{"name", "class", "target", "cell", "peaks"};
+    for (const std::string_view field : header) {
+        if (std::find(known.begin(), known.end(), field) != known.end()) continue;
+        const std::string meant = nearest(field, known);
+        log.warn("unknown-column", lines.where() + ": column " + quoted(field) + " is ignored; " +
+                                       (meant.empty() ? "" : "did you mean " + meant + "? ") +
+                                       "known are name, class, target, cell and peaks");
+    }
+}
+
+// Told with the line of the sheet, which the reader of the file does not know, and before hours of work.
+void check_file(const LineReader& lines, const MarkerSource& source) {
+    struct stat info {};
+    if (stat(source.path.c_str(), &info) != 0 || access(source.path.c_str(), R_OK) != 0)
+        throw_errno(lines.where() + ": cannot open " + source.path);
+    if (S_ISDIR(info.st_mode)) lines.fail("peaks " + quoted(source.file) + " is a folder; name a file of peaks");
+}
+
 }  // namespace
 
-std::vector<MarkerSource> read_marker_sheet(const std::string& path) {
+std::vector<MarkerSource> read_marker_sheet(const std::string& path, Log& log) {
     LineReader lines(path);
     std::string_view line;
     if (!lines.next(line)) throw Error(ErrorKind::input, path + ": empty; the header is name class target cell peaks");
@@ -46,6 +70,7 @@ std::vector<MarkerSource> read_marker_sheet(const std::string& path) {
     for (const char* needed : {"name", "peaks"})
         if (!column.contains(needed))
             lines.fail(std::string("no column ") + needed + "; the header is name class target cell peaks, tab-separated");
+    warn_of_unknown(lines, fields, log);
 
     const auto value = [&](const char* name) {
         const auto found = column.find(name);
@@ -57,12 +82,13 @@ std::vector<MarkerSource> read_marker_sheet(const std::string& path) {
         if (line.empty() || line.starts_with('#')) continue;
         split_fields(line, '\t', fields);
         if (fields.size() != columns)
-            lines.fail(std::to_string(fields.size()) + " columns, but the header has " + std::to_string(columns));
+            lines.fail(counted(static_cast<std::int64_t>(fields.size()), "column") + ", but the header has " + std::to_string(columns));
         MarkerSource source{{value("name"), value("class"), value("cell"), value("target"), 0}, value("peaks"), {}};
         if (!is_plain_name(source.marker.name)) lines.fail("'" + source.marker.name + "' is no name: printable ASCII without blanks at its ends");
         if (source.file.empty()) lines.fail("no peak file");
         if (!names.insert(source.marker.name).second) lines.fail("a second marker named " + source.marker.name);
         source.path = source.file.starts_with('/') ? source.file : directory_of(path) + source.file;
+        check_file(lines, source);
         sources.push_back(std::move(source));
     }
     require(!sources.empty(), ErrorKind::input, path + ": no markers below the header");

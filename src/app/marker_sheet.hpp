@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log.hpp"
 #include "base/marker.hpp"
 
 namespace regkit {
@@ -15,9 +16,10 @@ struct MarkerSource {
 };
 
 // A tab-separated sheet with the header "name class target cell peaks" in any order (name and peaks are needed; other
-// columns are allowed and ignored); paths are relative to the sheet. Error(input) naming the line at a missing column, an
-// empty or repeated name, or a name that is not printable ASCII.
-std::vector<MarkerSource> read_marker_sheet(const std::string& path);
+// columns are warned of and ignored); paths are relative to the sheet. Error(input) naming the line at a missing column, an
+// empty or repeated name, a name that is not printable ASCII, or a folder in place of a file; Error(resource) where a file
+// cannot be opened.
+std::vector<MarkerSource> read_marker_sheet(const std::string& path, Log& log);
 
 // Markers named after their files, ".narrowPeak.gz" and the like aside. Error(usage) when two names are the same.
 std::vector<MarkerSource> markers_of_files(const std::vector<std::string>& paths);

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "io/output_set.hpp"
 #include "nn/network.hpp"
 
@@ -42,8 +43,13 @@ std::string markers_text(const std::vector<Marker>& markers) {
 
 std::string reference_text(const std::vector<ReferenceContig>& reference) {
     auto list = nlohmann::ordered_json::array();
-    for (const ReferenceContig& contig : reference)
+    for (const ReferenceContig& contig : reference) {
         list.push_back({{"name", contig.name}, {"length", contig.length}, {"md5", contig.md5}});
+        if (contig.blocks.empty()) continue;
+        std::string digests;
+        for (const std::uint64_t digest : contig.blocks) digests += digest_text(digest);
+        list.back()["blocks"] = digests;
+    }
     return dump(list);
 }
 
@@ -119,6 +125,18 @@ std::vector<Marker> markers_of(const TensorFile& file, const Spec& spec, const s
     return markers;
 }
 
+// Absent where the model was not trained on the contig, and in older models.
+void read_blocks(const json& item, ReferenceContig& contig, const std::string& path) {
+    if (!item.contains("blocks")) return;
+    const std::string digests = item["blocks"].is_string() ? item["blocks"].get<std::string>() : "";
+    constexpr std::size_t kDigits = 16;
+    for (std::size_t at = 0; at < digests.size(); at += kDigits)
+        if (const auto digest = parse_digest(std::string_view(digests).substr(at, kDigits))) contig.blocks.push_back(*digest);
+    require(contig.length >= 1 && contig.blocks.size() == block_count(contig.length) &&
+                digests.size() == contig.blocks.size() * kDigits,
+            ErrorKind::input, path + ": contig " + contig.name + " of its reference has impossible blocks");
+}
+
 std::vector<ReferenceContig> reference_of(const TensorFile& file, const std::string& path) {
     std::vector<ReferenceContig> reference;
     for (const json& item : list_of(file, kReferenceKey, path)) {
@@ -129,6 +147,7 @@ std::vector<ReferenceContig> reference_of(const TensorFile& file, const std::str
             throw Error(ErrorKind::input, path + ": contig " + std::to_string(reference.size() + 1) +
                                               " of its reference lacks name, length or md5");
         }
+        read_blocks(item, reference.back(), path);
     }
     return reference;
 }
@@ -138,6 +157,20 @@ bool matches(const Marker& marker, const std::string& pattern) {
     if (pattern.starts_with(kClass))
         return fnmatch(pattern.c_str() + kClass.size(), marker.class_name.c_str(), 0) == 0;
     return marker.name == pattern || fnmatch(pattern.c_str(), marker.name.c_str(), 0) == 0;
+}
+
+// The nearest name, then all that there are.
+std::string no_such_marker(const std::vector<Marker>& markers, const std::string& pattern) {
+    const bool by_class = pattern.starts_with("class:");
+    std::vector<std::string> names;
+    for (const Marker& marker : markers) {
+        const std::string name = by_class ? "class:" + marker.class_name : marker.name;
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+    const std::string meant = nearest(pattern, names);
+    return std::string(by_class ? "no marker is of this class" : "no marker is called that") +
+           (meant.empty() ? "" : "; did you mean " + meant + "?") + (meant.empty() ? "; " : " ") + "the model has " +
+           some_of(names) + " (-k takes names, globs such as 'CTCF*', and class:NAME)";
 }
 
 }  // namespace
@@ -209,9 +242,7 @@ std::vector<int> select_markers(const std::vector<Marker>& markers,
             chosen[i] = true;
             any = true;
         }
-        require(any, ErrorKind::usage,
-                "-k " + pattern + ": matches none of the " + std::to_string(markers.size()) +
-                    " markers (a name, a glob such as 'CTCF*', or class:NAME)");
+        if (!any) throw Error(ErrorKind::usage, "-k " + pattern + ": " + no_such_marker(markers, pattern));
     }
     std::vector<int> indexes;
     for (std::size_t i = 0; i < chosen.size(); ++i)

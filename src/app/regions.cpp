@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "io/intervals.hpp"
 
 namespace regkit {
@@ -34,7 +35,7 @@ std::vector<ContigRange> plan_regions(const std::vector<Region>& regions, bool a
         const std::int64_t length = contigs[static_cast<std::size_t>(contig)].length;
         require(region.begin < length, ErrorKind::input,
                 "region " + to_string(region) + " begins behind the end of the contig, which has " +
-                    std::to_string(length) + " bases");
+                    counted(length, "base"));
         if (region.end > length && region.end != kContigEnd)
             log.warn("region-clipped", "region " + to_string(region) + " ends behind the contig's end at " +
                                            std::to_string(length) + "; clipped");

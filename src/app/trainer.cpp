@@ -18,6 +18,7 @@
 #include "app/trainer_setup.hpp"
 #include "app/validation.hpp"
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "base/thread_pool.hpp"
 #include "base/version.hpp"
 #include "io/output_check.hpp"
@@ -163,8 +164,8 @@ void Run::start() {
         table_.emplace(store_->log_path(), class_names(dataset_.markers()), metric_names(spec_.task),
                        state_.step > 0 ? state_.step : -1, train_log_path(p_.output));
     log_.info("training " + spec_.name + " (" + std::to_string(network_.summary().parameters) +
-              " parameters, " + std::to_string(network_.markers()) + " markers) on " +
-              std::to_string(windows_.size()) + " windows, " + state_.backend);
+              " parameters, " + counted(network_.markers(), "marker") + ") on " +
+              counted(static_cast<std::int64_t>(windows_.size()), "window") + ", " + state_.backend);
 }
 
 void Run::resume() {

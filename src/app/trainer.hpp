@@ -52,7 +52,7 @@ struct TrainParameters {
     bool resume = false;
     bool force = false;  // start over where checkpoints of an unfinished run lie
     bool keep_checkpoints = false;
-    bool check_reference = false;  // M5 of every contig, not only of those that hold windows
+    bool check_reference = false;  // bases of every contig, not only of those that hold windows
     bool provenance = true;        // version and command in the model
     std::string command_line;
     BackendOptions backend;
@@ -68,7 +68,7 @@ struct TrainParameters {
 struct TrainProgress {
     std::int64_t step = 0, steps = 0;  // done, planned
     double epoch = 0;
-    double loss = 0;  // running mean
+    double loss = 0;  // running mean of the batches' losses, in which the last 50 steps count most
     double nt_per_second = 0;
     double seconds_left = 0;
     bool validating = false;
@@ -85,7 +85,7 @@ struct TrainReport {
     double epochs = 0;
     double seconds = 0;           // of training, over all runs
     double nt_per_second = 0;     // of this run's steps
-    double loss = 0;              // mean since the last line of the log
+    double loss = 0;              // running mean, as TrainProgress has it
     std::int64_t best_step = -1;  // -1: no validation windows, the last weights were taken
     double best_metric = 0;       // NaN: no marker could be scored
     std::string metric;           // what best_metric is, in words

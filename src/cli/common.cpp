@@ -1,10 +1,12 @@
 #include "cli/common.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
+#include "app/input_kind.hpp"
 #include "base/error.hpp"
 #include "base/thread_pool.hpp"
 
@@ -18,6 +20,9 @@ Option fasta(Need need) {
             .help = "reference FASTA, plain or bgzip; missing .fai and .gzi are built beside it",
             .group = group::input,
             .needed = need == Need::needed};
+}
+Option check_reference(const std::string& help) {
+    return {.name = "check-reference", .help = help, .group = group::input};
 }
 Option regions() {
     return {.name = "region",
@@ -90,7 +95,8 @@ Option window_mode(const std::string& fallback) {
         .name = "window-mode",
         .value = "MODE",
         .fallback = fallback,
-        .help = "paper: independent windows, padded with zeros; tiled: every position sees its full context",
+        .help = "what is predicted at a time. tiled: every base with all the sequence around it that the model can see; "
+                "paper: windows cut as in training, each with nothing around it",
         .group = group::model,
         .choices = {"paper", "tiled"}};
 }
@@ -106,7 +112,7 @@ Option device() {
     return {.name = "device",
             .value = "NAME",
             .fallback = "auto",
-            .help = "auto, cpu, cuda or cuda:N; auto is the CPU until the CUDA kernels are proven on hardware",
+            .help = "where to compute: auto, cpu, cuda or cuda:N (regkit(1), Devices)",
             .group = group::device};
 }
 Option precision() {
@@ -137,7 +143,8 @@ Option progress() {
     return {.name = "progress",
             .value = "MODE",
             .fallback = "auto",
-            .help = "auto: one line on a terminal; json: one object a line; both on standard error",
+            .help = "how far the work is, on standard error. auto: a line that is rewritten on a terminal, elsewhere a line a "
+                    "minute; json: an object a second",
             .choices = {"auto", "none", "json"}};
 }
 Option no_version() {
@@ -161,6 +168,41 @@ int threads(const Arguments& args) {
 std::string readable_file(const Arguments& args, const std::string& name) {
     const std::string path = args.text(name);
     if (access(path.c_str(), R_OK) != 0) throw_errno("cannot open " + path);
+    return path;
+}
+
+std::string fasta_file(const Arguments& args, const std::string& name) {
+    if (!args.given(name)) return "";
+    const std::string path = readable_file(args, name);
+    require_kind(path, {FileKind::fasta}, "-f takes the reference, a FASTA file");
+    return path;
+}
+
+std::string model_file(const Arguments& args) {
+    const std::string path = readable_file(args, "model");
+    require_kind(path, {FileKind::model}, "-m takes the model, a .safetensors file that regtrain wrote");
+    return path;
+}
+
+std::string dataset_folder(const Arguments& args) {
+    const std::string path = args.text("dataset");
+    require_kind(path, {FileKind::dataset, FileKind::folder}, "-d takes the folder that regds-build wrote");
+    return path;
+}
+
+std::string output_file(const Arguments& args, const std::string& name) {
+    const std::string path = args.text(name);
+    const auto slash = path.rfind('/');
+    if (slash == std::string::npos) return path;
+    const std::string folder = slash == 0 ? "/" : path.substr(0, slash);
+    require(slash + 1 < path.size(), ErrorKind::usage, path + ": the name of a folder; name a file in it");
+    struct stat info {};
+    const bool there = stat(folder.c_str(), &info) == 0;
+    if (there && !S_ISDIR(info.st_mode))
+        throw Error(ErrorKind::resource, path + ": cannot create: " + folder + " is a file, not a directory");
+    if (!there && errno == ENOENT && folder.find('{') == std::string::npos)
+        throw Error(ErrorKind::resource,
+                    path + ": cannot create: there is no directory " + folder + "; make it first: mkdir -p " + folder);
     return path;
 }
 

@@ -14,6 +14,7 @@ inline constexpr Need kNeeded = Need::needed;
 namespace common {
 
 Option fasta(Need need = Need::optional);                                   // -f, --fasta REF
+Option check_reference(const std::string& help);                            // --check-reference
 Option regions();                                                           // -r, --region REGION, repeatable
 Option regions_file();                                                      // -R, --regions-file BED
 Option model(Need need = Need::optional);                                   // -m, --model MODEL
@@ -42,5 +43,12 @@ int threads(const Arguments& args);
 // -m and the like: the file's name, after a check that it can be read, so that a slip is told before hours of
 // work.
 std::string readable_file(const Arguments& args, const std::string& name);
+// The same, and that it is what the option takes: Error(input) where it is recognised as something else.
+std::string fasta_file(const Arguments& args, const std::string& name = "fasta");  // "" where not given
+std::string model_file(const Arguments& args);
+std::string dataset_folder(const Arguments& args);
+// An output's name, "" where not given. Error(resource) where its folder is missing, which is told with the cure, before
+// hours of work; Error(usage) for the name of a folder.
+std::string output_file(const Arguments& args, const std::string& name);
 
 }  // namespace regkit::cli

@@ -18,9 +18,14 @@ void clear_progress_line() {
     if (line_shown.exchange(false)) std::fputs("\r\033[K", stderr);
 }
 
-Progress::Progress(std::string tool, const std::string& mode) : tool_(std::move(tool)) {
+Progress::Progress(std::string tool, const std::string& mode, std::chrono::milliseconds pause)
+    : tool_(std::move(tool)), pause_(pause) {
     if (mode == "json") mode_ = Mode::json;
-    if (mode == "auto" && isatty(STDERR_FILENO) != 0) mode_ = Mode::line;
+    if (mode == "auto") mode_ = isatty(STDERR_FILENO) != 0 ? Mode::line : Mode::lines;
+    if (mode_ == Mode::json) pause_ = std::chrono::seconds(1);
+    if (mode_ == Mode::line) pause_ = std::chrono::milliseconds(100);
+    // In a log file a short run has no such line.
+    if (mode_ == Mode::lines) last_ = std::chrono::steady_clock::now();
 }
 
 Progress::~Progress() {
@@ -29,19 +34,18 @@ Progress::~Progress() {
 
 bool Progress::due() const {
     if (mode_ == Mode::none) return false;
-    const auto pause = std::chrono::milliseconds(mode_ == Mode::json ? 1000 : 100);
-    return std::chrono::steady_clock::now() - last_ >= pause;
+    return std::chrono::steady_clock::now() - last_ >= pause_;
 }
 
 void Progress::update(const std::vector<ProgressField>& fields) {
     if (!due()) return;
     last_ = std::chrono::steady_clock::now();
     std::string line;
-    if (mode_ == Mode::line) {
-        line = "\r" + tool_ + ":";
+    if (mode_ != Mode::json) {
+        line = (mode_ == Mode::line ? "\r" : "") + tool_ + ":";
         for (const ProgressField& field : fields)
             if (!field.text.empty()) line += "  " + field.text;
-        line += "\033[K";
+        line += mode_ == Mode::line ? "\033[K" : "\n";
     } else {
         line = "{\"tool\":\"" + tool_ + "\"";
         for (const ProgressField& field : fields) {

@@ -1,4 +1,4 @@
-// How far a long run is: one line that is rewritten on a terminal, or a JSON object a line (--progress).
+// How far a long run is: one line that is rewritten on a terminal, a line a minute elsewhere, or JSON (--progress).
 #pragma once
 
 #include <chrono>
@@ -13,12 +13,12 @@ struct ProgressField {
     std::string text;  // on a terminal; empty: not shown there
 };
 
-// Writes to standard error, at most ten times a second on a terminal and once a second as JSON. Not
+// Writes to standard error: ten times a second on a terminal, once a second as JSON, once a minute into a log file. Not
 // thread-safe.
 class Progress {
   public:
-    // mode: "auto" (a line where standard error is a terminal, else nothing), "none", "json".
-    Progress(std::string tool, const std::string& mode);
+    // mode: "auto" (a line that is rewritten where standard error is a terminal, else lines `pause` apart), "none", "json".
+    Progress(std::string tool, const std::string& mode, std::chrono::milliseconds pause = std::chrono::minutes(1));
     ~Progress();  // clears the line
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
@@ -27,9 +27,10 @@ class Progress {
     void update(const std::vector<ProgressField>& fields);
 
   private:
-    enum class Mode { none, line, json };
+    enum class Mode { none, line, lines, json };
     std::string tool_;
     Mode mode_ = Mode::none;
+    std::chrono::milliseconds pause_{};
     std::chrono::steady_clock::time_point last_{};
 };
 

@@ -15,6 +15,7 @@
 #include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "base/temporaries.hpp"
+#include "base/text.hpp"
 #include "cli/help.hpp"
 #include "cli/progress.hpp"
 #include "cli/signals.hpp"
@@ -139,6 +140,17 @@ bool answered(const Arguments& args, const std::vector<Command>& commands) {
     return true;
 }
 
+// A first word that is no file and nearly a command's name was meant as one.
+void refuse_near_command(const std::vector<Command>& commands, const std::vector<std::string>& words) {
+    if (words.empty() || words.front().starts_with('-') || access(words.front().c_str(), F_OK) == 0) return;
+    std::vector<std::string> names;
+    for (const Command& command : commands) names.push_back(command.tool.command);
+    const std::string meant = nearest(words.front(), names);
+    const bool bare = words.front().find_first_of("./") == std::string::npos;
+    require(meant.empty() || !bare, ErrorKind::usage,
+            "there is no command " + quoted(words.front()) + " and no such file; did you mean " + meant + "?");
+}
+
 }  // namespace
 
 int run(int argc, const char* const* argv, const Tool& tool, const Body& body) {
@@ -150,10 +162,12 @@ int run(int argc, const char* const* argv, const std::vector<Command>& commands)
     install_signal_handlers();
     std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
     const Command* chosen = &commands.front();
+    bool named = chosen->tool.command.empty();
     for (const Command& command : commands)
         if (!words.empty() && !command.tool.command.empty() && words.front() == command.tool.command) {
             chosen = &command;
             words.erase(words.begin());
+            named = true;
             break;
         }
     const std::string& name = chosen->tool.name;
@@ -163,6 +177,7 @@ int run(int argc, const char* const* argv, const std::vector<Command>& commands)
         return static_cast<int>(ErrorKind::usage);
     }
     return guarded(name, [&] {
+        if (!named) refuse_near_command(commands, words);
         const Arguments args(chosen->tool, words);
         if (answered(args, commands)) return;
         StderrLog log(name, static_cast<int>(args.integer("verbosity", 0, 9)));

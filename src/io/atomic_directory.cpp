@@ -94,6 +94,13 @@ std::string AtomicDirectory::file(const std::string& name) {
     return path;
 }
 
+std::string AtomicDirectory::with_final_names(std::string message) const {
+    const std::string& temp = impl_->temp;
+    for (auto at = message.find(temp); at != std::string::npos; at = message.find(temp, at + impl_->path.size()))
+        message.replace(at, temp.size(), impl_->path);
+    return message;
+}
+
 void AtomicDirectory::commit() {
     Impl& s = *impl_;
     sync_directory(s.temp, s.path);

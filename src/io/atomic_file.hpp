@@ -57,6 +57,8 @@ class AtomicDirectory {
 
     // Where to write the file `name` of the directory, remembered for removal by a signal handler.
     std::string file(const std::string& name);
+    // A message about files inside, with the final name in place of the temporary one.
+    std::string with_final_names(std::string message) const;
     void commit();
 
   private:

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "io/atomic_file.hpp"
 #include "io/bigwig_index.hpp"
 #include "io/bigwig_zoom.hpp"
@@ -301,7 +302,7 @@ const std::string& BigWigWriter::path() const {
 int BigWigWriter::add_contig(const std::string& name, std::int64_t length) {
     Impl& w = *impl_;
     require(!w.header_written, ErrorKind::input, w.path() + ": contig '" + name + "' comes after the header");
-    require(!name.empty() && name.size() <= 255, ErrorKind::input, w.path() + ": a contig name has 1 to 255 bytes");
+    require(!name.empty() && name.size() <= 255, ErrorKind::input, w.path() + ": a contig name in bigWig has 1 to 255 bytes; " + quoted(name) + " has " + std::to_string(name.size()));
     w.contigs.push_back({name, kUnknownLength});
     const int contig = static_cast<int>(w.contigs.size()) - 1;
     if (length != kUnknownLength) set_length(contig, length);

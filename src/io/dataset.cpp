@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "base/number.hpp"
+#include "base/text.hpp"
 #include "io/dataset_files.hpp"
 #include "io/label_runs.hpp"
 #include "io/peak_index.hpp"
@@ -121,6 +122,33 @@ struct Dataset::Impl {
             reference.push_back(std::move(contig));
         }
         if (reference.empty()) lines.fail("no @SQ line");
+    }
+
+    // Older data sets have none.
+    void load_digests(const Json& json, const std::string& name) {
+        if (!json.contains("blocks")) return;
+        need(dataset_file::kDigests);
+        LineReader lines(file(dataset_file::kDigests));
+        std::vector<std::string_view> fields;
+        std::int32_t contig = -1;
+        std::int64_t rows = 0;
+        for (std::string_view line; lines.next(line); ++rows) {
+            split_fields(line, '\t', fields);
+            if (fields.size() != 4) lines.fail("not 4 columns");
+            contig = contig_of(lines, fields[0], contig);
+            ReferenceContig& of = reference[static_cast<std::size_t>(contig)];
+            const std::int64_t begin = static_cast<std::int64_t>(of.blocks.size()) * kDigestBlock;
+            const auto digest = parse_digest(fields[3]);
+            if (!digest || begin >= of.length || parse_int(fields[1], 0, kMaxLength) != begin ||
+                parse_int(fields[2], 0, kMaxLength) != std::min(of.length, begin + kDigestBlock))
+                lines.fail("not the next block of " + std::to_string(kDigestBlock) + " bases and 16 hexadecimal digits");
+            of.blocks.push_back(*digest);
+        }
+        for (const ReferenceContig& of : reference)
+            if (!of.blocks.empty() && of.blocks.size() != block_count(of.length))
+                lines.fail("blocks of " + of.name + " are missing");
+        if (rows != whole_number(json, "blocks", name))
+            lines.fail(std::string("has another number of lines than ") + dataset_file::kDescription + " says");
     }
 
     void load_markers() {
@@ -278,6 +306,7 @@ struct Dataset::Impl {
             digest = regkit::reference_digest(reference);
             require(json.at("reference").at("digest") == digest, ErrorKind::input,
                     file(dataset_file::kReference) + ": is not the reference that " + name + " names");
+            load_digests(json.at("reference"), name + ": reference");
             load_markers();
             require(json.at("counts").at("markers") == markers.size(), ErrorKind::input,
                     file(dataset_file::kMarkers) + ": has another number of markers than " + name);
@@ -349,18 +378,70 @@ void Dataset::labels(std::int32_t contig, std::int64_t begin, std::int64_t end, 
     impl_->peaks[static_cast<std::size_t>(contig)].overlapping(begin, end, out);
 }
 
+namespace {
+
+// `part` is what differs: "" for a contig as a whole, or ":1-1000000".
+[[noreturn]] void other_bases(const FastaFile& fasta, const std::string& contig, const std::string& part,
+                              const std::string& dataset) {
+    throw Error(ErrorKind::mismatch, fasta.path() + ": contig " + contig + " has other bases than in the reference of " +
+                                         dataset + (part.empty() ? "" : ", first in " + contig + part) +
+                                         "; give that FASTA with -f");
+}
+
+std::string block_text(const ReferenceContig& contig, std::size_t block) {
+    const std::int64_t begin = static_cast<std::int64_t>(block) * kDigestBlock;
+    return ":" + std::to_string(begin + 1) + "-" + std::to_string(std::min(contig.length, begin + kDigestBlock));
+}
+
+}  // namespace
+
 void Dataset::check_reference(FastaFile& fasta, bool whole) const {
-    for (const ReferenceContig& contig : impl_->reference) {
+    for (std::size_t i = 0; i < reference().size(); ++i) {
+        const ReferenceContig& contig = reference()[i];
         const int found = fasta.require_contig(contig.name);
         const std::int64_t length = fasta.contigs()[static_cast<std::size_t>(found)].length;
-        const std::string where = fasta.path() + ": contig " + contig.name;
-        const std::string remedy = " in the reference of " + impl_->path + "; give that FASTA with -f";
         if (length != contig.length)
-            throw Error(ErrorKind::mismatch, where + " has " + std::to_string(length) + " bases, but " +
-                                                 std::to_string(contig.length) + remedy);
-        if (whole && fasta.md5(found) != contig.md5)
-            throw Error(ErrorKind::mismatch, where + " has other bases than" + remedy);
+            throw Error(ErrorKind::mismatch, fasta.path() + ": contig " + contig.name + " has " + counted(length, "base") +
+                                                 ", but " + std::to_string(contig.length) + " in the reference of " +
+                                                 path() + "; give that FASTA with -f");
+        if (whole)
+            check_contig(fasta, static_cast<std::int32_t>(i),
+                         scan_digests(fasta, found, [](std::int64_t, std::span<const std::uint8_t>) {}));
     }
+}
+
+// M5 also differs where the tools see the same, as with other ambiguity codes, so digests come first.
+void Dataset::check_contig(const FastaFile& fasta, std::int32_t contig, const ContigDigests& found) const {
+    const ReferenceContig& expected = reference()[static_cast<std::size_t>(contig)];
+    for (std::size_t i = 0; i < expected.blocks.size(); ++i)
+        if (i >= found.blocks.size() || found.blocks[i] != expected.blocks[i])
+            other_bases(fasta, expected.name, block_text(expected, i), path());
+    if (expected.blocks.empty() && found.md5 != expected.md5) other_bases(fasta, expected.name, "", path());
+}
+
+bool Dataset::check_windows(FastaFile& fasta, std::span<const std::int64_t> chosen) const {
+    std::int32_t contig = -1;
+    int number = -1;
+    std::int64_t checked = 0;  // blocks of the contig before this one
+    bool compared = false;
+    for (const std::int64_t index : chosen) {
+        const DatasetWindow& at = windows()[static_cast<std::size_t>(index)];
+        const ReferenceContig& expected = reference()[static_cast<std::size_t>(at.contig)];
+        if (expected.blocks.empty()) continue;
+        if (at.contig != contig) {
+            contig = at.contig;
+            number = fasta.require_contig(expected.name);
+            checked = 0;
+        }
+        checked = std::max(checked, at.begin / kDigestBlock);
+        for (; checked * kDigestBlock < at.begin + window(); ++checked) {
+            const auto block = static_cast<std::size_t>(checked);
+            if (read_block_digest(fasta, number, block) != expected.blocks[block])
+                other_bases(fasta, expected.name, block_text(expected, block), path());
+            compared = true;
+        }
+    }
+    return compared;
 }
 
 }  // namespace regkit

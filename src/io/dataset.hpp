@@ -1,6 +1,7 @@
 // The data set directory NAME.regds/ that regds-build writes and every other tool reads (regds(5)):
 //   windows.bed.gz+tbi  chrom start end split          peaks.bed.gz+tbi  chrom start end marker, merged within a marker
 //   markers.tsv  reference.dict (@SQ with LN and M5)   dataset.json (task, window, filters, counts, seed, command)
+//   digests.bed  chrom start end digest: of each block of the contigs that hold windows
 // and, where the task is coverage, instead of peaks coverage.bed.gz+tbi  chrom start end marker value
 #pragma once
 
@@ -12,6 +13,7 @@
 
 #include "base/marker.hpp"
 #include "base/region.hpp"
+#include "io/block_digest.hpp"
 #include "io/fasta.hpp"
 
 namespace regkit {
@@ -31,6 +33,8 @@ struct ReferenceContig {
     std::string name;
     std::int64_t length = 0;
     std::string md5;
+    // Digests of its blocks (io/block_digest.hpp). None where no window lies on it, nor in older files.
+    std::vector<std::uint64_t> blocks = {};
 };
 
 // Positions [begin, end) at which a marker is present, or its coverage is `value`.
@@ -85,9 +89,14 @@ class Dataset {
     // relative to `begin`, sorted by (marker, begin). Appended.
     void labels(std::int32_t contig, std::int64_t begin, std::int64_t end, std::vector<PeakRun>& out) const;
 
-    // Error(mismatch) naming the first difference when the FASTA's names and lengths (and, when `whole`, M5s) are not
-    // those the data set was built with.
+    // Error(mismatch) naming the first difference when the FASTA's names and lengths (and, when `whole`, the bases of
+    // every contig) are not those the data set was built with.
     void check_reference(FastaFile& fasta, bool whole) const;
+    // The same of the blocks in which these windows lie. False where the data set holds no digests, so that nothing was
+    // compared.
+    bool check_windows(FastaFile& fasta, std::span<const std::int64_t> windows) const;
+    // The same of a contig that was read whole.
+    void check_contig(const FastaFile& fasta, std::int32_t contig, const ContigDigests& found) const;
 
   private:
     struct Impl;

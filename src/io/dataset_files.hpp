@@ -19,6 +19,7 @@ inline constexpr const char* kPeaks = "peaks.bed.gz";
 inline constexpr const char* kCoverage = "coverage.bed.gz";  // instead of kPeaks where the task is "coverage"
 inline constexpr const char* kMarkers = "markers.tsv";
 inline constexpr const char* kReference = "reference.dict";
+inline constexpr const char* kDigests = "digests.bed";
 inline constexpr const char* kDescription = "dataset.json";
 }  // namespace dataset_file
 

@@ -76,10 +76,32 @@ struct DatasetWriter::Impl {
         return is_coverage(layout) ? dataset_file::kCoverage : dataset_file::kPeaks;
     }
 
+    std::string digests() const {
+        std::string lines;
+        for (const auto& contig : reference)
+            for (std::size_t i = 0; i < contig.blocks.size(); ++i) {
+                const std::int64_t begin = static_cast<std::int64_t>(i) * kDigestBlock;
+                lines += contig.name + "\t" + std::to_string(begin) + "\t" +
+                         std::to_string(std::min(contig.length, begin + kDigestBlock)) + "\t" +
+                         digest_text(contig.blocks[i]) + "\n";
+            }
+        return lines;
+    }
+
     void write(const char* name, const std::string& content) {
         AtomicFile file(directory.file(name));
         file.write(content);
         file.commit();
+    }
+
+    // What fails is told of the data set, not of the folder that goes when it has failed.
+    template <class Work>
+    void named(const Work& work) const {
+        try {
+            work();
+        } catch (const Error& error) {
+            throw Error(error.kind(), directory.with_final_names(error.what()));
+        }
     }
 
     // A handler must find the index as well.
@@ -95,7 +117,10 @@ DatasetWriter::DatasetWriter(const std::string& directory, bool force, int worke
     std::string text = "@HD\tVN:1.6\n";
     for (const auto& contig : impl_->reference)
         text += "@SQ\tSN:" + contig.name + "\tLN:" + std::to_string(contig.length) + "\tM5:" + contig.md5 + "\n";
-    impl_->write(dataset_file::kReference, text);
+    impl_->named([&] {
+        impl_->write(dataset_file::kReference, text);
+        impl_->write(dataset_file::kDigests, impl_->digests());
+    });
 }
 
 DatasetWriter::~DatasetWriter() = default;
@@ -111,19 +136,21 @@ void DatasetWriter::markers(const std::vector<MarkerRow>& rows) {
         text += '\n';
         impl_->names.push_back(m.name);
     }
-    impl_->write(dataset_file::kMarkers, text);
+    impl_->named([&] { impl_->write(dataset_file::kMarkers, text); });
 }
 
 void DatasetWriter::windows(const std::vector<DatasetWindow>& windows, std::int64_t window) {
     Impl& s = *impl_;
-    BgzfWriter file(s.directory.file(dataset_file::kWindows), -1, s.workers);
-    s.remember_index(dataset_file::kWindows);
-    for (const DatasetWindow& w : windows) {
-        file.write(s.reference[static_cast<std::size_t>(w.contig)].name + "\t" + std::to_string(w.begin) + "\t" +
-                   std::to_string(w.begin + window) + "\t" + to_string(w.split) + "\n");
-        ++s.window_rows[static_cast<std::size_t>(w.split)];
-    }
-    file.commit_indexed(kBedColumns, s.longest);
+    s.named([&] {
+        BgzfWriter file(s.directory.file(dataset_file::kWindows), -1, s.workers);
+        s.remember_index(dataset_file::kWindows);
+        for (const DatasetWindow& w : windows) {
+            file.write(s.reference[static_cast<std::size_t>(w.contig)].name + "\t" + std::to_string(w.begin) + "\t" +
+                       std::to_string(w.begin + window) + "\t" + to_string(w.split) + "\n");
+            ++s.window_rows[static_cast<std::size_t>(w.split)];
+        }
+        file.commit_indexed(kBedColumns, s.longest);
+    });
 }
 
 void DatasetWriter::peaks(std::int32_t contig, std::span<const Peak> runs, std::span<const float> values) {
@@ -144,7 +171,7 @@ void DatasetWriter::peaks(std::int32_t contig, std::span<const Peak> runs, std::
         }
         s.text += '\n';
         if (s.text.size() < kTextBuffer) continue;
-        s.peaks.write(s.text);
+        s.named([&] { s.peaks.write(s.text); });
         s.text.clear();
     }
     s.peak_rows += static_cast<std::int64_t>(runs.size());
@@ -152,9 +179,11 @@ void DatasetWriter::peaks(std::int32_t contig, std::span<const Peak> runs, std::
 
 void DatasetWriter::commit(nlohmann::ordered_json description) {
     Impl& s = *impl_;
-    s.peaks.write(s.text);
-    s.remember_index(s.peaks_file());
-    s.peaks.commit_indexed(kBedColumns, s.longest);
+    s.named([&] {
+        s.peaks.write(s.text);
+        s.remember_index(s.peaks_file());
+        s.peaks.commit_indexed(kBedColumns, s.longest);
+    });
     nlohmann::ordered_json all{{"format", "regkit dataset"}, {"format_version", kDatasetVersion}};
     for (const auto& [key, value] : description.items()) {
         all[key] = value;
@@ -166,8 +195,12 @@ void DatasetWriter::commit(nlohmann::ordered_json description) {
                      {"valid", s.window_rows[1]},
                      {"test", s.window_rows[2]}};
     all["reference"]["digest"] = reference_digest(s.reference);
+    std::size_t blocks = 0;
+    for (const auto& contig : s.reference) blocks += contig.blocks.size();
+    all["reference"]["blocks"] = blocks;
     // Paths and commands may hold other characters (escaped) and bytes that are no UTF-8 (replaced).
-    s.write(dataset_file::kDescription, all.dump(2, ' ', true, nlohmann::json::error_handler_t::replace) + "\n");
+    const std::string text = all.dump(2, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
+    s.named([&] { s.write(dataset_file::kDescription, text); });
     s.directory.commit();
 }
 

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "io/contig_alias.hpp"
 #include "io/fasta_index.hpp"
 #include "io/random_file.hpp"
@@ -173,8 +174,17 @@ int FastaFile::require_contig(const std::string& contig, const std::string& reme
     const int found = find(contig);
     if (found >= 0) return found;
     std::string what = "contig " + contig + " is not in " + path();
-    for (const std::string& other : other_conventions(contig))
-        if (find(other) >= 0) what += ", which calls it " + other + "; " + remedy;
+    bool renamed = false;
+    for (const std::string& other : other_conventions(contig)) {
+        if (find(other) < 0) continue;
+        what += ", which calls it " + other + "; " + remedy;
+        renamed = true;
+    }
+    if (!renamed) {
+        std::vector<std::string> names;
+        for (const Contig& known : contigs()) names.push_back(known.name);
+        what += ", which holds " + some_of(names, 5);
+    }
     throw Error(ErrorKind::mismatch, what);
 }
 

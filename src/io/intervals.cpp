@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "base/number.hpp"
+#include "base/text.hpp"
 
 namespace regkit {
 namespace {
@@ -21,10 +22,6 @@ bool is_header(std::string_view line) {
         if (line.starts_with(word) && (line.size() == word.size() || line[word.size()] == ' ' || line[word.size()] == '\t'))
             return true;
     return line.find_first_not_of(" \t") == line.npos;
-}
-
-std::string quoted(std::string_view text) {
-    return "'" + std::string(text.substr(0, 60)) + "'";
 }
 
 }  // namespace
@@ -67,7 +64,7 @@ bool IntervalReader::next(Interval& interval) {
 
 void IntervalReader::check_columns(std::string_view line) {
     const std::size_t count = fields_.size();
-    const std::string found = std::to_string(count) + (count == 1 ? " column: " : " columns: ") + quoted(line);
+    const std::string found = counted(static_cast<std::int64_t>(count), "column") + ": " + quoted(line);
     if (format_ == IntervalFormat::bed && count < 3) lines_.fail("BED needs at least 3 columns, here are " + found);
     if (format_ == IntervalFormat::narrow_peak && count != 10) lines_.fail("narrowPeak has 10 columns, here are " + found);
     if (format_ == IntervalFormat::broad_peak && count != 9) lines_.fail("broadPeak has 9 columns, here are " + found);

@@ -42,20 +42,15 @@ void PackedGenome::set(std::size_t slot, std::span<const std::uint8_t> codes) {
     contigs_.at(slot) = std::move(contig);
 }
 
-void PackedGenome::load(std::size_t slot, FastaFile& fasta, int contig_index) {
-    constexpr std::int64_t kChunk = 1 << 20;
+ContigDigests PackedGenome::load(std::size_t slot, FastaFile& fasta, int contig_index) {
     const std::int64_t length = fasta.contigs().at(static_cast<std::size_t>(contig_index)).length;
     PackedContig contig;
     contig.bases.resize(static_cast<std::size_t>((length + 3) / 4));
-    std::vector<std::uint8_t> codes;
-    for (std::int64_t begin = 0; begin < length; begin += kChunk) {
-        const std::int64_t end = std::min(length, begin + kChunk);
-        codes.resize(static_cast<std::size_t>(end - begin));
-        fasta.read(contig_index, begin, end, codes);
-        append(contig, codes);
-    }
+    ContigDigests digests = scan_digests(
+        fasta, contig_index, [&](std::int64_t, std::span<const std::uint8_t> codes) { append(contig, codes); });
     contig.unknown.shrink_to_fit();
     contigs_.at(slot) = std::move(contig);
+    return digests;
 }
 
 void PackedGenome::read(std::size_t slot, std::int64_t begin, std::int64_t end,

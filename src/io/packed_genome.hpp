@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "io/block_digest.hpp"
 #include "io/fasta.hpp"
 
 namespace regkit {
@@ -15,8 +16,8 @@ class PackedGenome {
     // Room for contigs 0..count-1, all absent.
     explicit PackedGenome(std::size_t count) : contigs_(count) {}
 
-    // Reads a whole contig of the FASTA file into place `slot`.
-    void load(std::size_t slot, FastaFile& fasta, int contig);
+    // Reads a whole contig of the FASTA file into place `slot`, and digests it on the way.
+    ContigDigests load(std::size_t slot, FastaFile& fasta, int contig);
     // The same from codes (tests).
     void set(std::size_t slot, std::span<const std::uint8_t> codes);
 

@@ -38,6 +38,7 @@ Sha256::Sha256() : context_(new SHA256state_st) {
 }
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
 void Sha256::add(const void* bytes, std::size_t count) {
     require(SHA256_Update(context_.get(), bytes, count) == 1, ErrorKind::resource, "SHA-256 failed");

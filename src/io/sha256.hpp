@@ -15,6 +15,7 @@ class Sha256 {
     Sha256();
     ~Sha256();
     Sha256(Sha256&&) noexcept;
+    Sha256& operator=(Sha256&&) noexcept;
 
     void add(const void* bytes, std::size_t count);
     std::string hex();  // once, at the end

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <tuple>
 
+#include "app/genome_of.hpp"
 #include "app/marker_sheet.hpp"
 #include "app/window_split.hpp"
 #include "base/error.hpp"
@@ -103,6 +104,63 @@ TEST_CASE("windows, splits, peaks and prevalence") {
     CHECK_THROWS_AS(d.check_reference(edited, true), Error);
     regkit::FastaFile shorter(w.dir.write("shorter.fa", ">a\nACGT\n>b\nACGT\n"));
     CHECK_THROWS_AS(d.check_reference(shorter, false), Error);
+}
+
+TEST_CASE("a data set notices a FASTA of the same names and lengths and other bases, block by block") {
+    Workshop w;
+    // Contig a has two blocks and a bit, and a window in each; b has none.
+    std::string a(2'100'000, 'N'), b = "ACGT";
+    for (const std::size_t begin : {100'000u, 1'500'000u, 2'050'000u})
+        for (std::size_t i = 0; i < 100; ++i) a[begin + i] = "ACGT"[i * 7 % 4];
+    const auto fasta = [&](const std::string& name) { return regkit::FastaFile(w.dir.write(name, ">a\n" + a + "\n>b\n" + b + "\n")); };
+    w.p.fasta = fasta("two.fa").path();
+    w.p.peaks = {w.dir.write("m.bed", "a\t100000\t100010\n")};
+    w.p.valid = {"a:1000001-2000000"};
+    w.p.test = {"a:2000001-2100000"};
+    w.build();
+    const Dataset d = Dataset::load(w.p.output);
+    REQUIRE(d.windows().size() == 3);
+    CHECK(d.reference()[0].blocks.size() == 3);
+    CHECK(d.reference()[1].blocks.empty());
+    const auto differs = [&](regkit::FastaFile file, Split split) {
+        try {
+            const bool compared = d.check_windows(file, d.select(split));
+            CHECK(compared);
+            return std::string();
+        } catch (const Error& error) {
+            CHECK(error.kind() == ErrorKind::mismatch);
+            return std::string(error.what());
+        }
+    };
+    a[1'999'999] = 'C';
+    for (const Split split : {Split::train, Split::test}) CHECK(differs(fasta("late.fa"), split).empty());
+    CHECK(differs(fasta("late.fa"), Split::valid).find("contig a has other bases than in the reference of " + w.p.output +
+                                                       ", first in a:1000001-2000000; ") != std::string::npos);
+    regkit::FastaFile late(w.dir.path("late.fa"));
+    CHECK_THROWS_AS(d.check_reference(late, true), Error);
+    CHECK_NOTHROW(d.check_reference(late, false));
+    a[1'999'999] = 'R';  // N to the tools, as it was
+    a[100'001] = static_cast<char>(a[100'001] | 0x20);
+    regkit::FastaFile same = fasta("same.fa");
+    CHECK_NOTHROW(d.check_reference(same, true));
+    CHECK_NOTHROW(regkit::load_genome(d, same));
+    b = "ACGA";
+    regkit::FastaFile elsewhere = fasta("elsewhere.fa");
+    CHECK_NOTHROW(regkit::load_genome(d, elsewhere));
+    CHECK_THROWS_AS(d.check_reference(elsewhere, true), Error);
+    a[2'099'999] = 'G';
+    regkit::FastaFile end = fasta("end.fa");
+    CHECK_THROWS_AS(regkit::load_genome(d, end), Error);
+
+    // As an older regkit wrote it: names and lengths, and M5 where a contig is read whole.
+    std::string description = w.dir.read("x.regds/dataset.json");
+    description.erase(description.find(",\n    \"blocks\": 3"), 17);
+    w.dir.write("x.regds/dataset.json", description);
+    fs::remove(w.dir.path("x.regds/digests.bed"));
+    const Dataset older = Dataset::load(w.p.output);
+    CHECK_FALSE(older.check_windows(end, older.select(Split::test)));
+    CHECK_THROWS_AS(regkit::load_genome(older, end), Error);
+    CHECK_NOTHROW(older.check_reference(end, false));
 }
 
 TEST_CASE("named train regions leave the rest out") {
@@ -346,7 +404,7 @@ TEST_CASE("labels that do not fit their window") {
     refused([](BuildDatasetParameters& p) { p.label_bin = 101; }, "do not fit into a window of 100");
     refused([](BuildDatasetParameters& p) { p.label_bin = 0; }, "do not fit");
     refused([](BuildDatasetParameters& p) { p.label_bins = 6; }, "6 bins of 20 bases do not fit");
-    refused([](BuildDatasetParameters& p) { p.label_bin = 21; }, "79 bases around them is odd");
+    refused([](BuildDatasetParameters& p) { p.label_bin = 21; }, "79 bases around it is odd");
     refused([](BuildDatasetParameters& p) { p.min_overlap = 1; }, "less than 1");
     refused([](BuildDatasetParameters& p) { p.keep_if = {"some"}; }, "--keep-if 'some'");
     refused([](BuildDatasetParameters& p) { p.keep_if = {"class:", "any"}; }, "--keep-if any stands alone");
@@ -367,7 +425,7 @@ TEST_CASE("the bytes depend on neither workers nor the order of intervals") {
     w.build();
     const auto bytes = [&] {
         std::string all;
-        for (const char* name : {"windows.bed.gz", "windows.bed.gz.tbi", "peaks.bed.gz", "peaks.bed.gz.tbi", "reference.dict", "dataset.json"})
+        for (const char* name : {"windows.bed.gz", "windows.bed.gz.tbi", "peaks.bed.gz", "peaks.bed.gz.tbi", "reference.dict", "digests.bed", "dataset.json"})
             all += w.dir.read(std::string("x.regds/") + name) + "|";
         return all;
     };
@@ -431,15 +489,22 @@ TEST_CASE("bad input leaves nothing behind and an old data set alone") {
 
 TEST_CASE("marker sheets") {
     const Scratch dir;
-    const auto rows = regkit::read_marker_sheet(dir.write("s.tsv", "peaks\tcell\tname\tnote\tclass\r\np/a.bed\tK562\tA\tx\tTFBS\r\n\n#c\n/b.bed\t\tB (2)\t\t\n"));
+    regkit::NullLog log;
+    fs::create_directory(dir.path("p"));
+    dir.write("p/a.bed", "");
+    const std::string absolute = dir.write("b.bed", "");
+    const auto rows = regkit::read_marker_sheet(
+        dir.write("s.tsv", "peaks\tcell\tname\tnote\tclass\r\np/a.bed\tK562\tA\tx\tTFBS\r\n\n#c\n" + absolute + "\t\tB (2)\t\t\n"), log);
+    CHECK(log.count("unknown-column") == 1);
     REQUIRE(rows.size() == 2);
     CHECK((rows[0].marker.name == "A" && rows[0].marker.cell == "K562" && rows[0].marker.class_name == "TFBS"));
     CHECK(rows[0].file == "p/a.bed");
     CHECK(rows[0].path == dir.path("p/a.bed"));
-    CHECK(rows[1].path == "/b.bed");
-    for (const char* bad : {"", "name\tpeaks\n", "name peaks\nA a.bed\n", "name\tclass\nA\tB\n", "name\tpeaks\nA\n", "name\tpeaks\nA\ta\nA\tb\n",
-                            "name\tpeaks\n\ta\n", "name\tpeaks\nA\t\n", "name\tname\tpeaks\nA\tB\tc\n", "name\tpeaks\n A\ta\n"})
-        CHECK_THROWS_AS_MESSAGE(regkit::read_marker_sheet(dir.write("s.tsv", bad)), Error, bad);
+    CHECK(rows[1].path == absolute);
+    for (const char* bad : {"", "name\tpeaks\n", "name peaks\nA a.bed\n", "name\tclass\nA\tB\n", "name\tpeaks\nA\n", "name\tpeaks\nA\tb.bed\nA\tb.bed\n",
+                            "name\tpeaks\n\tb.bed\n", "name\tpeaks\nA\t\n", "name\tname\tpeaks\nA\tB\tb.bed\n", "name\tpeaks\n A\tb.bed\n", "name\tpeaks\nA\tp\n",
+                            "name\tpeaks\nA\tp/.\n"})
+        CHECK_THROWS_AS_MESSAGE(regkit::read_marker_sheet(dir.write("s.tsv", bad), log), Error, bad);
     CHECK(regkit::markers_of_files({"x/CTCF.K562.narrowPeak.gz", "b.bed"})[0].marker.name == "CTCF.K562");
 }
 
@@ -450,6 +515,9 @@ TEST_CASE("a data set that was tampered with is an error that names the file") {
         {"dataset.json", "{"}, {"dataset.json", "{}"}, {"dataset.json", "[]"}, {"reference.dict", "@HD\tVN:1.6\n"},
         {"reference.dict", "@SQ\tSN:a\tLN:1000\tM5:0123456789abcdef0123456789abcdef\n@SQ\tSN:b\tLN:250\tM5:0123456789abcdef0123456789abcdef\n"},
         {"reference.dict", "@SQ\tSN:a\tLN:0\tM5:0123456789abcdef0123456789abcdef\n"}, {"markers.tsv", ""}, {"markers.tsv", "name\n"},
+        {"digests.bed", ""}, {"digests.bed", "a\t0\t1000\t0123456789abcdef\n"}, {"digests.bed", "a\t0\t1000\t0123456789abcde\nb\t0\t250\t0123456789abcdef\n"},
+        {"digests.bed", "a\t0\t999\t0123456789abcdef\nb\t0\t250\t0123456789abcdef\n"}, {"digests.bed", "a\t0\t1000\t0123456789abcdef\nc\t0\t250\t0123456789abcdef\n"},
+        {"digests.bed", "a\t0\t1000\t0123456789abcdef\na\t0\t1000\t0123456789abcdef\n"},
         {"windows.bed.gz", ""}, {"windows.bed.gz", "a\t0\t100\ttrain\n"}, {"windows.bed.gz", "a\t0\t100\tother\n"},
         {"windows.bed.gz", "a\t900\t1001\ttrain\n"}, {"windows.bed.gz", "c\t0\t100\ttrain\n"}, {"windows.bed.gz", "b\t0\t100\ttrain\na\t0\t100\ttrain\n"},
         {"peaks.bed.gz", ""}, {"peaks.bed.gz", "a\t10\t20\tm1\n"}, {"peaks.bed.gz", "a\t10\t20\tm1\na\t20\t30\tm1\n"},
@@ -472,6 +540,11 @@ TEST_CASE("a data set that was tampered with is an error that names the file") {
         CHECK_THROWS_AS(Dataset::load(w.p.output), Error);
         w.dir.write(std::string("x.regds/") + name, good);
     }
+    CHECK_NOTHROW(Dataset::load(w.p.output));
+    const std::string digests = w.dir.read("x.regds/digests.bed");
+    fs::remove(w.dir.path("x.regds/digests.bed"));
+    CHECK_THROWS_AS(Dataset::load(w.p.output), Error);
+    w.dir.write("x.regds/digests.bed", digests);
     CHECK_NOTHROW(Dataset::load(w.p.output));
     fs::remove(w.dir.path("x.regds/markers.tsv"));
     CHECK_THROWS_AS(Dataset::load(w.p.output), Error);

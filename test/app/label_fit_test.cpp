@@ -40,7 +40,7 @@ TEST_CASE("every kind fits its own labels, and no others") {
             CHECK(says(problem(spec, kind.layout, spec.window + 20), "takes exactly " + std::to_string(spec.window)));
             other = kind.layout;
             ++other.count;
-            CHECK(says(problem(spec, other, spec.window), "outputs"));
+            CHECK(says(problem(spec, other, spec.window), "output"));
             other = kind.layout;  // where the labels lie is the data set's business
             other.offset += 1;
             CHECK(problem(spec, other, spec.window) == "");

@@ -26,7 +26,7 @@ Model fresh_model(Backend& backend) {
     Network network(model.spec, 4, backend);
     network.initialise(5, std::vector<double>{0.002, 0.001, 0.01, 0.02});
     model.tensors = network.state();
-    model.reference = {{"chr1", 1000, "0123456789abcdef0123456789abcdef"}, {"chr2", 50, ""}};
+    model.reference = {{"chr1", 1'000'001, "0123456789abcdef0123456789abcdef", {0x0123456789abcdef, 1}}, {"chr2", 50, ""}};
     model.summary = R"({"steps":3})";
     return model;
 }
@@ -67,6 +67,8 @@ TEST_CASE("model: saved and loaded, everything is as it was") {
     CHECK(back.markers[0].prevalence == 0.002);
     REQUIRE(back.reference.size() == 2);
     CHECK(back.reference[0].md5 == model.reference[0].md5);
+    CHECK(back.reference[0].blocks == model.reference[0].blocks);
+    CHECK(back.reference[1].blocks.empty());
     CHECK(back.reference[1].length == 50);
     CHECK(back.summary == model.summary);
     CHECK(back.digest == sha256_file(scratch.file("m")));
@@ -145,6 +147,8 @@ TEST_CASE("model: what is no model, or a damaged one, is refused") {
                {"name":"a","class":"","cell":"","target":"","prevalence":0}])");
     refuse("regkit.markers", R"([{"name":"a","class":"","cell":"","target":"","prevalence":2}])");
     refuse("regkit.reference", R"([{"name":"a","length":"x","md5":""}])");
+    for (const char* blocks : {R"("0123456789abcde")", R"("0123456789abcdefg")", R"("0123456789abcdef0123456789abcdef")", R"("")", "7", "null"})
+        refuse("regkit.reference", std::string(R"([{"name":"a","length":9,"md5":"","blocks":)") + blocks + "}]");
     refuse("regkit.sha256", "00");
 }
 

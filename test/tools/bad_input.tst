@@ -66,6 +66,12 @@ exit [34]
 err regds-build: *chr9*
 absent x.regds
 
+case a split of an unknown contig: which there are
+run regds-build -f ref.fa a.narrowPeak -o x.regds --test chr9
+exit 4
+err regds-build: contig chr9 is not in ref.fa, which holds chr1, chr2
+absent x.regds
+
 case a split of another naming: the remedy is one that helps here
 run regds-build -f ref.fa a.narrowPeak -o x.regds --test 1
 exit 4
@@ -75,8 +81,19 @@ absent x.regds
 case an output where there is no directory, told before the peaks are read
 run regds-build -f ref.fa missing.narrowPeak -o nowhere/x.regds
 exit 1
-err regds-build: nowhere/x.regds: cannot create: there is no directory nowhere; make it first
+err regds-build: nowhere/x.regds: cannot create: there is no directory nowhere; make it first: mkdir -p nowhere
 absent nowhere
+
+case a slash behind the output's folder, where there is no directory
+run regds-build -f ref.fa a.narrowPeak -o nowhere/x.regds/
+exit 1
+err regds-build: nowhere/x.regds/: cannot create: there is no directory nowhere; make it first: mkdir -p nowhere
+
+case a slash behind the output's folder, which is there
+run regds-build -f ref.fa a.narrowPeak -o small.regds/
+exit 1
+err regds-build: small.regds/: exists already; use --force to replace it
+same small.regds/dataset.json
 
 case neither sheet nor peaks
 run regds-build -f ref.fa -o x.regds
@@ -113,6 +130,85 @@ case help to a full device
 run regds-build --help > /dev/full
 exit 1
 err regds-build: cannot write to standard output: No space left on device
+
+# ---- one file in the place of another ----------------------------------------------------------------------------------
+case peaks as the reference
+run regds-build -f a.narrowPeak.gz b.bed -o x.regds
+exit 3
+err regds-build: a.narrowPeak.gz: this is a BED file (or one of its kind); -f takes the reference, a FASTA file
+absent a.narrowPeak.gz.fai
+
+case plain peaks as the reference
+run regcall -m model.safetensors -f b.bed -O bed
+exit 3
+err regcall: b.bed: this is a BED file (or one of its kind); -f takes the reference, a FASTA file
+absent b.bed.fai
+
+case the model as the reference
+run regsnp -m model.safetensors -f model.safetensors in.vcf
+exit 3
+err regsnp: model.safetensors: this is a model (safetensors); -f takes the reference, a FASTA file
+
+case a data set as the reference
+run regeval -m model.safetensors -d small.regds -f small.regds
+exit 3
+err regeval: small.regds: this is a data set; -f takes the reference, a FASTA file
+
+case the reference as the model
+run regcall -m ref.fa -f ref.fa -O bed
+exit 3
+err regcall: ref.fa: this is a FASTA file; -m takes the model, a .safetensors file that regtrain wrote
+
+case variants as the model
+run regsnp -m in.vcf -f ref.fa in.vcf
+exit 3
+err regsnp: in.vcf: this is a VCF or BCF file; -m takes the model, a .safetensors file that regtrain wrote
+
+case a data set as the model
+run regeval -m small.regds -d small.regds
+exit 3
+err regeval: small.regds: this is a data set; -m takes the model, a .safetensors file that regtrain wrote
+
+case an architecture as the model
+run regeval -m "$TEST_TOOLS/data/tiny.json" -d small.regds
+exit 3
+err regeval: */tiny.json: this is a JSON file; -m takes the model, a .safetensors file that regtrain wrote
+
+case the model as the data set
+run regeval -m model.safetensors -d model.safetensors
+exit 3
+err regeval: model.safetensors: this is a model (safetensors); -d takes the folder that regds-build wrote
+
+case the model as the architecture
+run regtrain -d small.regds -a model.safetensors -o m.safetensors
+exit 3
+err regtrain: model.safetensors: this is a model (safetensors); -a takes a preset's name or a spec, a JSON file
+absent m.safetensors
+
+case the reference as peaks
+run regds-build -f ref.fa ref.fa -o x.regds
+exit 3
+err regds-build: ref.fa: this is a FASTA file; peaks are a BED file (or one of its kind)
+
+case peaks as the sheet
+run regds-build -f ref.fa --sheet a.narrowPeak -o x.regds
+exit 3
+err regds-build: a.narrowPeak: this is a BED file (or one of its kind); --sheet takes a table of markers, with columns name and peaks at least
+
+case the reference as the mask
+run regds-build -f ref.fa --mask ref.fa b.bed -o x.regds
+exit 3
+err regds-build: ref.fa: this is a FASTA file; --mask takes intervals, a BED file
+
+case the reference as regions
+run regcall -m model.safetensors -f ref.fa -R ref.fa -O bed
+exit 3
+err regcall: ref.fa: this is a FASTA file; -R takes regions, a BED file
+
+case variants as a stream of sequence
+run regcall -m model.safetensors -O bed in.vcf
+exit 3
+err regcall: in.vcf: this is a VCF or BCF file; regcall reads FASTA
 
 # ---- FASTA -------------------------------------------------------------------------------------------------------------
 case no such FASTA
@@ -225,6 +321,13 @@ exit 3
 err regds-build: back.bed:2*
 absent x.regds
 
+case a bad line is shown in part, and no control character of it
+setup { printf 'chr1\t\033[31mred\033[0m'; head -c 5000 /dev/zero | tr '\0' x; echo; } > long.bed
+run regds-build -f ref.fa long.bed -o x.regds
+exit 3
+err regds-build: long.bed:1: BED needs at least 3 columns, here are 2 columns: 'chr1[\]x09[\]x1b[[]31mred[\]x1b[[]0mxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'
+absent x.regds
+
 case a coordinate that is no number
 setup printf 'chr1\t10\t20\nchr1\t1e3\t2000\n' > odd.bed
 run regds-build -f ref.fa odd.bed -o x.regds
@@ -308,7 +411,24 @@ case a sheet that names a missing file
 setup sed 's/b.bed/c.bed/' sheet.tsv > missing.tsv
 run regds-build -f ref.fa --sheet missing.tsv -o x.regds
 exit 1
-err regds-build: *c.bed*
+err regds-build: missing.tsv:3: cannot open c.bed: No such file or directory
+
+case a sheet that names a folder
+setup sed 's/b.bed/./' sheet.tsv > folder.tsv
+run regds-build -f ref.fa --sheet folder.tsv -o x.regds
+exit 3
+err regds-build: folder.tsv:3: peaks '.' is a folder; name a file of peaks
+absent x.regds
+
+case a sheet with a column that is not known
+setup sed '1s/class/colour/' sheet.tsv > colour.tsv
+run regds-build -f ref.fa --sheet colour.tsv --window 5000 -o x.regds
+err regds-build: warning: colour.tsv:1: column 'colour' is ignored; known are name, class, target, cell and peaks
+
+case a sheet with a column that is misspelt
+setup sed '1s/class/clas/' sheet.tsv > clas.tsv
+run regds-build -f ref.fa --sheet clas.tsv --window 5000 -o x.regds
+err regds-build: warning: clas.tsv:1: column 'clas' is ignored; did you mean class? known are name, class, target, cell and peaks
 
 case a sheet of no markers
 setup head -n 1 sheet.tsv > none.tsv
@@ -362,7 +482,7 @@ err regds-build: 6 bins of 200 bases do not fit into a window of 1000*
 case bins that cannot lie in the middle
 run regds-build -f ref.fa a.narrowPeak -o x.regds --target bin --window 1001
 exit 2
-err regds-build: 1 bins of 200 bases cannot lie in the middle of a window of 1001*odd*
+err regds-build: 1 bin of 200 bases cannot lie in the middle of a window of 1001*odd*
 absent x.regds
 
 case no bins
@@ -435,7 +555,7 @@ absent new.safetensors
 case a limit on the size of files
 run ulimit -f 2; regds-build -f ref.fa a.narrowPeak --window 20 --no-version -o x.regds
 exit 1
-err regds-build: *x.regds*cannot write*
+err regds-build: x.regds/*.bed.gz: cannot write: File too large
 absent x.regds
 
 case a limit on the size of files leaves the old data set
@@ -534,6 +654,36 @@ run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" -o m.safetensors --s
 exit 3
 err regtrain: small.regds*peaks.bed.gz*
 
+case a FASTA of the same names and lengths with one other base: training
+setup awk 'NR == 1500 {print (substr($0, 1, 1) == "A" ? "C" : "A") substr($0, 2); next} {print}' ref.fa > other.fa
+run regtrain -d small.regds -f other.fa -a "$TEST_TOOLS/data/tiny.json" -o m.safetensors --steps 2
+exit 4
+err regtrain: other.fa: contig chr2 has other bases than in the reference of small.regds, first in chr2:1-30000; give that FASTA with -f
+absent m.safetensors
+
+case a FASTA of the same names and lengths with one other base: evaluation
+setup awk 'NR == 1500 {print (substr($0, 1, 1) == "A" ? "C" : "A") substr($0, 2); next} {print}' ref.fa > other.fa
+run regeval -m model.safetensors -d small.regds -f other.fa --split test
+exit 4
+err regeval: other.fa: contig chr2 has other bases than in the reference of small.regds, first in chr2:1-30000; give that FASTA with -f
+
+case bases hard-masked after the data set was built
+setup sed '1500s/[ACGT]/N/g' ref.fa > masked.fa
+run regeval -m model.safetensors -d small.regds -f masked.fa --split test
+exit 4
+err regeval: masked.fa: contig chr2 has other bases*
+
+case a data set whose digests are lost
+setup rm small.regds/digests.bed
+run regeval -m model.safetensors -d small.regds
+exit 3
+err regeval: small.regds: no data set, it holds no digests.bed; build one with regds-build
+
+case a stream has no reference to check
+run regcall -m model.safetensors --check-reference -O bed ref.fa
+exit 2
+err regcall: --check-reference needs a reference: name it with -f
+
 case a data set whose windows were cut
 setup head -c 100 small.regds/windows.bed.gz > w && mv w small.regds/windows.bed.gz
 run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" -o m.safetensors --steps 2
@@ -579,7 +729,17 @@ err regeval: *none.safetensors*No such file*
 case a marker that the model has not
 run regeval -m model.safetensors -d small.regds -k GATA1
 exit 2
-err regeval: *GATA1*
+err regeval: -k GATA1: no marker is called that; the model has CTCF.K562, open.K562 (-k takes names, globs such as 'CTCF[*]', and class:NAME)
+
+case a marker that the model has under another name
+run regcall -m model.safetensors -f ref.fa -O bed -k my_CTCF.K562
+exit 2
+err regcall: -k my_CTCF.K562: no marker is called that; did you mean CTCF.K562? the model has CTCF.K562, open.K562 (-k takes*
+
+case a class that the model has not
+run regcall -m model.safetensors -f ref.fa -O bed -k class:DNAse1
+exit 2
+err regcall: -k class:DNAse1: no marker is of this class; did you mean class:DNase? the model has class:TFBS, class:DNase (-k takes*
 
 case metrics to a full device
 run regeval -m model.safetensors -d small.regds --device cpu > /dev/full
@@ -630,7 +790,7 @@ absent out.vcf
 case a VCF that is none
 run regsnp -m model.safetensors -f ref.fa -o out.vcf b.bed
 exit 3
-err regsnp: b.bed*
+err regsnp: b.bed: this is a BED file (or one of its kind); regsnp reads VCF or BCF
 absent out.vcf
 
 case a VCF in a gzip that is cut
@@ -655,6 +815,11 @@ err regsnp: *No space left on device*
 case a reader that goes away
 run regsnp -m model.safetensors -f ref.fa in.vcf 2> said.txt | true; echo "${PIPESTATUS[0]}" > code; grep -qE '^(0|141)$' code
 
+case a command that is misspelt
+run regsnp anotate -m model.safetensors -f ref.fa in.vcf
+exit 2
+err regsnp: there is no command 'anotate' and no such file; did you mean annotate?
+
 # ---- regcall -----------------------------------------------------------------------------------------------------------
 case a cutoff that is none
 run regcall -m model.safetensors -f ref.fa -c abc -O bed
@@ -671,6 +836,38 @@ run regcall -m model.safetensors -f ref.fa -O bedgraph -o out.bedgraph
 exit 2
 err regcall: *{marker}*
 absent out.bedgraph
+
+case tracks where there is no directory
+run regcall -m model.safetensors -f ref.fa -o 'bw/{marker}.bw'
+exit 1
+err regcall: bw/{marker}.bw: cannot create: there is no directory bw; make it first: mkdir -p bw
+
+case tracks below a file
+run regcall -m model.safetensors -f ref.fa -o ref.fa/x.bed
+exit 1
+err regcall: ref.fa/x.bed: cannot create: ref.fa is a file, not a directory
+
+case a folder as the output
+run regcall -m model.safetensors -f ref.fa -O bed -o small.regds/
+exit 2
+err regcall: small.regds/: the name of a folder; name a file in it
+
+case a model where there is no directory
+run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" -o nowhere/m.safetensors --steps 2
+exit 1
+err regtrain: nowhere/m.safetensors: cannot create: there is no directory nowhere; make it first: mkdir -p nowhere
+
+case metrics where there is no directory
+run regeval -m model.safetensors -d small.regds -o out/m.tsv
+exit 1
+err regeval: out/m.tsv: cannot create: there is no directory out; make it first: mkdir -p out
+
+case a contig whose name bigWig cannot hold
+setup { printf '>'; head -c 256 /dev/zero | tr '\0' c; echo; echo ACGTACGTACGT; } > long.fa
+run regcall -m model.safetensors -f long.fa -k CTCF.K562 -o x.bw
+exit 3
+err regcall: x.bw: a contig name in bigWig has 1 to 255 bytes; 'cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc...' has 256
+absent x.bw
 
 case a region past the end
 run regcall -m model.safetensors -f ref.fa -r chr1:70,000-80,000 -O bed -o out.bed

@@ -52,6 +52,33 @@ case regtrain takes the data set's window for models of a fixed one
 run regds-build -f ref.fa --sheet sheet.tsv --target bin --window 600 --test chr2:1-30000 --verbosity 1 --no-version -o made.regds && for a in lr deep-dilated; do regtrain -d made.regds -a $a --steps 1 --verbosity 1 --device cpu --no-version -o $a.safetensors && regeval -m $a.safetensors -d made.regds --verbosity 1 --device cpu | cut -f1-3; done
 golden -
 
+case regcall warns once of a genome of the same names and lengths and other bases
+setup regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" --steps 1 --verbosity 1 -o own.safetensors
+setup awk 'NR == 1500 {print (substr($0, 1, 1) == "A" ? "C" : "A") substr($0, 2); next} {print}' ref.fa > other.fa
+run regcall -m own.safetensors -f other.fa -r chr2:1-100 -r chr2:9,000-9,100 -O bed 2>&1 | grep trained; regcall -m own.safetensors -f other.fa -r chr1 -O bed --check-reference 2>&1 | grep trained
+out regcall: warning: other.fa: not the reference that the model was trained on (chr2:1-30000 has other bases)\nregcall: warning: other.fa: not the reference that the model was trained on (chr2:1-30000 has other bases)
+
+case regsnp warns once of a genome of the same names and lengths and other bases
+setup regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" --steps 1 --verbosity 1 -o own.safetensors
+setup awk 'NR == 1500 {print (substr($0, 1, 1) == "A" ? "C" : "A") substr($0, 2); next} {print}' ref.fa > other.fa
+run for o in '' --check-reference; do for f in ref.fa other.fa; do regsnp -m own.safetensors -f $f $o in.vcf 2>&1 | grep trained; done; done; grep -v ^chr2 in.vcf | regsnp -m own.safetensors -f other.fa - 2>&1 | grep -c trained || true
+out regsnp: warning: other.fa: not the reference that the model was trained on (chr2:1-30000 has other bases)\nregsnp: warning: other.fa: not the reference that the model was trained on (chr2:1-30000 has other bases)\n0
+
+case a genome in lower case is the same one
+setup regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" --steps 1 --verbosity 1 -o own.safetensors
+setup awk '/^>/ {print; next} {print tolower($0)}' ref.fa > lower.fa
+run for r in chr1 chr2:1-100; do regcall -m own.safetensors -f lower.fa -r $r -O bed --check-reference 2>&1 | grep -c trained; done; for o in '' --check-reference; do regeval -m own.safetensors -d small.regds -f lower.fa $o | grep -c test; regtrain -d small.regds -f lower.fa $o -a "$TEST_TOOLS/data/tiny.json" --steps 1 --verbosity 1 -o lower.safetensors && rm -r lower.*; awk '/^>/ {print; next} {print tolower($0)}' ref.fa > lower.fa; done
+out 0\n0\n4\n4
+
+case data sets that an older regkit built are compared by names and lengths, which is told
+setup rm small.regds/digests.bed; sed -zi 's/,[[:space:]]*"blocks": 2//' small.regds/dataset.json
+run regeval -m model.safetensors -d small.regds --verbosity 4
+err regeval: small.regds: holds no digests of the reference (it was built by an older regkit): only names and lengths were compared; --check-reference compares all bases
+
+case one of a thing has no s
+run regcall -m model.safetensors -f ref.fa -r chr1:1-1 --round 1 -O bed
+err regcall: 1 base of 1 contig in *
+
 case regeval
 run regeval -m model.safetensors -d small.regds --device reference
 err regeval: 5 windows, 25,000 positions*

@@ -230,7 +230,7 @@ line 'chr1\t1000\t.\t%s\t*\t.\t.\tREG_NOTE=7\tGT\t0\n' "$(base chr1 1000 1000)" 
 bgzip -c in.vcf | head -c 300 | refused 3 'truncated' -
 gzip -c in.vcf | head -c 300 | refused 3 'truncated' -
 bgzip -c in.vcf | head -c -28 | refused 3 'end-of-file block' -
-refused 3 'not a VCF' ref.fa
+refused 3 'this is a FASTA file; regsnp reads VCF or BCF' ref.fa
 refused 3 'not a VCF' /dev/null
 refused 1 'absent.vcf' absent.vcf
 refused 2 'an index needs' --write-index in.vcf
@@ -239,7 +239,7 @@ run -o out.tsv in.vcf 2> words || status=$?
 [[ $status == 2 && ! -e out.tsv ]] && grep -q 'say it with -O' words || fail "a name that tells no format ends with $status"
 run -o out.tsv -O v in.vcf 2> /dev/null && [[ -s out.tsv ]] || fail "a name that tells no format, with -O"
 refused 2 '--span' --span -1 in.vcf
-refused 2 'matches none' -k nobody in.vcf
+refused 2 'no marker is called that' -k nobody in.vcf
 refused 2 'use-vcf' --ref-mismatch maybe in.vcf
 cp in.vcf self.vcf
 for attempt in '-o self.vcf' '-o ./self.vcf' '--matrix self.vcf -o x.vcf'; do

@@ -12,7 +12,9 @@ independent multiply-adds reach in registers (fma_ceiling), and of what the regi
 (tile_in_cache; of gradients of weights outer_in_cache); convolutions in f32 beside oneDNN's (onednn_conv).
 forward, train: inference of `dilated`, training steps of the presets, 919 markers, in nucleotides a second, in f32 and in bf16;
 the forward pass also to called runs in place of f32 probabilities (8-bit codes and bits are among the layers). Beside PyTorch
-stock and tuned in f32 (peer_torch.py), with two threads also as two processes of one thread each, whose rates are added; and how much a second thread brings us, beside what the machine has for a second process.
+stock and tuned (peer_torch.py), of a current PyTorch in bf16 too, each held against ours of its precision; with two threads also as two
+processes of one thread each, whose rates are added; and how much a second thread brings us, beside what the machine has for a second
+process.
 
 Products in bf16 are an instruction of their own where the processor has AVX512_BF16, and unpacked to f32 elsewhere: the first line
 says which.
@@ -137,15 +139,19 @@ def contenders(a, mode, preset, batch):
             made += [Contender(f"{name}, {what}", ours(a.threads, precision, how)) for how, what in SINKS.items()]
     pythons = [(PYTHON, "")] + ([(os.path.join(a.venv, "bin", "python"), "current ")] if a.venv else [])
     for python, label in pythons:
-        def peer(config, threads):
-            return [python, os.path.join(HERE, "peer_torch.py"), mode, config, preset, "--batch", str(batch), "--threads", str(threads),
-                    "--markers", str(a.markers), "--seconds", str(a.seconds)] + ["--cpu-time"] * a.cpu_time
+        for precision in a.precisions if label else ["f32"]:  # a bf16 peer is a current one
+            more = ["--precision", precision] + ["--cpu-time"] * a.cpu_time
 
-        configs = ["stock", "tuned"] if mode == "train" or preset == "dilated" else ["stock"]
-        for config in configs:
-            made.append(Contender(label + config, peer(config, a.threads), environment(config == "tuned", a.threads)))
-        if a.threads > 1 and not a.cpu_time and preset == "dilated":
-            made.append(Contender(f"{label}tuned, {a.threads} processes", peer("tuned", 1), environment(True, 1), a.threads))
+            def peer(config, threads):
+                return [python, os.path.join(HERE, "peer_torch.py"), mode, config, preset, "--batch", str(batch), "--threads",
+                        str(threads), "--markers", str(a.markers), "--seconds", str(a.seconds), *more]
+
+            name = label + ("bf16 " if precision == "bf16" else "")
+            configs = ["stock", "tuned"] if mode == "train" or preset == "dilated" else ["stock"]
+            for config in configs:
+                made.append(Contender(name + config, peer(config, a.threads), environment(config == "tuned", a.threads)))
+            if a.threads > 1 and not a.cpu_time and preset == "dilated":
+                made.append(Contender(f"{name}tuned, {a.threads} processes", peer("tuned", 1), environment(True, 1), a.threads))
     return made
 
 
@@ -181,13 +187,13 @@ def ratios_of(a, title, rates):
         if ours in rates and other in rates:
             lines.append(f"{title.format(ours.removeprefix('regkit '))}, {what}: {rates[ours] / rates[other]:.2f}x")
 
-    peers = [name for name in rates if not name.startswith("regkit")]
     for precision in a.precisions:
-        mine, theirs = f"regkit {precision}", "" if precision == "f32" else " in f32"
+        mine = f"regkit {precision}"
+        peers = [name for name in rates if not name.startswith("regkit") and ("bf16" in name) == (precision == "bf16")]
         for peer in peers:
-            compare(mine, f"vs {peer}{theirs}", peer)
+            compare(mine, f"vs {peer}", peer)
         if peers:
-            compare(mine, f"vs the best PyTorch{theirs}", max(peers, key=rates.get))
+            compare(mine, "vs the best PyTorch in this precision", max(peers, key=rates.get))
         compare(mine, f"with {a.threads} threads vs 1", f"{mine}, 1 thread")
         compare(f"{mine}, {a.threads} processes", "vs one", f"{mine}, 1 thread")
         for what in SINKS.values():

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A preset in PyTorch, at the speed that PyTorch has for it: the peer of model_speed.cpp.
 
-  peer_torch.py train|infer stock|tuned PRESET [--batch 1] [--threads 2] [--markers 919] [--seconds 5] [--cpu-time]
+  peer_torch.py train|infer stock|tuned PRESET [--batch 1] [--threads 2] [--markers 919] [--seconds 5] [--cpu-time] [--precision bf16]
 
 Prints the seconds of each step after the first, one a line; then "rss" and the largest resident memory in MiB. Runs with any
 Python that has torch. A training step is forward, loss, backward and Adam; inference ends with the probabilities.
@@ -10,6 +10,9 @@ stock: PyTorch's modules as they come. tuned, in training: up-convolutions as ma
 layers on rows. tuned, in inference: batch norm folded into weights, convolutions in 2-D channels-last, and from the up-convolution
 on rows of positions in pieces that fit the caches, worked on in place in memory that is reused. `TUNED` is the environment that
 goes with either: memory is kept between steps instead of faulted in anew.
+
+bf16, in inference: all weights and all that is computed are bf16, the probabilities too. In training: autocast, as PyTorch's
+documentation has it: weights and Adam stay in f32.
 """
 import argparse
 import os
@@ -46,7 +49,7 @@ class TunedForward:
     """Of an embedding, convolutions, an up-convolution and dense layers, one after another."""
 
     def __init__(self, net):
-        self.net, self.trunk, self.tail, self.out = net, [], [], None
+        self.net, self.trunk, self.tail, self.out = net, [], [], None  # of any precision: that of net's weights
         for layer in net.layers:
             module = net.get_submodule(layer["name"])
             if layer["type"] == "embedding":
@@ -73,7 +76,7 @@ class TunedForward:
         weight, bias = self.tail[0]
         channels, stride = self.up
         if self.out is None:
-            self.out = torch.empty(rows.shape[0] * stride, self.tail[-1][0].shape[1])
+            self.out = rows.new_empty(rows.shape[0] * stride, self.tail[-1][0].shape[1])
         for i in range(0, rows.shape[0], ROWS // stride):
             y = torch.addmm(bias, rows[i : i + ROWS // stride], weight).relu_().reshape(-1, channels)
             for w, b in self.tail[1:-1]:
@@ -90,8 +93,11 @@ def stepper(a):
     spec = preset_spec(a.preset)
     net = Net(spec, a.markers, dropout=spec["dropout"], rows=a.config == "tuned")
     codes = torch.randint(1, 5, (a.batch, spec["window"]))
+    bf16 = a.precision == "bf16"
     if a.mode == "infer":
         net.eval()
+        if bf16:
+            net.bfloat16()
         forward = TunedForward(net) if a.config == "tuned" else lambda c: torch.sigmoid(net(c))
 
         def infer():
@@ -106,7 +112,9 @@ def stepper(a):
 
     def train():
         adam.zero_grad(set_to_none=True)
-        net.loss(codes, labels).backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = net.loss(codes, labels)
+        loss.backward()
         adam.step()
 
     return train
@@ -121,6 +129,7 @@ def main():
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--markers", type=int, default=919)
     p.add_argument("--seconds", type=float, default=5)
+    p.add_argument("--precision", choices=("f32", "bf16"), default="f32")
     p.add_argument("--cpu-time", action="store_true", help="processor time of the process instead of wall time")
     a = p.parse_args()
     torch.manual_seed(0)

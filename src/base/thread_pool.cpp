@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -106,6 +107,9 @@ ThreadPool::ThreadPool(int workers, Idle idle) : state_(std::make_unique<State>(
         state_->end();
         throw Error(ErrorKind::resource, "cannot start " + std::to_string(workers) + " workers, only " +
                                              started + " (" + error.code().message() + "); use a smaller -@");
+    } catch (const std::bad_alloc&) {
+        state_->end();
+        throw;
     }
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -78,29 +79,38 @@ void complain_without_memory(const char* why) noexcept {
     }
 }
 
+// Some functions that must not throw end the process without a trace of what was thrown: so it is noted here before.
+std::atomic<bool> allocation_failed{false};
+
+void on_failed_allocation() {
+    allocation_failed = true;
+    throw std::bad_alloc();
+}
+
 // Where an exception meets a function that must not throw, or comes before main() or on a thread of its own, C++ ends the
 // process. A failed allocation ends it as everywhere else; anything else is a fault of ours, and aborts with a word.
 [[noreturn]] void on_terminate() noexcept {
     remove_temporaries();
-    const char* why = "internal error: std::terminate()";
+    bool memory = allocation_failed;
     if (std::current_exception()) {
         try {
             throw;
         } catch (const std::bad_alloc&) {
-            complain_without_memory(kOutOfMemory);
-            _exit(static_cast<int>(ErrorKind::resource));
-        } catch (const std::exception&) {
-            why = "internal error: an exception where none may be";
+            memory = true;
         } catch (...) {
         }
     }
-    complain_without_memory(why);
+    complain_without_memory(memory ? kOutOfMemory : "internal error: an exception where none may be");
+    if (memory) _exit(static_cast<int>(ErrorKind::resource));
     std::abort();
 }
 
 // Before anything else that is set up before main(), which can fail for want of memory too.
 struct Installed {
-    Installed() { std::set_terminate(on_terminate); }
+    Installed() {
+        std::set_terminate(on_terminate);
+        std::set_new_handler(on_failed_allocation);
+    }
 };
 [[gnu::init_priority(101)]] const Installed installed;
 

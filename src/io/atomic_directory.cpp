@@ -117,7 +117,8 @@ void AtomicDirectory::commit() {
     sync_directory(directory_of(s.path), s.path);
     if (!s.replace) return;
     std::error_code error;
-    fs::remove_all(s.temp, error);  // the old one
+    do fs::remove_all(s.temp, error);  // the old one
+    while (error == std::errc::interrupted);
     require(!error, ErrorKind::resource, s.path + ": replaced, but the previous one remains as " + s.temp);
 }
 

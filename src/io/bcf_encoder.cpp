@@ -1,5 +1,6 @@
 #include "io/bcf_encoder.hpp"
 
+#include <cerrno>
 #include <cstring>
 #include <limits>
 #include <new>
@@ -17,7 +18,10 @@ HtsHeader parse_header(std::string& text, const std::string& source) {
     const HtsWarnings warnings;
     HtsHeader header(bcf_hdr_init("r"));
     if (!header) throw std::bad_alloc();
-    require(bcf_hdr_parse(header.get(), text.data()) == 0, ErrorKind::input,
+    errno = 0;
+    const int parsed = bcf_hdr_parse(header.get(), text.data());
+    if (parsed != 0 && errno == ENOMEM) throw std::bad_alloc();
+    require(parsed == 0, ErrorKind::input,
             source + ": its header cannot be that of a BCF (a sample twice?); write VCF");
     return header;
 }
@@ -89,7 +93,10 @@ void BcfEncoder::parse(std::string_view line, const std::string& where, bcf1_t& 
     if (kputsn(line.data(), line.size(), &line_.text) < 0) throw std::bad_alloc();
     bcf_clear(&record);
     const HtsWarnings warnings;
-    require(vcf_parse(&line_.text, header_.get(), &record) == 0, ErrorKind::input,
+    errno = 0;
+    const int parsed = vcf_parse(&line_.text, header_.get(), &record);
+    if (errno == ENOMEM) throw std::bad_alloc();
+    require(parsed == 0, ErrorKind::input,
             where + ": not a record that htslib can parse, so it cannot become BCF; write VCF");
     require(record.rid < contigs_, ErrorKind::input,
             where +

@@ -10,11 +10,14 @@
 
 #include "base/descriptor.hpp"
 #include "base/error.hpp"
+#include "io/bgzf_block.hpp"
 #include "io/hts_output.hpp"
 #include "io/output_set.hpp"
 
 namespace regkit {
 namespace {
+
+constexpr int kTries = 10;
 
 struct CloseBgzf {
     void operator()(BGZF* file) const { bgzf_close(file); }
@@ -51,10 +54,15 @@ struct BgzfWriter::Impl {
     // With workers the write fails on htslib's own thread, whose errno is not ours.
     [[noreturn]] void write_failed() { throw_hts(data.path(), "write", herrno(file->fp)); }
 
+    // The block that says "complete" is written here, once all before it is out, and not by htslib's close: that writes it in
+    // any case, and takes a close() that a signal interrupted for a failure.
     void finish() {
         errno = 0;
-        if (bgzf_flush(file.get()) != 0) write_failed();
-        if (bgzf_close(file.release()) != 0) throw_hts(data.path(), "write");
+        if (bgzf_flush(file.get()) != 0 || hflush(file->fp) != 0) write_failed();
+        descriptor.abandon();
+        bgzf_close(file.release());
+        data.write(bgzf_end_block());
+        data.flush();
     }
 
     // `build` takes the paths of data and index, the index's shift (0: .tbi) and workers; 0 is success.
@@ -63,8 +71,13 @@ struct BgzfWriter::Impl {
         require(!data.is_stdout(), ErrorKind::usage, "an index needs an output file");
         finish();
         AtomicFile index(data.path() + (tbi ? ".tbi" : ".csi"));
-        errno = 0;
-        const int status = build(data.temp_path().c_str(), index.temp_path().c_str(), tbi ? 0 : kCsiShift, workers > 1 ? workers : 0);
+        int status = 0;
+        for (int tries = 0; tries < kTries; ++tries) {
+            errno = 0;
+            status = build(data.temp_path().c_str(), index.temp_path().c_str(), tbi ? 0 : kCsiShift, workers > 1 ? workers : 0);
+            // htslib does not try again to open what a signal interrupted, and closes again what is closed.
+            if (status == 0 || (errno != EINTR && errno != EBADF)) break;
+        }
         if (status != 0 && errno == 0)
             throw Error(ErrorKind::input, data.path() + ": its lines are not sorted, so it cannot be indexed");
         if (status != 0) throw_hts(index.path(), "write");

@@ -113,9 +113,12 @@ struct VcfReader::Impl {
         hts_set_log_level(HTS_LOG_OFF);
         const bool standard_input = path.empty() || path == "-";
         name = std::make_shared<const std::string>(standard_input ? "standard input" : path);
-        errno = 0;
-        file.reset(hts_open(standard_input ? "-" : path.c_str(), "r"));
+        do {
+            errno = 0;
+            file.reset(hts_open(standard_input ? "-" : path.c_str(), "r"));
+        } while (!file && errno == EINTR);
         if (!file) {
+            if (errno == ENOMEM) throw std::bad_alloc();
             // An empty or unrecognisable file leaves ENOEXEC or EPIPE here.
             if (errno == 0 || errno == ENOEXEC || errno == EPIPE) bad(*name, "not a VCF or BCF file");
             throw_errno(*name + ": cannot open");
@@ -195,7 +198,10 @@ struct VcfReader::Impl {
         const HtsWarnings warnings;
         state().bcf.reset(bcf_hdr_init("r"));
         if (!state().bcf) throw std::bad_alloc();
-        if (bcf_hdr_parse(state().bcf.get(), text.data()) != 0)
+        errno = 0;
+        const int parsed = bcf_hdr_parse(state().bcf.get(), text.data());
+        if (parsed != 0 && errno == ENOMEM) throw std::bad_alloc();
+        if (parsed != 0)
             bad(*name, "the header does not parse (a sample twice?)");
     }
 
@@ -246,7 +252,9 @@ struct VcfReader::Impl {
         if (!record.record_) throw std::bad_alloc();
         bcf1_t& r = *record.record_;
         const std::string where = *name + ": record " + std::to_string(records + 1);
+        errno = 0;
         const int status = bcf_read(file.get(), state().bcf.get(), &r);
+        if (status < -1 && errno == ENOMEM) throw std::bad_alloc();
         if (status == -1) return Got::end;
         if (status < 0 || r.errcode != 0) bad(where, "corrupt or truncated BCF");
         const char* contig = bcf_hdr_id2name(state().bcf.get(), r.rid);
@@ -269,7 +277,9 @@ struct VcfReader::Impl {
         if (bgzf != nullptr && bgzf->errcode != 0) bad(*name, "corrupt or truncated compressed data");
         if (bgzf != nullptr && bgzf->no_eof_block != 0)
             bad(*name, "no end-of-file block: truncated; if it is whole, recompress it with bgzip");
-        if (hts_close(file.release()) != 0) bad(*name, "corrupt or truncated: closing it failed");
+        errno = 0;
+        // htslib closes again what an interrupted close() has closed.
+        if (hts_close(file.release()) != 0 && errno != EBADF) bad(*name, "corrupt or truncated: closing it failed");
     }
 };
 

@@ -115,6 +115,10 @@ void run_out_of_memory() {
     throw std::bad_alloc();
 }
 
+struct Terminator {
+    ~Terminator() { std::terminate(); }
+};
+
 TEST_CASE("an allocation that fails where nothing may be thrown ends with the same line, and takes temporaries along") {
     const test::Scratch scratch;
     const std::string path = scratch.write("temporary", "x");
@@ -129,6 +133,13 @@ TEST_CASE("an allocation that fails where nothing may be thrown ends with the sa
     const Outcome alone = run_child({"x"}, [&](const Arguments&, Log&) { std::thread(run_out_of_memory).join(); });
     CHECK(alone.code == 1);
     CHECK(alone.err == "regfoo: out of memory\n");
+    // As some of libstdc++'s own functions end: what was thrown is not to be seen at that point.
+    const Outcome unseen = run_child({"x"}, [&](const Arguments&, Log&) {
+        const Terminator terminator;
+        std::get_new_handler()();  // what operator new calls
+    });
+    CHECK(unseen.code == 1);
+    CHECK(unseen.err == "regfoo: out of memory\n");
     const Outcome bug = run_child({"x"}, [&](const Arguments&, Log&) { std::thread([] { throw std::logic_error("x"); }).join(); });
     CHECK(bug.code == 128 + SIGABRT);
     CHECK(bug.err.starts_with("regfoo: internal error"));

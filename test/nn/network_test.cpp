@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/error.hpp"
+#include "kernels/cpu/cpu_backend.hpp"
 #include "support.hpp"
 
 using namespace regkit;
@@ -166,27 +167,34 @@ TEST_CASE("bf16 agrees with f32 as closely as its 8 bits allow, and is not f32")
     }
 }
 
-TEST_CASE("every back end agrees with the reference") {
+// Errors of 30 seeds are a tenth of what is allowed: these networks are so small that single precision hardly shows. Of large
+// ones network_torch.py has tolerances of their own.
+TEST_CASE("the cpu agrees with the reference, with every instruction set") {
     const auto reference = backend("reference");
-    for (const std::string& device : devices()) {
-        CAPTURE(device);
-        const auto b = backend(device);
-        std::vector<Spec> specs = specs_of_every_kind();
-        specs.push_back(with_window(preset("dilated-pool"), 1200, "dilated-pool"));
-        for (const Spec& spec : specs) {
-            CAPTURE(spec.name);
-            const Windows w = windows_of(spec, 3, kMarkers, 21);
-            Network ours(spec, kMarkers, *b), theirs(spec, kMarkers, *reference);
-            randomise(ours, 8);
-            theirs.load(ours.state());
-            for (const TailOutput kind : {TailOutput::logits, TailOutput::probabilities, TailOutput::rates}) {
-                const std::vector<float> expected = infer_all(theirs, w, kind);
-                CHECK(largest_difference(infer_all(ours, w, kind), expected) <= 2e-5 * largest(expected));
-            }
-            const TrainStep how{3, 4, 2, 1};
-            const AdamStep adam{};
+    std::vector<Spec> specs = specs_of_every_kind();
+    for (Spec& spec : tiny_presets())
+        if (spec.name == "dilated-pool") specs.push_back(std::move(spec));
+    const TrainStep how{3, 4, 2, 1};
+    const AdamStep adam{};
+    for (const Spec& spec : specs) {
+        CAPTURE(spec.name);
+        const Windows w = windows_of(spec, 3, kMarkers, 21);
+        Network theirs(spec, kMarkers, *reference);
+        randomise(theirs, 8);
+        const std::vector<NamedTensor> start = theirs.state();
+        std::vector<std::vector<float>> expected;
+        const std::vector<TailOutput> kinds{TailOutput::logits, TailOutput::probabilities, TailOutput::rates};
+        for (const TailOutput kind : kinds) expected.push_back(infer_all(theirs, w, kind));
+        const StepResult r = theirs.train(w.view(), w.labels(), how, adam);
+        for (const std::string& isa : cpu_isas()) {
+            CAPTURE(isa);
+            const auto b = make_backend({"cpu", 2, isa}).backend;
+            Network ours(spec, kMarkers, *b);
+            ours.load(start);
+            for (std::size_t k = 0; k < kinds.size(); ++k)
+                CHECK(largest_difference(infer_all(ours, w, kinds[k]), expected[k]) <=
+                      2e-5 * largest(expected[k]));
             const StepResult a = ours.train(w.view(), w.labels(), how, adam);
-            const StepResult r = theirs.train(w.view(), w.labels(), how, adam);
             CHECK(std::fabs(a.loss - r.loss) <= 1e-5);
             CHECK(std::fabs(a.grad_norm - r.grad_norm) <= 1e-4 * r.grad_norm);
             CHECK(largest_difference(flat(ours.gradients()), flat(theirs.gradients())) <= 5e-5);

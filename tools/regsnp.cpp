@@ -21,6 +21,28 @@ cli::Tool annotate_tool() {
     tool.options = {
         cli::common::fasta(cli::kNeeded),
         cli::common::check_reference("compare all of the reference that the model remembers, not only a part of each contig"),
+        {.name = "region",
+         .letter = 'r',
+         .value = "REGIONS",
+         .help = "only records that overlap one of these regions, separated by commas; needs the input's index",
+         .group = cli::group::input,
+         .repeatable = true},
+        {.name = "regions-file",
+         .letter = 'R',
+         .value = "FILE",
+         .help = "regions from a BED file, or from lines of CHROM, POS and perhaps END (1-based), as -r",
+         .group = cli::group::input},
+        {.name = "targets",
+         .letter = 't',
+         .value = "REGIONS",
+         .help = "only records whose POS lies in these regions ('^' before them: in none of them); reads all of any input",
+         .group = cli::group::input,
+         .repeatable = true},
+        {.name = "targets-file",
+         .letter = 'T',
+         .value = "FILE",
+         .help = "regions from a file as for -R, '^' before its name too, as -t",
+         .group = cli::group::input},
         {.name = "ref-mismatch",
          .value = "ACTION",
          .fallback = "error",
@@ -54,6 +76,9 @@ cli::Tool annotate_tool() {
         cli::common::output("annotated variants [standard output]"),
         cli::common::format({"v", "z", "u", "b"},
                             "VCF, bgzip VCF, uncompressed BCF or BCF; by default what the output's extension says"),
+        {.name = "lossy",
+         .help = "what BCF cannot hold of text input is warned of and counted, instead of ending the run",
+         .group = cli::group::output},
         {.name = "matrix",
          .value = "FILE",
          .help = "also write a bgzip TSV with a row for each allele and a column for each marker",
@@ -91,6 +116,11 @@ void run_annotate(const cli::Arguments& args, Log& log) {
     p.model = cli::model_file(args);
     p.fasta = cli::fasta_file(args);
     p.check_reference = args.flag("check-reference");
+    p.regions = args.all("region");
+    if (args.given("regions-file")) p.regions_file = cli::readable_file(args, "regions-file");
+    p.targets = args.all("targets");
+    p.targets_file = args.text("targets-file");
+    p.lossy = args.flag("lossy");
     p.alias = args.text("alias");
     p.markers = args.list("markers");
     p.span = args.integer("span", 0, kMaxSpan);

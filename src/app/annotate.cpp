@@ -11,8 +11,10 @@
 #include "app/model.hpp"
 #include "app/record_alleles.hpp"
 #include "app/trained_reference.hpp"
+#include "app/variant_regions.hpp"
 #include "app/variant_scorer.hpp"
 #include "base/error.hpp"
+#include "base/region.hpp"
 #include "base/version.hpp"
 #include "io/output_check.hpp"
 #include "io/output_set.hpp"
@@ -60,8 +62,9 @@ class Annotator {
         const AnnotationFields fields(model_.markers, model_.spec.task, scorer_->compared());
         const std::vector<std::string> about = p_.provenance ? provenance() : std::vector<std::string>{};
         const bool listed = complete_header(reader_.header(), fields, reference_.contigs(), about, p_.fasta, log_);
+        choose_records();
         RecordAlleleFinder finder(p_, reference_, reader_.header(), listed, summary_, log_);
-        VcfWriter writer(p_.output, reader_.header(), {format_, p_.write_index, longest_contig()});
+        VcfWriter writer(p_.output, reader_.header(), {format_, p_.write_index, longest_contig(), p_.lossy ? &log_ : nullptr});
         std::optional<EffectMatrix> matrix;
         if (!p_.matrix.empty()) matrix.emplace(p_.matrix, model_.markers, about);
         while (read_chunk(finder)) {
@@ -98,7 +101,7 @@ class Annotator {
             for (const char* ending : {".tbi", ".csi"})
                 for (const std::string& data : {p_.output, p_.matrix})
                     if (!data.empty() && data != "-") outputs.push_back(data + ending);
-        refuse_inputs_as_outputs(outputs, {p_.input, p_.model, p_.fasta, p_.alias});
+        refuse_inputs_as_outputs(outputs, {p_.input, p_.model, p_.fasta, p_.alias, p_.regions_file, p_.targets_file});
         refuse_equal_outputs(outputs);
     }
 
@@ -121,6 +124,41 @@ class Annotator {
         trained_.reading(allele.contig, allele.change.begin, allele.change.begin + 1);
     }
 
+    RegionRules rules(const char* called) {
+        return {.has_contig = [this](const std::string& name) { return reader_.has_contig(name) || reference_.fasta().find(name) >= 0; },
+                .called = called,
+                .one = OnePosition::alone};
+    }
+
+    // What a file names may be missing; what the user typed must be there.
+    std::vector<Region> asked_regions(const std::vector<std::string>& texts, const std::string& file, const char* called) {
+        std::vector<Region> regions = parse_regions(texts, rules(called));
+        for (const Region& region : regions)
+            require(rules(called).has_contig(region.contig), ErrorKind::mismatch,
+                    std::string(called) + " " + to_string(region) + ": neither the variants nor " + p_.fasta + " have such a contig");
+        if (file.empty()) return regions;
+        for (Region& region : read_regions_file(file, log_)) regions.push_back(std::move(region));
+        return regions;
+    }
+
+    void choose_records() {
+        if (!p_.regions.empty() || !p_.regions_file.empty()) {
+            reader_.fetch({});  // the index knows names that the header may not
+            reader_.fetch(ordered_regions(asked_regions(p_.regions, p_.regions_file, "--region")));
+        }
+        if (p_.targets.empty() && p_.targets_file.empty()) return;
+        std::vector<std::string> targets = p_.targets;
+        std::string file = p_.targets_file;
+        bool others = file.starts_with('^');
+        if (others) file.erase(0, 1);
+        for (std::string& target : targets) {
+            if (!target.starts_with('^')) continue;
+            target.erase(0, 1);
+            others = true;
+        }
+        targets_.emplace(asked_regions(targets, file, "--targets"), others);
+    }
+
     // Reads until a chunk of alleles, or of memory, is full. False when there is nothing left.
     bool read_chunk(RecordAlleleFinder& finder) {
         filled_ = 0;
@@ -131,6 +169,10 @@ class Annotator {
             Pending& next = chunk_[filled_];
             const std::size_t room = filled_ == 0 ? VcfReader::kMaxLine : kWaitingBytes - bytes;
             if (reader_.next(next.record, room) != VcfReader::Got::record) break;
+            if (targets_ && !targets_->contains(next.record.contig(), next.record.position())) {
+                ++summary_.outside;
+                continue;
+            }
             ++filled_;
             const std::size_t before = alleles_.size();
             finder.find(next.record, next.alleles, alleles_);
@@ -190,6 +232,7 @@ class Annotator {
             if (summary_.notes[static_cast<std::size_t>(i)] > 0)
                 text += ", " + std::to_string(summary_.notes[static_cast<std::size_t>(i)]) + " " + to_string(static_cast<AlleleNote>(i));
         log_.info(text);
+        tell(summary_.outside, "outside the targets left out");
         tell(summary_.ref_mismatches, "whose REF is not the reference's");
         tell(summary_.missing_contig, "on contigs that the reference lacks");
         tell(summary_.unlisted_contig, "on contigs that the header does not list");
@@ -216,6 +259,7 @@ class Annotator {
     std::size_t filled_ = 0;
     std::vector<Allele> alleles_;
     std::vector<InfoField> fields_;
+    std::optional<PositionSet> targets_;
     AnnotateSummary summary_;
 };
 

@@ -24,6 +24,9 @@ struct AnnotateParameters {
     std::optional<VariantFormat> format;  // by default what the output's extension says
     std::string model;
     std::string fasta;
+    std::vector<std::string> regions, targets;  // -r and -t, as they were given; "^..." of targets: everywhere else
+    std::string regions_file, targets_file;     // -R and -T
+    bool lossy = false;                   // what BCF cannot hold of text is a warning
     std::string alias;                    // rule of ContigAlias; empty = names must agree
     std::vector<std::string> markers;     // -k; empty = all
     std::int64_t span = 100;
@@ -59,6 +62,7 @@ struct AnnotateSummary {
     std::int64_t records = 0;
     std::int64_t alleles = 0;
     std::int64_t scored = 0;
+    std::int64_t outside = 0;           // records that do not begin in the targets: not in the output
     std::int64_t ref_mismatches = 0;    // records
     std::int64_t replaced_fields = 0;   // INFO fields of an earlier run of regsnp
     std::int64_t missing_contig = 0;    // records on contigs that the reference lacks

@@ -42,13 +42,11 @@ bool complete_header(VcfHeader& header, const AnnotationFields& fields, const st
     replace_fields(header, fields.definitions());
     // A header without contigs is legal text, yet no index and no BCF could be made of it.
     const bool listed = !header.contigs().empty();
-    for (const Contig& contig : listed ? std::vector<Contig>{} : reference) {
-        if (contig.name.find(',') == std::string::npos)
-            header.add_contig(contig);
-        else
+    if (!listed) header.add_contigs(reference);
+    for (const Contig& contig : reference)
+        if (!listed && !VcfHeader::can_list(contig.name))
             log.warn("contig-comma", "a ##contig line cannot hold the name " + contig.name +
                                          " of the reference, with its comma; left out");
-    }
     for (const char* key :
          {"regsnpVersion", "regsnpCommand", "regsnpModel", "regsnpReference", "regsnpDevice"})
         header.remove_lines(key);

@@ -86,7 +86,7 @@ const RecordAlleleFinder::Place& RecordAlleleFinder::place_of(const VcfRecord& r
     last_name_ = record.contig();
     auto known = places_.find(last_name_);
     if (known == places_.end()) {
-        const Place place{contig_of(record, last_name_), header_.contig(last_name_) != nullptr};
+        const Place place{contig_of(record, last_name_), is_listed(last_name_)};
         if (listed_ && !place.listed)
             log_.warn("unlisted-contig",
                       record.where() + ": contig " + last_name_ +
@@ -100,6 +100,12 @@ const RecordAlleleFinder::Place& RecordAlleleFinder::place_of(const VcfRecord& r
     }
     last_ = &known->second;
     return *last_;
+}
+
+// In the input, or among the reference's contigs, which were added where the input lists none.
+bool RecordAlleleFinder::is_listed(const std::string& name) const {
+    if (listed_) return header_.contig(name) != nullptr;
+    return VcfHeader::can_list(name) && reference_.fasta().find(name) >= 0;
 }
 
 int RecordAlleleFinder::contig_of(const VcfRecord& record, const std::string& name) const {

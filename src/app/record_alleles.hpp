@@ -40,6 +40,7 @@ class RecordAlleleFinder {
         bool listed = true;
     };
 
+    bool is_listed(const std::string& name) const;
     const Place& place_of(const VcfRecord& record);
     int contig_of(const VcfRecord& record, const std::string& name) const;
     void check_length(const VcfRecord& record, int contig) const;

@@ -13,13 +13,14 @@
 #include <string_view>
 #include <vector>
 
-#include "base/log.hpp"
+#include "base/region.hpp"
 #include "io/fasta.hpp"
 
 struct bcf1_t;
 
 namespace regkit {
 
+class Log;
 class OutputSet;
 
 enum class VariantFormat { vcf, vcf_gz, bcf_uncompressed, bcf };
@@ -122,8 +123,9 @@ class VcfHeader {
     bool has_line(const std::string& key) const;           // "##key=..."
     std::vector<InfoDefinition> info_definitions() const;  // of the input, in order; an ID may occur twice
 
-    void add_line(const std::string& text);  // "##key=value"
-    void add_contig(const Contig& contig);   // its name has no comma
+    void add_line(const std::string& text);                // "##key=value"
+    void add_contigs(const std::vector<Contig>& contigs);  // those that a line can list; contigs() stays
+    static bool can_list(std::string_view contig);         // a comma would end its name
     void define_info(const InfoDefinition& field);
     void remove_lines(const std::string& key);  // of the input
     // The input's definitions of this INFO field go, and the field from every record that is written.
@@ -148,6 +150,13 @@ class VcfReader {
     VcfReader(VcfReader&&) noexcept;
 
     VcfHeader& header();
+    // From the first record on, only those that overlap one of `regions`, as the index beside the file knows
+    // them, each once. On a contig the regions ascend and do not touch. Error(usage) on standard input or
+    // text that is not bgzip, Error(resource) without an index, Error(mismatch) where it is older than the
+    // file.
+    void fetch(const std::vector<Region>& regions);
+    // A contig of the header, or of the index once records are fetched.
+    bool has_contig(const std::string& name) const;
     enum class Got { record, end, no_room };
     // Throws Error(input) on a malformed record, a truncated or corrupt file. no_room: a line of text is
     // longer than `room` bytes; what was read of it is kept, and the next call goes on.
@@ -167,6 +176,7 @@ class VcfWriter {
         bool index =
             false;  // beside the output: .tbi for vcf_gz (.csi where a position needs it), .csi for bcf
         std::int64_t longest = 0;  // bases of the longest contig, as far as known: which index it will be
+        Log* lossy = nullptr;      // what BCF cannot hold of text is warned of here; without it, Error(input)
     };
     // Writes the header. Error(usage) when an index is asked for and the output cannot have one.
     VcfWriter(const std::string& path, const VcfHeader& header, const Options& options);

@@ -88,6 +88,7 @@ std::optional<std::string> header_line_value(std::string_view line, std::string_
 }
 
 void VcfHeader::State::read_contigs() {
+    contig_at.reserve(lines.size());
     for (const std::string& line : lines) {
         if (header_line_kind(line) != "contig") continue;
         const auto name = header_line_value(line, "ID");
@@ -143,11 +144,15 @@ void VcfHeader::add_line(const std::string& text) {
     state_->added.push_back(text);
 }
 
-void VcfHeader::add_contig(const Contig& contig) {
-    add_line("##contig=<ID=" + contig.name + ",length=" + std::to_string(contig.length) + ">");
-    if (state_->contig_at.emplace(contig.name, state_->contigs.size()).second)
-        state_->contigs.push_back(contig);
+void VcfHeader::add_contigs(const std::vector<Contig>& contigs) {
+    // No index of them is kept: a reference may have a million.
+    state_->added.reserve(state_->added.size() + contigs.size());
+    for (const Contig& contig : contigs)
+        if (can_list(contig.name))
+            add_line("##contig=<ID=" + contig.name + ",length=" + std::to_string(contig.length) + ">");
 }
+
+bool VcfHeader::can_list(std::string_view contig) { return contig.find(',') == std::string_view::npos; }
 
 void VcfHeader::define_info(const InfoDefinition& field) {
     add_line("##INFO=<ID=" + field.id + ",Number=" + field.number + ",Type=" + field.type +

@@ -10,6 +10,7 @@
 #include "base/number.hpp"
 #include "io/bcf_record.hpp"
 #include "io/vcf.hpp"
+#include "io/vcf_fetch.hpp"
 #include "io/vcf_lines.hpp"
 #include "io/vcf_state.hpp"
 
@@ -100,7 +101,8 @@ struct VcfReader::Impl {
     HtsHandle file;
     VcfHeader header;
     std::optional<VcfLines> lines;  // text only
-    LineBuffer partial;             // of the next line, what was read so far
+    std::optional<VcfFetcher> fetcher;
+    LineBuffer partial;  // of the next line, what was read so far
     std::size_t columns = 0;
     std::int64_t records = 0;
     BcfColumns bcf_columns;
@@ -206,12 +208,17 @@ struct VcfReader::Impl {
     }
 
     Got next_text(VcfRecord& record, std::size_t room) {
-        const Got got = lines->next(partial, room);
-        if (got != Got::record) return got;
-        record.line_.swap(partial);
-        partial.clear();
+        if (fetcher) {
+            if (!fetcher->next(record.line_)) return Got::end;
+            if (record.line_.view().size() > kMaxLine) bad(*name, "a line longer than 256 MiB");
+        } else {
+            const Got got = lines->next(partial, room);
+            if (got != Got::record) return got;
+            record.line_.swap(partial);
+            partial.clear();
+        }
         record.record_.reset();
-        record.number_ = lines->number();
+        record.number_ = fetcher ? 0 : lines->number();
         std::string_view line = record.line_.view();
         record.line_end_ = lines->unterminated() ? state().line_end : "\n";
         if (line.ends_with('\r')) {
@@ -220,7 +227,7 @@ struct VcfReader::Impl {
         }
         record.text_size_ = line.size();
         take_columns(record, line);
-        return got;
+        return Got::record;
     }
 
     void take_columns(VcfRecord& record, std::string_view line) const {
@@ -252,14 +259,15 @@ struct VcfReader::Impl {
         if (!record.record_) throw std::bad_alloc();
         bcf1_t& r = *record.record_;
         const std::string where = *name + ": record " + std::to_string(records + 1);
+        if (fetcher && !fetcher->next(r)) return Got::end;
         errno = 0;
-        const int status = bcf_read(file.get(), state().bcf.get(), &r);
+        const int status = fetcher ? 0 : bcf_read(file.get(), state().bcf.get(), &r);
         if (status < -1 && errno == ENOMEM) throw std::bad_alloc();
         if (status == -1) return Got::end;
         if (status < 0 || r.errcode != 0) bad(where, "corrupt or truncated BCF");
         const char* contig = bcf_hdr_id2name(state().bcf.get(), r.rid);
         if (contig == nullptr) bad(where, "its contig is not in the header");
-        record.number_ = ++records;
+        record.number_ = fetcher ? 0 : ++records;
         record.contig_ = contig;
         record.position_ = r.pos;
         if (r.pos < -1 || r.pos >= kMaxBcfPosition) bad(record.where(), "its position is out of range");
@@ -275,7 +283,7 @@ struct VcfReader::Impl {
     void check_end() {
         const BGZF* bgzf = file->is_bgzf ? file->fp.bgzf : nullptr;
         if (bgzf != nullptr && bgzf->errcode != 0) bad(*name, "corrupt or truncated compressed data");
-        if (bgzf != nullptr && bgzf->no_eof_block != 0)
+        if (bgzf != nullptr && bgzf->no_eof_block != 0 && !fetcher)
             bad(*name, "no end-of-file block: truncated; if it is whole, recompress it with bgzip");
         errno = 0;
         // htslib closes again what an interrupted close() has closed.
@@ -293,6 +301,20 @@ VcfHeader& VcfReader::header() {
     return impl_->header;
 }
 
+void VcfReader::fetch(const std::vector<Region>& regions) {
+    Impl& s = *impl_;
+    if (!s.fetcher) {
+        require(*s.name != "standard input" && s.file->format.compression == bgzf, ErrorKind::usage,
+                *s.name + ": regions need an index, so a file in bgzip VCF or BCF; -t reads any input");
+        s.fetcher.emplace(s.file.get(), *s.name, s.state().bcf.get());
+    }
+    s.fetcher->set_regions(regions);
+}
+
+bool VcfReader::has_contig(const std::string& name) const {
+    return impl_->header.contig(name) != nullptr || (impl_->fetcher && impl_->fetcher->has_contig(name));
+}
+
 bool VcfReader::unterminated() const {
     return impl_->lines && impl_->lines->unterminated();
 }
@@ -301,9 +323,13 @@ VcfReader::Got VcfReader::next(VcfRecord& record, std::size_t room) {
     Impl& s = *impl_;
     if (!s.file) return Got::end;
     record.source_ = s.name;
-    const Got got = s.lines ? s.next_text(record, room) : s.next_bcf(record);
-    if (got == Got::end) s.check_end();
-    return got;
+    for (;;) {
+        const Got got = s.lines ? s.next_text(record, room) : s.next_bcf(record);
+        // Of a record that overlaps two regions: it came with the first.
+        if (got == Got::record && s.fetcher && record.position_ < s.fetcher->given_to()) continue;
+        if (got == Got::end) s.check_end();
+        return got;
+    }
 }
 
 }  // namespace regkit

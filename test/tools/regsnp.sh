@@ -189,6 +189,60 @@ run bare.vcf 2> /dev/null | bcftools view -H > back 2> /dev/null || fail "a head
 sed 's/chr//' in.vcf | run --no-version --alias ucsc 2> /dev/null | grep -v '^#' | sed 's/^/chr/; s/\[2:/[chr2:/' > back
 same forward back "--alias ucsc"
 
+# ---- regions and targets, as bcftools has them
+(grep '^##' in.vcf; printf '##INFO=<ID=END,Number=1,Type=Integer,Description="e">\n'; grep '^#CHROM' in.vcf
+ printf 'chr1\t100\tlong\t%s\t<DEL>\t.\tPASS\tEND=3000\tGT\t0/1\n' "$(base chr1 100 100)"; grep -v '^#' in.vcf | grep -v telomere | sort -k1,1 -k2,2n) > r.vcf
+bcftools view --no-version -Oz -o r.vcf.gz r.vcf && bcftools index r.vcf.gz
+bcftools view --no-version -Ob -o r.bcf r.vcf && bcftools index r.bcf
+printf 'chr1\t1999\t2000\nchr2\t0\t1\n' > r.bed
+printf '#places\nchr2\t1\t1\nchr1\t1500\t1600\n' > r.txt
+for what in chr1:1001 chr1:1502-1700 'chr2,chr1:1-1000' chr1:1900-,chr1:1000 'chr1:2,010-2,020' @r.bed @r.txt; do
+    names=(-r "$what") streamed=(-t "$what")
+    [[ $what == @* ]] && names=(-R "${what#@}") streamed=(-T "${what#@}")
+    theirs=("${names[@]}") their_streamed=("${streamed[@]}")
+    [[ $what == *,0* ]] && theirs=(-r "${what//,/}") their_streamed=(-t "${what//,/}")
+    for file in r.vcf.gz r.bcf; do
+        bcftools view -H "${theirs[@]}" $file | cut -f1-3 > expected
+        run "${names[@]}" $file 2> words | grep -v '^#' | cut -f1-3 > got || { fail "${names[*]} $file"; cat words; }
+        same expected got "${names[*]} of $file"
+    done
+    bcftools view -H "${their_streamed[@]}" r.vcf | cut -f1-3 > expected
+    run "${streamed[@]}" - < r.vcf 2> /dev/null | grep -v '^#' | cut -f1-3 > got || true
+    same expected got "${streamed[*]}"
+done
+bcftools view -H -t '^chr1:1-1600' r.vcf | cut -f1-3 > expected
+run -t '^chr1:1-1600' r.vcf 2> words | grep -v '^#' | cut -f1-3 > got
+same expected got "-t ^"
+grep -q 'records outside the targets left out' words || fail "records outside the targets are not counted"
+
+# ---- BCF: what it cannot hold is an error that names the field, or a warning
+cannot() {  # words, then QUAL, FILTER, INFO and the sample of a record
+    local text=$1
+    shift
+    { grep '^##' in.vcf; printf '##INFO=<ID=RS,Number=1,Type=Integer,Description="r">\n##INFO=<ID=P,Number=1,Type=Float,Description="p">\n'; grep '^#CHROM' in.vcf
+      printf 'chr1\t1000\tx\t%s\tC\t%s\t%s\t%s\tGT\t%s\n' "$(base chr1 1000 1000)" "$@"; } > b.vcf
+    rm -f b.bcf
+    status=0
+    run -o b.bcf b.vcf 2> words || status=$?
+    [[ $status == 3 && ! -e b.bcf ]] && grep -qF "BCF cannot hold $text" words && grep -q 'b.vcf:.*chr1:1000' words || { fail "$* as BCF ends with $status"; cat words; }
+    run --lossy -o b.bcf b.vcf 2> words || fail "--lossy with $* ends with $?"
+    grep -qF "warning: b.vcf" words && grep -qF "BCF cannot hold $text" words || { fail "--lossy does not warn of $*"; cat words; }
+    [[ $(bcftools view -H b.bcf | wc -l) == 1 ]] || fail "--lossy with $* loses the record"
+}
+cannot 'INFO/RS=2148352434' . . RS=2148352434 0/1
+cannot 'INFO/RS=12.7' . . 'AC=1;RS=12.7' 0/1
+cannot 'INFO/P=2.03e-78' . . P=2.03e-78 0/1
+cannot "QUAL '1e39'" 1e39 . . 0/1
+cannot "FORMAT/GT '/0/1'" . . . /0/1
+cannot 'INFO/NEW' . . 'NEW=3;AC=1' 0/1
+cannot 'FILTER weird' . 'PASS;weird' . 0/1
+for info in P=0.123894357 'AC=1;P=1e30' AC=+3 'RS=007;;'; do
+    sed -E "s/^(chr1\t1000\tx\t.\t.\t)[^\t]*\t[^\t]*\t[^\t]*/\\1123456.789\tPASS\t$info/" b.vcf > fine.vcf
+    run -o b.bcf fine.vcf 2> words || [[ $info == AC=+3 ]] || { fail "$info as BCF ends with $?"; cat words; }
+done
+run --no-version -o once.bcf r.bcf 2> /dev/null && run --no-version -o again.bcf once.bcf 2> /dev/null
+same once.bcf again.bcf "a second run changes a BCF"
+
 # ---- REF that is not the reference's
 wrong=$(other "$(base chr1 1000 1000)")
 mismatched() { grep '^#' in.vcf; printf 'chr1\t1000\tbad\t%s\tACCA\t.\t.\t.\tGT\t0\n' "$wrong"; printf 'chr2\t777\tpast\t%sA\tA\t.\t.\t.\tGT\t0\n' "$(base chr2 777 777)"; }
@@ -234,6 +288,13 @@ refused 3 'this is a FASTA file; regsnp reads VCF or BCF' ref.fa
 refused 3 'not a VCF' /dev/null
 refused 1 'absent.vcf' absent.vcf
 refused 2 'an index needs' --write-index in.vcf
+refused 2 'regions need an index' -r chr1 in.vcf
+refused 2 'regions need an index' -r chr1 - < r.vcf.gz
+refused 4 'neither the variants nor' -r chr7 r.vcf.gz
+cp r.vcf.gz lone.vcf.gz
+refused 1 'bcftools index' -r chr1 lone.vcf.gz
+cp r.vcf.gz.csi lone.vcf.gz.csi && touch -d '2001-01-01' lone.vcf.gz.csi
+refused 4 'older than the file' -r chr1 lone.vcf.gz
 status=0
 run -o out.tsv in.vcf 2> words || status=$?
 [[ $status == 2 && ! -e out.tsv ]] && grep -q 'say it with -O' words || fail "a name that tells no format ends with $status"

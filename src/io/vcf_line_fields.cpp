@@ -1,8 +1,7 @@
 #include "io/vcf_line_fields.hpp"
 
-#include <strings.h>
-
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdlib>
 
@@ -41,7 +40,8 @@ void join(std::string& out, const std::vector<std::string_view>& parts, char sep
 }
 
 bool same_text(std::string_view a, std::string_view b) {
-    return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+    const auto low = [](char c) { return std::tolower(static_cast<unsigned char>(c)); };
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return low(x) == low(y); });
 }
 
 bool same_value(std::string_view value, std::string_view printed) {

@@ -13,7 +13,7 @@ configure: deps
 deps:  # packages to build with; what is there already is left alone
 	tools/deps.sh build
 deps-dev:  # also the programs that tests compare with
-	tools/deps.sh build oracles
+	tools/deps.sh build oracles fuzz
 
 demo: configure  # builds the tools alone: the tests take longer
 	tools/deps.sh demo
@@ -34,6 +34,12 @@ slow: all  # the long form of every test, plain and sanitized: an hour or more
 	cmake -S . -B $(BUILD)-slow $(SANITIZE) -DREGKIT_SLOW=ON $(CMAKE_FLAGS)
 	cmake --build $(BUILD)-slow -j $(JOBS)
 	cd $(BUILD)-slow && REGKIT_SLOW=1 $(CTEST) --label-exclude plain
+SECONDS = 60
+fuzz:  # the parsers, under libFuzzer and the sanitizers: SECONDS a target
+	tools/deps.sh build fuzz
+	JOBS=$(JOBS) test/fuzz/fuzz.sh $(BUILD)-fuzz $(SECONDS)
+roundtrip: all  # regsnp over every VCF and BCF file below DIR
+	REGKIT_BIN=$(abspath $(BUILD))/bin test/corpus/roundtrip.py $(DIR)
 bench:  # speed, beside PyTorch and oneDNN; see test/bench/bench.py
 	tools/deps.sh build bench
 	$(MAKE) configure
@@ -50,6 +56,6 @@ install: configure  # what it installs is built first, without the tests; honour
 man: all  # the OPTIONS sections of the man pages, from the tools' option tables
 	cmake --build $(BUILD) --target man
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-slow
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz $(BUILD)-slow
 
-.PHONY: all configure deps deps-dev demo check build-asan asan slow bench neon avx512 install man clean
+.PHONY: all configure deps deps-dev demo check build-asan asan slow fuzz roundtrip bench neon avx512 install man clean

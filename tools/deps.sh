@@ -4,6 +4,7 @@
 #   tools/deps.sh build demo      what the demo needs besides
 #   tools/deps.sh build bench     for the benchmarks
 #   tools/deps.sh build oracles   the programs that tests compare with; tests say SKIPPED where they are missing
+#   tools/deps.sh build fuzz      clang, for the fuzz targets
 #   tools/deps.sh neon            to run the kernels' tests on an emulated ARM; avx512: on an emulated AVX-512
 set -euo pipefail
 
@@ -14,6 +15,7 @@ declare -A packages=(
     [bench]="libbenchmark-dev libdnnl-dev libopenblas0-pthread python3-torch"
     [oracles]="bcftools bedtools bedops mandoc openmpi-bin python3-numpy python3-pybigwig python3-sklearn python3-torch samtools
                snakemake strace tabix zsh"
+    [fuzz]="clang libclang-rt-dev"
     [neon]="g++-aarch64-linux-gnu qemu-user"
     [avx512]="python3-pip"
 )

@@ -1,0 +1,13 @@
+// A marker sheet.
+#include "app/marker_sheet.hpp"
+
+#include <set>
+
+#include "test/fuzz/fuzz.hpp"
+
+void fuzz_one(std::string_view input) {
+    std::set<std::string> names;
+    for (const auto& source : regkit::read_marker_sheet(put("x", input)))
+        expect(!source.marker.name.empty() && names.insert(source.marker.name).second && !source.path.empty(),
+               "a marker without a name, twice, or without a file");
+}

@@ -29,15 +29,23 @@ build-asan: deps
 	cmake --build $(BUILD)-asan -j $(JOBS)
 asan: build-asan
 	cd $(BUILD)-asan && $(CTEST) --label-exclude 'plain|long'
-slow: all  # the long form of every test, plain and sanitized: an hour or more
+slow: all  # the long form of every test, plain and sanitized, and the round trip over DIR: an hour or more
 	cd $(BUILD) && REGKIT_SLOW=1 $(CTEST)
 	cmake -S . -B $(BUILD)-slow $(SANITIZE) -DREGKIT_SLOW=ON $(CMAKE_FLAGS)
 	cmake --build $(BUILD)-slow -j $(JOBS)
 	cd $(BUILD)-slow && REGKIT_SLOW=1 $(CTEST) --label-exclude plain
+	$(MAKE) faults kill fuzz
+	$(if $(DIR),$(MAKE) roundtrip)
 SECONDS = 60
 fuzz:  # the parsers, under libFuzzer and the sanitizers: SECONDS a target
 	tools/deps.sh build fuzz
 	JOBS=$(JOBS) test/fuzz/fuzz.sh $(BUILD)-fuzz $(SECONDS)
+POINTS = 5000
+KILLS = 300
+faults: all  # the tools when a call to the system fails: POINTS times
+	REGKIT_BIN=$(abspath $(BUILD))/bin test/faults/faults.py $(BUILD)/libfaults_shim.so $(POINTS)
+kill: all  # the tools when they are killed: KILLS times
+	REGKIT_BIN=$(abspath $(BUILD))/bin test/kill.py $(BUILD)/libfaults_shim.so $(KILLS)
 roundtrip: all  # regsnp over every VCF and BCF file below DIR
 	REGKIT_BIN=$(abspath $(BUILD))/bin test/corpus/roundtrip.py $(DIR)
 bench:  # speed, beside PyTorch and oneDNN; see test/bench/bench.py
@@ -58,4 +66,4 @@ man: all  # the OPTIONS sections of the man pages, from the tools' option tables
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz $(BUILD)-slow
 
-.PHONY: all configure deps deps-dev demo check build-asan asan slow fuzz roundtrip bench neon avx512 install man clean
+.PHONY: all configure deps deps-dev demo check build-asan asan slow fuzz faults kill roundtrip bench neon avx512 install man clean

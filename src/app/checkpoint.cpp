@@ -37,6 +37,7 @@ std::string state_text(const TrainState& s) {
                        {"validations_since_best", s.validations_since_best},
                        {"loss_sum", s.loss_sum},
                        {"loss_steps", s.loss_steps},
+                       {"grad_norm", s.grad_norm},
                        {"settings", json::parse(s.settings)},
                        {"backend", s.backend}};
     return text.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -57,6 +58,7 @@ TrainState state_of(const TensorFile& file, const std::string& path) {
         s.validations_since_best = text.at("validations_since_best").get<int>();
         s.loss_sum = text.at("loss_sum").get<double>();
         s.loss_steps = text.at("loss_steps").get<std::int64_t>();
+        if (text.contains("grad_norm") && !text.at("grad_norm").is_null()) s.grad_norm = text.at("grad_norm").get<double>();
         s.settings = text.at("settings").dump();
         s.backend = text.at("backend").get<std::string>();
     } catch (const json::exception&) {

@@ -28,6 +28,8 @@ struct TrainState {
     int validations_since_best = 0;  // early stopping counts these
     double loss_sum = 0;             // of the steps since the last line of the log
     std::int64_t loss_steps = 0;
+    // Of the last step: the log has it beside a validation that comes after a resume. NaN: none, or not told by an older file.
+    double grad_norm = std::numeric_limits<double>::quiet_NaN();
     std::string settings;  // JSON object: what must agree for a resumed run to be the same run
     std::string backend;   // Backend::description(); bits are promised for equal ones only
 };

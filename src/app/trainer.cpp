@@ -100,7 +100,6 @@ class Run {
     std::int64_t steps_here_ = 0;  // of this process
     std::int64_t saved_steps_ = 0;  // of them, when the last checkpoint was written
     double step_seconds_ = 0;      // spent in them
-    double last_norm_ = std::nan("");
     double running_loss_ = 0;  // for the progress line
 };
 
@@ -245,12 +244,12 @@ void Run::take_step(const Batch& batch) {
     ++state_.step;
     state_.loss_sum += result.loss;
     ++state_.loss_steps;
-    last_norm_ = result.grad_norm;
+    state_.grad_norm = result.grad_norm;
     running_loss_ = steps_here_ == 0 ? result.loss : 0.98 * running_loss_ + 0.02 * result.loss;
     ++steps_here_;
     step_seconds_ += seconds_since(begin);
     if (state_.step % p_.log_every == 0) {
-        if (table_) table_->step(row(state_.loss_sum / static_cast<double>(state_.loss_steps), last_norm_));
+        if (table_) table_->step(row(state_.loss_sum / static_cast<double>(state_.loss_steps), state_.grad_norm));
         state_.loss_sum = 0;
         state_.loss_steps = 0;
     }
@@ -278,7 +277,7 @@ bool Run::validate() {
     double words[2] = {done ? 1.0 : 0.0, result.metric};
     team_.broadcast(words);
     if (words[0] == 0) return false;
-    if (table_) table_->validation(row(std::nan(""), last_norm_), result);
+    if (table_) table_->validation(row(std::nan(""), state_.grad_norm), result);
     conclude(words[1]);
     return true;
 }

@@ -29,6 +29,7 @@ Checkpoint sample(std::int64_t step, std::int64_t best) {
     c.state.best_metric = 0.1 + 0.2;
     c.state.validations_since_best = 2;
     c.state.loss_sum = 0.7;
+    c.state.grad_norm = 0.1;
     c.state.loss_steps = 3;
     c.state.settings = R"({"batch":8,"lr":0.001})";
     c.state.backend = "reference";
@@ -61,6 +62,7 @@ TEST_CASE("checkpoint: everything comes back, to the last bit") {
     CHECK(c.state.best_metric == 0.1 + 0.2);
     CHECK(c.state.validations_since_best == 2);
     CHECK(c.state.loss_sum == 0.7);
+    CHECK(c.state.grad_norm == 0.1);
     CHECK(c.state.loss_steps == 3);
     CHECK(c.state.settings == saved.state.settings);
     CHECK(c.state.backend == "reference");

@@ -114,12 +114,18 @@ void AtomicDirectory::commit() {
     s.remembered.reset();
     close_file(s.fd);
     s.fd = -1;
-    sync_directory(directory_of(s.path), s.path);
+    const std::string remains = "replaced, but the previous one remains as " + s.temp;
+    try {
+        sync_directory(directory_of(s.path), s.path);
+    } catch (const Error& error) {
+        if (!s.replace) throw;
+        throw Error(error.kind(), std::string(error.what()) + "; " + remains);
+    }
     if (!s.replace) return;
     std::error_code error;
     do fs::remove_all(s.temp, error);  // the old one
     while (error == std::errc::interrupted);
-    require(!error, ErrorKind::resource, s.path + ": replaced, but the previous one remains as " + s.temp);
+    require(!error, ErrorKind::resource, s.path + ": " + remains);
 }
 
 }  // namespace regkit

@@ -4,7 +4,8 @@
 A point is a job, a kind of call, what it fails with, and which of the calls of that kind; POINTS of them are chosen, the
 same each time, from all jobs, kinds and causes alike. SHIM is the library made of shim.c. Whatever fails, a tool must end
 with 0 and all of its outputs, or with 1, one line that says why, no part of an output under its name, old outputs as they
-were or whole new ones, and nothing left over. Calls that were interrupted or did half must not be noticed at all.
+were or whole new ones, and nothing left over that is not told of. Calls that were interrupted or did half must not be
+noticed at all.
 What is known and not ours is in allowed.tsv. Ends with 1 when anything else is not as it should be.
 To repeat one point: faults.py SHIM JOB:KIND:CAUSE:NUMBER[:old]"""
 import collections
@@ -62,17 +63,17 @@ def try_point(bench, point):
     if point.cause == "ENOSPC" and "write" in point.kind:
         settings["FAULT_STAYS"] = "1"
     code, words = bench.run(job, folder, **settings)
-    wrong = judge_files(bench, job, point, folder, before, code) + judge_words(job, point, code, words)
+    wrong = judge_files(bench, job, point, folder, before, code, words) + judge_words(job, point, code, words)
     shutil.rmtree(folder)
     return point, wrong, last_line(words), place.read_text().split()[1:] if place.exists() else None
 
 
-def judge_files(bench, job, point, folder, before, code):
+def judge_files(bench, job, point, folder, before, code, words):
     expected, now = bench.expected[job.name], digests(folder, job.outputs + job.made + job.inputs)
     wrong = [f"input changed: {name}" for name in job.inputs if now[name] != expected[name]]
     wrong += [f"not its index: {name}" for name in job.made if now[name] not in (None, expected[name])]
     if point.kind != "unlink":
-        wrong += [f"left behind: {name}" for name in bench.left(job, folder, code == 0)]
+        wrong += [f"left behind, untold: {name}" for name in bench.left(job, folder, code == 0) if name not in words]
     if code == 0:
         return wrong + [f"lost, with exit 0: {name}" for name in job.outputs if now[name] != expected[name]]
     if job.stdout:

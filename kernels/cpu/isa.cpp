@@ -35,6 +35,17 @@ bool has_dots() {
 #endif
 }
 
+// Intel's (Sapphire and Emerald Rapids) start a vdpbf16ps every other cycle, and two multiply-adds in f32 each
+// cycle: pairs that are unpacked pass 1.6 times as fast. AMD's Zen 4 starts as many of one as of the other.
+bool has_slow_dots() {
+#if defined(__x86_64__)
+    return __builtin_cpu_is("intel");
+#else
+    return false;
+#endif
+}
+
+// The fastest first.
 std::vector<Isa> available(Precision precision) {
     std::vector<Isa> found;
     const bool dots = precision == Precision::bf16 && has_dots();
@@ -42,6 +53,7 @@ std::vector<Isa> available(Precision precision) {
     for (const Isa& isa : kIsas)
         for (const std::int64_t target : targets)
             if (isa.target == target && (dots || !isa.dots)) found.push_back(isa);
+    if (found.size() > 1 && found[0].dots && has_slow_dots()) std::swap(found[0], found[1]);
     return found;
 }
 

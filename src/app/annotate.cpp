@@ -39,7 +39,7 @@ class Annotator {
     Annotator(const AnnotateParameters& parameters, Log& log)
         : p_(parameters),
           log_(log),
-          model_(chosen(parameters)),
+          model_(chosen(parameters, log)),
           reference_(parameters.fasta),
           trained_(model_, parameters.model, reference_.fasta(), log),
           reader_(parameters.input) {
@@ -84,8 +84,8 @@ class Annotator {
     }
 
   private:
-    static Model chosen(const AnnotateParameters& p) {
-        Model model = load_model(p.model);
+    static Model chosen(const AnnotateParameters& p, Log& log) {
+        Model model = load_model(p.model, log);
         if (p.markers.empty()) return model;
         const std::string digest = model.digest;
         const std::vector<int> indexes = select_markers(model.markers, p.markers);

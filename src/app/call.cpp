@@ -95,7 +95,7 @@ class Caller {
   public:
     Caller(const CallParameters& p, TrackFormat format, Log& log)
         : p_(p), format_(format), log_(log), pool_(resolve_workers(p.backend.workers)) {
-        model_ = load_model(p_.model);
+        model_ = load_model(p_.model, log_);
         const std::string digest = model_.digest;
         if (!p_.markers.empty()) {
             model_ = restrict_markers(std::move(model_), select_markers(model_.markers, p_.markers));

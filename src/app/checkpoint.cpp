@@ -213,7 +213,8 @@ void CheckpointStore::save_best(std::int64_t step, const Model& model) {
 }
 
 Model CheckpointStore::load_best(std::int64_t step) const {
-    return load_model(file(kBestPrefix, step));
+    const std::string path = file(kBestPrefix, step);
+    return model_of(read_safetensors(path), path);
 }
 
 void CheckpointStore::clear(bool directory_too) {

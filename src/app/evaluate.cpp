@@ -258,7 +258,7 @@ void EvaluateParameters::verify() const {
 
 EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost& host, Log& log) {
     parameters.verify();
-    Model model = load_model(parameters.model);
+    Model model = load_model(parameters.model, log);
     model = restrict_markers(std::move(model), select_markers(model.markers, parameters.markers));
     const Dataset dataset = Dataset::load(parameters.dataset);
     FastaFile fasta = open_reference(dataset, parameters.fasta, parameters.check_reference);

@@ -152,6 +152,43 @@ std::vector<ReferenceContig> reference_of(const TensorFile& file, const std::str
     return reference;
 }
 
+// Names go into tables, headers and file names of one line each. Data sets have no others than printable ones; a model
+// file may come from anywhere.
+struct NameCleaner {
+    std::int64_t cleaned = 0;
+    std::string first;  // as it is now
+
+    void operator()(std::string& name) {
+        const std::string before = name;
+        for (std::size_t i = 0; i < name.size(); ++i) {
+            const auto byte = static_cast<unsigned char>(name[i]);
+            const auto next = static_cast<unsigned char>(i + 1 < name.size() ? name[i + 1] : 0);
+            const auto third = static_cast<unsigned char>(i + 2 < name.size() ? name[i + 2] : 0);
+            if (byte < ' ' || byte == 0x7F) name[i] = '_';
+            if (byte == 0xC2 && next < 0xA0) name.replace(i, 2, "_");  // U+0080 to U+009F
+            const bool direction = (byte == 0xE2 && next == 0x80 && third >= 0xA8 && third <= 0xAE) ||  // U+2028 to U+202E
+                                   (byte == 0xE2 && next == 0x81 && third >= 0xA6 && third <= 0xA9);    // U+2066 to U+2069
+            if (direction) name.replace(i, 3, "_");
+        }
+        if (name == before) return;
+        if (cleaned++ == 0) first = name;
+    }
+};
+
+void clean_names(Model& model, const std::string& path, Log& log) {
+    NameCleaner clean;
+    for (Marker& marker : model.markers)
+        for (std::string* name : {&marker.name, &marker.class_name, &marker.cell, &marker.target}) clean(*name);
+    for (ReferenceContig& contig : model.reference) clean(contig.name);
+    if (clean.cleaned == 0) return;
+    std::set<std::string> names;
+    for (const Marker& marker : model.markers)
+        require(names.insert(marker.name).second, ErrorKind::input,
+                path + ": two markers are named '" + marker.name + "' once control characters are replaced");
+    log.warn("control-character", path + ": control characters in " + std::to_string(clean.cleaned) +
+                                      " of its names are now '_', as in '" + clean.first + "'");
+}
+
 bool matches(const Marker& marker, const std::string& pattern) {
     constexpr std::string_view kClass = "class:";
     if (pattern.starts_with(kClass))
@@ -214,8 +251,9 @@ Model model_of(TensorFile file, const std::string& path) {
     return model;
 }
 
-Model load_model(const std::string& path) {
+Model load_model(const std::string& path, Log& log) {
     Model model = model_of(read_safetensors(path), path);
+    clean_names(model, path, log);
     model.digest = sha256_file(path);
     return model;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log.hpp"
 #include "base/marker.hpp"
 #include "base/named_tensor.hpp"
 #include "io/dataset.hpp"
@@ -24,7 +25,8 @@ struct Model {
 };
 
 // A checkpoint of regtrain is a model too: the optimiser's part of it is left out.
-Model load_model(const std::string& path);  // Error(input) / Error(resource)
+// Error(input) / Error(resource). Control characters in the names of markers and contigs are replaced, and `log` told.
+Model load_model(const std::string& path, Log& log);
 void save_model(const std::string& path, const Model& model);
 void add_model(OutputSet& outputs, const std::string& path, const Model& model);  // to appear with others
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <map>
 
 #include "base/error.hpp"
@@ -67,6 +68,17 @@ class TensorSet {
     std::map<std::string, const NamedTensor*> left_;
 };
 
+// No training gives a negative variance; the square root of one would make every prediction NaN.
+void require_variances(const NamedTensor& tensor, const std::string& source) {
+    for (std::size_t i = 0; i < tensor.values.size(); ++i) {
+        if (tensor.values[i] >= 0) continue;
+        char value[32];
+        std::snprintf(value, sizeof value, "%g", static_cast<double>(tensor.values[i]));
+        throw Error(ErrorKind::input, source + ": tensor '" + tensor.name + "' holds " + value + " at element " +
+                                          std::to_string(i) + "; a variance is not negative");
+    }
+}
+
 ParameterInfo info_of(const FrozenParameter& frozen) {
     return {frozen.name, {frozen.to.count}, 0, frozen.to.count};
 }
@@ -76,8 +88,11 @@ ParameterInfo info_of(const FrozenParameter& frozen) {
 void check_tensors(const Spec& spec, int markers, const std::vector<NamedTensor>& tensors, const std::string& source) {
     const ParameterLayout layout(spec, resolve(spec, markers, source));
     TensorSet set(tensors, source + ": ");
-    for (const auto* list : {&layout.parameters(), &layout.statistics()})
-        for (const ParameterInfo& info : *list) set.take(info);
+    for (const ParameterInfo& info : layout.parameters()) set.take(info);
+    for (const ParameterInfo& info : layout.statistics()) {
+        const NamedTensor& tensor = set.take(info);
+        if (info.name.ends_with(".running_var")) require_variances(tensor, source);
+    }
     for (const FrozenParameter& frozen : layout.frozen()) set.take(info_of(frozen));
     set.finish();
 }

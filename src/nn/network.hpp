@@ -32,7 +32,7 @@ struct StepResult {
 };
 
 // What Network::load checks, before a network is made: of a file that nobody vouches for, the spec alone could ask for
-// any amount of memory. Error(input) that begins with `source`.
+// any amount of memory. Running variances are not negative. Error(input) that begins with `source`.
 void check_tensors(const Spec& spec, int markers, const std::vector<NamedTensor>& tensors, const std::string& source);
 
 class Network {

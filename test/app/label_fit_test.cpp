@@ -59,13 +59,14 @@ TEST_CASE("every kind fits its own labels, and no others") {
 }
 
 TEST_CASE("models keep their layout, and one that does not fit is refused") {
+    NullLog log;
     const Scratch scratch("label-fit");
     const auto backend = make_backend({.device = "reference", .workers = 1, .isa = ""}).backend;
     for (const Kind& kind : kinds()) {
         CAPTURE(kind.name);
         const Model model = model_of_kind(kind, *backend);
         save_model(scratch.file("m.safetensors"), model);
-        const Model back = load_model(scratch.file("m.safetensors"));
+        const Model back = load_model(scratch.file("m.safetensors"), log);
         CHECK(back.layout == kind.layout);
         CHECK(output_layout(back, summarise(back.spec, 3)) == kind.layout);
         CHECK(tensor_file_of(model).metadata.count("regkit.layout") == (kind.layout.task == "nucleotide" ? 0 : 1));

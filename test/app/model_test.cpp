@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "kernels/backend.hpp"
 #include "nn/network.hpp"
@@ -54,11 +56,12 @@ ErrorKind kind_of(const std::function<void()>& body) {
 }  // namespace
 
 TEST_CASE("model: saved and loaded, everything is as it was") {
+    NullLog log;
     const Scratch scratch("model");
     const auto backend = make_backend({"reference", 1, ""}).backend;
     const Model model = fresh_model(*backend);
     save_model(scratch.file("m"), model);
-    const Model back = load_model(scratch.file("m"));
+    const Model back = load_model(scratch.file("m"), log);
     CHECK(to_json(back.spec) == to_json(model.spec));
     REQUIRE(back.markers.size() == 4);
     CHECK(back.markers[1].name == "CTCF_b");
@@ -114,7 +117,64 @@ TEST_CASE("model: restricted to some markers it predicts the same for them") {
     CHECK(kind_of([&] { restrict_markers(model, {}); }) == ErrorKind::usage);
 }
 
+TEST_CASE("model: names are cleaned of control characters, and that is told") {
+    class Told final : public Log {
+      public:
+        std::vector<std::string> texts;
+
+      private:
+        void write(LogLevel, const std::string& text) override { texts.push_back(text); }
+    } log;
+    const Scratch scratch("model-names");
+    const auto backend = make_backend({"reference", 1, ""}).backend;
+    Model model = fresh_model(*backend);
+    save_model(scratch.file("plain"), model);
+    load_model(scratch.file("plain"), log);
+    CHECK(log.texts.empty());
+    model.markers[0].name = "CTCF\tin\x7F";
+    model.markers[1].cell = "K562\u0085\u2028\u202E";
+    model.markers[2].target = "h\u00e9 \u03b1";  // letters of any script are printable
+    model.reference[1].name = "chr\n2";
+    save_model(scratch.file("m"), model);
+    const Model back = load_model(scratch.file("m"), log);
+    CHECK(back.markers[0].name == "CTCF_in_");
+    CHECK(back.markers[1].cell == "K562___");
+    CHECK(back.markers[2].target == model.markers[2].target);
+    CHECK(back.reference[1].name == "chr_2");
+    REQUIRE(log.texts.size() == 1);
+    CHECK(log.texts[0] == scratch.file("m") + ": control characters in 3 of its names are now '_', as in 'CTCF_in_'");
+    model.markers[3].name = "CTCF_in\b";
+    save_model(scratch.file("m"), model);
+    CHECK(kind_of([&] { load_model(scratch.file("m"), log); }) == ErrorKind::input);
+}
+
+TEST_CASE("model: a negative running variance is refused") {
+    NullLog log;
+    const Scratch scratch("model-variance");
+    Model model;
+    model.spec = parse_spec(R"({"name": "normed", "window": 10, "layers": [{"name": "e", "type": "embedding", "filters": 4},
+        {"name": "a", "type": "conv", "filters": 2, "width": 3, "norm": true}, {"name": "out", "type": "dense"}]})", "normed");
+    model.markers = markers();
+    model.summary = "{}";
+    const auto backend = make_backend({"reference", 1, ""}).backend;
+    Network network(model.spec, 4, *backend);
+    network.initialise(5, std::vector<double>{0.002, 0.001, 0.01, 0.02});
+    model.tensors = network.state();
+    NamedTensor& variance = *std::find_if(model.tensors.begin(), model.tensors.end(),
+                                          [](const NamedTensor& t) { return t.name == "a.norm.running_var"; });
+    for (const float value : {0.0f, -0.0f, 3e38f}) {
+        variance.values[1] = value;
+        save_model(scratch.file("m"), model);
+        CHECK(load_model(scratch.file("m"), log).tensors.size() == model.tensors.size());
+    }
+    variance.values[1] = -1e-30f;
+    save_model(scratch.file("m"), model);
+    CHECK_THROWS_WITH_AS(load_model(scratch.file("m"), log),
+                         doctest::Contains("m: tensor 'a.norm.running_var' holds -1e-30 at element 1; a variance"), Error);
+}
+
 TEST_CASE("model: what is no model, or a damaged one, is refused") {
+    NullLog log;
     const Scratch scratch("model-bad");
     const auto backend = make_backend({"reference", 1, ""}).backend;
     const Model model = fresh_model(*backend);
@@ -122,7 +182,7 @@ TEST_CASE("model: what is no model, or a damaged one, is refused") {
     std::string bytes = scratch.text("m");
     bytes[bytes.size() - 3] = static_cast<char>(bytes[bytes.size() - 3] ^ 1);  // a weight, by one bit
     scratch.write("flipped", bytes);
-    CHECK(kind_of([&] { load_model(scratch.file("flipped")); }) == ErrorKind::input);
+    CHECK(kind_of([&] { load_model(scratch.file("flipped"), log); }) == ErrorKind::input);
 
     const auto refuse = [&](const std::string& key, const std::string& text) {
         TensorFile file = tensor_file_of(model);
@@ -153,13 +213,14 @@ TEST_CASE("model: what is no model, or a damaged one, is refused") {
 }
 
 TEST_CASE("model: tensors that are not those of the architecture are refused before memory is taken for it") {
+    NullLog log;
     const Scratch scratch("model-tensors");
     const auto backend = make_backend({"reference", 1, ""}).backend;
     const Model model = fresh_model(*backend);
     const auto refused = [&](const TensorFile& file, const std::string& how) {
         write_safetensors(scratch.file("m"), file);
         try {
-            load_model(scratch.file("m"));
+            load_model(scratch.file("m"), log);
             FAIL("no error");
         } catch (const Error& error) {
             CHECK(error.kind() == ErrorKind::input);

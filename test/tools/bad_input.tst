@@ -721,6 +721,40 @@ run regeval -m tail.safetensors -d small.regds
 exit 3
 err regeval: tail.safetensors*
 
+case a model whose running variance is negative, in regeval
+setup "$TEST_TOOLS/../support/edit_model.py" model.safetensors bad.safetensors tensor conv2.norm.running_var 3 -1
+run regeval -m bad.safetensors -d small.regds
+exit 3
+err regeval: bad.safetensors: tensor 'conv2.norm.running_var' holds -1 at element 3; a variance is not negative
+
+case a model whose running variance is negative, in regcall
+setup "$TEST_TOOLS/../support/edit_model.py" model.safetensors bad.safetensors tensor conv2.norm.running_var 3 -1
+run regcall -m bad.safetensors -f ref.fa -o new.bed -O bed
+exit 3
+err regcall: bad.safetensors: tensor 'conv2.norm.running_var' holds -1 at element 3; *
+absent new.bed
+
+case a model whose running variance is negative, in regsnp
+setup "$TEST_TOOLS/../support/edit_model.py" model.safetensors bad.safetensors tensor conv2.norm.running_var 3 -1
+run regsnp -m bad.safetensors -f ref.fa in.vcf -o new.vcf
+exit 3
+err regsnp: bad.safetensors: tensor 'conv2.norm.running_var' holds -1 at element 3; *
+absent new.vcf
+
+case a model with a weight that is not a number
+setup "$TEST_TOOLS/../support/edit_model.py" model.safetensors bad.safetensors tensor dense1.weight 5 nan
+run regsnp -m bad.safetensors -f ref.fa in.vcf -o new.vcf
+exit 3
+err regsnp: bad.safetensors: tensor 'dense1.weight' holds nan at element 5
+absent new.vcf
+
+case a model with an infinite bias
+setup "$TEST_TOOLS/../support/edit_model.py" model.safetensors bad.safetensors tensor conv1.bias 2 inf
+run regcall -m bad.safetensors -f ref.fa -o new.bed -O bed
+exit 3
+err regcall: bad.safetensors: tensor 'conv1.bias' holds inf at element 2
+absent new.bed
+
 case no such model
 run regeval -m none.safetensors -d small.regds
 exit 1

@@ -88,6 +88,12 @@ case regeval, tiled, one class
 run regeval -m model.safetensors -d small.regds --device reference --window-mode tiled -k class:DNase
 golden -
 
+case regeval of a model with control characters in its names
+setup "$TEST_TOOLS/../support/edit_model.py" model.safetensors old.safetensors text '"TFBS' '"TF\u001bBS\u0085\n'
+run regeval -m old.safetensors -d small.regds --device reference | cut -f2,3
+err regeval: warning: old.safetensors: control characters in 1 of its names are now '_', as in 'TF_BS__'
+golden -
+
 case regsnp
 run regsnp -m model.safetensors -f ref.fa --device reference --no-version in.vcf
 golden -

@@ -155,6 +155,30 @@ std::string row(const char* what, std::int64_t count) {
     return std::string(what) + " " + std::to_string(count);
 }
 
+// Said now, when it costs a minute to mend, and not by regtrain or regeval hours later.
+void tell_empty_splits(const BuildDatasetSummary& s, const BuildDatasetParameters& p, Log& log) {
+    struct Split {
+        const char* name;
+        std::int64_t windows;
+        const std::vector<Region>& regions;
+        const char* consequence;
+    };
+    for (const Split& split : {Split{"train", s.train, p.train, "regtrain has nothing to learn from"},
+                               Split{"valid", s.valid, p.valid, "regtrain cannot tell which weights are best and keeps the last"},
+                               Split{"test", s.test, p.test, "regeval has nothing to evaluate by itself"}}) {
+        if (split.windows > 0) continue;
+        const std::string option = std::string("--") + split.name;
+        std::string cure = "give regions to " + option + ", or use --split random:0.8,0.1,0.1";
+        if (!p.split.empty())
+            cure = "give it a larger share in --split, or use smaller blocks (--split-block)";
+        else if (!split.regions.empty())
+            cure = "those of " + option + " were all dropped: give it more or larger regions, or a smaller --window";
+        else if (std::string_view(split.name) == "train")
+            cure = "leave more of the genome to it";
+        log.warn("empty-split", std::string("no windows for ") + split.name + ": " + split.consequence + "; " + cure);
+    }
+}
+
 void report(const BuildDatasetSummary& s, const BuildDatasetParameters& p, Log& log) {
     const bool coverage = p.target == "coverage";
     log.info("windows kept: " + std::to_string(s.kept()) + " (" + row("train", s.train) + ", " + row("valid", s.valid) + ", " +
@@ -176,6 +200,7 @@ void report(const BuildDatasetSummary& s, const BuildDatasetParameters& p, Log& 
                  counted(c.markers, "marker") +
                  (coverage ? ", mean coverage " : ", mean prevalence ") + prevalence);
     }
+    tell_empty_splits(s, p, log);
     log.info("wrote " + p.output);
 }
 

@@ -6,6 +6,7 @@
 
 #include "app/architecture.hpp"
 #include "app/input_kind.hpp"
+#include "app/metrics.hpp"
 #include "app/trainer.hpp"
 #include "base/text.hpp"
 #include "cli/common.hpp"
@@ -249,10 +250,19 @@ void show(cli::Progress& line, const TrainProgress& now) {
          {"validating", now.validating ? 1.0 : 0.0, now.validating ? "validating" : ""}});
 }
 
+std::string best_text(const TrainReport& report) {
+    if (report.best_step < 0) return "";
+    if (!std::isfinite(report.best_metric))
+        return "; no marker could be scored on the validation windows, the last weights were taken";
+    return "; best at step " + std::to_string(report.best_step) + ": " + report.metric + " " +
+           (std::isfinite(report.best_chance) ? precision_text(report.best_metric, "mean prevalence", report.best_chance)
+                                              : number(report.best_metric));
+}
+
 void run(const cli::Arguments& args, Log& log) {
     if (args.flag("presets")) {
         const auto markers = static_cast<int>(args.integer("marker-count", 1, 1'000'000));
-        std::fputs(presets_table(markers).c_str(), stdout);
+        std::fputs(presets_table(markers, !args.flag("no-norm")).c_str(), stdout);
         return;
     }
     if (args.given("describe")) {
@@ -270,19 +280,16 @@ void run(const cli::Arguments& args, Log& log) {
     host.progress = [&](const TrainProgress& now) { show(line, now); };
     const TrainParameters parameters = parameters_of(args);
     const TrainReport report = train(parameters, host, log);
-    if (parameters.launch.rank > 0) return;
+    if (parameters.launch.rank > 0 || report.complete) return;
     char text[160];
     std::snprintf(text, sizeof text, "%s, %.2f epochs in %s, %s nt/s, loss %.5f (last 50 steps)",
                   counted(report.steps, "step").c_str(), report.epochs,
                   cli::duration_text(report.seconds).c_str(), cli::grouped(report.nt_per_second).c_str(),
                   report.loss);
-    std::string best;
-    if (report.best_step >= 0)
-        best = std::isfinite(report.best_metric)
-                   ? "; best at step " + std::to_string(report.best_step) + ": " + report.metric + " " +
-                         number(report.best_metric)
-                   : "; no marker could be scored on the validation windows, the last weights were taken";
-    log.info(text + best);
+    log.info(text + best_text(report));
+    if (report.best_constant > 0)
+        log.warn("constant-model", "the model written predicts a constant for " + std::to_string(report.best_constant) + " of " +
+                                       std::to_string(report.markers) + " markers; see regtrain(1), Learning nothing");
 }
 
 }  // namespace

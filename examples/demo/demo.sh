@@ -122,8 +122,8 @@ say "6. regsnp: what variants change"
 step variants.scored.vcf regsnp -m model.safetensors -f chr20.fa -o variants.scored.vcf variants.vcf
 
 say "The test arm, by marker (average precision of chance is the prevalence)"
-awk -F'\t' 'NR == 1 {for (i = 1; i <= NF; ++i) column[$i] = i; printf "%-14s %10s %10s %12s\n", "marker", "ROC AUC", "avg. prec.", "prevalence"; next}
-            {printf "%-14s %10.3f %10.4f %12.4f\n", $column["marker"], $column["roc_auc"], $column["average_precision"], $column["prevalence"]}' test.tsv
+awk -F'\t' 'NR == 1 {for (i = 1; i <= NF; ++i) column[$i] = i; printf "%-14s %10s %10s %12s %8s\n", "marker", "ROC AUC", "avg. prec.", "prevalence", "ratio"; next}
+            {printf "%-14s %10.3f %10.4f %12.4f %8.1f\n", $column["marker"], $column["roc_auc"], $column["average_precision"], $column["prevalence"], $column["ap_over_prevalence"]}' test.tsv
 
 say "The five variants with the largest effect"
 printf '%-10s %-14s %-6s %-12s %10s  %s\n' position id REF ALT change marker

@@ -20,10 +20,10 @@ Spec load_architecture(const std::string& name) {
     return name.ends_with(".json") ? parse_spec(read_whole_file(name), name) : preset(name);
 }
 
-std::string presets_table(int markers) {
+std::string presets_table(int markers, bool norm) {
     std::string table = "preset\ttask\tlayers\tparameters\treceptive_field\n";
     for (const std::string& name : preset_names()) {
-        const Spec spec = preset(name);
+        const Spec spec = norm ? preset(name) : without_norm(preset(name));
         const SpecSummary summary = summarise(spec, markers);
         table += name + "\t" + to_string(spec.task) + "\t" + std::to_string(spec.layers.size()) + "\t" +
                  std::to_string(summary.parameters) + "\t" + std::to_string(summary.receptive_field()) + "\n";

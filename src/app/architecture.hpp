@@ -12,8 +12,8 @@ namespace regkit {
 Spec load_architecture(const std::string& name);
 
 // regtrain --presets, TSV: preset, task, layers, parameters at `markers` markers, receptive field in bases (of a model that
-// reads all of its window: the window).
-std::string presets_table(int markers);
+// reads all of its window: the window). Without batch norm unless `norm`.
+std::string presets_table(int markers, bool norm);
 // regtrain --describe, TSV: one row a layer and their total. receptive_field is "window" where a layer sees all of it.
 std::string describe_table(const Spec& spec, int markers);
 

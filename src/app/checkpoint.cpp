@@ -34,6 +34,8 @@ std::string state_text(const TrainState& s) {
                        {"validated", s.validated},
                        {"best_step", s.best_step},
                        {"best_metric", s.best_metric},
+                       {"best_chance", s.best_chance},
+                       {"best_constant", s.best_constant},
                        {"validations_since_best", s.validations_since_best},
                        {"loss_sum", s.loss_sum},
                        {"loss_steps", s.loss_steps},
@@ -55,6 +57,8 @@ TrainState state_of(const TensorFile& file, const std::string& path) {
         s.validated = text.at("validated").get<std::int64_t>();
         s.best_step = text.at("best_step").get<std::int64_t>();
         if (!text.at("best_metric").is_null()) s.best_metric = text.at("best_metric").get<double>();  // JSON has no NaN
+        if (text.contains("best_chance") && !text["best_chance"].is_null()) s.best_chance = text["best_chance"].get<double>();
+        s.best_constant = text.value("best_constant", 0);  // these two: since 0.2
         s.validations_since_best = text.at("validations_since_best").get<int>();
         s.loss_sum = text.at("loss_sum").get<double>();
         s.loss_steps = text.at("loss_steps").get<std::int64_t>();
@@ -156,6 +160,11 @@ bool CheckpointStore::empty() const {
     return steps(kStepPrefix).empty();
 }
 
+std::optional<std::int64_t> CheckpointStore::newest_step() const {
+    const auto found = steps(kStepPrefix);
+    return found.empty() ? std::nullopt : std::optional(found.back());
+}
+
 void CheckpointStore::save(const Checkpoint& checkpoint) {
     const TrainState& state = checkpoint.state;
     TensorFile content = tensor_file_of(checkpoint.model);
@@ -190,7 +199,13 @@ Checkpoint CheckpointStore::load_newest(Log& log) {
     for (std::size_t i = checkpoints.size(); i-- > 0;) {
         try {
             Checkpoint checkpoint = load_checkpoint(file(kStepPrefix, checkpoints[i]));
-            previous_best_ = checkpoint.state.best_step;
+            const std::int64_t best = checkpoint.state.best_step;
+            if (best >= 0) {
+                require(fs::exists(file(kBestPrefix, best)), ErrorKind::input,
+                        file(kStepPrefix, checkpoints[i]) + ": the best model so far, " + file(kBestPrefix, best) + ", is missing");
+                load_best(best);
+            }
+            previous_best_ = best;
             return checkpoint;
         } catch (const Error& error) {
             if (error.kind() != ErrorKind::input) throw;
@@ -199,7 +214,7 @@ Checkpoint CheckpointStore::load_newest(Log& log) {
         }
     }
     throw Error(ErrorKind::input,
-                directory_ + ": none of its checkpoints can be read; start over with --force");
+                directory_ + ": none of its checkpoints can be used; start over with --force");
 }
 
 void CheckpointStore::save_best(std::int64_t step, const Model& model) {

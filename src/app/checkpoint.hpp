@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct TrainState {
     std::int64_t best_step = -1;     // -1: none yet
     // Of the best: mean average precision, or Pearson correlation of coverage; NaN: none yet, or none could be scored.
     double best_metric = std::numeric_limits<double>::quiet_NaN();
+    double best_chance = std::numeric_limits<double>::quiet_NaN();  // Validation::chance of the best
+    int best_constant = 0;                                          // markers that the best predicts a constant for
     int validations_since_best = 0;  // early stopping counts these
     double loss_sum = 0;             // of the steps since the last line of the log
     std::int64_t loss_steps = 0;
@@ -53,11 +56,12 @@ class CheckpointStore {
     const std::string& directory() const { return directory_; }
     std::string log_path() const;
     bool empty() const;  // holds no checkpoint
+    std::optional<std::int64_t> newest_step() const;  // of the checkpoints; whether it can be read shows later
 
     // Writes a checkpoint and drops what is no longer needed. Values that are not finite: Error(diverged).
     void save(const Checkpoint& checkpoint);
-    // The newest checkpoint that can be read; a damaged one is warned of and the one before it is taken.
-    // Error(input) when there are checkpoints but none can be read.
+    // The newest checkpoint that can be read, with the best model that it names: without that the run would fail at its end.
+    // A damaged one is warned of and the one before it is taken. Error(input) when none is left.
     Checkpoint load_newest(Log& log);
 
     void save_best(std::int64_t step, const Model& model);

@@ -87,7 +87,10 @@ std::vector<CoverageMetrics> CoverageSums::all_metrics() const {
         if (s.bins == 0) continue;
         m.mean_coverage = s.plain.mean_y;
         m.poisson_loss = s.loss / static_cast<double>(s.bins);
-        m.scored = s.plain.varies() && s.logs.varies();
+        const double best = m.mean_coverage > 0 ? m.mean_coverage - m.mean_coverage * std::log(m.mean_coverage) : 0;
+        m.loss_of_constant = !(m.poisson_loss < best);
+        m.constant = s.plain.constant(static_cast<double>(s.bins));
+        m.scored = !m.constant && s.plain.varies() && s.logs.varies();
         if (!m.scored) continue;
         m.pearson_r = s.plain.correlation();
         m.pearson_r_log1p = s.logs.correlation();
@@ -109,8 +112,9 @@ std::vector<CoverageClassMean> class_means(const std::vector<Marker>& markers, c
     for (std::size_t i = 0; i < markers.size(); ++i) {
         auto found = std::find_if(means.begin(), means.end(),
                                   [&](const CoverageClassMean& c) { return c.class_name == markers[i].class_name; });
-        if (found == means.end()) found = means.insert(found, {markers[i].class_name, 0, 0, {}});
+        if (found == means.end()) found = means.insert(found, {markers[i].class_name, 0, 0, 0, {}});
         ++found->markers;
+        if (metrics[i].constant) ++found->constant;
         found->mean.bins += metrics[i].bins;
         found->mean.mean_coverage += metrics[i].mean_coverage;
         found->mean.poisson_loss += metrics[i].poisson_loss;

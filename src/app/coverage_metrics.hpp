@@ -21,6 +21,10 @@ struct CoverageMetrics {
     bool scored = false;
     double pearson_r = 0;
     double pearson_r_log1p = 0;  // of log(1 + x)
+    // The predictions are the same but for rounding: their standard deviation is below 1/65536 of their mean.
+    bool constant = false;
+    // No lower than of the best constant, the mean coverage.
+    bool loss_of_constant = false;
 };
 
 // Moments are updated value by value (Welford 1962), so that nothing cancels in long runs and the result depends on the
@@ -44,6 +48,7 @@ class CoverageSums {
         double mean_x = 0, mean_y = 0, xx = 0, yy = 0, xy = 0;
         void add(double x, double y, double n);
         bool varies() const { return xx > 0 && yy > 0; }
+        bool constant(double n) const { return xx <= n * (mean_x / 65536) * (mean_x / 65536); }
         double correlation() const;
     };
     struct Sums {
@@ -61,6 +66,7 @@ struct CoverageClassMean {
     std::string class_name;
     int markers = 0;
     int scored = 0;
+    int constant = 0;
     CoverageMetrics mean;
 };
 std::vector<CoverageClassMean> class_means(const std::vector<Marker>& markers, const std::vector<CoverageMetrics>& metrics);

@@ -148,12 +148,19 @@ void count_tiled(const Counting& task) {
     }
 }
 
-void report_unscored(const std::vector<ClassReport>& classes, const std::string& split, const char* why, Log& log) {
-    for (const ClassReport& c : classes)
+// `why`: what a marker without metrics has; `constant`: what follows of a constant.
+void report_unscored(const std::vector<ClassReport>& classes, const std::string& split, const char* why, const char* constant,
+                     Log& log) {
+    for (const ClassReport& c : classes) {
+        const std::string of = " of " + std::to_string(c.markers) + " markers of class '" + c.class_name + "'";
+        if (c.constant > 0)
+            log.warn("constant-prediction", "the model predicts a constant for " + std::to_string(c.constant) + of + " in " +
+                                                split + ": it tells nothing about them" + constant);
         if (c.scored < c.markers)
             log.info(std::to_string(c.markers - c.scored) + " of " + counted(c.markers, "marker") + " of class '" +
                      c.class_name + "' " + (c.markers - c.scored == 1 ? "has " : "have ") + why + " in " + split +
                      ": NA, left out of its means");
+    }
 }
 
 // Results must not take the place of what they were made from.
@@ -170,7 +177,7 @@ AtomicFile text_file(const std::string& path, const std::string& text) {
     return file;
 }
 
-std::string rounded(const char* format, double a, double b, double c) {
+std::string rounded(const char* format, double a, double b = 0, double c = 0) {
     char text[160];
     std::snprintf(text, sizeof text, format, a, b, c);
     return text;
@@ -181,6 +188,7 @@ struct Measured {
     EvaluateReport report;
     std::string table, curves;
     const char* unscored = "";  // why a marker may have no metrics
+    const char* constant = "";  // what the table has for a constant
 };
 
 // Adds to the metrics by calling what it is given.
@@ -196,11 +204,14 @@ Measured measure_presence(const EvaluateParameters& p, const std::vector<Marker>
     m.report.positions = metrics.front().positions;
     m.report.loss = counts.loss();
     m.unscored = "no positives or no negatives";
+    m.constant = "; pr_auc_trapezoid is NA";
     for (const ClassMean& c : class_means(markers, metrics))
-        m.report.classes.push_back({c.class_name, c.markers, c.scored,
-                                    c.scored == 0 ? "" : rounded("average precision %.4f, ROC AUC %.4f, prevalence %.4f",
-                                                                 c.mean.average_precision, c.mean.roc_auc,
-                                                                 c.mean.prevalence)});
+        m.report.classes.push_back(
+            {c.class_name, c.markers, c.scored, c.constant,
+             c.scored == 0 ? ""
+                           : "mean average precision " +
+                                 precision_text(c.mean.average_precision, "mean prevalence", c.mean.prevalence) +
+                                 rounded(", ROC AUC %.4f", c.mean.roc_auc)});
     m.table = metrics_table(p.split, markers, metrics);
     if (!p.curves.empty()) m.curves = curves_table(p.split, markers, counts);
     return m;
@@ -218,7 +229,7 @@ Measured measure_coverage(const EvaluateParameters& p, const std::vector<Marker>
     m.unscored = "the same coverage or prediction everywhere";
     for (const CoverageClassMean& c : class_means(markers, metrics))
         m.report.classes.push_back(
-            {c.class_name, c.markers, c.scored,
+            {c.class_name, c.markers, c.scored, c.constant,
              c.scored == 0 ? "" : rounded("Pearson correlation %.4f, of log(1 + x) %.4f, Poisson loss %.4f",
                                           c.mean.pearson_r, c.mean.pearson_r_log1p, c.mean.poisson_loss)});
     m.table = coverage_table(p.split, markers, metrics);
@@ -308,7 +319,7 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
     if (!parameters.curves.empty()) outputs.add(text_file(parameters.curves, measured.curves));
     outputs.add(text_file(parameters.output, measured.table));
     outputs.commit();
-    report_unscored(measured.report.classes, parameters.split, measured.unscored, log);
+    report_unscored(measured.report.classes, parameters.split, measured.unscored, measured.constant, log);
     return measured.report;
 }
 

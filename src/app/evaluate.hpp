@@ -38,7 +38,7 @@ struct EvaluateHost {
 
 struct ClassReport {
     std::string class_name;
-    int markers = 0, scored = 0;
+    int markers = 0, scored = 0, constant = 0;
     std::string text;  // its means, for people; empty when none is scored
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 
 #include "base/error.hpp"
@@ -144,10 +145,16 @@ std::uint64_t MarkerCounts::positive(int marker, int bin) const {
 MarkerMetrics MarkerCounts::metrics(int marker) const {
     MarkerMetrics m;
     std::uint64_t positions = 0, positives = 0;
+    int lowest = kLogitBins, highest = -1;
     for (int bin = 0; bin < kLogitBins; ++bin) {
-        positions += all(marker, bin);
+        const std::uint64_t here = all(marker, bin);
+        if (here == 0) continue;
+        lowest = std::min(lowest, bin);
+        highest = bin;
+        positions += here;
         positives += positive(marker, bin);
     }
+    m.constant = positions > 0 && highest - lowest <= 1;
     const auto p = static_cast<double>(positives), n = static_cast<double>(positions - positives);
     m.positions = static_cast<std::int64_t>(positions);
     m.positives = static_cast<std::int64_t>(positives);
@@ -155,15 +162,15 @@ MarkerMetrics MarkerCounts::metrics(int marker) const {
     m.scored = positives > 0 && positives < positions;
     if (!m.scored) return m;
     Cumulative now;
-    double precision = 1;
-    for (int bin = kLogitBins - 1; bin >= 0; --bin) {
+    double precision = 0;
+    for (int bin = highest; bin >= lowest; --bin) {
         const std::uint64_t called = all(marker, bin);
         if (called == 0) continue;
         const Cumulative before = now;
         now.called += called;
         now.true_positives += positive(marker, bin);
         const double gained = static_cast<double>(now.true_positives - before.true_positives) / p;
-        const double last_precision = precision;
+        const double last_precision = bin == highest ? now.precision() : precision;
         precision = now.precision();
         m.average_precision += gained * precision;
         m.pr_auc_trapezoid += gained * (precision + last_precision) / 2;
@@ -173,6 +180,7 @@ MarkerMetrics MarkerCounts::metrics(int marker) const {
             m.recall_at_fdr05 = static_cast<double>(now.true_positives) / p;
     }
     m.roc_auc /= p * n;
+    if (m.constant) m.pr_auc_trapezoid = std::numeric_limits<double>::quiet_NaN();
     return m;
 }
 
@@ -240,42 +248,70 @@ std::vector<CurvePoint> MarkerCounts::curve(int marker, int points) const {
 std::vector<ClassMean> class_means(const std::vector<Marker>& markers,
                                    const std::vector<MarkerMetrics>& metrics) {
     std::vector<ClassMean> means;
+    std::vector<int> trapezoids;  // markers of each class that have one
     for (std::size_t i = 0; i < markers.size(); ++i) {
         auto found = std::find_if(means.begin(), means.end(),
                                   [&](const ClassMean& c) { return c.class_name == markers[i].class_name; });
         if (found == means.end()) {
-            means.push_back({markers[i].class_name, 0, 0, 0, {}});
+            means.push_back({markers[i].class_name, 0, 0, 0, 0, {}});
+            trapezoids.push_back(0);
             found = means.end() - 1;
         }
         ++found->markers;
+        if (metrics[i].constant) ++found->constant;
         if (!metrics[i].scored) continue;
         ++found->scored;
         found->positives += static_cast<double>(metrics[i].positives);
         found->mean.prevalence += metrics[i].prevalence;
         found->mean.roc_auc += metrics[i].roc_auc;
         found->mean.average_precision += metrics[i].average_precision;
-        found->mean.pr_auc_trapezoid += metrics[i].pr_auc_trapezoid;
+        if (!metrics[i].constant) {
+            found->mean.pr_auc_trapezoid += metrics[i].pr_auc_trapezoid;
+            ++trapezoids[static_cast<std::size_t>(found - means.begin())];
+        }
         found->mean.recall_at_fdr05 += metrics[i].recall_at_fdr05;
     }
-    for (ClassMean& c : means) {
+    for (std::size_t i = 0; i < means.size(); ++i) {
+        ClassMean& c = means[i];
         c.mean.scored = c.scored > 0;
+        c.mean.constant = c.constant == c.markers;
         if (c.scored == 0) continue;
         for (double* value : {&c.positives, &c.mean.prevalence, &c.mean.roc_auc, &c.mean.average_precision,
-                              &c.mean.pr_auc_trapezoid, &c.mean.recall_at_fdr05})
+                              &c.mean.recall_at_fdr05})
             *value /= c.scored;
+        c.mean.pr_auc_trapezoid /= trapezoids[i];  // NaN of none
     }
     return means;
 }
 
-double mean_average_precision(const std::vector<ClassMean>& means) {
+namespace {
+
+double mean_over_classes(const std::vector<ClassMean>& means, double MarkerMetrics::*value) {
     double sum = 0;
     int classes = 0;
     for (const ClassMean& c : means) {
         if (c.scored == 0) continue;
-        sum += c.mean.average_precision;
+        sum += c.mean.*value;
         ++classes;
     }
     return classes > 0 ? sum / classes : std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace
+
+double mean_average_precision(const std::vector<ClassMean>& means) {
+    return mean_over_classes(means, &MarkerMetrics::average_precision);
+}
+
+double mean_prevalence(const std::vector<ClassMean>& means) {
+    return mean_over_classes(means, &MarkerMetrics::prevalence);
+}
+
+std::string precision_text(double average_precision, const char* what, double prevalence) {
+    char text[120];
+    std::snprintf(text, sizeof text, "%.4f, %.3g times the %s %.4g", average_precision, average_precision / prevalence, what,
+                  prevalence);
+    return text;
 }
 
 }  // namespace regkit

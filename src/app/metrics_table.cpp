@@ -1,6 +1,7 @@
 #include "app/metrics_table.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace regkit {
@@ -10,6 +11,7 @@ constexpr int kCurvePoints = 300;
 constexpr int kMeanPoints = 200;
 
 std::string number(double value) {
+    if (!std::isfinite(value)) return "NA";
     char text[32];
     std::snprintf(text, sizeof text, "%.6g", value);
     return text;
@@ -19,6 +21,10 @@ std::string values_of(const MarkerMetrics& m) {
     if (!m.scored) return "NA\tNA\tNA\tNA";
     return number(m.roc_auc) + "\t" + number(m.average_precision) + "\t" + number(m.pr_auc_trapezoid) + "\t" +
            number(m.recall_at_fdr05);
+}
+
+std::string ratio_of(const MarkerMetrics& m) {
+    return m.scored ? number(m.average_precision / m.prevalence) : "NA";
 }
 
 std::string class_text(const std::string& name) {
@@ -38,12 +44,12 @@ double value_at(const std::vector<std::pair<double, double>>& line, double x) {
 
 struct NamedCurve {
     const char* name;
-    double first_y;  // where x = 0: precision 1, true positive rate 0
+    bool from_origin;  // or, below the first x, level: precision has no value where nothing is called
     double CurvePoint::*x;
     double CurvePoint::*y;
 };
-constexpr NamedCurve kCurves[] = {{"pr", 1, &CurvePoint::recall, &CurvePoint::precision},
-                                  {"roc", 0, &CurvePoint::false_positive_rate, &CurvePoint::recall}};
+constexpr NamedCurve kCurves[] = {{"pr", false, &CurvePoint::recall, &CurvePoint::precision},
+                                  {"roc", true, &CurvePoint::false_positive_rate, &CurvePoint::recall}};
 
 // Sum over markers of y on a grid of x, for the mean of a class.
 struct MeanCurve {
@@ -51,7 +57,8 @@ struct MeanCurve {
     int markers = 0;
 
     void add(const std::vector<CurvePoint>& curve, const NamedCurve& kind) {
-        std::vector<std::pair<double, double>> line{{0, kind.first_y}};
+        std::vector<std::pair<double, double>> line;
+        if (kind.from_origin) line.emplace_back(0, 0);
         for (const CurvePoint& point : curve) line.emplace_back(point.*kind.x, point.*kind.y);
         for (int i = 0; i <= kMeanPoints; ++i)
             y[static_cast<std::size_t>(i)] += value_at(line, static_cast<double>(i) / kMeanPoints);
@@ -65,14 +72,15 @@ std::string metrics_table(const std::string& split, const std::vector<Marker>& m
                           const std::vector<MarkerMetrics>& metrics) {
     std::string table =
         "split\tmarker\tclass\troc_auc\taverage_precision\tpr_auc_trapezoid\trecall_at_"
-        "fdr05\tprevalence\tpositives\n";
+        "fdr05\tprevalence\tpositives\tap_over_prevalence\n";
     for (std::size_t i = 0; i < markers.size(); ++i)
         table += split + "\t" + markers[i].name + "\t" + class_text(markers[i].class_name) + "\t" +
                  values_of(metrics[i]) + "\t" + number(metrics[i].prevalence) + "\t" +
-                 std::to_string(metrics[i].positives) + "\n";
+                 std::to_string(metrics[i].positives) + "\t" + ratio_of(metrics[i]) + "\n";
     for (const ClassMean& c : class_means(markers, metrics))
         table += split + "\tmean\t" + class_text(c.class_name) + "\t" + values_of(c.mean) + "\t" +
-                 (c.scored ? number(c.mean.prevalence) + "\t" + number(c.positives) : "NA\tNA") + "\n";
+                 (c.scored ? number(c.mean.prevalence) + "\t" + number(c.positives) : "NA\tNA") + "\t" + ratio_of(c.mean) +
+                 "\n";
     return table;
 }
 

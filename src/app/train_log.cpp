@@ -27,6 +27,8 @@ std::string number(double value, const char* format = "%.6g") {
 
 std::string header(const std::vector<std::string>& classes, const MetricNames& names) {
     std::string line = "step\tepoch\tloss\tgrad_norm\tlr\tnt_per_s\tvalid_loss\tvalid_" + names.metric;
+    if (names.has_chance) line += "\tvalid_prevalence\tvalid_ap_over_prevalence";
+    line += "\tvalid_constant_markers";
     for (const std::string& name : classes) {
         const std::string shown = name.empty() ? "none" : name;
         line += "\tvalid_" + names.metric + "_" + shown + "\tvalid_" + names.second + "_" + shown;
@@ -34,14 +36,32 @@ std::string header(const std::vector<std::string>& classes, const MetricNames& n
     return line + "\n";
 }
 
-// What stays of an earlier log: its rows up to `step`. A last row cut short by a kill goes too.
-std::string kept_rows(const std::string& path, std::int64_t step) {
+std::vector<std::string> fields_of(const std::string& line) {
+    std::vector<std::string> fields;
+    for (std::size_t begin = 0; begin <= line.size();) {
+        const std::size_t end = std::min(line.find('\t', begin), line.size());
+        fields.push_back(line.substr(begin, end - begin));
+        begin = end + 1;
+    }
+    return fields;
+}
+
+// What stays of an earlier log: its rows up to `step`, in the columns of `header`. A last row cut short by a kill goes too.
+std::string kept_rows(const std::string& path, std::int64_t step, const std::string& header) {
     std::istringstream in(read_whole_file(path));
     std::string kept, line;
-    std::getline(in, line);  // the header is written anew
+    std::getline(in, line);
+    const std::vector<std::string> before = fields_of(line), now = fields_of(header.substr(0, header.size() - 1));
     while (std::getline(in, line) && !in.eof()) {
         const auto at = parse_int(line.substr(0, line.find('\t')), 0, INT64_MAX);
-        if (at && *at <= step) kept += line + "\n";
+        if (!at || *at > step) continue;
+        const std::vector<std::string> fields = fields_of(line);
+        std::string row;
+        for (const std::string& name : now) {
+            const auto column = static_cast<std::size_t>(std::find(before.begin(), before.end(), name) - before.begin());
+            row += (row.empty() ? "" : "\t") + (column < fields.size() ? fields[column] : "NA");
+        }
+        kept += row + "\n";
     }
     return kept;
 }
@@ -57,12 +77,13 @@ std::string train_log_path(const std::string& model_path) {
 
 TrainLog::TrainLog(const std::string& path, const std::vector<std::string>& classes, const MetricNames& names,
                    std::int64_t resume_step, const std::string& earlier)
-    : path_(path), classes_(classes) {
-    std::string rows = header(classes, names);
+    : path_(path), classes_(classes), has_chance_(names.has_chance) {
+    const std::string columns = header(classes, names);
+    std::string rows = columns;
     if (resume_step >= 0)
         for (const std::string& from : {path, earlier})
             if (!from.empty() && access(from.c_str(), F_OK) == 0) {
-                rows += kept_rows(from, resume_step);
+                rows += kept_rows(from, resume_step, columns);
                 break;
             }
     AtomicFile file(path);
@@ -104,13 +125,15 @@ std::string leading(const TrainLogRow& row) {
 }  // namespace
 
 void TrainLog::step(const TrainLogRow& row) {
-    std::string line = leading(row) + "\tNA\tNA";
+    std::string line = leading(row) + "\tNA\tNA" + (has_chance_ ? "\tNA\tNA" : "") + "\tNA";
     for (std::size_t i = 0; i < classes_.size(); ++i) line += "\tNA\tNA";
     write(line + "\n");
 }
 
 void TrainLog::validation(const TrainLogRow& row, const Validation& validation) {
     std::string line = leading(row) + "\t" + number(validation.loss) + "\t" + number(validation.metric);
+    if (has_chance_) line += "\t" + number(validation.chance) + "\t" + number(validation.metric / validation.chance);
+    line += "\t" + std::to_string(validation.constant);
     for (const std::string& name : classes_) {
         const auto found = std::find_if(validation.classes.begin(), validation.classes.end(),
                                         [&](const ClassScore& c) { return c.class_name == name && c.scored; });

@@ -28,7 +28,8 @@ class TrainLog {
   public:
     // Rows up to `resume_step` of an earlier run stay, later ones go; negative starts a new log. Where there is no earlier
     // log at `path` they come from `earlier`: up to 0.1.0 it lay beside the model from the start. `classes` are the names
-    // of the classes of markers, which become columns, two each, named after `names`. Error(resource).
+    // of the classes of markers, which become columns, two each, named after `names`. Rows of another version that
+    // had other columns are fitted to these. Error(resource).
     TrainLog(const std::string& path, const std::vector<std::string>& classes, const MetricNames& names,
              std::int64_t resume_step, const std::string& earlier = {});
     ~TrainLog();
@@ -44,6 +45,7 @@ class TrainLog {
     void write(const std::string& line);
     std::string path_;
     std::vector<std::string> classes_;
+    bool has_chance_;
     int descriptor_ = -1;
 };
 

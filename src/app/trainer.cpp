@@ -10,6 +10,7 @@
 
 #include "app/batcher.hpp"
 #include "app/checkpoint.hpp"
+#include "app/finished_run.hpp"
 #include "app/genome_of.hpp"
 #include "app/model.hpp"
 #include "app/rank_team.hpp"
@@ -47,7 +48,8 @@ class Run {
     TrainReport execute();
 
   private:
-    void start();
+    bool start();  // false: there is nothing left to do
+    bool complete_already(const std::string& settings);
     void resume();
     void train_steps();
     void take_step(const Batch& batch);
@@ -57,7 +59,7 @@ class Run {
     void agree();
     bool validate();  // false: stopped on the way
     bool measure(Validation& result);
-    void conclude(double metric);
+    void conclude(const Validation& result);
     void checkpoint();
     void interrupt();
     void finish();
@@ -127,13 +129,16 @@ Run::Run(const TrainParameters& parameters, const TrainHost& host, Log& log, Ran
     steps_ = planned_steps(p_, static_cast<std::int64_t>(windows_.size()));
 }
 
-void Run::start() {
+bool Run::start() {
     const std::string settings = training_settings(p_, spec_, dataset_);
     team_.require_same({{"settings (data set, architecture, options) than", settings},
                         {"length of training than", std::to_string(steps_) + " " + std::to_string(p_.max_seconds)},
                         {"back end ('" + std::string(choice_.backend->description()) + "') than",
                          choice_.backend->description()},
                         {"version of regkit than", std::string(version())}});
+    double complete = team_.first() && p_.resume && complete_already(settings) ? 1 : 0;
+    team_.broadcast({&complete, 1});
+    if (complete > 0) return false;
     bool resumed = false;
     if (store_) {
         const bool fresh = store_->empty();
@@ -158,13 +163,26 @@ void Run::start() {
     team_.share_start(network_, state_);
     state_.backend = backend_name();
     elapsed_before_ = state_.elapsed;
-    if (!team_.first()) return;
+    if (!team_.first()) return true;
     if (store_)
         table_.emplace(store_->log_path(), class_names(dataset_.markers()), metric_names(spec_.task),
                        state_.step > 0 ? state_.step : -1, train_log_path(p_.output));
     log_.info("training " + spec_.name + " (" + std::to_string(network_.summary().parameters) +
               " parameters, " + counted(network_.markers(), "marker") + ") on " +
               counted(static_cast<std::int64_t>(windows_.size()), "window") + ", " + state_.backend);
+    return true;
+}
+
+// A queue that starts every job again until it is done must not train a finished one anew.
+bool Run::complete_already(const std::string& settings) {
+    const std::optional<FinishedRun> done = store_ ? finished_run(p_.output, settings) : std::nullopt;
+    if (!done || !done->covers(p_, steps_) || store_->newest_step().value_or(done->steps) < done->steps) return false;
+    char epochs[32];
+    std::snprintf(epochs, sizeof epochs, "%.2f", done->epochs);
+    log_.info(p_.output + ": its training is complete (" + std::to_string(done->steps) + " steps, " + epochs +
+              " epochs): nothing to do; without --resume it is trained anew");
+    if (!p_.keep_checkpoints) store_->clear(true);
+    return true;
 }
 
 void Run::resume() {
@@ -186,12 +204,17 @@ std::string Run::backend_name() const {
 }
 
 TrainReport Run::execute() {
-    start();
+    if (!start()) {
+        TrainReport report;
+        report.complete = true;
+        return report;
+    }
     begin_ = Clock::now();
     train_steps();
     finish();
     return {state_.step,   epoch(),          state_.elapsed,    speed(),
-            running_loss_, state_.best_step, state_.best_metric, metric_names(spec_.task).words};
+            running_loss_, state_.best_step, state_.best_metric, metric_names(spec_.task).words,
+            state_.best_chance, state_.best_constant, network_.markers()};
 }
 
 void Run::train_steps() {
@@ -274,11 +297,14 @@ bool Run::validation_due() const {
 bool Run::validate() {
     Validation result;
     const bool done = !team_.first() || measure(result);
-    double words[2] = {done ? 1.0 : 0.0, result.metric};
+    double words[4] = {done ? 1.0 : 0.0, result.metric, result.chance, static_cast<double>(result.constant)};
     team_.broadcast(words);
     if (words[0] == 0) return false;
+    result.metric = words[1];
+    result.chance = words[2];
+    result.constant = static_cast<int>(words[3]);
     if (table_) table_->validation(row(std::nan(""), state_.grad_norm), result);
-    conclude(words[1]);
+    conclude(result);
     return true;
 }
 
@@ -308,19 +334,15 @@ bool Run::measure(Validation& result) {
     return true;
 }
 
-void Run::conclude(double metric) {
+void Run::conclude(const Validation& result) {
     state_.validated = state_.step;
-    const bool scored = std::isfinite(metric), better = is_better(metric, state_.best_metric);
-    const std::string words = metric_names(spec_.task).words;
-    char when[32], value[32];
-    std::snprintf(when, sizeof when, "epoch %.2f: ", epoch());
-    std::snprintf(value, sizeof value, " %.4f", metric);
-    if (team_.first())
-        log_.info(when + (scored ? words + value + (better ? " (best so far)" : "")
-                                 : "no " + words + ", no marker can be scored"));
+    const bool better = is_better(result.metric, state_.best_metric);
+    if (team_.first()) tell_validation(result, spec_.task, network_.markers(), epoch(), better, log_);
     if (better) {
         state_.best_step = state_.step;
-        state_.best_metric = scored ? metric : std::nan("");
+        state_.best_metric = std::isfinite(result.metric) ? result.metric : std::nan("");
+        state_.best_chance = result.chance;
+        state_.best_constant = result.constant;
         state_.validations_since_best = 0;
         if (store_) store_->save_best(state_.step, model(network_.state()));
         else if (team_.first()) best_ = network_.state();
@@ -427,9 +449,12 @@ std::string Run::summary() const {
                  {"windows", windows_.size()},
                  {"seconds", elapsed()},
                  {"backend", state_.backend}};
-    if (state_.best_step >= 0)
-        text["best"] = {{"step", state_.best_step},
-                        {"valid_" + metric_names(spec_.task).metric, state_.best_metric}};
+    if (state_.best_step >= 0) {
+        const MetricNames names = metric_names(spec_.task);
+        text["best"] = {{"step", state_.best_step}, {"valid_" + names.metric, state_.best_metric}};
+        if (names.has_chance) text["best"]["valid_prevalence"] = state_.best_chance;
+    }
+    if (finished()) text["ended"] = state_.step >= steps_ ? kEndedBySteps : out_of_time() ? kEndedByTime : kEndedByPatience;
     if (p_.provenance) {
         text["version"] = std::string(version());
         text["command"] = p_.command_line;

@@ -81,6 +81,7 @@ struct TrainHost {
 };
 
 struct TrainReport {
+    bool complete = false;  // a run of these settings had ended before: nothing was done, the rest is empty
     std::int64_t steps = 0;
     double epochs = 0;
     double seconds = 0;           // of training, over all runs
@@ -89,6 +90,9 @@ struct TrainReport {
     std::int64_t best_step = -1;  // -1: no validation windows, the last weights were taken
     double best_metric = 0;       // NaN: no marker could be scored
     std::string metric;           // what best_metric is, in words
+    double best_chance = 0;       // what a random ranking has instead; NaN where there is no such value
+    int best_constant = 0;        // markers, of how many, that the best model predicts a constant for
+    int markers = 0;
 };
 
 // Writes the model with its log beside it, and while it runs OUT.part/ (neither beside a device). Errors: usage, input,

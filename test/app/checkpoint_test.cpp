@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "app/finished_run.hpp"
 #include "base/error.hpp"
 #include "scratch.hpp"
 
@@ -27,6 +28,8 @@ Checkpoint sample(std::int64_t step, std::int64_t best) {
     c.state.validated = step;
     c.state.best_step = best;
     c.state.best_metric = 0.1 + 0.2;
+    c.state.best_chance = 1.0 / 7;
+    c.state.best_constant = 3;
     c.state.validations_since_best = 2;
     c.state.loss_sum = 0.7;
     c.state.grad_norm = 0.1;
@@ -51,8 +54,11 @@ TEST_CASE("checkpoint: everything comes back, to the last bit") {
     NullLog log;
     CheckpointStore store(scratch.file("m"));
     CHECK(store.empty());
+    CHECK(!store.newest_step());
     const Checkpoint saved = sample(7, 5);
+    store.save_best(5, saved.model);
     store.save(saved);
+    CHECK(store.newest_step() == 7);
     const Checkpoint c = store.load_newest(log);
     CHECK(c.state.step == 7);
     CHECK(c.state.horizon == 100);
@@ -60,6 +66,8 @@ TEST_CASE("checkpoint: everything comes back, to the last bit") {
     CHECK(c.state.validated == 7);
     CHECK(c.state.best_step == 5);
     CHECK(c.state.best_metric == 0.1 + 0.2);
+    CHECK(c.state.best_chance == 1.0 / 7);
+    CHECK(c.state.best_constant == 3);
     CHECK(c.state.validations_since_best == 2);
     CHECK(c.state.loss_sum == 0.7);
     CHECK(c.state.grad_norm == 0.1);
@@ -79,6 +87,7 @@ TEST_CASE("checkpoint: where nothing could be scored there is no metric") {
     CheckpointStore store(scratch.file("m"));
     Checkpoint saved = sample(7, 5);
     saved.state.best_metric = std::nan("");
+    store.save_best(5, saved.model);
     store.save(saved);
     CHECK(std::isnan(store.load_newest(log).state.best_metric));
 }
@@ -173,6 +182,28 @@ TEST_CASE("checkpoint: after a damaged newest one the one before is taken, loudl
     }
 }
 
+TEST_CASE("checkpoint: a best model that is missing or damaged is found when the run is resumed, not at its end") {
+    const Scratch scratch("checkpoint-best");
+    for (const bool missing : {true, false}) {
+        CountingLog log;
+        CheckpointStore store(scratch.file("m"));
+        store.save_best(5, sample(5, 5).model);
+        store.save(sample(7, 5));
+        store.save_best(9, sample(9, 9).model);
+        store.save(sample(9, 9));
+        const std::string bytes = scratch.text("m.part/best-9.safetensors");
+        if (missing)
+            std::filesystem::remove(scratch.file("m.part/best-9.safetensors"));
+        else
+            scratch.write("m.part/best-9.safetensors", bytes.substr(0, bytes.size() - 4));
+        CHECK(store.load_newest(log).state.step == 7);
+        CHECK(log.warnings == 1);
+        std::filesystem::remove(scratch.file("m.part/best-5.safetensors"));
+        CHECK_THROWS_WITH_AS(store.load_newest(log), doctest::Contains("none of its checkpoints can be used"), Error);
+        store.clear(true);
+    }
+}
+
 TEST_CASE("checkpoint: values that are not finite are never written") {
     const Scratch scratch("checkpoint-nan");
     NullLog log;
@@ -204,4 +235,43 @@ TEST_CASE("checkpoint: one run at a time") {
     const CheckpointStore store(scratch.file("m"));
     CHECK_THROWS_AS(CheckpointStore(scratch.file("m")), Error);
     CHECK_THROWS_AS(CheckpointStore(scratch.file("absent/m")), Error);
+}
+
+TEST_CASE("a finished run: what it covers, and what it is not") {
+    FinishedRun run{100, 4, 60.5, kEndedBySteps};
+    TrainParameters p;
+    CHECK(run.covers(p, 100));
+    CHECK(run.covers(p, 80));
+    CHECK(!run.covers(p, 101));
+    run.ended = kEndedByPatience;
+    CHECK(!run.covers(p, 101));
+    p.patience = 2;
+    CHECK(run.covers(p, 101));
+    run.ended = kEndedByTime;
+    CHECK(!run.covers(p, 101));
+    p.max_seconds = 60;
+    CHECK(run.covers(p, 101));
+    p.max_seconds = 90;
+    CHECK(!run.covers(p, 101));
+
+    const Scratch scratch("finished");
+    const std::string settings = R"({"batch": 8})";
+    CHECK(!finished_run(scratch.file("m"), settings));
+    Model model = sample(7, 5).model;
+    model.summary = R"({"settings": {"batch": 8}, "steps": 7, "epochs": 0.5, "seconds": 3, "ended": "patience"})";
+    save_model(scratch.file("m"), model);
+    const auto found = finished_run(scratch.file("m"), settings);
+    REQUIRE(found);
+    CHECK(found->steps == 7);
+    CHECK(found->epochs == 0.5);
+    CHECK(found->seconds == 3);
+    CHECK(found->ended == kEndedByPatience);
+    CHECK(!finished_run(scratch.file("m"), R"({"batch": 4})"));
+    std::string bytes = scratch.text("m");
+    bytes.pop_back();
+    scratch.write("m", bytes);
+    CHECK(!finished_run(scratch.file("m"), settings));
+    model.summary = R"({"settings": {"batch": 8}, "steps": "many"})";
+    save_model(scratch.file("m"), model);
+    CHECK(!finished_run(scratch.file("m"), settings));
 }

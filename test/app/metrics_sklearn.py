@@ -28,15 +28,26 @@ def ours(scratch, logits, labels):
 
 def oracle(logits, labels):
     precision, recall, _ = precision_recall_curve(labels, logits)
+    # The last point, precision 1 at recall 0, belongs to no cutoff: level from the highest one's precision instead.
+    distinct = np.append(precision[:-1], precision[-2])
     z = logits.astype(np.float64)
     loss = np.mean(np.logaddexp(0, np.where(labels, -z, z)))
-    return [roc_auc_score(labels, logits), average_precision_score(labels, logits), auc(recall, precision),
+    return [roc_auc_score(labels, logits), average_precision_score(labels, logits), auc(recall, distinct),
             max(recall[precision >= 0.95], default=0.0), loss]
+
+
+def constants(scratch):
+    """A constant, and one within rounding, has the average precision of chance and no trapezoid."""
+    labels = np.arange(1000) % 5 == 0
+    for logits in (np.full(1000, -1.5), -1.5 + 1e-6 * np.sin(np.arange(1000))):
+        roc, ap, trapezoid, recall, _ = ours(scratch, logits, labels)
+        assert abs(roc - 0.5) <= 0.05 and abs(ap - 0.2) <= 0.03 and np.isnan(trapezoid) and recall == 0, (roc, ap, trapezoid)
 
 
 rng = np.random.default_rng(11)
 checked, worst = 0, np.zeros(5)
 with tempfile.TemporaryDirectory() as scratch:
+    constants(scratch)
     for n in (25_000, 400_000):
         for prevalence in (0.001, 0.01, 0.2):
             for separation in (0.0, 1.0, 2.5, 5.0):

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <sstream>
 
 using namespace regkit;
@@ -30,12 +31,14 @@ TEST_CASE("metrics table: its columns, NA, and the means of the classes") {
     metrics[2] = {10, 10, 1, false, 0, 0, 0, 0};
     CHECK(metrics_table("test", kMarkers, metrics) ==
           "split\tmarker\tclass\troc_auc\taverage_precision\tpr_auc_trapezoid\trecall_at_"
-          "fdr05\tprevalence\tpositives\n"
-          "test\ta\tX\t0.75\t0.5\t0.25\t0.125\t0.2\t2\n"
-          "test\tb\tX\tNA\tNA\tNA\tNA\t0\t0\n"
-          "test\tc\t.\tNA\tNA\tNA\tNA\t1\t10\n"
-          "test\tmean\tX\t0.75\t0.5\t0.25\t0.125\t0.2\t2\n"
-          "test\tmean\t.\tNA\tNA\tNA\tNA\tNA\tNA\n");
+          "fdr05\tprevalence\tpositives\tap_over_prevalence\n"
+          "test\ta\tX\t0.75\t0.5\t0.25\t0.125\t0.2\t2\t2.5\n"
+          "test\tb\tX\tNA\tNA\tNA\tNA\t0\t0\tNA\n"
+          "test\tc\t.\tNA\tNA\tNA\tNA\t1\t10\tNA\n"
+          "test\tmean\tX\t0.75\t0.5\t0.25\t0.125\t0.2\t2\t2.5\n"
+          "test\tmean\t.\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n");
+    metrics[0] = {10, 2, 0.2, true, 0.5, 0.2, std::nan(""), 0, true};
+    CHECK(metrics_table("test", {kMarkers[0]}, {metrics[0]}).ends_with("test\tmean\tX\t0.5\t0.2\tNA\t0\t0.2\t2\t1\n"));
 }
 
 TEST_CASE("metrics table: curves of markers and the mean of their class") {

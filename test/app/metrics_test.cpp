@@ -43,7 +43,7 @@ TEST_CASE("metrics: the grid is monotone, covers 16 bits, and inverts") {
 
 TEST_CASE("metrics: worked by hand") {
     // Scores 4 3 2 1 with labels + - + -: AP = (1 + 2/3) / 2, ROC 3/4, recall with precision >= .95 = 1/2,
-    // trapezoid = 1/2 * 1 + 1/2 * (1/2 + 2/3) / 2.
+    // trapezoid = 1/2 * 1 + 1/2 * (1/2 + 2/3) / 2 (the middle points of recall 1/2 and 1 lie at 1/2 and 2/3).
     const MarkerMetrics m = metrics_of({3, 4, 1, 2}, {{1, 2, 0}, {3, 4, 0}});
     CHECK(m.positions == 4);
     CHECK(m.positives == 2);
@@ -60,14 +60,46 @@ TEST_CASE("metrics: all tied, all right, all wrong") {
     CHECK(tied.roc_auc == 0.5);
     CHECK(tied.average_precision == 0.2);
     CHECK(tied.recall_at_fdr05 == 0);
+    CHECK(tied.constant);
+    CHECK(std::isnan(tied.pr_auc_trapezoid));  // not (1 + 0.2) / 2
     const MarkerMetrics right = metrics_of({5, 5, -5, -5, -6}, {{0, 2, 0}});
     CHECK(right.roc_auc == 1);
     CHECK(right.average_precision == 1);
     CHECK(right.pr_auc_trapezoid == 1);
     CHECK(right.recall_at_fdr05 == 1);
+    CHECK(!right.constant);
+    // Two thresholds: precision 1/2 up to recall 1/2, then down to 2/6.
+    const MarkerMetrics two = metrics_of({1, 1, 0, 0, 0, 0}, {{0, 1, 0}, {2, 3, 0}});
+    CHECK(two.pr_auc_trapezoid == doctest::Approx(0.5 * 0.5 + 0.5 * (0.5 + 2.0 / 6) / 2).epsilon(1e-12));
     const MarkerMetrics wrong = metrics_of({5, 5, -5}, {{2, 3, 0}});
     CHECK(wrong.roc_auc == 0);
     CHECK(wrong.average_precision == doctest::Approx(1.0 / 3));
+}
+
+TEST_CASE("metrics: a constant is one to two cells of the grid, scored or not") {
+    const float cell = 1.0f / 4096;
+    const std::vector<PeakRun> one{{0, 1, 0}};
+    CHECK(metrics_of({-1, -1, -1}, {}).constant);
+    CHECK(metrics_of({-1, -1 + cell / 2, -1 + cell}, one).constant);
+    CHECK(metrics_of({-1 + cell, -1, -1}, one).average_precision == 1);  // but it is a ranking as far as it goes
+    CHECK(!metrics_of({-1, -1, -1 + 2 * cell}, one).constant);
+    CHECK(metrics_of({500, 600, 100}, one).constant);  // clamped
+    CHECK(!metrics_of({}, {}).constant);
+    std::vector<Marker> markers{{"a", "X", "", "", 0}, {"b", "X", "", "", 0}, {"c", "Y", "", "", 0}};
+    std::vector<MarkerMetrics> metrics(3);
+    metrics[0] = {10, 2, 0.2, true, 0.8, 0.4, 0.3, 0.1, false};
+    metrics[1] = {10, 4, 0.4, true, 0.5, 0.4, std::nan(""), 0, true};
+    metrics[2] = {10, 1, 0.1, true, 0.5, 0.1, std::nan(""), 0, true};
+    const auto means = class_means(markers, metrics);
+    CHECK(means[0].constant == 1);
+    CHECK(!means[0].mean.constant);
+    CHECK(means[0].mean.pr_auc_trapezoid == 0.3);  // of those that have one
+    CHECK(means[0].mean.average_precision == 0.4);
+    CHECK(means[1].mean.constant);
+    CHECK(std::isnan(means[1].mean.pr_auc_trapezoid));
+    CHECK(mean_prevalence(means) == doctest::Approx((0.3 + 0.1) / 2));
+    CHECK(std::isnan(mean_prevalence({})));
+    CHECK(precision_text(0.5, "prevalence", 0.02) == "0.5000, 25 times the prevalence 0.02");
 }
 
 TEST_CASE("metrics: a marker without positives or negatives is not scored, nor part of a mean") {
@@ -161,7 +193,7 @@ TEST_CASE("metrics: a thinned curve keeps its ends and its area") {
     CHECK(curve.size() < 1300);
     CHECK(curve.back().recall == 1);
     CHECK(curve.back().false_positive_rate == 1);
-    double roc = 0, pr = 0, recall = 0, precision = 1, fpr = 0;
+    double roc = 0, pr = 0, recall = 0, precision = curve.front().precision, fpr = 0;
     for (const CurvePoint& point : curve) {
         CHECK(point.recall >= recall);
         CHECK(point.false_positive_rate >= fpr);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes a model file with something wrong in it, for tests of what the tools make of it; its checksum is dropped.
     edit_model.py IN OUT tensor NAME ELEMENT VALUE    one value of a tensor
+    edit_model.py IN OUT zero NAME                    all values of a tensor
     edit_model.py IN OUT text OLD NEW                 a text in the metadata, every time that it stands there
 """
 import json
@@ -15,6 +16,9 @@ del metadata["regkit.sha256"]
 if sys.argv[3] == "tensor":
     at = header[sys.argv[4]]["data_offsets"][0] + 4 * int(sys.argv[5])
     data[at:at + 4] = struct.pack("<f", float(sys.argv[6]))
+elif sys.argv[3] == "zero":
+    begin, end = header[sys.argv[4]]["data_offsets"]
+    data[begin:end] = bytes(end - begin)
 else:
     for key, text in metadata.items():
         metadata[key] = text.replace(sys.argv[4], sys.argv[5])

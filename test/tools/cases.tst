@@ -13,6 +13,16 @@ case regds-build warns of a marker that every training window has
 run regds-build -f ref.fa --target bin --no-version -o made.regds a.narrowPeak
 err regds-build: warning: every label of a in train windows is positive, so that nothing can be learnt about it; --keep-if all also keeps windows without a label
 
+case regds-build tells of splits without windows
+run regds-build -f ref.fa --window 5000 --test chr2:1-1000 --no-version -o made.regds a.narrowPeak
+err regds-build: warning: no windows for valid: regtrain cannot tell which weights are best and keeps the last; give regions to --valid, or use --split random:0.8,0.1,0.1
+err regds-build: warning: no windows for test: regeval has nothing to evaluate by itself; those of --test were all dropped: give it more or larger regions, or a smaller --window
+
+case regds-build tells of random splits without windows, and of no training
+run regds-build -f ref.fa --window 5000 --split random:0,0,1 --no-version -o made.regds a.narrowPeak
+err regds-build: warning: no windows for train: regtrain has nothing to learn from; give it a larger share in --split, or use smaller blocks (--split-block)
+err regds-build: warning: no windows for valid: *; give it a larger share in --split, or use smaller blocks (--split-block)
+
 case regds-build of bins in the middle of windows
 run regds-build -f ref.fa --sheet sheet.tsv --target bin --test chr2:1-30000 --keep-if class:TFBS --no-version -o made.regds 2> said.txt; cp made.regds/{markers.tsv,windows.bed.gz} .; sed '/"fasta"/d' made.regds/dataset.json > dataset.json
 golden markers.tsv windows.bed.gz dataset.json said.txt
@@ -28,6 +38,10 @@ golden -
 
 case regtrain names its presets
 run regtrain --presets
+golden -
+
+case regtrain names its presets without batch norm
+run regtrain --presets --no-norm | grep -v 'lr\|mlp'
 golden -
 
 case regtrain describes a preset
@@ -47,6 +61,22 @@ setup printf 'chr1\t0\t30000\n' > first.bed
 run regds-build -f ref.fa --window 5000 --valid chr2:1-30000 --verbosity 1 -o made.regds first.bed && regtrain -d made.regds -a "$TEST_TOOLS/data/tiny.json" --steps 2 --valid-every 1 -o m.safetensors
 err regtrain: epoch *: no mean average precision, no marker can be scored
 err regtrain: 2 steps, *; no marker could be scored on the validation windows, the last weights were taken
+
+case regtrain and regeval tell of a constant
+setup regds-build -f ref.fa --sheet sheet.tsv --window 5000 --valid chr1:1-10000 --test chr2:1-30000 --verbosity 1 -o made.regds
+run regtrain -d made.regds -a "$TEST_TOOLS/data/tiny.json" --steps 1 --lr 1e-30 --no-norm --seed 5 --device reference -o new.safetensors && "$TEST_TOOLS/../support/edit_model.py" new.safetensors flat.safetensors zero dense2.weight && regeval -m flat.safetensors -d made.regds --device reference | cut -f2-6,8,10
+err regtrain: epoch *: mean average precision 0.*, * times the mean prevalence 0.*
+err regtrain: 1 steps, *; best at step 1: mean average precision 0.*, * times the mean prevalence 0.*
+err regeval: warning: the model predicts a constant for 1 of 1 markers of class 'TFBS' in test: it tells nothing about them; pr_auc_trapezoid is NA
+err regeval: TFBS (1 markers): mean average precision *, 1 times the mean prevalence *, ROC AUC 0.5000
+golden -
+
+case regtrain warns of a model that learns nothing
+setup regds-build -f ref.fa --sheet sheet.tsv --window 5000 --valid chr1:1-10000 --verbosity 1 -o made.regds
+run regtrain -d made.regds -a "$TEST_TOOLS/data/tiny.json" --no-norm --lr 1000 --steps 3 --seed 5 --device reference -o dead.safetensors && cut -f1,9-11 dead.log.tsv
+err regtrain: warning: epoch *: the model predicts a constant for 2 of 2 markers: it has learnt nothing about them yet
+err regtrain: warning: the model written predicts a constant for 2 of 2 markers; see regtrain(1), Learning nothing
+golden -
 
 case regtrain takes the data set's window for models of a fixed one
 run regds-build -f ref.fa --sheet sheet.tsv --target bin --window 600 --test chr2:1-30000 --verbosity 1 --no-version -o made.regds && for a in lr deep-dilated; do regtrain -d made.regds -a $a --steps 1 --verbosity 1 --device cpu --no-version -o $a.safetensors && regeval -m $a.safetensors -d made.regds --verbosity 1 --device cpu | cut -f1-3; done

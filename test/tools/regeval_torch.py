@@ -64,7 +64,8 @@ def expected(labels, logits):
     return {
         "roc_auc": metrics.roc_auc_score(labels, logits),
         "average_precision": metrics.average_precision_score(labels, logits),
-        "pr_auc_trapezoid": metrics.auc(recall, precision),
+        # Between distinct cutoffs; scikit-learn's last point, precision 1 at recall 0, belongs to none.
+        "pr_auc_trapezoid": metrics.auc(recall, np.append(precision[:-1], precision[-2])),
         "prevalence": labels.mean(),
         "positives": labels.sum(),
     }

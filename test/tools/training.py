@@ -107,7 +107,7 @@ def main():
                 "--curves", f"{scratch}/curves.tsv")
             table = rows(f"{scratch}/{mode}.tsv")
             check(list(table[0]) == ["split", "marker", "class", "roc_auc", "average_precision", "pr_auc_trapezoid",
-                                     "recall_at_fdr05", "prevalence", "positives"], list(table[0]))
+                                     "recall_at_fdr05", "prevalence", "positives", "ap_over_prevalence"], list(table[0]))
             check([row["marker"] for row in table] == ["motif", "noise", "mean", "mean"], table)
             check(float(table[0]["average_precision"]) > 0.9, table[0])
             check(float(table[0]["roc_auc"]) > 0.98, table[0])
@@ -181,6 +181,32 @@ def main():
         check(tensors(out) == whole, "tensors differ after SIGTERM")
         steps = [(row["step"], row["valid_loss"] == "NA") for row in rows(out + ".log.tsv")]
         check(steps == [(row["step"], row["valid_loss"] == "NA") for row in rows(f"{scratch}/a.log.tsv")], steps)
+
+        # A finished run, started again by a queue, is left as it is.
+        def stamps():
+            return [os.stat(f"{scratch}/a{end}").st_mtime_ns for end in ("", ".log.tsv")]
+
+        times = stamps()
+        done = run("regtrain", *short, "-o", f"{scratch}/a", "--resume")
+        check("/a: its training is complete (60 steps, " in done.stderr, done.stderr)
+        check(stamps() == times and not os.path.exists(f"{scratch}/a.part"), "a finished run was touched")
+        brief = [*data, "--steps", 8, "--valid-every", 4]
+        run("regtrain", *brief, "--keep-checkpoints", "-o", f"{scratch}/e")
+        done = run("regtrain", *brief, "-o", f"{scratch}/e", "--resume")
+        check("training is complete (8 steps" in done.stderr, done.stderr)
+        check(not os.path.exists(f"{scratch}/e.part"), "the checkpoints of a complete run stay")
+        patient = [*data, "--steps", 40, "--valid-every", 4, "--patience", 1, "--lr", 1e-30, "--no-norm", "-o", f"{scratch}/p"]
+        run("regtrain", *patient)
+        check("training is complete (8 steps" in run("regtrain", *patient, "--resume").stderr, "not stopped by patience")
+
+        # A best model that went is found at the start, not hours later.
+        run("regtrain", *brief, "--keep-checkpoints", "-o", f"{scratch}/f")
+        os.remove(f"{scratch}/f")
+        for name in os.listdir(f"{scratch}/f.part"):
+            if name.startswith("best-"):
+                os.remove(f"{scratch}/f.part/{name}")
+        done = run("regtrain", *brief, "-o", f"{scratch}/f", "--resume", code=3)
+        check("is missing" in done.stderr and "start over with --force" in done.stderr, done.stderr)
 
         # Divergence.
         before = tensors(model)

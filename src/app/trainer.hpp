@@ -81,7 +81,6 @@ struct TrainHost {
 };
 
 struct TrainReport {
-    bool complete = false;  // a run of these settings had ended before: nothing was done, the rest is empty
     std::int64_t steps = 0;
     double epochs = 0;
     double seconds = 0;           // of training, over all runs
@@ -93,6 +92,7 @@ struct TrainReport {
     double best_chance = 0;       // what a random ranking has instead; NaN where there is no such value
     int best_constant = 0;        // markers, of how many, that the best model predicts a constant for
     int markers = 0;
+    bool complete = false;  // a run of these settings had ended before: nothing was done, the rest is empty
 };
 
 // Writes the model with its log beside it, and while it runs OUT.part/ (neither beside a device). Errors: usage, input,

@@ -320,6 +320,18 @@ const char* to_string(Task task) {
     return "";
 }
 
+const char* to_string(Init init) {
+    switch (init) {
+        case Init::torch:
+            return "torch";
+        case Init::he:
+            return "he";
+        case Init::paper:
+            return "paper";
+    }
+    return "";
+}
+
 Task parse_task(const std::string& text) {
     for (const Task task : {Task::nucleotide, Task::bin, Task::coverage})
         if (text == to_string(task)) return task;

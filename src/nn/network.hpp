@@ -50,7 +50,7 @@ class Network {
     const std::vector<ParameterInfo>& parameters() const;
     const std::vector<ParameterInfo>& statistics() const;
 
-    // Fresh weights from a counter-based generator: uniform +-1/sqrt(fan_in) as PyTorch's layers, embedding
+    // Fresh weights from a counter-based generator: convolutions and dense layers as spec().init says, embedding
     // uniform [0,1), norm 1/0, LSTM uniform +-1/sqrt(hidden) with the forget gate's bias 1; last bias = what
     // makes the output each marker's prevalence (or mean coverage), clamped to [1e-6, 1 - 1e-6] (to 1e-6).
     void initialise(std::uint64_t seed, std::span<const double> prevalence);

@@ -31,7 +31,7 @@ double output_bias(Task task, double prevalence) {
 
 }  // namespace
 
-ParameterLayout::ParameterLayout(const Spec& spec, const Graph& graph) : task_(spec.task) {
+ParameterLayout::ParameterLayout(const Spec& spec, const Graph& graph) : task_(spec.task), init_(spec.init) {
     for (std::size_t i = 0; i < spec.layers.size(); ++i) add_layer(spec.layers[i], graph.nodes[i]);
     for (const int head : graph.heads) head_biases_.push_back(layer(head).bias);
 }
@@ -55,14 +55,24 @@ Range ParameterLayout::add_statistic(const std::string& name, std::int64_t chann
     return {statistics_.back().offset, statistics_.back().count};
 }
 
+ParameterLayout::Initial ParameterLayout::weights_of(std::int64_t inputs) const {
+    if (init_ == Init::paper) return {0, 0, 0.1};
+    const double bound = std::sqrt((init_ == Init::he ? 6 : 1) / static_cast<double>(inputs));
+    return {-bound, bound};
+}
+
+ParameterLayout::Initial ParameterLayout::biases_of(std::int64_t inputs) const {
+    if (init_ == Init::paper) return {0.1, 0.1};
+    return init_ == Init::he ? Initial{0, 0} : weights_of(inputs);
+}
+
 void ParameterLayout::add_layer(const LayerSpec& layer, const Node& node) {
     LayerParameters at;
     const std::int64_t in = node.channels_in, out = node.channels;
     const std::string weight = layer.name + ".weight";
     // One output is a sum over `in * width` inputs. An up-convolution's is over `in`, whatever its stride.
-    const double bound =
-        1 / std::sqrt(static_cast<double>(in * (layer.type == LayerType::conv ? layer.width : 1)));
-    const Initial uniform{-bound, bound};
+    const std::int64_t inputs = in * (layer.type == LayerType::conv ? layer.width : 1);
+    const Initial drawn = weights_of(inputs);
     if (node.weights != static_cast<int>(layers_.size())) {
         at = this->layer(node.weights);
         at.gamma = at.beta = at.running_mean = at.running_var = {};
@@ -72,13 +82,13 @@ void ParameterLayout::add_layer(const LayerSpec& layer, const Node& node) {
                 at.weight = add_parameter(weight, {in, out}, {0, 1});
                 break;
             case LayerType::conv:
-                at.weight = add_parameter(weight, {out, in, layer.width}, uniform);
+                at.weight = add_parameter(weight, {out, in, layer.width}, drawn);
                 break;
             case LayerType::up_conv:
-                at.weight = add_parameter(weight, {in, out, layer.stride}, uniform);
+                at.weight = add_parameter(weight, {in, out, layer.stride}, drawn);
                 break;
             case LayerType::dense:
-                at.weight = add_parameter(weight, {out, in}, uniform);
+                at.weight = add_parameter(weight, {out, in}, drawn);
                 break;
             case LayerType::lstm:
                 add_lstm(layer, node, at);
@@ -91,7 +101,7 @@ void ParameterLayout::add_layer(const LayerSpec& layer, const Node& node) {
         }
         const bool biased = layer.type == LayerType::conv || layer.type == LayerType::up_conv ||
                             layer.type == LayerType::dense;
-        if (biased) at.bias = add_parameter(layer.name + ".bias", {out}, uniform);
+        if (biased) at.bias = add_parameter(layer.name + ".bias", {out}, biases_of(inputs));
     }
     if (layer.norm) {
         at.gamma = add_parameter(layer.name + ".norm.weight", {out}, {1, 1});
@@ -126,6 +136,20 @@ void ParameterLayout::add_lstm(const LayerSpec& layer, const Node& node, LayerPa
     }
 }
 
+// A standard normal value cut off at +-2, from the random words of draw(0), draw(1), ...: a uniform value is taken with the
+// probability of its density. Unlike the logarithms of other ways this gives the same bits with every mathematical library.
+template <typename Draw>
+double cut_normal(const Draw& draw) {
+    for (std::uint32_t attempt = 0;; ++attempt) {
+        const PhiloxBlock block = draw(attempt);
+        for (const int first : {0, 2}) {
+            const double x = static_cast<double>(block.word[first] >> 8) * 0x1p-22 - 2;  // exact
+            const double chance = (static_cast<double>(block.word[first + 1]) + 0.5) * 0x1p-32;
+            if (chance < std::exp(-x * x / 2)) return x;
+        }
+    }
+}
+
 // Element i of parameter number p is a pure function of (seed, p, i): the same on every platform and back
 // end.
 std::vector<float> ParameterLayout::initial_parameters(std::uint64_t seed,
@@ -135,11 +159,16 @@ std::vector<float> ParameterLayout::initial_parameters(std::uint64_t seed,
     const auto k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
     for (std::size_t p = 0; p < parameters_.size(); ++p) {
         for (std::int64_t i = 0; i < parameters_[p].count; ++i) {
-            const PhiloxBlock block =
-                philox4x32(static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(i >> 32),
-                           static_cast<std::uint32_t>(p), 0x696E6974u, k0, k1);
-            const double uniform = static_cast<double>(block.word[0] >> 8) * 0x1p-24;  // exact, in [0, 1)
+            const auto draw = [&](std::uint32_t attempt) {
+                return philox4x32(static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(i >> 32),
+                                  static_cast<std::uint32_t>(p), 0x696E6974u + attempt, k0, k1);
+            };
             const Initial& range = initial_[p];
+            if (range.deviation > 0) {
+                values.push_back(static_cast<float>(range.deviation * cut_normal(draw)));
+                continue;
+            }
+            const double uniform = static_cast<double>(draw(0).word[0] >> 8) * 0x1p-24;  // exact, in [0, 1)
             values.push_back(static_cast<float>(range.low + (range.high - range.low) * uniform));
         }
     }

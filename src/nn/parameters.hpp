@@ -49,8 +49,11 @@ class ParameterLayout {
 
   private:
     struct Initial {
-        double low, high;  // uniform in [low, high)
+        double low, high;      // uniform in [low, high)
+        double deviation = 0;  // above 0: normal instead, cut off at two deviations
     };
+    Initial weights_of(std::int64_t inputs) const;
+    Initial biases_of(std::int64_t inputs) const;
     void add_layer(const LayerSpec& layer, const Node& node);
     void add_lstm(const LayerSpec& layer, const Node& node, LayerParameters& at);
     Range add_parameter(const std::string& name, std::vector<std::int64_t> shape, Initial initial);
@@ -63,6 +66,7 @@ class ParameterLayout {
     std::vector<Range> forget_;      // biases of forget gates
     std::vector<Range> head_biases_;
     Task task_;
+    Init init_;
 };
 
 // The parameters that inference uses: batch norm folded into the weights and bias of its layer, in double precision.

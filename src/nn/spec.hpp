@@ -18,6 +18,12 @@ enum class Task { nucleotide, bin, coverage };
 const char* to_string(Task task);
 Task parse_task(const std::string& text);  // Error(input)
 
+// Where weights and biases of convolutions and dense layers start, for sums over n inputs. torch: uniform +-1/sqrt(n), as
+// PyTorch's layers. he: uniform +-sqrt(6/n), which keeps the variance of values behind a ReLU from layer to layer, and
+// biases 0. paper: normal of deviation 0.1, cut off at two deviations, and biases 0.1.
+enum class Init { torch, he, paper };
+const char* to_string(Init init);
+
 struct LayerSpec {
     std::string name;  // unique; prefix of its parameters' names
     LayerType type = LayerType::conv;
@@ -52,6 +58,7 @@ struct Spec {
     Task task = Task::nucleotide;
     // Training window, bases; a multiple of the stride. regtrain sets it to the data set's.
     std::int64_t window = 25000;
+    Init init = Init::torch;
     double dropout = 0.1;
     double norm_momentum = 0.1;  // PyTorch's: 1 - decay
     double norm_eps = 1e-5;

@@ -159,6 +159,13 @@ LayerType parse_type(Members& members) {
     members.fail("unknown type '" + name + "'; there are " + known);
 }
 
+Init parse_init(Members& members) {
+    const std::string name = members.text("init", to_string(Init::torch));
+    for (const Init init : {Init::torch, Init::he, Init::paper})
+        if (name == to_string(init)) return init;
+    members.fail("init: expected 'torch', 'he' or 'paper', not '" + name + "'");
+}
+
 void parse_sliding(Members& members, LayerSpec& layer) {
     layer.width = members.integer("width", 1, kMaxExtent);
     layer.stride = members.integer_or("stride", 1, kMaxExtent);
@@ -235,6 +242,7 @@ Spec parse_spec(std::string_view text, const std::string& source) {
         members.fail(e.what());
     }
     spec.window = members.integer("window", spec.window, 1, kMaxWindow);
+    spec.init = parse_init(members);
     spec.dropout = members.real("dropout", spec.dropout, 0, 1, false);
     spec.norm_momentum = members.real("norm_momentum", spec.norm_momentum, 0, 1, true);
     spec.norm_eps = members.real("norm_eps", spec.norm_eps, 0, 1, true);
@@ -263,6 +271,7 @@ std::string to_json(const Spec& spec) {
     if (!spec.description.empty()) json["description"] = spec.description;
     json["task"] = to_string(spec.task);
     json["window"] = spec.window;
+    if (spec.init != Init::torch) json["init"] = to_string(spec.init);  // texts of older models stay as they are
     json["dropout"] = spec.dropout;
     json["norm_momentum"] = spec.norm_momentum;
     json["norm_eps"] = spec.norm_eps;

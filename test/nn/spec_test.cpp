@@ -14,6 +14,8 @@ TEST_CASE("what is not said has its default") {
                                  "test");
     CHECK(spec.task == regkit::Task::nucleotide);
     CHECK(spec.window == 25000);
+    CHECK(spec.init == Init::torch);
+    CHECK(to_json(spec).find("init") == std::string::npos);
     CHECK(spec.dropout == 0.1);
     CHECK(spec.norm_momentum == 0.1);
     CHECK(spec.norm_eps == 1e-5);
@@ -24,6 +26,12 @@ TEST_CASE("what is not said has its default") {
     CHECK(spec.heads == std::vector<HeadSpec>{{"d", 1}});
     const Spec small = small_spec();
     CHECK(parse_spec(to_json(small), "again") == small);
+    for (const Init init : {Init::he, Init::paper}) {
+        Spec other = small;
+        other.init = init;
+        CHECK(parse_spec(to_json(other), "again") == other);
+        CHECK_FALSE(other == small);
+    }
 }
 
 namespace {
@@ -62,6 +70,9 @@ const Bad kBad[] = {
     {R"({"name": "x", "name": "y", "layers": []})", "key 'name' stands twice"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "relu": true, "relu": false}]})",
      "key 'relu' stands twice"},
+    {R"({"name": "x", "init": "xavier", "layers": [LAYERS, {"name": "d", "type": "dense"}]})",
+     "init: expected 'torch', 'he' or 'paper', not 'xavier'"},
+    {R"({"name": "x", "init": true, "layers": [LAYERS, {"name": "d", "type": "dense"}]})", "init: expected text"},
     {R"({"name": "x", "depth": 3, "layers": [LAYERS, {"name": "d", "type": "dense"}]})",
      "unknown key 'depth'"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "widht": 3}]})",

@@ -1,6 +1,8 @@
 // Names, initial values, loading.
 #include <doctest/doctest.h>
 
+#include <bit>
+
 #include "base/error.hpp"
 #include "support.hpp"
 
@@ -85,6 +87,104 @@ TEST_CASE("initial weights: uniform in their bounds, the same for a seed, other 
     CHECK(named(other.state(), "conv2.weight").values != named(state, "conv2.weight").values);
     // These values are part of what a seed means: they must not change from release to release.
     CHECK(named(state, "embed.weight").values[0] == 5007384 * 0x1p-24f);
+}
+
+TEST_CASE("initial weights of he and paper have their variances, bounds and biases") {
+    const auto b = backend("reference");
+    struct Expected {
+        Init init;
+        const char* tensor;
+        double bound, variance;
+    };
+    // A normal value cut off at 2 deviations has 1 - 2 * 2 phi(2) / (2 Phi(2) - 1) = 0.77374 of the variance.
+    const double cut = 0.01 * 0.7737413;
+    for (const Expected& e :
+         {Expected{Init::he, "conv2.weight", std::sqrt(6 / 1280.0), 2 / 1280.0}, {Init::he, "up.weight", std::sqrt(6 / 120.0), 2 / 120.0},
+          {Init::he, "dense1.weight", std::sqrt(6 / 50.0), 2 / 50.0}, {Init::he, "dense1.bias", 0, 0},
+          {Init::he, "dense2.weight", std::sqrt(6 / 125.0), 2 / 125.0}, {Init::paper, "conv2.weight", 0.2, cut},
+          {Init::paper, "up.weight", 0.2, cut}, {Init::paper, "dense1.weight", 0.2, cut}, {Init::paper, "dense2.weight", 0.2, cut}}) {
+        CAPTURE(to_string(e.init));
+        CAPTURE(e.tensor);
+        Spec spec = preset("cnn3");
+        spec.init = e.init;
+        Network network(spec, 40, *b);
+        network.initialise(42, std::vector<double>(40, 0.01));
+        const std::vector<NamedTensor> state = network.state();
+        const std::vector<float>& values = named(state, e.tensor).values;
+        const auto n = static_cast<double>(values.size());
+        double sum = 0, squares = 0, largest = 0;
+        for (const float value : values) {
+            const auto v = static_cast<double>(value);
+            sum += v;
+            squares += v * v;
+            largest = std::max(largest, std::fabs(v));
+        }
+        CHECK(largest <= e.bound);
+        CHECK(largest >= 0.97 * e.bound);
+        CHECK(std::fabs(sum / n) <= 5 * std::sqrt(e.variance / n));
+        CHECK(std::fabs(squares / n - e.variance) <= 5 * e.variance * std::sqrt(2 / n));
+        const float bias = named(state, "conv1.bias").values[3];
+        CHECK(bias == (e.init == Init::he ? 0.0f : 0.1f));
+        CHECK(named(state, "dense1.bias").values[7] == bias);
+        CHECK(std::fabs(static_cast<double>(named(state, "dense2.bias").values[1]) - std::log(0.01 / 0.99)) <= 1e-6);
+        CHECK(named(state, "embed.weight").values[0] == 5007384 * 0x1p-24f);  // as ever
+    }
+}
+
+namespace {
+
+// FNV-1a over the bytes of all values.
+std::uint64_t digest(const std::vector<NamedTensor>& state) {
+    std::uint64_t hash = 0xcbf29ce484222325u;
+    for (const NamedTensor& tensor : state)
+        for (const float value : tensor.values) {
+            std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+            for (int byte = 0; byte < 4; ++byte, bits >>= 8) hash = (hash ^ (bits & 0xFF)) * 0x100000001b3u;
+        }
+    return hash;
+}
+
+}  // namespace
+
+TEST_CASE("the presets' initial tensors stay as they are, to the bit, from release to release") {
+    struct Expected {
+        const char* name;
+        std::uint64_t digest;
+    };
+    // With two markers, and windows of 600 bases where the window decides about the number of parameters.
+    const Expected kExpected[] = {
+        {"lr", 0x514079a06eaa7847},
+        {"mlp", 0xcc40758ba682bcb9},
+        {"deepsea", 0x43908312ae430ccf},
+        {"danq", 0x7b31a575a2922721},
+        {"dilated3", 0xbc45665b0f5872b9},
+        {"dilated6", 0x692fa9ff2e7b6a31},
+        {"dilated6-bn", 0x8c4e38602f79fd41},
+        {"cnn1", 0xb8f406c39bb52cfb},
+        {"cnn3", 0x5493b8ce28b2ae6b},
+        {"cnn3-unstrided", 0x7fe0a8f5c0610022},
+        {"cnn7", 0x1d50708ab647c128},
+        {"dilated", 0x810054c983217435},
+        {"dilated-pool", 0x810054c983217435},
+        {"dilated-dilpool", 0x810054c983217435},
+        {"id-cnn", 0x37dff32ba4b3a819},
+        {"bi-lstm", 0xd63c071e779844bf},
+        {"basset", 0x8fa47356693cad1b},
+        {"cnn-rnn", 0xfd6127e6f91aa371},
+        {"dilated-residual", 0xc65d1ef0291f2d55},
+        {"basenji", 0xafb5019f8f2026da},
+    };
+    const auto b = backend("reference");
+    REQUIRE(preset_names().size() == std::size(kExpected) + 1);  // deep-dilated has another init than it had
+    for (const Expected& e : kExpected) {
+        CAPTURE(e.name);
+        CHECK(preset(e.name).init == Init::torch);
+        Spec spec = preset(e.name);
+        if (summarise(spec, 2).fixed_window) spec = with_window(spec, 600, e.name);
+        Network network(spec, 2, *b);
+        network.initialise(1, std::vector<double>{0.01, 0.3});
+        CHECK(digest(network.state()) == e.digest);
+    }
 }
 
 TEST_CASE("state and optimiser go through load unchanged; foreign tensors are refused by name") {

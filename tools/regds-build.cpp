@@ -160,7 +160,7 @@ void tell_empty_splits(const BuildDatasetSummary& s, const BuildDatasetParameter
     struct Split {
         const char* name;
         std::int64_t windows;
-        const std::vector<Region>& regions;
+        const std::vector<std::string>& regions;
         const char* consequence;
     };
     for (const Split& split : {Split{"train", s.train, p.train, "regtrain has nothing to learn from"},

@@ -1,12 +1,15 @@
 #include "app/architecture.hpp"
 
 #include <cstdio>
+#include <filesystem>
 
 #include "base/error.hpp"
 #include "io/byte_source.hpp"
 
 namespace regkit {
 namespace {
+
+constexpr std::uintmax_t kMaxSpecBytes = std::uintmax_t{1} << 20;
 
 std::string number(double value) {
     char text[40];
@@ -17,7 +20,11 @@ std::string number(double value) {
 }  // namespace
 
 Spec load_architecture(const std::string& name) {
-    return name.ends_with(".json") ? parse_spec(read_whole_file(name), name) : preset(name);
+    if (!name.ends_with(".json")) return preset(name);
+    std::error_code unknown;  // of a pipe, and of a file that is not there
+    const auto size = std::filesystem::file_size(name, unknown);
+    require(unknown || size <= kMaxSpecBytes, ErrorKind::input, name + ": more than 1 MiB; a spec is shorter");
+    return parse_spec(read_whole_file(name), name);
 }
 
 std::string presets_table(int markers, bool norm) {

@@ -13,6 +13,7 @@
 #include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "base/number.hpp"
+#include "io/bounded_json.hpp"
 
 namespace regkit {
 namespace {
@@ -50,7 +51,7 @@ TrainState state_of(const TensorFile& file, const std::string& path) {
     require(found != file.metadata.end(), ErrorKind::input, path + ": a model, not a checkpoint");
     TrainState s;
     try {
-        const json text = json::parse(found->second);
+        const json text = parse_bounded_json(found->second, path + ": metadata '" + kStateKey + "'");
         s.step = text.at("step").get<std::int64_t>();
         s.horizon = text.at("horizon").get<std::int64_t>();
         s.elapsed = text.at("elapsed").get<double>();

@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "io/bounded_json.hpp"
 #include "io/output_set.hpp"
 #include "nn/network.hpp"
 
@@ -69,7 +70,7 @@ const std::string& entry(const TensorFile& file, const std::string& key, const s
 }
 
 json list_of(const TensorFile& file, const std::string& key, const std::string& path) {
-    json list = json::parse(entry(file, key, path), nullptr, false);
+    json list = parse_bounded_json(entry(file, key, path), path + ": metadata '" + key + "'");
     require(list.is_array(), ErrorKind::input, path + ": metadata '" + key + "' is not a JSON list");
     return list;
 }
@@ -78,7 +79,7 @@ json list_of(const TensorFile& file, const std::string& key, const std::string& 
 LabelLayout layout_of(const TensorFile& file, const Spec& spec, const std::string& path) {
     if (spec.task == Task::nucleotide) return {to_string(spec.task), 1, 0, spec.window, 0};
     LabelLayout layout;
-    const json text = json::parse(entry(file, kLayoutKey, path), nullptr, false);
+    const json text = parse_bounded_json(entry(file, kLayoutKey, path), path + ": metadata '" + kLayoutKey + "'");
     // The parser's own conversion would cut 16.5 to 16, and take true for 1.
     const auto whole = [&](const char* key) {
         require(text.at(key).is_number_integer(), ErrorKind::input,
@@ -189,6 +190,22 @@ void clean_names(Model& model, const std::string& path, Log& log) {
                                       " of its names are now '_', as in '" + clean.first + "'");
 }
 
+void require_version(const TensorFile& file, const std::string& path) {
+    require(entry(file, kFormatKey, path) == kFormatVersion, ErrorKind::input,
+            path + ": written by a newer regkit (model format " + entry(file, kFormatKey, path) + ")");
+}
+
+// Before a value is read: a file of gigabytes of holes takes no room on disk.
+void check_header(const TensorFile& header, const std::string& path) {
+    require_version(header, path);
+    const Spec spec = parse_spec(entry(header, kSpecKey, path), path);
+    const int markers = static_cast<int>(list_of(header, kMarkersKey, path).size());
+    require(markers > 0, ErrorKind::input, path + ": a model without markers");
+    std::vector<NamedTensor> tensors = header.tensors;
+    std::erase_if(tensors, [](const NamedTensor& tensor) { return is_optimiser_tensor(tensor.name); });
+    check_tensors(spec, markers, tensors, false, path);
+}
+
 bool matches(const Marker& marker, const std::string& pattern) {
     constexpr std::string_view kClass = "class:";
     if (pattern.starts_with(kClass))
@@ -230,8 +247,7 @@ TensorFile tensor_file_of(Model model) {
 }
 
 Model model_of(TensorFile file, const std::string& path) {
-    require(entry(file, kFormatKey, path) == kFormatVersion, ErrorKind::input,
-            path + ": written by a newer regkit (model format " + entry(file, kFormatKey, path) + ")");
+    require_version(file, path);
     const auto checksum = file.metadata.find(kChecksumKey);
     if (checksum != file.metadata.end())
         require(checksum->second == content_sha256(file, kChecksumKey), ErrorKind::input,
@@ -243,16 +259,17 @@ Model model_of(TensorFile file, const std::string& path) {
     model.markers = markers_of(file, model.spec, path);
     model.reference = reference_of(file, path);
     model.summary = entry(file, kSummaryKey, path);
-    require(json::parse(model.summary, nullptr, false).is_object(), ErrorKind::input,
+    require(parse_bounded_json(model.summary, path + ": metadata '" + kSummaryKey + "'").is_object(), ErrorKind::input,
             path + ": metadata '" + std::string(kSummaryKey) + "' is not a JSON object");
     std::erase_if(file.tensors, [](const NamedTensor& tensor) { return is_optimiser_tensor(tensor.name); });
-    check_tensors(model.spec, static_cast<int>(model.markers.size()), file.tensors, path);
+    check_tensors(model.spec, static_cast<int>(model.markers.size()), file.tensors, true, path);
     model.tensors = std::move(file.tensors);
     return model;
 }
 
 Model load_model(const std::string& path, Log& log) {
-    Model model = model_of(read_safetensors(path), path);
+    const auto check = [&](const TensorFile& header) { check_header(header, path); };
+    Model model = model_of(read_safetensors(path, check), path);
     clean_names(model, path, log);
     model.digest = sha256_file(path);
     return model;

@@ -9,6 +9,7 @@
 #include "app/window_order.hpp"
 #include "base/error.hpp"
 #include "io/safetensors.hpp"
+#include "nn/cost.hpp"
 
 namespace regkit {
 namespace {
@@ -71,6 +72,7 @@ Spec training_spec(const TrainParameters& parameters, const Dataset& dataset) {
                                                  " bases do not fit: " + error.what());
         }
     }
+    require_affordable(spec, markers, name);  // or no tool would load the model that hours of training gave
     require_fit(spec, summarise(spec, markers), layout, dataset.window(), dataset.path(), name);
     return spec;
 }

@@ -12,6 +12,7 @@
 #include "base/error.hpp"
 #include "base/number.hpp"
 #include "base/text.hpp"
+#include "io/bounded_json.hpp"
 #include "io/dataset_files.hpp"
 #include "io/label_runs.hpp"
 #include "io/peak_index.hpp"
@@ -277,8 +278,8 @@ struct Dataset::Impl {
     Json read_description() {
         LineReader lines(file(dataset_file::kDescription));
         std::string text;
-        for (std::string_view line; lines.next(line);) text += std::string(line) + "\n";
-        const Json json = Json::parse(text, nullptr, false);
+        for (std::string_view line; lines.next(line) && text.size() <= kMaxJsonBytes;) text += std::string(line) + "\n";
+        const Json json = parse_bounded_json(text, lines.name());
         require(!json.is_discarded(), ErrorKind::input, lines.name() + ": not JSON");
         return json;
     }

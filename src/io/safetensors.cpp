@@ -123,7 +123,22 @@ std::string header_text(const TensorFile& file) {
 
 }  // namespace
 
-TensorFile read_safetensors(const std::string& path) {
+namespace {
+
+// As the header claims them, before a value is read: a sparse file of any size costs nothing to make.
+std::vector<float> room_for(const TensorEntry& entry, std::uint64_t bytes, std::uint64_t file_bytes, const std::string& path) {
+    try {
+        return std::vector<float>(static_cast<std::size_t>(bytes / sizeof(float)));
+    } catch (const std::exception&) {  // bad_alloc, or length_error
+        throw Error(ErrorKind::resource, path + ": tensor '" + entry.name + "' claims " + std::to_string(bytes) +
+                                             " bytes, more memory than can be had; the file has " +
+                                             std::to_string(file_bytes));
+    }
+}
+
+}  // namespace
+
+TensorFile read_safetensors(const std::string& path, const CheckHeader& check) {
     InputFile input(path);
     std::uint64_t length = 0;
     require(input.size() >= kLengthBytes, ErrorKind::input, path + ": too short for a safetensors file");
@@ -138,13 +153,13 @@ TensorFile read_safetensors(const std::string& path) {
     TensorFile file;
     file.metadata = std::move(header.metadata);
     file.tensors.reserve(header.entries.size());
-    for (TensorEntry& entry : header.entries) {
-        const std::uint64_t bytes = entry.end - entry.begin;
-        NamedTensor tensor{std::move(entry.name), std::move(entry.shape), {}};
-        tensor.values.resize(static_cast<std::size_t>(bytes / sizeof(float)));
-        input.read(tensor.values.data(), bytes);
-        require_finite(tensor, path);
-        file.tensors.push_back(std::move(tensor));
+    for (const TensorEntry& entry : header.entries) file.tensors.push_back({entry.name, entry.shape, {}});
+    if (check) check(file);
+    for (std::size_t i = 0; i < header.entries.size(); ++i) {
+        const std::uint64_t bytes = header.entries[i].end - header.entries[i].begin;
+        file.tensors[i].values = room_for(header.entries[i], bytes, input.size(), path);
+        input.read(file.tensors[i].values.data(), bytes);
+        require_finite(file.tensors[i], path);
     }
     return file;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -19,8 +20,11 @@ struct TensorFile {
     std::vector<NamedTensor> tensors;  // in the order of their data
 };
 
-// Throws Error(input) naming what is wrong, Error(resource) when it cannot be read.
-TensorFile read_safetensors(const std::string& path);
+// Throws Error(input) naming what is wrong, Error(resource) when it cannot be read, or when the memory that the file claims
+// cannot be had. `check` sees metadata and shapes (of tensors without values) before room is made for a value; what it
+// throws ends the reading.
+using CheckHeader = std::function<void(const TensorFile&)>;
+TensorFile read_safetensors(const std::string& path, const CheckHeader& check = {});
 // Atomic (AtomicFile). Tensors are written in the order given; equal input gives equal bytes. Error(input) on
 // a value that is not finite, a shape that does not fit its values, or a name given twice: nothing is written
 // then.

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/error.hpp"
+#include "nn/cost.hpp"
 #include "nn/network_impl.hpp"
 
 namespace regkit {
@@ -33,7 +34,8 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 // Tensors by name, each to be taken exactly once. Errors begin with `where`.
 class TensorSet {
   public:
-    explicit TensorSet(const std::vector<NamedTensor>& tensors, std::string where = "") : where_(std::move(where)) {
+    explicit TensorSet(const std::vector<NamedTensor>& tensors, std::string where = "", bool with_values = true)
+        : where_(std::move(where)), with_values_(with_values) {
         for (const NamedTensor& tensor : tensors)
             if (!left_.emplace(tensor.name, &tensor).second) fail("tensor '" + tensor.name + "' stands twice");
     }
@@ -42,7 +44,7 @@ class TensorSet {
         if (found == left_.end())
             fail("tensor '" + prefix + info.name + "' is missing; the weights belong to another architecture");
         const NamedTensor& tensor = *found->second;
-        if (tensor.shape != info.shape || static_cast<std::int64_t>(tensor.values.size()) != info.count)
+        if (tensor.shape != info.shape || (with_values_ && static_cast<std::int64_t>(tensor.values.size()) != info.count))
             fail("tensor '" + tensor.name + "' has shape " + shape_text(tensor.shape) + ", the architecture needs " +
                  shape_text(info.shape));
         left_.erase(found);
@@ -65,6 +67,7 @@ class TensorSet {
     [[noreturn]] void fail(const std::string& what) const { throw Error(ErrorKind::input, where_ + what); }
 
     std::string where_;
+    bool with_values_;
     std::map<std::string, const NamedTensor*> left_;
 };
 
@@ -85,9 +88,11 @@ ParameterInfo info_of(const FrozenParameter& frozen) {
 
 }  // namespace
 
-void check_tensors(const Spec& spec, int markers, const std::vector<NamedTensor>& tensors, const std::string& source) {
+void check_tensors(const Spec& spec, int markers, const std::vector<NamedTensor>& tensors, bool with_values,
+                   const std::string& source) {
+    require_affordable(spec, markers, source);
     const ParameterLayout layout(spec, resolve(spec, markers, source));
-    TensorSet set(tensors, source + ": ");
+    TensorSet set(tensors, source + ": ", with_values);
     for (const ParameterInfo& info : layout.parameters()) set.take(info);
     for (const ParameterInfo& info : layout.statistics()) {
         const NamedTensor& tensor = set.take(info);

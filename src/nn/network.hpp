@@ -31,9 +31,11 @@ struct StepResult {
     bool finite() const;   // false: training diverged; parameters were not touched
 };
 
-// What Network::load checks, before a network is made: of a file that nobody vouches for, the spec alone could ask for
-// any amount of memory. Running variances are not negative. Error(input) that begins with `source`.
-void check_tensors(const Spec& spec, int markers, const std::vector<NamedTensor>& tensors, const std::string& source);
+// What Network::load checks, before a network is made, or, without values, before they are read: of a file that nobody
+// vouches for, the spec alone could ask for any amount of memory (nn/cost.hpp). Running variances are not negative.
+// Error(input) that begins with `source`.
+void check_tensors(const Spec& spec, int markers, const std::vector<NamedTensor>& tensors, bool with_values,
+                   const std::string& source);
 
 class Network {
   public:

@@ -1,4 +1,5 @@
 // regkit-spec(5): reading and writing.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "nn/cost.hpp"
 #include "nn/graph.hpp"
 
 namespace regkit {
@@ -17,6 +19,22 @@ constexpr int kMaxFilters = 1 << 20;
 constexpr int kMaxExtent = 1 << 20;  // width, stride, dilation
 constexpr std::int64_t kMaxWindow = 1 << 30;
 constexpr int kMaxDepth = 16;
+constexpr std::size_t kMaxText = std::size_t{1} << 20;  // of a spec: 255 layers need a twentieth
+constexpr std::size_t kMaxKeys = 64;                    // of an object, which is searched from its beginning for each
+constexpr std::size_t kMaxName = 256;
+
+// A piece of the file in a message: without what a terminal would obey, and not the whole of it.
+std::string plain(const std::string& text) {
+    std::string shown = text.size() <= 60 ? text : text.substr(0, 57) + "...";
+    for (char& c : shown)
+        if (c < ' ' || c > '~') c = '?';
+    return shown;
+}
+
+bool is_plain_name(const std::string& name) {
+    return !name.empty() && name.size() <= kMaxName &&
+           name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == name.npos;
+}
 
 // The members of one JSON object, each asked for once; finish() refuses those that nobody asked for.
 class Members {
@@ -83,6 +101,7 @@ class Members {
             if (!item.is_string()) fail(std::string(key) + ": expected names, not " + shown(item));
             names.push_back(item.get<std::string>());
         }
+        if (names.size() > kMaxText / 1024) fail(std::string(key) + ": a list of " + std::to_string(names.size()) + " names");
         return names;
     }
     const Json* list(const char* key) {
@@ -96,7 +115,7 @@ class Members {
             if (known_.count(key)) continue;
             std::string keys;
             for (const std::string& name : known_) keys += (keys.empty() ? "" : ", ") + name;
-            fail("unknown key '" + key + "'; known here: " + keys);
+            fail("unknown key '" + plain(key) + "'; known here: " + keys);
         }
     }
     [[noreturn]] void fail(const std::string& what) const {
@@ -122,14 +141,17 @@ class Members {
 // nlohmann's parser keeps the last of two equal keys; here they are an error. Deeper nesting than any spec
 // has is refused while it is read, since printing such a value would exhaust the stack.
 Json parse_strict(std::string_view text, const std::string& source) {
+    require(text.size() <= kMaxText, ErrorKind::input, source + ": more than 1 MiB; a spec is shorter");
     std::vector<std::set<std::string>> open;
     std::string repeated;
     const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
         require(depth <= kMaxDepth, ErrorKind::input, source + ": nested too deeply");
         if (event == Json::parse_event_t::object_start) open.emplace_back();
         if (event == Json::parse_event_t::object_end) open.pop_back();
-        if (event == Json::parse_event_t::key && !open.back().insert(parsed.get<std::string>()).second)
-            repeated = parsed.get<std::string>();
+        if (event == Json::parse_event_t::key) {
+            if (!open.back().insert(parsed.get<std::string>()).second) repeated = parsed.get<std::string>();
+            require(open.back().size() <= kMaxKeys, ErrorKind::input, source + ": more than 64 keys in one object");
+        }
         return true;
     };
     Json json;
@@ -143,7 +165,7 @@ Json parse_strict(std::string_view text, const std::string& source) {
         throw Error(ErrorKind::input, source + ": not JSON: " + why);
     }
     require(repeated.empty(), ErrorKind::input,
-            source + ": key '" + repeated + "' stands twice in one object");
+            source + ": key '" + plain(repeated) + "' stands twice in one object");
     return json;
 }
 
@@ -156,14 +178,14 @@ LayerType parse_type(Members& members) {
         if (name == to_string(type)) return type;
         known += (known.empty() ? "" : ", ") + std::string(to_string(type));
     }
-    members.fail("unknown type '" + name + "'; there are " + known);
+    members.fail("unknown type '" + plain(name) + "'; there are " + known);
 }
 
 Init parse_init(Members& members) {
     const std::string name = members.text("init", to_string(Init::torch));
     for (const Init init : {Init::torch, Init::he, Init::paper})
         if (name == to_string(init)) return init;
-    members.fail("init: expected 'torch', 'he' or 'paper', not '" + name + "'");
+    members.fail("init: expected 'torch', 'he' or 'paper', not '" + plain(name) + "'");
 }
 
 void parse_sliding(Members& members, LayerSpec& layer) {
@@ -172,22 +194,21 @@ void parse_sliding(Members& members, LayerSpec& layer) {
     layer.dilation = members.integer_or("dilation", 1, kMaxExtent);
     const std::string padding = members.text("padding", "same");
     if (padding != "same" && padding != "valid")
-        members.fail("padding: expected 'same' or 'valid', not '" + padding + "'");
+        members.fail("padding: expected 'same' or 'valid', not '" + plain(padding) + "'");
     layer.padding = padding == "same" ? Padding::same : Padding::valid;
 }
 
 LayerSpec parse_layer(const Json& json, const std::string& source, int number, const std::string& before) {
     const std::string position = source + ": layer " + std::to_string(number);
     const std::string name = Members(json, position).text("name");
-    Members members(json, source + ": layer '" + name + "'");
+    Members members(json, source + ": layer '" + plain(name) + "'");
     LayerSpec layer;
     layer.name = members.text("name");
-    const bool plain = !name.empty() && name.find_first_not_of(
-                                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                            "0123456789_") == name.npos;
-    if (!plain) members.fail("a name is made of letters, digits and underscores");
+    if (!is_plain_name(name)) members.fail("a name is made of letters, digits and underscores, at most 256");
     layer.type = parse_type(members);
     layer.from = members.texts("from", {before});
+    for (const std::string& from : layer.from)
+        if (!is_plain_name(from)) members.fail("from: '" + plain(from) + "' is no layer's name");
     switch (layer.type) {
         case LayerType::embedding:
             layer.filters = members.integer("filters", 1, kMaxFilters);
@@ -224,6 +245,8 @@ LayerSpec parse_layer(const Json& json, const std::string& source, int number, c
     if (computes) layer.dropout = members.flag("dropout");
     if (computes && layer.type != LayerType::add && layer.type != LayerType::concat)
         layer.weights = members.text("weights", "");
+    if (!layer.weights.empty() && !is_plain_name(layer.weights))
+        members.fail("weights: '" + plain(layer.weights) + "' is no layer's name");
     members.finish();
     return layer;
 }
@@ -235,6 +258,10 @@ Spec parse_spec(std::string_view text, const std::string& source) {
     Members members(json, source);
     Spec spec;
     spec.name = members.text("name");
+    if (spec.name.size() > kMaxName || std::any_of(spec.name.begin(), spec.name.end(), [](char c) {
+            return static_cast<unsigned char>(c) < ' ' || c == 0x7F;
+        }))
+        members.fail("name: '" + plain(spec.name) + "' is longer than 256 bytes or has control characters");
     spec.description = members.text("description", "");
     try {
         spec.task = parse_task(members.text("task", to_string(spec.task)));
@@ -256,12 +283,15 @@ Spec parse_spec(std::string_view text, const std::string& source) {
             Members head(item, source + ": head " + std::to_string(spec.heads.size() + 1));
             spec.heads.push_back({head.text("from"), head.real("weight", 1, 0, 1e6, true)});
             head.finish();
+            if (!is_plain_name(spec.heads.back().from))
+                head.fail("from: '" + plain(spec.heads.back().from) + "' is no layer's name");
         }
     } else {
         spec.heads.push_back({spec.layers.back().name, 1});
     }
     members.finish();
     resolve(spec, 1, source);
+    require_affordable(spec, 1, source);
     return spec;
 }
 
@@ -311,6 +341,7 @@ Spec without_norm(Spec spec) {
 Spec with_window(Spec spec, std::int64_t window, const std::string& source) {
     spec.window = window;
     resolve(spec, 1, source);
+    require_affordable(spec, 1, source);
     return spec;
 }
 

@@ -1,6 +1,8 @@
 // Parameters, stride and context of a spec.
 #include <algorithm>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "base/arithmetic.hpp"
 #include "base/error.hpp"
@@ -30,34 +32,59 @@ Interval reach(const LayerSpec& layer, const Node& node, Interval out) {
     }
 }
 
-// Bases that output `position` of layer `from` depends on, back to the sequence; none where that is the whole window,
-// through an LSTM or a dense layer that flattens.
-std::optional<Interval> bases(const Spec& spec, const Graph& graph, int from, std::int64_t position) {
-    std::vector<std::optional<Interval>> needed(spec.layers.size());
-    needed[static_cast<std::size_t>(from)] = Interval{position, position};
-    Interval sequence{position, position};
-    bool any = false;
-    for (std::size_t i = spec.layers.size(); i-- > 0;) {
-        if (!needed[i]) continue;
-        if (spec.layers[i].flatten || spec.layers[i].type == LayerType::lstm) return std::nullopt;
-        const Interval in = reach(spec.layers[i], graph.nodes[i], *needed[i]);
-        for (const int input : graph.nodes[i].inputs) {
-            if (input == kSequence) {
-                sequence = any ? Interval{std::min(sequence.low, in.low), std::max(sequence.high, in.high)} : in;
-                any = true;
-                continue;
-            }
-            auto& slot = needed[static_cast<std::size_t>(input)];
-            slot = slot ? Interval{std::min(slot->low, in.low), std::max(slot->high, in.high)} : in;
+constexpr double kMaxVisits = 1 << 24;  // of layers, while their phases are followed back: a fraction of a second
+
+// Follows outputs back to the sequence.
+class Reach {
+  public:
+    Reach(const Spec& spec, const Graph& graph) : spec_(spec), graph_(graph), needed_(spec.layers.size()), up_(spec.layers.size()) {
+        double visits = 0;
+        for (std::size_t i = 0; i < spec.layers.size(); ++i) {
+            up_[i] = spec.layers[i].type == LayerType::up_conv;
+            for (const int input : graph.nodes[i].inputs)
+                if (input != kSequence && up_[static_cast<std::size_t>(input)]) up_[i] = true;
+            visits += static_cast<double>(phases(i)) * static_cast<double>(i + 1);
+            if (visits > kMaxVisits)
+                throw Error(ErrorKind::input, spec.name + ": layer '" + spec.layers[i].name + "': its outputs come in " +
+                                                  std::to_string(phases(i)) + " phases, more than can be followed back");
         }
     }
-    return sequence;
-}
 
-// Positions of a layer after which its dependence on the sequence repeats.
-std::int64_t phases(const Graph& graph, const Node& node) {
-    return graph.fixed_window ? 1 : graph.stride / node.scale;
-}
+    // Positions of a layer after which its dependence on the sequence repeats. Without an up-convolution all are alike.
+    std::int64_t phases(std::size_t layer) const {
+        return graph_.fixed_window || !up_[layer] ? 1 : graph_.stride / graph_.nodes[layer].scale;
+    }
+
+    // Bases that output `position` of layer `from` depends on; none where that is the whole window, through an LSTM or a dense
+    // layer that flattens.
+    std::optional<Interval> bases(std::size_t from, std::int64_t position) {
+        std::fill(needed_.begin(), needed_.begin() + static_cast<std::ptrdiff_t>(from) + 1, std::nullopt);
+        needed_[from] = Interval{position, position};
+        Interval sequence{position, position};
+        bool any = false;
+        for (std::size_t i = from + 1; i-- > 0;) {
+            if (!needed_[i]) continue;
+            if (spec_.layers[i].flatten || spec_.layers[i].type == LayerType::lstm) return std::nullopt;
+            const Interval in = reach(spec_.layers[i], graph_.nodes[i], *needed_[i]);
+            for (const int input : graph_.nodes[i].inputs) {
+                if (input == kSequence) {
+                    sequence = any ? Interval{std::min(sequence.low, in.low), std::max(sequence.high, in.high)} : in;
+                    any = true;
+                    continue;
+                }
+                auto& slot = needed_[static_cast<std::size_t>(input)];
+                slot = slot ? Interval{std::min(slot->low, in.low), std::max(slot->high, in.high)} : in;
+            }
+        }
+        return sequence;
+    }
+
+  private:
+    const Spec& spec_;
+    const Graph& graph_;
+    std::vector<std::optional<Interval>> needed_;
+    std::vector<bool> up_;
+};
 
 double flops(const LayerSpec& layer, const Node& node) {
     const double in = node.channels_in, out = node.channels, length = static_cast<double>(node.length);
@@ -90,11 +117,13 @@ SpecSummary summarise(const Spec& spec, int markers) {
         summary.context_left = summary.context_right = summary.span = spec.window;
         return summary;
     }
-    for (std::int64_t position = 0; position < phases(graph, head); ++position) {
-        const Interval span = *bases(spec, graph, graph.head, position);
-        const std::int64_t first = position * head.scale, last = first + head.scale - 1;
+    Reach reach(spec, graph);
+    const auto last = static_cast<std::size_t>(graph.head);
+    for (std::int64_t position = 0; position < reach.phases(last); ++position) {
+        const Interval span = *reach.bases(last, position);
+        const std::int64_t first = position * head.scale, end = first + head.scale;
         summary.context_left = std::max(summary.context_left, first - span.low);
-        summary.context_right = std::max(summary.context_right, span.high - last);
+        summary.context_right = std::max(summary.context_right, span.high + 1 - end);
         summary.span = std::max(summary.span, span.high - span.low + 1);
     }
     return summary;
@@ -103,6 +132,7 @@ SpecSummary summarise(const Spec& spec, int markers) {
 std::vector<LayerDescription> describe(const Spec& spec, int markers) {
     const Graph graph = resolve(spec, markers, spec.name);
     const ParameterLayout layout(spec, graph);
+    Reach reach(spec, graph);
     std::vector<LayerDescription> rows;
     for (std::size_t i = 0; i < spec.layers.size(); ++i) {
         const LayerSpec& layer = spec.layers[i];
@@ -116,8 +146,8 @@ std::vector<LayerDescription> describe(const Spec& spec, int markers) {
         row.parameters = at.gamma.count + at.beta.count;
         if (node.weights == static_cast<int>(i))
             row.parameters += at.weight.count + at.weight_hh.count + at.bias.count;
-        for (std::int64_t position = 0; position < phases(graph, node); ++position) {
-            const std::optional<Interval> span = bases(spec, graph, static_cast<int>(i), position);
+        for (std::int64_t position = 0; position < reach.phases(i); ++position) {
+            const std::optional<Interval> span = reach.bases(i, position);
             row.receptive_field = span ? std::max(row.receptive_field, span->high - span->low + 1) : 0;
             if (!span) break;
         }

@@ -39,7 +39,9 @@ def evaluate(a, model, precision):
              "-@", str(a.threads), "-o", table, "--progress", "none"])
     with open(table) as f:
         rows = csv.DictReader((line for line in f if not line.startswith("##")), delimiter="\t")
-        return {row["class"]: float(row["average_precision"]) for row in rows if row["marker"] == "mean"}
+        means = {row["class"]: row for row in rows if row["marker"] == "mean"}
+    a.prevalence = {name: float(row["prevalence"]) for name, row in means.items()}
+    return {name: float(row["average_precision"]) for name, row in means.items()}
 
 
 def main():
@@ -68,9 +70,10 @@ def main():
     for seed in seeds[1:]:
         differences[f"f32, seed {seed} - seed {seeds[0]}"] = (found[f"f32, seed {seeds[0]}"], found[f"f32, seed {seed}"])
     classes = list(found[f"f32, seed {seeds[0]}"])
-    print("| mean average precision, test | " + " | ".join(classes) + " |\n|---|" + "---|" * len(classes))
+    print("| mean average precision, test (times the mean prevalence) | " + " | ".join(classes) + " |\n|---|" + "---|" * len(classes))
     for name, values in found.items():
-        print(f"| {name} | " + " | ".join(f"{values[c]:.5f}" for c in classes) + " |")
+        print(f"| {name} | " + " | ".join(f"{values[c]:.5f} ({values[c] / a.prevalence[c]:.2f})" for c in classes) + " |")
+    print("| mean prevalence | " + " | ".join(f"{a.prevalence[c]:.5f}" for c in classes) + " |")
     for name, (before, after) in differences.items():
         print(f"| {name} | " + " | ".join(f"{after[c] - before[c]:+.5f}" for c in classes) + " |")
 

@@ -66,9 +66,9 @@ case regtrain and regeval tell of a constant
 setup regds-build -f ref.fa --sheet sheet.tsv --window 5000 --valid chr1:1-10000 --test chr2:1-30000 --verbosity 1 -o made.regds
 run regtrain -d made.regds -a "$TEST_TOOLS/data/tiny.json" --steps 1 --lr 1e-30 --no-norm --seed 5 --device reference -o new.safetensors && "$TEST_TOOLS/../support/edit_model.py" new.safetensors flat.safetensors zero dense2.weight && regeval -m flat.safetensors -d made.regds --device reference | cut -f2-6,8,10
 err regtrain: epoch *: mean average precision 0.*, * times the mean prevalence 0.*
-err regtrain: 1 steps, *; best at step 1: mean average precision 0.*, * times the mean prevalence 0.*
+err regtrain: 1 step, *; best at step 1: mean average precision 0.*, * times the mean prevalence 0.*
 err regeval: warning: the model predicts a constant for 1 of 1 markers of class 'TFBS' in test: it tells nothing about them; pr_auc_trapezoid is NA
-err regeval: TFBS (1 markers): mean average precision *, 1 times the mean prevalence *, ROC AUC 0.5000
+err regeval: TFBS (1 marker): mean average precision *, 1 times the mean prevalence *, ROC AUC 0.5000
 golden -
 
 case regtrain warns of a model that learns nothing

@@ -243,6 +243,23 @@ done
 run --no-version -o once.bcf r.bcf 2> /dev/null && run --no-version -o again.bcf once.bcf 2> /dev/null
 same once.bcf again.bcf "a second run changes a BCF"
 
+# ---- the index of the output is the one that bcftools would make, symbolic deletions and POS 0 included
+for name in i.vcf.gz i.bcf; do
+    ending=csi
+    [[ $name == *.gz ]] && ending=tbi
+    { grep '^#' r.vcf; grep $'\ttelomere\t' in.vcf; grep -v '^#' r.vcf; } | run --write-index -o $name 2> /dev/null || fail "--write-index ends with $?"
+    bgzip -dc $name.$ending > got
+    bcftools index -f $([[ $ending == tbi ]] && echo -t) $name 2> /dev/null
+    bgzip -dc $name.$ending > expected
+    same expected got "the index of $name is not bcftools'"
+done
+
+# ---- a model whose numbers run over: no score is better than one that is none
+"$bin/random_model" huge.safetensors tiny.json 1e12 chr1:6000 CTCF=TFBS
+status=0
+"$bin/regsnp" -m huge.safetensors -f ref.fa --device cpu -o nan.vcf --matrix nan.tsv.gz r.vcf 2> words || status=$?
+[[ $status == 3 && ! -e nan.vcf && ! -e nan.tsv.gz ]] && grep -q 'CTCF is not finite at r.vcf:' words || { fail "scores that are no numbers end with $status"; cat words; }
+
 # ---- REF that is not the reference's
 wrong=$(other "$(base chr1 1000 1000)")
 mismatched() { grep '^#' in.vcf; printf 'chr1\t1000\tbad\t%s\tACCA\t.\t.\t.\tGT\t0\n' "$wrong"; printf 'chr2\t777\tpast\t%sA\tA\t.\t.\t.\tGT\t0\n' "$(base chr2 777 777)"; }

@@ -22,6 +22,7 @@ constexpr int kMaxDepth = 16;
 constexpr std::size_t kMaxText = std::size_t{1} << 20;  // of a spec: 255 layers need a twentieth
 constexpr std::size_t kMaxKeys = 64;                    // of an object, which is searched from its beginning for each
 constexpr std::size_t kMaxName = 256;
+constexpr int kMaxObjects = 4096;  // the parser looks through a list at the end of each object in it
 
 // A piece of the file in a message: without what a terminal would obey, and not the whole of it.
 std::string plain(const std::string& text) {
@@ -144,9 +145,13 @@ Json parse_strict(std::string_view text, const std::string& source) {
     require(text.size() <= kMaxText, ErrorKind::input, source + ": more than 1 MiB; a spec is shorter");
     std::vector<std::set<std::string>> open;
     std::string repeated;
+    int objects = 0;
     const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
         require(depth <= kMaxDepth, ErrorKind::input, source + ": nested too deeply");
-        if (event == Json::parse_event_t::object_start) open.emplace_back();
+        if (event == Json::parse_event_t::object_start) {
+            open.emplace_back();
+            require(++objects <= kMaxObjects, ErrorKind::input, source + ": more than 4,096 objects");
+        }
         if (event == Json::parse_event_t::object_end) open.pop_back();
         if (event == Json::parse_event_t::key) {
             if (!open.back().insert(parsed.get<std::string>()).second) repeated = parsed.get<std::string>();

@@ -124,6 +124,7 @@ def text_attacks():
     """Specs that are no more than long texts: name, text, what is said."""
     deep = '{"name": ' + "[" * 100_000 + "]" * 100_000 + "}"
     yield "nested", deep, "nested too deeply"
+    yield "layers", '{"name": "x", "layers": [' + "{}, " * 200_000 + "{}]}", "more than 4,096 objects"
     yield "keys", "{" + ", ".join(f'"k{i}": 1' for i in range(50_000)) + "}", "more than 64 keys"
     yield "long", '{"name": "' + "x" * (2 << 20) + '"}', "more than 1 MiB"
     yield "a long name", '{"name": "' + "x" * 100_000 + '", "layers": []}', "longer than 256"
@@ -139,8 +140,8 @@ def header_attacks():
         text = json.dumps({**header, "__metadata__": {**header["__metadata__"], **metadata}}).encode()
         with open("bad.safetensors", "wb") as f:
             f.write(struct.pack("<Q", len(text)) + text + data)
-    plain = dict(header["__metadata__"])
     del header["__metadata__"]["regkit.sha256"]
+    plain = dict(header["__metadata__"])
     for name, metadata, says in (("markers", {"regkit.markers": "[" + "{}," * 2_000_000 + "{}]"}, "more than a million values"),
                                  ("levels", {"regkit.summary": '{"a":' + "[" * 500_000 + "]" * 500_000 + "}"}, "deeper than 64"),
                                  ("numbers", {"regkit.reference": "[" + "1," * 3_000_000 + "1]"}, "more than a million values"),

@@ -173,7 +173,8 @@ class Estimate {
             cost(layer).scratch += kWorkers * 4 * columns * std::min(n.channels, layer == head ? 96 : n.channels);
         }
         cost(head).kept += 3 * 4.0 * markers_ * wanted;
-        if (tail.flatten) cost(head).kept += 4.0 * node(tail.dense[0]).channels_in;
+        // A row a value, and a block of such rows: padded to whole vectors and blocks, however few windows there are.
+        if (tail.flatten) cost(head).kept += 4 * (kRowPadding + 320) * node(tail.dense[0]).channels_in;
     }
 
     [[noreturn]] void fail(const std::string& source, std::size_t layer, const std::string& what) const {

@@ -6,11 +6,12 @@
 void fuzz_one(std::string_view input) {
     regkit::TensorFile file = regkit::read_safetensors(put("x", input));
     file.metadata.erase(regkit::kChecksumKey);
+    regkit::NullLog quiet;
     const regkit::Model model = regkit::model_of(std::move(file), "x");
     expect(regkit::select_markers(model.markers, {"*"}).size() == model.markers.size(), "'*' does not choose all");
     const std::string path = absent("y");
     regkit::save_model(path, regkit::restrict_markers(model, {0}));
-    const regkit::Model again = regkit::load_model(path);
-    expect(again.spec == model.spec && again.markers.size() == 1 && again.markers[0].name == model.markers[0].name,
-           "another model");
+    const regkit::Model again = regkit::load_model(path, quiet);
+    // Its name may have been cleaned.
+    expect(again.spec == model.spec && again.markers.size() == 1, "another model");
 }

@@ -8,6 +8,7 @@
 #include "app/annotation_header.hpp"
 #include "app/cached_reference.hpp"
 #include "app/effect_matrix.hpp"
+#include "app/genome_of.hpp"
 #include "app/model.hpp"
 #include "app/record_alleles.hpp"
 #include "app/trained_reference.hpp"
@@ -237,6 +238,7 @@ class Annotator {
         tell(summary_.missing_contig, "on contigs that the reference lacks");
         tell(summary_.unlisted_contig, "on contigs that the header does not list");
         tell(summary_.odd_quality, "whose QUAL is not a number that VCF can hold");
+        tell_placeholders(p_.fasta, reference_.fasta().placeholders(), log_);
         if (summary_.replaced_fields > 0)
             log_.info(std::to_string(summary_.replaced_fields) + " fields of an earlier run of regsnp replaced");
     }

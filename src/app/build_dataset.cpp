@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "app/coverage_set.hpp"
+#include "app/genome_of.hpp"
 #include "app/interval_set.hpp"
 #include "app/marker_sheet.hpp"
 #include "app/window_grid.hpp"
@@ -132,6 +133,9 @@ class DatasetBuilder {
             if (!reader) reader = std::make_unique<FastaFile>(p_.fasta);
             scan_contig(*reader, task.index);
         });
+        std::int64_t placeholders = 0;
+        for (const auto& reader : readers) placeholders += reader ? reader->placeholders() : 0;
+        tell_placeholders(p_.fasta, placeholders, log_);
         for (const IntervalSet& set : sets_) {
             summary_.intervals += set.intervals;
             summary_.peaks += static_cast<std::int64_t>(set.runs.size());

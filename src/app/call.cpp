@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "app/call_sink.hpp"
+#include "app/genome_of.hpp"
 #include "app/model.hpp"
 #include "app/predictor.hpp"
 #include "app/regions.hpp"
@@ -243,6 +244,7 @@ void Caller::call_reference() {
         sink_->end_region();
         tracks_->flush();
     }
+    tell_placeholders(p_.fasta, fasta.placeholders(), log_);
 }
 
 void Caller::call_stream() {
@@ -250,6 +252,7 @@ void Caller::call_stream() {
     open(false, p_.input == "-" ? "stdin" : p_.input, "");
     while (stream.next()) call_record(stream);
     end_contig();
+    tell_placeholders(p_.input == "-" ? "standard input" : p_.input, stream.placeholders(), log_);
 }
 
 // How long it is shows when its last record has ended.

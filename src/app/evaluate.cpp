@@ -311,6 +311,7 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
     const bool coverage = model.spec.task == Task::coverage;
     Measured measured = (coverage ? measure_coverage : measure_presence)(parameters, model.markers, pool, count_all);
     for (const std::string& notice : choice.backend->take_notices()) log.info(notice);
+    tell_placeholders(fasta.path(), fasta.placeholders(), log);
     measured.report.windows = total;
     measured.report.nt_per_second = speed;
     require(measured.report.positions > 0, ErrorKind::input,

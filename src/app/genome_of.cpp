@@ -22,4 +22,10 @@ PackedGenome load_genome(const Dataset& dataset, FastaFile& fasta) {
     return genome;
 }
 
+void tell_placeholders(const std::string& path, std::int64_t count, Log& log) {
+    if (count > 0)
+        log.info(path + ": " + std::to_string(count) + (count == 1 ? " base is" : " bases are") +
+                 " '.', '*' or 'X', read as N");
+}
+
 }  // namespace regkit

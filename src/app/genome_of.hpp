@@ -1,6 +1,7 @@
 // The reference that a data set was built on: where its FASTA is, and that it is the same.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/log.hpp"
@@ -17,5 +18,8 @@ FastaFile open_reference(const Dataset& dataset, const std::string& fasta, bool 
 // The contigs that hold windows, in memory; slots are the data set's contig numbers. Each is read whole, so
 // all of its bases are checked: Error(mismatch).
 PackedGenome load_genome(const Dataset& dataset, FastaFile& fasta);
+
+// Says how many bases were '.', '*' or 'X' and counted as N; nothing where none was.
+void tell_placeholders(const std::string& path, std::int64_t count, Log& log);
 
 }  // namespace regkit

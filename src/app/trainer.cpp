@@ -151,6 +151,7 @@ bool Run::start() {
     }
     FastaFile fasta = open_reference(dataset_, p_.fasta, p_.check_reference);
     genome_.emplace(load_genome(dataset_, fasta));
+    if (team_.first()) tell_placeholders(fasta.path(), fasta.placeholders(), log_);
     // Only now: a reference that cannot be read must not cost the checkpoints of an earlier run.
     if (store_ && !resumed) store_->clear(false);
     std::vector<double> prevalence;

@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "io/contig_alias.hpp"
+#include "io/fasta_header.hpp"
 #include "io/fasta_index.hpp"
 #include "io/random_file.hpp"
 
@@ -24,8 +25,9 @@ constexpr std::size_t kProbes = 256;           // contigs whose header is looked
 // Whether each line is blank or begins with '>'.
 bool only_headers(std::string_view text) {
     while (!text.empty()) {
-        if (text[0] != '>' && text[0] != '\r' && text[0] != '\n') return false;
         const auto end = text.find('\n');
+        const std::string_view line = text.substr(0, end);
+        if (!line.starts_with('>') && line.find_first_not_of(kFastaBlanks) != line.npos) return false;
         if (end == text.npos) return true;
         text.remove_prefix(end + 1);
     }
@@ -62,6 +64,8 @@ struct FastaFile::Impl {
     std::vector<Contig> contigs;
     std::unordered_map<std::string, int> by_name;
     std::vector<bool> checked;  // header looked at
+    std::vector<std::int64_t> counted;  // by contig: placeholders before this base
+    std::int64_t placeholders = 0;
     std::string bytes, bases;   // scratch: as in the file, and without line ends
 
     explicit Impl(const std::string& path) : file(path) {
@@ -69,6 +73,7 @@ struct FastaFile::Impl {
         if (access(name.c_str(), F_OK) != 0) build_fasta_index(path);
         index = read_fasta_index(name, file.size());
         checked.resize(index.size());
+        counted.resize(index.size());
         for (std::size_t i = 0; i < index.size(); ++i) {
             contigs.push_back({index[i].name, index[i].length});
             by_name.emplace(index[i].name, static_cast<int>(i));
@@ -106,11 +111,8 @@ struct FastaFile::Impl {
         if (last == std::string::npos ? !gap.starts_with('>') || contig > 0 : !only_headers(gap.substr(0, last + 1)))
             stale(contig, "no header before it");
         const std::string_view header = std::string_view(gap).substr(last == std::string::npos ? 0 : last + 1);
-        const std::string& name = index[contig].name;
-        const auto stop = header.find('\n');
-        const bool names_it = header.substr(1).starts_with(name) && header.size() > name.size() + 1 &&
-                              std::string_view(" \t\r\n").find(header[name.size() + 1]) != std::string_view::npos;
-        if (!names_it || stop + 1 != header.size()) stale(contig, "its header is not where the index says");
+        if (fasta_name(header.substr(1)) != index[contig].name || header.find('\n') + 1 != header.size())
+            stale(contig, "its header is not where the index says");
         checked[contig] = true;
     }
 
@@ -137,18 +139,28 @@ struct FastaFile::Impl {
             done += take;
             at += take;
             for (std::int64_t i = entry.line_bases; i < entry.line_width && done < bases.size(); ++i, ++at)
-                if (bytes[at] != (i + 1 == entry.line_width ? '\n' : '\r')) stale(contig, "a line ends elsewhere");
+                if (i + 1 == entry.line_width ? bytes[at] != '\n' : kFastaBlanks.find(bytes[at]) == kFastaBlanks.npos)
+                    stale(contig, "a line ends elsewhere");
         }
         return bases;
     }
 
-    void encode(std::size_t contig, std::int64_t begin, std::string_view text_bases, std::uint8_t* codes) const {
-        if (encode_bases(text_bases, codes)) return;
+    void encode(std::size_t contig, std::int64_t begin, std::string_view text_bases, std::uint8_t* codes) {
+        const Encoded encoded = encode_bases(text_bases, codes);
+        if (encoded == Encoded::placeholders) count(contig, begin, text_bases);
+        if (encoded != Encoded::bad) return;
         const auto bad = std::find(codes, codes + text_bases.size(), 255) - codes;
         const char byte = text_bases[static_cast<std::size_t>(bad)];
-        if (byte == '\n' || byte == '\r' || byte == '>') stale(contig, "a line ends elsewhere");
+        if (byte == '\n' || byte == '>' || kFastaBlanks.find(byte) != kFastaBlanks.npos) stale(contig, "a line ends elsewhere");
         throw Error(ErrorKind::input, file.path() + " (" + index[contig].name + ":" + std::to_string(begin + bad + 1) +
                                           "): " + describe_byte(byte) + " is no nucleotide code");
+    }
+
+    void count(std::size_t contig, std::int64_t begin, std::string_view text_bases) {
+        const std::int64_t known = std::clamp<std::int64_t>(counted[contig] - begin, 0, std::ssize(text_bases));
+        text_bases.remove_prefix(static_cast<std::size_t>(known));
+        placeholders += count_placeholders(text_bases);
+        counted[contig] = std::max(counted[contig], begin + known + std::ssize(text_bases));
     }
 
     std::size_t checked_index(int contig) const {
@@ -211,12 +223,13 @@ std::string FastaFile::scan(
         const std::string_view bases = impl_->fetch(which, at, stop);
         impl_->encode(which, at, bases, codes.data());
         sink(at, std::span(codes).first(bases.size()));
-        // Only letters are left: clearing one bit makes them upper-case.
-        for (char& base : impl_->bases) base = static_cast<char>(base & 0xdf);
+        for (char& base : impl_->bases) base = upper_case(base);
         md5.update(bases);
     }
     return md5.hex();
 }
+
+std::int64_t FastaFile::placeholders() const { return impl_->placeholders; }
 
 std::string FastaFile::md5(int contig) {
     return scan(contig, [](std::int64_t, std::span<const std::uint8_t>) {});

@@ -11,13 +11,20 @@
 
 namespace regkit {
 
-// Symbol codes: 0 N, 1 A, 2 C, 3 G, 4 T. Lower case is accepted, every other IUPAC code is N, anything else is bad input.
+// Symbol codes: 0 N, 1 A, 2 C, 3 G, 4 T, which is also U. Lower case is accepted, every other IUPAC code is N, anything else
+// is bad input.
 inline constexpr std::uint8_t kCodeN = 0;
 // 0..4, or 255 for a byte that is no IUPAC nucleotide code.
 std::uint8_t encode_base(char base);
 char decode_base(std::uint8_t code);
-// Codes of all of `bases` into codes[0..size); false when a byte is no nucleotide code (255 stands there).
-bool encode_bases(std::string_view bases, std::uint8_t* codes);
+// Codes of all of `bases`, as a FASTA has them, into codes[0..size). Placeholders, '.', '*' and 'X', which other programs
+// write where a base is not known, are N as well; 255 stands for a byte that is no nucleotide code.
+enum class Encoded { clean, placeholders, bad };
+Encoded encode_bases(std::string_view bases, std::uint8_t* codes);
+// How many placeholders stand in `bases`.
+std::int64_t count_placeholders(std::string_view bases);
+// Letters of ASCII alone; other bytes stay.
+char upper_case(char symbol);
 // How an error names a byte: 'x' or byte 0x00.
 std::string describe_byte(char byte);
 // In place: reverse complement of codes.
@@ -45,6 +52,8 @@ class FastaFile {
     // As find, but throws Error(mismatch). When chr1/1 or chrM/MT differ only by convention it tells the name that the
     // file has, and then `remedy`.
     int require_contig(const std::string& contig, const std::string& remedy = "use that name") const;
+    // Placeholders among the bases read so far. What is read again counts once, as long as a contig is read forward.
+    std::int64_t placeholders() const;
     // Codes of [begin, end); positions outside the contig are N. Throws Error(input) at a byte that is no base, naming
     // file, contig and position.
     void read(int contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes);
@@ -60,7 +69,8 @@ class FastaFile {
     std::unique_ptr<Impl> impl_;
 };
 
-// FASTA records from a stream of unknown length, in bounded memory: plain or (b)gzip, "-" is standard input.
+// FASTA records from a stream of unknown length, in bounded memory: plain or (b)gzip, "-" is standard input. Error(input)
+// for a stream without a base.
 class FastaStream {
   public:
     explicit FastaStream(const std::string& path);
@@ -71,6 +81,7 @@ class FastaStream {
     const std::string& name() const;  // first word of the header
     // Up to codes.size() further bases of the record; 0 at its end.
     std::int64_t read(std::span<std::uint8_t> codes);
+    std::int64_t placeholders() const;  // so far
 
   private:
     struct Impl;

@@ -6,13 +6,14 @@
 #include "base/number.hpp"
 #include "io/atomic_file.hpp"
 #include "io/byte_source.hpp"
+#include "io/fasta_header.hpp"
 #include "io/text_reader.hpp"
 
 namespace regkit {
 namespace {
 
 constexpr std::int64_t kMaxBytes = INT64_MAX / 4;  // of any offset or length: sums and products below cannot overflow
-constexpr std::int64_t kMaxLineWidth = std::int64_t{1} << 31;
+constexpr std::int64_t kMaxBlanks = 64;             // at the end of a line, its end among them
 
 // The state of a scan: what the lines of one record have looked like so far.
 class IndexBuilder {
@@ -22,8 +23,8 @@ class IndexBuilder {
     std::string scan() {
         std::string head;  // of a header that may lie in several chunks
         std::uint64_t position = 0;
-        std::int64_t bases = 0;
-        bool at_line_start = true, in_header = false, carriage = false;
+        std::int64_t bases = 0, blanks = 0;
+        bool at_line_start = true, in_header = false;
         for (std::string_view chunk = source_.next(); !chunk.empty(); chunk = source_.next()) {
             while (!chunk.empty()) {
                 if (at_line_start) in_header = chunk[0] == '>';
@@ -34,28 +35,28 @@ class IndexBuilder {
                 chunk.remove_prefix(end == chunk.npos ? chunk.size() : end + 1);
                 if (in_header) {
                     head += part;
-                    require(head.size() <= LineReader::kMaxLine, ErrorKind::input, "header longer than 1 MiB");
+                    if (head.size() > LineReader::kMaxLine)
+                        fail(header_fault(head) == kCarriageReturn ? kCarriageReturn : "header longer than 1 MiB");
                     if (end == std::string_view::npos) continue;
                     header(head, position);
                     head.clear();
                 } else {
-                    if (carriage && !part.empty()) fail("carriage return within a line");
-                    if (part.ends_with('\r')) {
-                        carriage = true;
-                        part.remove_suffix(1);
-                    }
+                    const std::size_t width = part.size();
+                    part = part.substr(0, part.find_last_not_of(kFastaBlanks) + 1);
+                    if (!part.empty()) check_line(blanks > 0, part);
                     bases += static_cast<std::int64_t>(part.size());
+                    blanks += static_cast<std::int64_t>(width - part.size());
                     if (end == std::string_view::npos) continue;
-                    sequence(bases, bases + 1 + carriage);
+                    sequence(bases, bases + blanks + 1);
                 }
                 ++line_;
-                bases = 0;
-                carriage = false;
+                bases = blanks = 0;
                 at_line_start = true;
             }
         }
         if (!at_line_start && in_header) header(head, position);
-        if (!at_line_start && !in_header) sequence(bases, bases + carriage);
+        // The last line of a file may lack its end: its width is what it would have.
+        if (!at_line_start && !in_header) sequence(bases, bases + blanks + 1);
         finish();
         require(!text_.empty(), ErrorKind::input, source_.name() + ": no FASTA record with bases");
         return std::move(text_);
@@ -63,17 +64,28 @@ class IndexBuilder {
 
   private:
     std::string where() const { return source_.name() + ":" + std::to_string(line_); }
-    [[noreturn]] void fail(const std::string& what) const {
-        throw Error(ErrorKind::input, where() + (entry_.name.empty() ? "" : " (" + entry_.name + ")") + ": " + what);
+    [[noreturn]] void fail(std::string_view what) const {
+        throw Error(ErrorKind::input, where() + (entry_.name.empty() ? "" : " (" + entry_.name + ")") + ": " + std::string(what));
+    }
+
+    // Bases behind blanks, or blanks among them, would lie elsewhere than an index can say. Other bytes that are no bases
+    // are found when they are read. One pass without branches: the common line is clean.
+    void check_line(bool behind_blanks, std::string_view text) const {
+        bool low = behind_blanks;
+        for (const char c : text) low |= static_cast<unsigned char>(c) <= ' ';
+        if (!low) return;
+        const auto blank = text.find_first_of(kFastaBlanks);
+        if (behind_blanks || blank != text.npos)
+            fail(blank != text.npos && text[blank] == '\r' ? kCarriageReturn : "blank within a line");
     }
 
     void header(std::string_view line, std::uint64_t after) {
         finish();
         line.remove_prefix(1);
-        const std::string_view name = line.substr(0, line.find_first_of(" \t\r"));
-        entry_ = {std::string(name), 0, after, 0, 0};
+        entry_ = {};
+        if (const std::string_view fault = header_fault(line); !fault.empty()) fail(fault);
+        entry_ = {std::string(fasta_name(line)), 0, after, 0, 0};
         short_line_ = false;
-        if (name.empty()) fail("a record without a name");
         if (!names_.insert(entry_.name).second) fail("a second record of this name");
     }
 
@@ -83,13 +95,16 @@ class IndexBuilder {
             short_line_ = true;
             return;
         }
-        if (short_line_) fail("a line after a shorter one: the lines of a record must have one length; wrap it anew");
+        if (short_line_)
+            fail("a line after one of another length: the lines of a record must have one, blanks at their ends counted; "
+                 "wrap it anew");
+        if (width - bases > kMaxBlanks) fail("more than " + std::to_string(kMaxBlanks) + " blanks at the end of a line");
         if (entry_.line_bases == 0) {
             entry_.line_bases = bases;
             entry_.line_width = width;
-        } else if (bases > entry_.line_bases || (bases == entry_.line_bases && width > entry_.line_width)) {
+        } else if (bases > entry_.line_bases) {
             fail("a line longer than the first of its record; wrap it anew");
-        } else if (bases < entry_.line_bases || width < entry_.line_width) {
+        } else if (bases < entry_.line_bases || width != entry_.line_width) {
             short_line_ = true;
         }
         entry_.length += bases;
@@ -97,8 +112,6 @@ class IndexBuilder {
 
     void finish() {
         if (entry_.length == 0) return;  // samtools leaves records without bases out as well
-        // The last line of a file may lack its end: its width is what it would have.
-        if (entry_.line_width == entry_.line_bases) ++entry_.line_width;
         text_ += entry_.name + "\t" + std::to_string(entry_.length) + "\t" + std::to_string(entry_.offset) + "\t" +
                  std::to_string(entry_.line_bases) + "\t" + std::to_string(entry_.line_width) + "\n";
     }
@@ -120,14 +133,17 @@ FastaIndexEntry parse_entry(const LineReader& reader, std::string_view line, std
     split_fields(line, '\t', fields);
     if (fields.size() != 5 || fields[0].empty()) bad("not the five columns of a FASTA index");
     const auto length = parse_int(fields[1], 0, kMaxBytes), offset = parse_int(fields[2], 1, kMaxBytes),
-               bases = parse_int(fields[3], 0, kMaxLineWidth), width = parse_int(fields[4], 0, kMaxLineWidth);
+               bases = parse_int(fields[3], 0, kMaxBytes), width = parse_int(fields[4], 0, kMaxBytes);
     if (!length || !offset || !bases || !width) bad("a column is no number in range");
     const FastaIndexEntry entry{std::string(fields[0]), *length, static_cast<std::uint64_t>(*offset), *bases, *width};
-    if (*length > 0 && (*bases < 1 || *width <= *bases || *width > *bases + 2)) bad("impossible line length");
+    if (header_fault(entry.name) != "") throw Error(ErrorKind::input, reader.where() + ": " + std::string(header_fault(entry.name)));
+    if (*length > 0 && (*bases < 1 || *width <= *bases || *width > *bases + kMaxBlanks)) bad("impossible line length");
     if (entry.offset <= previous_end && previous_end > 0) bad("contigs overlap");
-    // Dividing first: a length made up to overflow must not pass.
+    // Dividing first: a length made up to overflow must not pass. What is behind the last base may be missing.
+    const std::uint64_t lines = *length > 0 ? static_cast<std::uint64_t>(*length / *bases) : 0;
     if (entry.offset > size || static_cast<std::uint64_t>(*length) > size - entry.offset ||
-        entry.offset_of(*length) > size + 2)
+        (lines > 0 && static_cast<std::uint64_t>(*width) > (size + kMaxBlanks) / lines) ||
+        entry.offset_of(*length) > size + kMaxBlanks)
         bad("contig " + entry.name + " would end after the file does: the index is not of this file");
     return entry;
 }
@@ -140,7 +156,7 @@ std::uint64_t FastaIndexEntry::offset_of(std::int64_t position) const {
 }
 
 std::vector<FastaIndexEntry> read_fasta_index(const std::string& path, std::uint64_t size) {
-    LineReader reader(path);
+    LineReader reader(path, nullptr, LineReader::Bytes::any);
     std::vector<FastaIndexEntry> entries;
     std::unordered_set<std::string> names;
     std::uint64_t previous_end = 0;

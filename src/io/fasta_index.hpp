@@ -12,7 +12,7 @@ struct FastaIndexEntry {
     std::int64_t length = 0;      // bases
     std::uint64_t offset = 0;     // uncompressed, of the first base
     std::int64_t line_bases = 0;  // bases a line; 0 only for a contig without bases
-    std::int64_t line_width = 0;  // with its end, LF or CRLF
+    std::int64_t line_width = 0;  // with blanks behind the bases, and LF
 
     // Uncompressed offset of base `position`, which may be the length.
     std::uint64_t offset_of(std::int64_t position) const;

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "io/byte_source.hpp"
 #include "io/fasta.hpp"
+#include "io/fasta_header.hpp"
 #include "io/text_reader.hpp"
 
 namespace regkit {
@@ -14,14 +15,15 @@ struct FastaStream::Impl {
     std::int64_t line = 1, position = 0;  // of the next byte; position within the record
     bool in_record = false, ended = false;
     bool line_start = true;
-    bool carriage = false;  // the last byte was CR: only LF may follow
+    char blank = 0;  // the last byte, where it was a blank: only others and LF may follow
+    std::int64_t total = 0, placeholders = 0;
 
     explicit Impl(const std::string& path) : source(path) {}
 
-    [[noreturn]] void fail(const std::string& what) const {
+    [[noreturn]] void fail(std::string_view what) const {
         std::string where = source.name() + ":" + std::to_string(line);
         if (in_record) where += " (" + name + ":" + std::to_string(position + 1) + ")";
-        throw Error(ErrorKind::input, where + ": " + what);
+        throw Error(ErrorKind::input, where + ": " + std::string(what));
     }
 
     bool more() {
@@ -38,18 +40,18 @@ struct FastaStream::Impl {
         for (bool whole = false; !whole && more();) {
             const auto end = chunk.find('\n');
             text += chunk.substr(0, end);
-            if (text.size() > LineReader::kMaxLine) fail("header longer than 1 MiB");
+            if (text.size() > LineReader::kMaxLine)
+                fail(header_fault(text) == kCarriageReturn ? kCarriageReturn : "header longer than 1 MiB");
             whole = end != chunk.npos;
             chunk.remove_prefix(whole ? end + 1 : chunk.size());
         }
         in_record = false;
-        const auto first = text.find_first_of(" \t\r");
-        name = text.substr(1, first == text.npos ? first : first - 1);
-        if (name.empty()) fail("a record without a name");
-        if (name.find('\0') != std::string::npos) fail("NUL byte in a name");
+        const std::string_view header = std::string_view(text).substr(1);
+        if (const std::string_view fault = header_fault(header); !fault.empty()) fail(fault);
+        name = fasta_name(header);
         ++line;
         in_record = line_start = true;
-        carriage = false;
+        blank = 0;
         position = 0;
     }
 
@@ -61,33 +63,36 @@ struct FastaStream::Impl {
             if (chunk[0] == '\n') {
                 ++line;
                 line_start = true;
-                carriage = false;
+                blank = 0;
                 chunk.remove_prefix(1);
                 continue;
             }
             line_start = false;
-            if (carriage) fail("carriage return within a line");
-            if (chunk[0] == '\r') {
-                carriage = true;
-                chunk.remove_prefix(1);
-                continue;
-            }
             const auto run = std::min(chunk.find('\n'), chunk.size());
-            auto take = std::min(run, codes.size() - done);
-            if (const auto cr = chunk.substr(0, take).find('\r'); cr != chunk.npos) take = cr;
-            encode(chunk.substr(0, take), codes.data() + done);
-            done += take;
-            position += static_cast<std::int64_t>(take);
-            chunk.remove_prefix(take);
+            const std::string_view part = chunk.substr(0, std::min(run, codes.size() - done));
+            const std::string_view text = part.substr(0, part.find_last_not_of(kFastaBlanks) + 1);
+            if (blank != 0 && !text.empty()) fail_blank(blank);
+            if (text.size() < part.size()) blank = part.back();
+            encode(text, codes.data() + done);
+            done += text.size();
+            position += static_cast<std::int64_t>(text.size());
+            chunk.remove_prefix(part.size());
         }
+        total += static_cast<std::int64_t>(done);
         return static_cast<std::int64_t>(done);
     }
 
+    [[noreturn]] void fail_blank(char byte) const { fail(byte == '\r' ? kCarriageReturn : "blank within a line"); }
+
     void encode(std::string_view text, std::uint8_t* codes) {
-        if (encode_bases(text, codes)) return;
+        const Encoded encoded = encode_bases(text, codes);
+        if (encoded == Encoded::placeholders) placeholders += count_placeholders(text);
+        if (encoded != Encoded::bad) return;
         const auto bad = std::find(codes, codes + text.size(), 255) - codes;
         position += bad;
-        fail(describe_byte(text[static_cast<std::size_t>(bad)]) + " is no nucleotide code");
+        const char byte = text[static_cast<std::size_t>(bad)];
+        if (kFastaBlanks.find(byte) != kFastaBlanks.npos) fail_blank(byte);
+        fail(describe_byte(byte) + " is no nucleotide code");
     }
 };
 
@@ -108,6 +113,7 @@ bool FastaStream::next() {
     }
     if (!s.more()) {
         s.in_record = false;
+        require(s.total > 0, ErrorKind::input, s.source.name() + ": no FASTA record with bases");
         return false;
     }
     if (s.chunk[0] != '>')
@@ -118,6 +124,8 @@ bool FastaStream::next() {
 }
 
 const std::string& FastaStream::name() const { return impl_->name; }
+
+std::int64_t FastaStream::placeholders() const { return impl_->placeholders; }
 
 std::int64_t FastaStream::read(std::span<std::uint8_t> codes) {
     return impl_->in_record ? impl_->bases(codes) : 0;

@@ -7,8 +7,8 @@
 
 namespace regkit {
 
-LineReader::LineReader(const std::string& path, std::function<void(std::string_view)> raw)
-    : source_(path, std::move(raw)) {}
+LineReader::LineReader(const std::string& path, std::function<void(std::string_view)> raw, Bytes bytes)
+    : source_(path, std::move(raw)), bytes_(bytes) {}
 
 const std::string& LineReader::name() const { return source_.name(); }
 std::int64_t LineReader::line_number() const { return line_; }
@@ -27,7 +27,7 @@ void LineReader::check(std::string_view line) const {
         nul |= c == '\0';
     }
     if (nul) fail("NUL byte: this is no text file");
-    if (high >= 0x80 && !line.starts_with('#')) fail("byte outside ASCII");
+    if (high >= 0x80 && bytes_ == Bytes::ascii && !line.starts_with('#')) fail("byte outside ASCII");
 }
 
 bool LineReader::next(std::string_view& line) {

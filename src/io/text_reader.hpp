@@ -13,12 +13,16 @@
 namespace regkit {
 
 // Lines end in LF or CRLF; the last may lack its end. Throws Error(input) naming file and line at a NUL, a byte outside
-// ASCII (lines that begin with '#' may hold them), or a line over 1 MiB, and as ByteSource does.
+// ASCII (lines that begin with '#' may hold them, and all where `any` is asked for), or a line over 1 MiB, and as
+// ByteSource does.
 class LineReader {
   public:
     static constexpr std::size_t kMaxLine = 1 << 20;
 
-    explicit LineReader(const std::string& path, std::function<void(std::string_view)> raw = nullptr);
+    enum class Bytes : bool { ascii, any };
+
+    explicit LineReader(const std::string& path, std::function<void(std::string_view)> raw = nullptr,
+                        Bytes bytes = Bytes::ascii);
 
     // The next line without its end, valid until the next call; false at the end of the input.
     bool next(std::string_view& line);
@@ -32,6 +36,7 @@ class LineReader {
     void check(std::string_view line) const;
 
     ByteSource source_;
+    Bytes bytes_;
     std::string_view chunk_;  // not yet used
     std::string joined_;      // a line that lies in several chunks
     std::int64_t line_ = 0;

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "io/contig_alias.hpp"
+#include "io/fasta_index.hpp"
 #include "test/support/scratch.hpp"
 
 using regkit::Error;
@@ -58,7 +59,16 @@ TEST_CASE("codes and reverse complement") {
     for (const char c : letters) CHECK(regkit::encode_base(c) <= 4);
     CHECK(regkit::encode_base('a') == 1);
     CHECK(regkit::encode_base('T') == 4);
+    CHECK((regkit::encode_base('U') == 4 && regkit::encode_base('u') == 4));
     for (const char c : std::string("XEZ*-. >\n\0", 10)) CHECK(regkit::encode_base(c) == 255);
+    std::vector<std::uint8_t> read(6, 9);
+    CHECK(regkit::encode_bases("AuRTgc", read.data()) == regkit::Encoded::clean);
+    CHECK(read == std::vector<std::uint8_t>{1, 4, 0, 4, 3, 2});
+    CHECK(regkit::encode_bases("A.*xXT", read.data()) == regkit::Encoded::placeholders);
+    CHECK(read == std::vector<std::uint8_t>{1, 0, 0, 0, 0, 4});
+    CHECK(regkit::encode_bases("A.-xXT", read.data()) == regkit::Encoded::bad);
+    CHECK(read == std::vector<std::uint8_t>{1, 0, 255, 0, 0, 4});
+    CHECK(regkit::count_placeholders("A.*xXNT") == 4);
     std::vector<std::uint8_t> codes{1, 2, 3, 4, 0};
     regkit::reverse_complement(codes);
     CHECK(codes == std::vector<std::uint8_t>{0, 1, 2, 3, 4});
@@ -86,14 +96,70 @@ TEST_CASE("a FASTA is indexed and read; outside the contig is N") {
     CHECK(read(single, 0, 0, 4) == "ACGT");
 }
 
+TEST_CASE("blanks before a name and at the ends of lines are read as samtools reads them") {
+    const Scratch dir;
+    FastaFile fasta(dir.write("x.fa", ">  a first\nACGT  \nacgR  \nTT \n \t\r\n>\tb\nGGG \t\r\nG\n\n"));
+    CHECK(dir.read("x.fa.fai") == "a\t10\t11\t4\t7\nb\t4\t37\t3\t7\n");
+    CHECK(read(fasta, 0, 0, 10) == "ACGTACGNTT");
+    CHECK(read(fasta, 0, 3, 9) == "TACGNT");
+    CHECK(read(fasta, 1, 0, 4) == "GGGG");
+    CHECK(fasta.md5(1) == "4b11a187dc597c6de5bb39dc96a5dbbf");
+    for (const std::size_t piece : {1, 2, 3, 7, 64}) CHECK(stream(dir.path("x.fa"), piece) == ">a=ACGTACGNTT>b=GGGG");
+    // An index of longer lines than there are, or of blanks that are bases.
+    CHECK(kind_of(dir, ">a\nACGT \nACGT \n", "a\t8\t3\t4\t6\n") == ErrorKind::interrupted);
+    CHECK(kind_of(dir, ">a\nACGT \nACGT \n", "a\t10\t3\t5\t6\n") == ErrorKind::mismatch);
+    CHECK(kind_of(dir, ">a\nACGTC\nACGTC\n", "a\t8\t3\t4\t6\n") == ErrorKind::mismatch);
+}
+
+TEST_CASE("U is T, and '.', '*' and X are N and counted once") {
+    const Scratch dir;
+    const std::string path = dir.write("x.fa", ">a\nUuAC\n.*GX\nxT\n>b\n...\n");
+    FastaFile fasta(path);
+    CHECK(read(fasta, 0, 0, 7) == "TTACNNG");
+    CHECK(fasta.placeholders() == 2);
+    CHECK(read(fasta, 0, 3, 10) == "CNNGNNT");
+    CHECK(fasta.placeholders() == 4);
+    CHECK(read(fasta, 1, 0, 3) == "NNN");
+    CHECK(fasta.placeholders() == 7);
+    CHECK(fasta.md5(0) == "2ec56c14c71c4039a82136cd4b759323");
+    CHECK(fasta.placeholders() == 7);
+    CHECK(stream(path, 3) == ">a=TTACNNGNNT>b=NNN");
+    FastaStream whole(path);
+    std::vector<std::uint8_t> codes(16);
+    while (whole.next())
+        while (whole.read(codes) > 0) {
+        }
+    CHECK(whole.placeholders() == 7);
+}
+
+TEST_CASE("an index of a line longer than 2^31 bases") {
+    const Scratch dir;
+    const std::string path = dir.write("x.fai", "a\t2300000000\t3\t2300000000\t2300000001\nb\t7\t2300000008\t7\t8\n");
+    const auto entries = regkit::read_fasta_index(path, 2300000016);
+    CHECK(entries[0].offset_of(2299999999) == 2300000002);
+    CHECK_THROWS_AS(regkit::read_fasta_index(path, 2300000005), Error);
+}
+
 TEST_CASE("what cannot be indexed is named") {
     const Scratch dir;
     int number = 0;
     for (const char* bad : {"", ">a\n", "ACGT\n", "\n>a\nAC\n", ">a\nAC\nACG\n", ">a\nACG\nA\nACG\n", ">a\nAC\n\nAC\n",
-                            ">a\nAC\n>a\nAC\n", ">\nAC\n", "> a\nAC\n", ">a\nACG\r\nACG\n\rACG\n"}) {
+                            ">a\nAC\n>a\nAC\n", ">\nAC\n", "> \nAC\n", ">a\nACG\r\nACG\n\rACG\n", ">a\nAC GT\n", ">a\n ACGT\n",
+                            ">a\nACGT \nACGT\nACGT\n", ">a\nAC\rGT\n", ">a\rACGT\rACGT\r", ">a\r\rACGT\n", ">chr\xc3\xa9\nACGT\n",
+                            ">a\x1b[31m\nACGT\n", ">a\x7f\nACGT\n"}) {
         const std::string path = dir.write("bad" + std::to_string(number++) + ".fa", bad);
         CHECK_THROWS_AS_MESSAGE(FastaFile{path}, Error, bad);
+        CHECK_MESSAGE(dir.read("bad" + std::to_string(number - 1) + ".fa.fai").empty(), bad);
     }
+    const std::string blanks(65, ' ');
+    CHECK_THROWS_AS(FastaFile{dir.write("blanks.fa", ">a\nAC" + blanks + "\n")}, Error);
+    // A name that is in the index of another program is refused by the same words.
+    CHECK(kind_of(dir, ">chr\xc3\xa9\nACGT\n", "chr\xc3\xa9\t4\t7\t4\t5\n") == ErrorKind::input);
+    CHECK_THROWS_WITH_AS(FastaFile{dir.write("mac.fa", ">a\rACGT\r" + std::string(2 << 20, 'A') + "\r")},
+                         (dir.path("mac.fa") + ":1: carriage return within a line; lines that end in CR alone are not read, convert "
+                                               "them: tr '\\r' '\\n'")
+                             .c_str(),
+                         Error);
 }
 
 TEST_CASE("bad bytes are named by contig and position") {
@@ -165,9 +231,9 @@ TEST_CASE("streams give records in pieces of any size") {
         dir.write("x.fa", "\r\n>a first\r\nACGT\r\n\r\nacgR\r\nTT\r\n>empty\n>b\nGGG\n\nG");
     for (const std::size_t piece : {1, 2, 3, 5, 64})
         CHECK(stream(path, piece) == ">a=ACGTACGNTT>empty=>b=GGGG");
-    CHECK(stream(dir.write("none.fa", ""), 4).empty());
-    for (const char* bad : {"ACGT\n", ">\nA\n", ">a\nAC>b\n", ">a\nA\rC\n", ">a\nA C\n", "@a\nAC\n+\n##\n", "\n \n>a\nA\n"})
-        CHECK_THROWS_AS_MESSAGE(stream(dir.write("bad.fa", bad), 4), Error, bad);
+    for (const char* bad : {"", "\n\n", ">a\n", ">a\n>b\n", "ACGT\n", ">\nA\n", ">a\nAC>b\n", ">a\nA\rC\n", ">a\nA C\n",
+                            "@a\nAC\n+\n##\n", "\n \n>a\nA\n", ">a\rACGT\rACGT\r", ">a\n ACGT\n", ">chr\xc3\xa9\nACGT\n", ">a\x1bb\nACGT\n"})
+        for (const std::size_t piece : {1, 4}) CHECK_THROWS_AS_MESSAGE(stream(dir.write("bad.fa", bad), piece), Error, bad);
     CHECK_THROWS_WITH_AS(stream(dir.write("bad.fa", ">a\nACGT\nAC!T\n"), 3),
                          (dir.path("bad.fa") + ":3 (a:7): '!' is no nucleotide code").c_str(), Error);
     // The rest of a record that is skipped is checked all the same.

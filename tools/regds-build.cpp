@@ -66,6 +66,21 @@ cli::Tool make_tool() {
          .help = "contig names of peaks and masks: ucsc (chr1 is 1, chrM is MT) or a file of two columns, "
                  "their name and the reference's",
          .group = cli::group::input},
+        {.name = "missing-contig",
+         .value = "ACTION",
+         .fallback = "error",
+         .help = "where peaks or coverage lie on contigs that the reference lacks: stop, or leave these out and count them",
+         .group = cli::group::input,
+         .choices = {"error", "skip"}},
+        {.name = "clip",
+         .help = "cut peaks and coverage that reach past the end of their contig off there, and count them; otherwise an error",
+         .group = cli::group::input},
+        {.name = "blocks",
+         .value = "ACTION",
+         .fallback = "use",
+         .help = "blocks of BED12 and gappedPeak: use takes them for the peaks, ignore the interval around them",
+         .group = cli::group::input,
+         .choices = {"use", "ignore"}},
         {.name = "output",
          .letter = 'o',
          .value = "DIR",
@@ -187,12 +202,16 @@ void report(const BuildDatasetSummary& s, const BuildDatasetParameters& p, Log& 
              row("too much N", s.too_much_n) + ", " + row("masked", s.masked) +
              (s.filters_labels ? ", " + row("without a label", s.unlabelled) : "") + ", " +
              row("reaching into two splits", s.straddling) + ", " + row("outside the regions of all splits", s.unassigned));
+    const LeftOut& left = s.left_out;
+    const std::int64_t dropped = left.elsewhere + left.behind + left.empty + left.no_data;
+    const std::string rest = (dropped > 0 ? ", " + std::to_string(dropped) + " left out" : "") +
+                             (left.clipped > 0 ? ", " + std::to_string(left.clipped) + " cut off at a contig's end" : "");
     if (coverage)
-        log.info("coverage: " + counted(s.intervals, "interval") + " read, in bins " + counted(s.peaks, "run") + " of equal values");
+        log.info("coverage: " + counted(s.intervals, "interval") + " read, in bins " + counted(s.peaks, "run") + " of equal values" + rest);
     else
         log.info("peaks: " + std::to_string(s.intervals) + " read, " + std::to_string(s.peaks) +
                  " after merging within a marker, " + std::to_string(s.summits_outside) +
-                 " with the summit outside");
+                 " with the summit outside" + rest);
     for (const ClassSummary& c : s.classes) {
         char prevalence[32];
         std::snprintf(prevalence, sizeof prevalence, "%.5f", c.prevalence);
@@ -229,6 +248,9 @@ void build(const cli::Arguments& args, Log& log) {
     for (const std::string& path : p.masks)
         require_kind(path, {FileKind::intervals, FileKind::bed_graph}, "--mask takes intervals, a BED file");
     p.alias = args.text("alias");
+    p.skip_missing = args.text("missing-contig") == "skip";
+    p.clip = args.flag("clip");
+    p.use_blocks = args.text("blocks") == "use";
     p.train = args.all("train");
     p.valid = args.all("valid");
     p.test = args.all("test");

@@ -90,18 +90,19 @@ class DatasetBuilder {
         refuse_inputs_as_outputs({p_.output}, inputs);
     }
 
+    Blocks blocks() const { return p_.use_blocks ? Blocks::use : Blocks::ignore; }
+
+    // Masks are of whole genomes: what lies elsewhere masks nothing.
     void read_masks() {
+        const IntervalRules rules{.skip_missing = true, .clip = p_.clip, .blocks = blocks(), .may_be_empty = true};
         std::vector<IntervalSet> sets;
         for (const std::string& path : p_.masks) {
-            sets.push_back(read_interval_set(path, fasta_, alias_, Elsewhere::count, log_));
-            if (sets.back().elsewhere > 0)
-                log_.warn("mask-elsewhere", path + ": " + std::to_string(sets.back().elsewhere) + " of " +
-                                                counted(sets.back().intervals, "interval") +
-                                                " lie on contigs that the FASTA does not hold; they mask nothing");
+            sets.push_back(read_interval_set(path, fasta_, alias_, rules, log_));
+            tell_left_out(path, sets.back().intervals, sets.back().left_out, log_);
             mask_sha256_.push_back(sets.back().sha256);
         }
         mask_ = merge_interval_sets(sets);
-        summary_.mask_elsewhere = mask_.elsewhere;
+        summary_.mask_elsewhere = mask_.left_out.elsewhere;
     }
 
     // One pool for contigs and files, the longest task first, so that no worker is left with a long one at the end.
@@ -136,23 +137,25 @@ class DatasetBuilder {
         std::int64_t placeholders = 0;
         for (const auto& reader : readers) placeholders += reader ? reader->placeholders() : 0;
         tell_placeholders(p_.fasta, placeholders, log_);
-        for (const IntervalSet& set : sets_) {
-            summary_.intervals += set.intervals;
-            summary_.peaks += static_cast<std::int64_t>(set.runs.size());
-            summary_.summits_outside += set.summits_outside;
-        }
-        for (const CoverageSet& set : coverage_) {
-            summary_.intervals += set.intervals;
-            summary_.peaks += static_cast<std::int64_t>(set.runs.size());
-        }
+        for (std::size_t i = 0; i < sources_.size(); ++i) coverage() ? count(i, coverage_[i]) : count(i, sets_[i]);
+        for (const IntervalSet& set : sets_) summary_.summits_outside += set.summits_outside;
+    }
+
+    template <class Set>
+    void count(std::size_t marker, const Set& set) {
+        summary_.intervals += set.intervals;
+        summary_.peaks += static_cast<std::int64_t>(set.runs.size());
+        summary_.left_out += set.left_out;
+        tell_left_out(sources_[marker].path, set.intervals, set.left_out, log_);
     }
 
     void read_marker(std::size_t marker) {
         const std::string& path = sources_[marker].path;
+        const IntervalRules rules{.skip_missing = p_.skip_missing, .clip = p_.clip, .blocks = blocks()};
         if (coverage())
-            coverage_[marker] = read_coverage_set(path, grid_.layout.bin, fasta_, alias_, log_);
+            coverage_[marker] = read_coverage_set(path, grid_.layout.bin, fasta_, alias_, rules, log_);
         else
-            sets_[marker] = read_interval_set(path, fasta_, alias_, Elsewhere::refuse, log_);
+            sets_[marker] = read_interval_set(path, fasta_, alias_, rules, log_);
     }
 
     void scan_contig(FastaFile& reader, std::size_t contig) {
@@ -393,6 +396,10 @@ class DatasetBuilder {
                            {"two_splits", summary_.straddling}, {"no_split", summary_.unassigned}};
         if (summary_.filters_labels) json["dropped"]["no_label"] = summary_.unlabelled;
         json["intervals_read"] = summary_.intervals;
+        const LeftOut& left = summary_.left_out;
+        json["intervals_left_out"] = {{"no_length", left.empty}, {"missing_contig", left.elsewhere}, {"behind_end", left.behind}};
+        if (coverage()) json["intervals_left_out"]["nan"] = left.no_data;
+        json["intervals_clipped"] = left.clipped;
         if (!coverage()) json["summits_outside_peak"] = summary_.summits_outside;
         return json;
     }

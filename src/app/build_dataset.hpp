@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/interval_set.hpp"
 #include "app/label_layout.hpp"
 #include "base/log.hpp"
 
@@ -31,6 +32,10 @@ struct BuildDatasetParameters {
     double max_mask = 0.1;           // largest fraction covered by the masks
     std::vector<std::string> masks;  // BED
     std::string alias;               // rule of ContigAlias
+    // Peaks and coverage on contigs that the FASTA lacks are left out, and what reaches past a contig's end is cut off
+    // there, both counted; otherwise they are errors.
+    bool skip_missing = false, clip = false;
+    bool use_blocks = true;          // of BED12 and gappedPeak, as the peaks
 
     // By region, texts of parse_regions: what no list names is train, unless `train` names regions, when it is left out.
     std::vector<std::string> train, valid, test;
@@ -63,6 +68,7 @@ struct BuildDatasetSummary {
     std::int64_t intervals = 0;   // read
     std::int64_t peaks = 0;       // after merging; of coverage: runs of bins
     std::int64_t summits_outside = 0;
+    LeftOut left_out;                 // of the files of all markers
     std::int64_t mask_elsewhere = 0;  // mask intervals on contigs that the FASTA does not hold
     std::vector<ClassSummary> classes;
 

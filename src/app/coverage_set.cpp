@@ -76,35 +76,51 @@ class BinMeans {
 
 // What is wrong with a value, or nothing.
 const char* fault_of(double value) {
-    if (!std::isfinite(value)) return "is no finite number";
+    if (!std::isfinite(value)) return "is not finite";
     if (value < 0) return "is negative, which no coverage is";
     return value > static_cast<double>(std::numeric_limits<float>::max()) ? "is too large" : nullptr;
 }
 
-void read_bigwig(const std::string& path, const FastaFile& fasta, ContigFinder& finder, BinMeans& means,
-                 CoverageSet& set) {
+void start_contig(const std::string& path, const BigWigReader::BigWigContig& contig, std::int32_t number, const FastaFile& fasta,
+                  BinMeans& means) {
+    const Contig& place = fasta.contigs()[static_cast<std::size_t>(number)];
+    require(contig.length == place.length, ErrorKind::mismatch,
+            path + ": contig " + contig.name + " has " + std::to_string(contig.length) + " bases, but " + place.name +
+                " has " + std::to_string(place.length) + "; is it of another assembly?");
+    require(means.start(number, place.length), ErrorKind::input, path + ": two of its contigs are " + place.name);
+}
+
+void read_bigwig(const std::string& path, const FastaFile& fasta, ContigFinder& finder, const IntervalRules& rules,
+                 BinMeans& means, CoverageSet& set, Log& log) {
     BigWigReader reader(path);
     std::int32_t last = -1;
+    bool missing = false;
     reader.read([&](const BigWigReader::Value& at) {
         const auto& contig = reader.contigs()[static_cast<std::size_t>(at.contig)];
         if (at.contig != last) {
-            const std::int32_t number = finder.find(contig.name);
-            if (number < 0) finder.fail(path);
-            const Contig& place = fasta.contigs()[static_cast<std::size_t>(number)];
-            require(contig.length == place.length, ErrorKind::mismatch,
-                    path + ": contig " + contig.name + " has " + std::to_string(contig.length) +
-                        " bases, but " + place.name + " has " + std::to_string(place.length) +
-                        "; is it of another assembly?");
-            require(means.start(number, place.length), ErrorKind::input,
-                    path + ": two of its contigs are " + place.name);
             last = at.contig;
+            const std::int32_t number = finder.find(contig.name);
+            missing = number < 0;
+            if (missing && (!rules.skip_missing || finder.differs_by_convention())) finder.fail(path, kSkipMissing);
+            if (!missing) start_contig(path, contig, number, fasta, means);
+        }
+        if (std::isnan(at.value)) {
+            ++set.left_out.no_data;
+            return;
+        }
+        ++set.intervals;
+        if (missing) {
+            ++set.left_out.elsewhere;
+            return;
         }
         if (const char* fault = fault_of(static_cast<double>(at.value)))
             throw Error(ErrorKind::input, path + " (" + contig.name + ":" + std::to_string(at.begin + 1) +
                                               "): value " + std::to_string(at.value) + " " + fault);
         means.add(at.begin, at.end, static_cast<double>(at.value));
-        ++set.intervals;
     });
+    if (set.left_out.no_data > 0)
+        log.warn("no-data", path + ": " + std::to_string(set.left_out.no_data) +
+                                (set.left_out.no_data == 1 ? " value is NaN" : " values are NaN") + ", taken for no data");
     Sha256 hash;
     ByteSource bytes(path, [&hash](std::string_view part) { hash.add(part.data(), part.size()); });
     while (!bytes.next().empty()) {
@@ -112,8 +128,8 @@ void read_bigwig(const std::string& path, const FastaFile& fasta, ContigFinder& 
     set.sha256 = hash.hex();
 }
 
-void read_bed_graph(const std::string& path, const FastaFile& fasta, ContigFinder& finder, BinMeans& means,
-                    CoverageSet& set, Log& log) {
+void read_bed_graph(const std::string& path, const FastaFile& fasta, ContigFinder& finder, const IntervalRules& rules,
+                    BinMeans& means, CoverageSet& set, Log& log) {
     Sha256 hash;
     IntervalReader reader(path, IntervalFormat::bed_graph, log,
                           [&hash](std::string_view part) { hash.add(part.data(), part.size()); });
@@ -121,7 +137,11 @@ void read_bed_graph(const std::string& path, const FastaFile& fasta, ContigFinde
     std::int64_t last_end = 0;
     for (Interval at; reader.next(at); ++set.intervals) {
         const std::int32_t number = finder.find(at.contig);
-        if (number < 0) finder.fail(reader.lines().where());
+        if (number < 0) {
+            if (!rules.skip_missing || finder.differs_by_convention()) finder.fail(reader.lines().where(), kSkipMissing);
+            ++set.left_out.elsewhere;
+            continue;
+        }
         const Contig& place = fasta.contigs()[static_cast<std::size_t>(number)];
         constexpr const char* kRemedy = "; sort it with: sort -k1,1 -k2,2n";
         if (number != last) {
@@ -134,13 +154,20 @@ void read_bed_graph(const std::string& path, const FastaFile& fasta, ContigFinde
             reader.lines().fail("begins at " + std::to_string(at.begin) +
                                 ", before the end of the interval above, " + std::to_string(last_end) +
                                 ": bedGraph is sorted and its intervals do not overlap" + kRemedy);
-        if (at.end > place.length)
-            reader.lines().fail("ends at " + std::to_string(at.end) + ", but " + place.name + " has " +
-                                counted(place.length, "base") + "; is it of another assembly?");
         last_end = at.end;
         if (const char* fault = fault_of(at.value)) reader.lines().fail("the value " + std::string(fault));
-        means.add(at.begin, at.end, at.value);
+        if (at.end > place.length) {
+            if (!rules.clip)
+                reader.lines().fail("ends at " + std::to_string(at.end) + ", but " + place.name + " has " +
+                                    std::to_string(place.length) +
+                                    " bases; is it of another assembly? If it is not, --clip cuts it off there");
+            ++(at.begin >= place.length ? set.left_out.behind : set.left_out.clipped);
+            if (at.begin >= place.length) continue;
+        }
+        means.add(at.begin, std::min(at.end, place.length), at.value);
     }
+    set.left_out.empty = reader.empty();
+    set.left_out.no_data = reader.no_data();
     set.sha256 = hash.hex();
 }
 
@@ -161,16 +188,18 @@ std::pair<const CoverageRun*, const CoverageRun*> CoverageSet::on(std::int32_t c
 }
 
 CoverageSet read_coverage_set(const std::string& path, std::int64_t bin, const FastaFile& fasta,
-                              const ContigAlias& alias, Log& log) {
+                              const ContigAlias& alias, const IntervalRules& rules, Log& log) {
     CoverageSet set;
     BinMeans means(set, bin);
     ContigFinder finder(fasta, alias);
     if (is_bigwig(path) || is_named_bigwig(path))
-        read_bigwig(path, fasta, finder, means, set);
+        read_bigwig(path, fasta, finder, rules, means, set, log);
     else
-        read_bed_graph(path, fasta, finder, means, set, log);
+        read_bed_graph(path, fasta, finder, rules, means, set, log);
     means.finish();
-    require(set.intervals > 0, ErrorKind::input, path + ": holds no interval");
+    require(set.intervals > 0, ErrorKind::input, path + ": holds no interval with a value");
+    require(set.left_out.elsewhere < set.intervals, ErrorKind::mismatch,
+            path + ": none of its intervals lies on a contig of " + fasta.path());
     require(!set.runs.empty(), ErrorKind::input,
             path + ": no bin of " + counted(bin, "base") + " has coverage above 0");
     set.runs.shrink_to_fit();

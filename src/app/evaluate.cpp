@@ -30,14 +30,17 @@ ContigIntervals read_excluded(const std::vector<std::string>& paths, const Datas
     for (std::size_t i = 0; i < dataset.reference().size(); ++i) place[dataset.reference()[i].name] = i;
     ContigIntervals excluded(place.size());
     for (const std::string& path : paths) {
-        IntervalReader reader(path, interval_format(path), log);
+        IntervalReader reader(path, interval_format(path), log, nullptr, Blocks::use);
         Interval interval;
         std::int64_t known = 0, elsewhere = 0;
         while (reader.next(interval)) {
             const auto found = place.find(interval.contig);
             ++(found == place.end() ? elsewhere : known);
-            if (found != place.end()) excluded[found->second].push_back({interval.begin, interval.end});
+            if (found == place.end()) continue;
+            for (const IntervalReader::Block& block : reader.blocks())
+                excluded[found->second].push_back({block.begin, block.end});
         }
+        if (known + elsewhere == 0) log.warn("empty-file", path + ": holds no interval and excludes nothing");
         require(known > 0 || elsewhere == 0, ErrorKind::mismatch,
                 path +
                     ": none of its contigs is in the data set's reference; are they named chr1 there and 1 "

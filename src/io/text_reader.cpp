@@ -1,6 +1,7 @@
 #include "io/text_reader.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/error.hpp"
@@ -30,11 +31,30 @@ void LineReader::check(std::string_view line) const {
     if (high >= 0x80 && bytes_ == Bytes::ascii && !line.starts_with('#')) fail("byte outside ASCII");
 }
 
+void LineReader::check_first(std::string_view chunk) const {
+    struct Known {
+        std::string_view magic;
+        const char* what;
+    };
+    constexpr std::array kKnown{
+        Known{"\xeb\xf2\x89\x87", "bigBed, not text; convert it: bigBedToBed FILE OUT.bed"},
+        Known{"\x87\x89\xf2\xeb", "bigBed, not text; convert it: bigBedToBed FILE OUT.bed"},
+        Known{"\x26\xfc\x8f\x88", "bigWig, which holds values along the genome, not text; convert it: bigWigToBedGraph FILE OUT.bedGraph"},
+        Known{"\x88\x8f\xfc\x26", "bigWig, which holds values along the genome, not text; convert it: bigWigToBedGraph FILE OUT.bedGraph"},
+        Known{"BAM\1", "BAM, which holds alignments, not text; call peaks from it first"},
+        Known{"CRAM", "CRAM, which holds alignments, not text; call peaks from it first"},
+        Known{"BCF\2", "BCF, not text; convert it: bcftools view FILE"},
+    };
+    for (const Known& known : kKnown)
+        if (chunk.starts_with(known.magic)) throw Error(ErrorKind::input, name() + ": this is " + known.what);
+}
+
 bool LineReader::next(std::string_view& line) {
     joined_.clear();
     for (bool some = false;;) {
         if (chunk_.empty()) {
             chunk_ = source_.next();
+            if (line_ == 0 && !some) check_first(chunk_);
             if (chunk_.empty()) {
                 if (!some) return false;
                 line = joined_;

@@ -14,7 +14,7 @@ namespace regkit {
 
 // Lines end in LF or CRLF; the last may lack its end. Throws Error(input) naming file and line at a NUL, a byte outside
 // ASCII (lines that begin with '#' may hold them, and all where `any` is asked for), or a line over 1 MiB, and as
-// ByteSource does.
+// ByteSource does. Binary formats that are given for text by mistake are named, with what converts them.
 class LineReader {
   public:
     static constexpr std::size_t kMaxLine = 1 << 20;
@@ -34,6 +34,7 @@ class LineReader {
 
   private:
     void check(std::string_view line) const;
+    void check_first(std::string_view chunk) const;
 
     ByteSource source_;
     Bytes bytes_;

@@ -163,6 +163,64 @@ TEST_CASE("a data set notices a FASTA of the same names and lengths and other ba
     CHECK_NOTHROW(older.check_reference(end, false));
 }
 
+TEST_CASE("peaks that do not fit the reference are left out or cut where that is asked for, and counted") {
+    Workshop w;
+    w.p.peaks = {w.dir.write("m.bed", "a\t10\t20\nz\t0\t9\na\t990\t1200\nb\t250\t300\nb\t5\t5\n"),
+                 w.dir.write("n.bed", "y\t0\t9\na\t0\t40\tn\t0\t+\t0\t40\t0\t2\t10,5\t0,35\n")};
+    CHECK(w.kind() == ErrorKind::mismatch);
+    CHECK(w.message.find("m.bed:2: contig z is not in") != std::string::npos);
+    CHECK(w.message.find("; --missing-contig skip leaves out what lies there") != std::string::npos);
+    w.p.skip_missing = true;
+    CHECK(w.kind() == ErrorKind::input);
+    CHECK(w.message.find("m.bed:3: ends at 1200, but a has 1000 bases; is it of another assembly? If it is not, --clip") != std::string::npos);
+    w.p.clip = true;
+    const auto s = w.build();
+    CHECK(s.intervals == 6);
+    CHECK(s.peaks == 4);
+    CHECK((s.left_out.empty == 1 && s.left_out.elsewhere == 2 && s.left_out.behind == 1 && s.left_out.clipped == 1));
+    const Dataset d = Dataset::load(w.p.output);
+    std::vector<PeakRun> runs;
+    d.labels(0, 0, 100, runs);
+    d.labels(0, 950, 1000, runs);
+    REQUIRE(runs.size() == 4);
+    CHECK((runs[0].begin == 10 && runs[0].end == 20 && runs[0].marker == 0));
+    CHECK((runs[1].begin == 0 && runs[1].end == 10 && runs[1].marker == 1));
+    CHECK((runs[2].begin == 35 && runs[2].end == 40 && runs[2].marker == 1));
+    CHECK((runs[3].begin == 40 && runs[3].end == 50 && runs[3].marker == 0));
+    const std::string json = w.dir.read("x.regds/dataset.json");
+    for (const char* part : {"\"no_length\": 1", "\"missing_contig\": 2", "\"behind_end\": 1", "\"intervals_clipped\": 1"})
+        CHECK_MESSAGE(json.find(part) != std::string::npos, json);
+    w.p.output = w.dir.path("outer.regds");
+    w.p.use_blocks = false;
+    CHECK(w.build().peaks == 3);
+    // Names that differ by convention alone, and a file of which nothing lies on the reference, stay errors.
+    w.p.output = w.dir.path("none.regds");
+    w.p.peaks = {w.dir.write("c.bed", "chra\t0\t9\na\t0\t9\n")};
+    CHECK(w.kind() == ErrorKind::mismatch);
+    w.p.peaks = {w.dir.write("c.bed", "z\t0\t9\n")};
+    CHECK(w.kind() == ErrorKind::mismatch);
+    w.p.peaks = {w.dir.write("c.bed", "b\t250\t260\n")};
+    CHECK(w.kind() == ErrorKind::input);
+}
+
+TEST_CASE("coverage that does not fit the reference, and NaN") {
+    Workshop w;
+    w.p.target = "coverage";
+    w.p.label_bin = 20;
+    w.p.skip_missing = w.p.clip = true;
+    w.p.peaks = {w.dir.write("c.bg", "z\t0\t5\t1\na\t0\t20\t2\na\t20\t40\tnan\na\t980\t1020\t4\na\t1020\t1030\t1\nb\t0\t0\t1\n")};
+    const auto s = w.build();
+    CHECK((s.intervals == 4 && s.peaks == 2));
+    CHECK((s.left_out.empty == 1 && s.left_out.elsewhere == 1 && s.left_out.behind == 1 && s.left_out.clipped == 1 && s.left_out.no_data == 1));
+}
+
+TEST_CASE("an empty mask masks nothing, with a warning") {
+    Workshop w;
+    w.p.masks = {w.dir.write("k.bed", "#chrom\tstart\tend\n")};
+    CHECK(w.build().masked == 0);
+    CHECK(w.log.count("empty-file") == 1);
+}
+
 TEST_CASE("named train regions leave the rest out") {
     Workshop w;
     w.p.train = {"a:-300"};
@@ -361,7 +419,6 @@ TEST_CASE("coverage that is none") {
     w.p.label_bin = 20;
     for (const auto& [text, where, kind] : std::vector<std::tuple<const char*, const char*, ErrorKind>>{
              {"a\t0\t10\t-1\n", "c.bg:1: ", ErrorKind::input},
-             {"a\t0\t9\t1\na\t9\t10\tnan\n", "c.bg:2: ", ErrorKind::input},
              {"a\t0\t10\tinf\n", "c.bg:1: ", ErrorKind::input},
              {"a\t0\t10\t1e39\n", "too large", ErrorKind::input},
              {"a\t0\t10\n", "4 columns", ErrorKind::input},
@@ -370,6 +427,7 @@ TEST_CASE("coverage that is none") {
              {"a\t0\t1\t1\nb\t0\t1\t1\na\t5\t6\t1\n", "c.bg:3: ", ErrorKind::input},
              {"a\t990\t1001\t1\n", "another assembly", ErrorKind::input},
              {"", "no interval", ErrorKind::input},
+             {"a\t0\t100\tnan\n", "no interval with a value", ErrorKind::input},
              {"a\t0\t100\t0\n", "above 0", ErrorKind::input},
              {"b\t240\t250\t5\n", "above 0", ErrorKind::input},
              {"c\t0\t10\t1\n", "c.bg:1: ", ErrorKind::mismatch}}) {

@@ -15,6 +15,7 @@
 
 #include "base/descriptor.hpp"
 #include "base/error.hpp"
+#include "base/printable.hpp"
 #include "base/temporaries.hpp"
 #include "base/text.hpp"
 #include "cli/help.hpp"
@@ -57,7 +58,7 @@ void close_stdout() {
 void complain(const std::string& name, const std::string& what) {
     std::fflush(stdout);
     clear_progress_line();
-    const std::string line = name + ": " + what + "\n";
+    const std::string line = name + ": " + printable(what) + "\n";
     std::fputs(line.c_str(), stderr);
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "base/printable.hpp"
 #include "cli/progress.hpp"
 
 namespace regkit::cli {
@@ -9,7 +10,7 @@ namespace regkit::cli {
 void StderrLog::write(LogLevel level, const std::string& text) {
     if (static_cast<int>(level) > verbosity_) return;
     const char* kind = level == LogLevel::warning ? "warning: " : level == LogLevel::error ? "error: " : "";
-    const std::string line = tool_ + ": " + kind + text + "\n";
+    const std::string line = tool_ + ": " + kind + printable(text) + "\n";
     clear_progress_line();
     std::fputs(line.c_str(), stderr);  // one call, so that lines of several threads do not mix
 }

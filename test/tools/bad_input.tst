@@ -237,6 +237,31 @@ exit 3
 err regds-build: odd.fa*chr1*
 absent x.regds
 
+case a FASTA whose lines end in CR alone, by its index and as a stream
+setup tr '\n' '\r' < ref.fa > mac.fa
+run regcall -m model.safetensors -f mac.fa 2> said.txt; echo $?; cat said.txt; regcall -m model.safetensors mac.fa
+exit 3
+out 3?regcall: mac.fa:1: carriage return within a line; lines that end in CR alone are not read, convert them: tr '\\r' '\\n'
+err regcall: mac.fa:1: carriage return within a line; lines that end in CR alone are not read, convert them: tr '\r' '\n'
+absent mac.fa.fai
+
+case a stream without a base
+run regcall -m model.safetensors -
+exit 3
+err regcall: standard input: no FASTA record with bases
+
+case a stream of records without bases
+run printf '>a\n>b\n' | regcall -m model.safetensors -
+exit 3
+err regcall: standard input: no FASTA record with bases
+
+case a contig's name that other formats cannot hold
+setup sed 's/^>chr1/>chr\xc3\xa9\x1b[31m/' ref.fa > odd.fa
+run regcall -m model.safetensors -f odd.fa
+exit 3
+err regcall: odd.fa:1: a name with bytes that are not printable ASCII*; rename the record
+absent odd.fa.fai
+
 case a FASTA in plain gzip
 setup gzip -nc ref.fa > ref2.fa.gz
 run regds-build -f ref2.fa.gz a.narrowPeak -o x.regds
@@ -313,6 +338,40 @@ run regds-build -f ref.fa past.bed -o x.regds
 exit 3
 err regds-build: past.bed:1*chr1*60000*
 absent x.regds
+
+case peaks on a contig that the reference lacks
+setup printf 'chr1\t100\t400\nchrEBV\t1\t100\n' > more.bed
+run regds-build -f ref.fa more.bed -o x.regds
+exit 4
+err regds-build: more.bed:2: contig chrEBV is not in ref.fa, which holds chr1, chr2; --missing-contig skip leaves out what lies there
+absent x.regds
+
+case bigBed for peaks
+setup printf '\xeb\xf2\x89\x87\x04\x00\x00\x00' > ENCFF1.bigBed
+run regds-build -f ref.fa ENCFF1.bigBed -o x.regds
+exit 3
+err regds-build: ENCFF1.bigBed: this is bigBed, not text; convert it: bigBedToBed FILE OUT.bed
+absent x.regds
+
+case WIG for coverage
+setup printf 'track type=wiggle_0\nfixedStep chrom=chr1 start=1 step=100 span=100\n1\n2\n' > x.wig
+run regds-build -f ref.fa --target coverage --label-bin 100 --window 1000 x.wig -o x.regds
+exit 3
+err regds-build: x.wig:2: this is WIG; convert it to bigWig, which --target coverage reads: wigToBigWig FILE CHROM.SIZES OUT.bw
+absent x.regds
+
+case the output of idr for narrowPeak
+setup awk 'BEGIN {OFS = "\t"} {print $0, 1.2, 3.4, $2, $3, 5, 6, $2, $3, 7, 8}' a.narrowPeak > idr.narrowPeak
+run regds-build -f ref.fa idr.narrowPeak -o x.regds
+exit 3
+err regds-build: idr.narrowPeak:1: narrowPeak has 10 columns, here are the 20 that idr writes; keep the first ten: cut -f1-10
+absent x.regds
+
+case text of an input is shown, not obeyed
+setup printf 'chr1\t100\t\033[2J\n' > esc.bed
+run regds-build -f ref.fa esc.bed -o x.regds
+exit 3
+err regds-build: esc.bed:1: '\x1b[[]2J' is no coordinate
 
 case a peak that ends before it starts
 setup printf 'chr1\t10\t20\nchr1\t300\t200\n' > back.bed

@@ -13,6 +13,22 @@ case regds-build warns of a marker that every training window has
 run regds-build -f ref.fa --target bin --no-version -o made.regds a.narrowPeak
 err regds-build: warning: every label of a in train windows is positive, so that nothing can be learnt about it; --keep-if all also keeps windows without a label
 
+case regds-build takes what peak callers write: blocks, scaffolds that the reference lacks, peaks past an end, names in UTF-8
+setup printf 'chr1\t100\t400\t\302\265-peak\t0\t.\t100\t400\t0\t2\t50,100,\t0,200,\nchrUn_KI270302v1\t10\t200\nchr1\t59000\t60200\nchr2\t7\t7\n' > odd.bed
+run for o in '' '--blocks ignore'; do regds-build -f ref.fa --missing-contig skip --clip $o --window 5000 --force -o made.regds odd.bed 2>&1 | grep -v 'windows\|wrote\|class'; zcat made.regds/peaks.bed.gz; done
+golden -
+
+case an empty mask masks nothing
+setup printf '#chrom\tstart\tend\n' > m.bed
+run regds-build -f ref.fa --window 5000 --mask m.bed b.bed -o made.regds
+err regds-build: warning: m.bed: holds no interval
+err regds-build: windows dropped: *, masked 0, *
+
+case FASTA with blanks where samtools skips them, U for T and X for N
+setup sed 's/^>/>  /; s/$/ /' ref.fa > blanks.fa; sed '/^>/!{s/T/U/g; s/N/X/g}' ref.fa > rna.fa
+run for f in ref.fa blanks.fa rna.fa; do for i in "-f $f" $f; do regcall -m model.safetensors -k class:TFBS -O bedgraph --no-version $i 2>> said.txt | md5sum; done; done | sort -u | wc -l; grep -c "rna.fa: 940 bases are '.', '\*' or 'X', read as N" said.txt
+out 1?2
+
 case regds-build tells of splits without windows
 run regds-build -f ref.fa --window 5000 --test chr2:1-1000 --no-version -o made.regds a.narrowPeak
 err regds-build: warning: no windows for valid: regtrain cannot tell which weights are best and keeps the last; give regions to --valid, or use --split random:0.8,0.1,0.1

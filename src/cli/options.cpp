@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/number.hpp"
+#include "base/printable.hpp"
 #include "base/text.hpp"
 #include "cli/common.hpp"
 
@@ -33,6 +34,13 @@ std::string plain(double value) {
     return text.str();
 }
 
+// The command stands in headers, one line each: control characters are written as the shell's $'\x1b'.
+std::string ansi_quoted(const std::string& word) {
+    std::string doubled;
+    for (const char c : word) doubled += c == '\'' || c == '\\' ? std::string{'\\', c} : std::string(1, c);
+    return "$'" + printable(doubled) + "'";
+}
+
 std::string quoted(const std::string& word) {
     const auto safe = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -40,6 +48,7 @@ std::string quoted(const std::string& word) {
     };
     const bool braces = word.find('{') != std::string::npos;
     if (!word.empty() && !braces && std::all_of(word.begin(), word.end(), safe)) return word;
+    if (!is_printable(word)) return ansi_quoted(word);
     std::string text = "'";
     for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
     return text + "'";

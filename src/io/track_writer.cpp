@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "base/error.hpp"
+#include "base/printable.hpp"
 #include "io/atomic_file.hpp"
 #include "io/bgzf_writer.hpp"
 #include "io/bigwig_track.hpp"
@@ -79,7 +80,7 @@ class TextTrack : public TrackWriter {
     TextTrack(const std::string& path, const TrackOptions& options)
         : file_(path), markers_(options.markers), round_(options.decimals) {
         for (std::string& name : markers_) name = one_word(name);
-        for (const std::string& line : options.header) file_.write("##" + line + "\n");
+        for (const std::string& line : options.header) file_.write("##" + printable(line) + "\n");
     }
     void add_contig(const std::string& name, std::int64_t length) override {
         contig_ = name;

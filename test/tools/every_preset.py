@@ -121,7 +121,8 @@ def loud(name, architecture):
     """A model of the same architecture whose outputs vary more than after a few steps: weights as drawn, times a gain."""
     spec = architecture if architecture.endswith(".json") else os.path.join(MODELS, architecture + ".json")
     text = read(spec).decode()
-    gain = 1 if '"add"' in text else 1.5 if '"norm": true' in text else 2.4  # norms and sums amplify by themselves
+    # Norms, sums and the larger weights of he amplify by themselves.
+    gain = 1 if '"add"' in text or '"init": "he"' in text else 1.5 if '"norm": true' in text else 2.4
     run("random_model", f"{name}.loud.safetensors", spec, gain, "I:40960", *(f"{m}={c}" for m, c in MARKERS.items()))
     return f"{name}.loud.safetensors"
 

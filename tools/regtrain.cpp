@@ -192,7 +192,8 @@ cli::Tool make_tool() {
 TrainParameters parameters_of(const cli::Arguments& args) {
     TrainParameters p;
     p.dataset = cli::dataset_folder(args);
-    p.fasta = cli::fasta_file(args);
+    if (args.given("fasta")) p.fasta = args.text("fasta");  // opened later: a rank that lacks it must tell the others
+    require_kind(p.fasta, {FileKind::fasta}, "-f takes the reference, a FASTA file");
     p.architecture = args.text("architecture");
     require_kind(p.architecture, {FileKind::json}, "-a takes a preset's name or a spec, a JSON file");
     p.output = cli::output_file(args, "output");

@@ -99,6 +99,7 @@ void on_failed_allocation() {
         } catch (const std::bad_alloc&) {
             memory = true;
         } catch (...) {
+            memory = false;  // an allocation that failed earlier was recovered from
         }
     }
     complain_without_memory(memory ? kOutOfMemory : "internal error: an exception where none may be");

@@ -76,7 +76,8 @@ TrackSet::TrackSet(const std::string& output, const TrackOptions& options, Threa
                 "marker '" + marker + "' would share the file " + set.paths.back() +
                     " with another; rename it or leave it out with -k");
     }
-    allow_open_files(set.paths.size());
+    // A compressed track is open twice, as ours and as htslib's; until all are renamed, its index is open beside it.
+    allow_open_files(set.paths.size() * (output.ends_with(".gz") ? 3 : 1));
     for (std::size_t m = 0; m < options.markers.size(); ++m) {
         TrackOptions one = options;
         one.markers = {options.markers[m]};

@@ -140,6 +140,11 @@ run regeval -m old.safetensors -d small.regds --device reference | cut -f2,3
 err regeval: warning: old.safetensors: control characters in 1 of its names are now '_', as in 'TF_BS__'
 golden -
 
+case regcall to more compressed files than the soft limit of open files allows
+setup random_model many.safetensors "$TEST_TOOLS/data/tiny.json" 1 chr1:60000 $(seq -f 'm%g=TFBS' 100)
+run ulimit -Sn 170; regcall -m many.safetensors -f ref.fa -r chr1:1-200 -c 0 -o '{marker}.bed.gz' --verbosity 1; ls *.bed.gz *.tbi | wc -l
+out 200
+
 case regsnp
 run regsnp -m model.safetensors -f ref.fa --device reference --no-version in.vcf
 golden -

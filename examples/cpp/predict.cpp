@@ -8,8 +8,14 @@
 #include "app/model.hpp"
 #include "app/predictor.hpp"
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "io/fasta.hpp"
 #include "kernels/backend.hpp"
+
+// The library prints nothing: what it warns of goes where its caller says.
+class Words : public regkit::Log {
+    void write(regkit::LogLevel, const std::string& text) override { std::cerr << "predict: " << text << '\n'; }
+};
 
 int main(int argc, char** argv) {
     if (argc != 3) {
@@ -17,7 +23,8 @@ int main(int argc, char** argv) {
         return 2;
     }
     try {
-        const regkit::Model model = regkit::load_model(argv[1]);
+        Words log;
+        const regkit::Model model = regkit::load_model(argv[1], log);
         std::vector<std::uint8_t> sequence;
         for (const char base : std::string(argv[2])) sequence.push_back(regkit::encode_base(base));
         const auto length = static_cast<std::int64_t>(sequence.size());

@@ -107,6 +107,13 @@ RefMismatch ref_mismatch(const std::string& text) {
     return text == "use-vcf" ? RefMismatch::use_vcf : RefMismatch::error;
 }
 
+// "^" before targets: records outside of them.
+bool without_caret(std::string& text) {
+    if (!text.starts_with('^')) return false;
+    text.erase(0, 1);
+    return true;
+}
+
 void run_annotate(const cli::Arguments& args, Log& log) {
     AnnotateParameters p;
     if (!args.positional().empty()) p.input = args.positional().front();
@@ -120,6 +127,8 @@ void run_annotate(const cli::Arguments& args, Log& log) {
     if (args.given("regions-file")) p.regions_file = cli::readable_file(args, "regions-file");
     p.targets = args.all("targets");
     p.targets_file = args.text("targets-file");
+    for (std::string& target : p.targets) p.outside_targets |= without_caret(target);
+    p.outside_targets |= without_caret(p.targets_file);
     p.lossy = args.flag("lossy");
     p.alias = args.text("alias");
     p.markers = args.list("markers");

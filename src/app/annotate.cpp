@@ -43,7 +43,7 @@ class Annotator {
           model_(chosen(parameters, log)),
           reference_(parameters.fasta),
           trained_(model_, parameters.model, reference_.fasta(), log),
-          reader_(parameters.input) {
+          reader_(parameters.input, &log) {
         check_paths();
         format_ = p_.format ? *p_.format : variant_format_of(p_.output);
         BackendChoice choice = make_backend(p_.backend);
@@ -65,7 +65,7 @@ class Annotator {
         const bool listed = complete_header(reader_.header(), fields, reference_.contigs(), about, p_.fasta, log_);
         choose_records();
         RecordAlleleFinder finder(p_, reference_, reader_.header(), listed, summary_, log_);
-        VcfWriter writer(p_.output, reader_.header(), {format_, p_.write_index, longest_contig(), p_.lossy ? &log_ : nullptr});
+        VcfWriter writer(p_.output, reader_.header(), {format_, p_.write_index, longest_contig(), &log_, p_.lossy});
         std::optional<EffectMatrix> matrix;
         if (!p_.matrix.empty()) matrix.emplace(p_.matrix, model_.markers, about);
         while (read_chunk(finder)) {
@@ -148,16 +148,7 @@ class Annotator {
             reader_.fetch(ordered_regions(asked_regions(p_.regions, p_.regions_file, "--region")));
         }
         if (p_.targets.empty() && p_.targets_file.empty()) return;
-        std::vector<std::string> targets = p_.targets;
-        std::string file = p_.targets_file;
-        bool others = file.starts_with('^');
-        if (others) file.erase(0, 1);
-        for (std::string& target : targets) {
-            if (!target.starts_with('^')) continue;
-            target.erase(0, 1);
-            others = true;
-        }
-        targets_.emplace(asked_regions(targets, file, "--targets"), others);
+        targets_.emplace(asked_regions(p_.targets, p_.targets_file, "--targets"), p_.outside_targets);
     }
 
     // Reads until a chunk of alleles, or of memory, is full. False when there is nothing left.

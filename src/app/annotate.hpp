@@ -24,8 +24,9 @@ struct AnnotateParameters {
     std::optional<VariantFormat> format;  // by default what the output's extension says
     std::string model;
     std::string fasta;
-    std::vector<std::string> regions, targets;  // -r and -t, as they were given; "^..." of targets: everywhere else
+    std::vector<std::string> regions, targets;  // -r and -t
     std::string regions_file, targets_file;     // -R and -T
+    bool outside_targets = false;               // records that do not begin in the targets
     bool lossy = false;                   // what BCF cannot hold of text is a warning
     std::string alias;                    // rule of ContigAlias; empty = names must agree
     std::vector<std::string> markers;     // -k; empty = all

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/printable.hpp"
 
 namespace regkit {
 namespace {
@@ -33,10 +34,6 @@ void replace_fields(VcfHeader& header, const std::vector<InfoDefinition>& ours) 
 
 }  // namespace
 
-bool is_placeholder_length(std::int64_t length) {
-    return length >= INT32_MAX;
-}
-
 bool complete_header(VcfHeader& header, const AnnotationFields& fields, const std::vector<Contig>& reference,
                      const std::vector<std::string>& provenance, const std::string& fasta, Log& log) {
     replace_fields(header, fields.definitions());
@@ -51,7 +48,7 @@ bool complete_header(VcfHeader& header, const AnnotationFields& fields, const st
          {"regsnpVersion", "regsnpCommand", "regsnpModel", "regsnpReference", "regsnpDevice"})
         header.remove_lines(key);
     if (provenance.empty()) return listed;
-    if (!header.has_line("reference")) header.add_line("##reference=" + fasta);
+    if (!header.has_line("reference")) header.add_line("##reference=" + printable(fasta));
     for (const std::string& line : provenance) header.add_line(line);
     return listed;
 }

@@ -18,7 +18,4 @@ namespace regkit {
 bool complete_header(VcfHeader& header, const AnnotationFields& fields, const std::vector<Contig>& reference,
                      const std::vector<std::string>& provenance, const std::string& fasta, Log& log);
 
-// A length that no contig has, written by tools that did not know it.
-bool is_placeholder_length(std::int64_t length);
-
 }  // namespace regkit

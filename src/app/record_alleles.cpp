@@ -1,9 +1,9 @@
 #include "app/record_alleles.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
-#include "app/annotation_header.hpp"
 #include "base/error.hpp"
 
 namespace regkit {
@@ -14,6 +14,11 @@ constexpr int kShownBases = 20;
 std::string shortened(std::string_view bases) {
     if (bases.size() <= kShownBases) return std::string(bases);
     return std::string(bases.substr(0, kShownBases)) + "... (" + std::to_string(bases.size()) + " bases)";
+}
+
+// A length that no contig has, written by tools that did not know it.
+bool is_placeholder_length(std::int64_t length) {
+    return length >= INT32_MAX;
 }
 
 bool is_base(char c) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "io/bcf_header.hpp"
 #include "io/bcf_record.hpp"
 #include "io/vcf_line_fields.hpp"
 
@@ -17,18 +18,6 @@ namespace {
 constexpr std::size_t kShown = 40;
 constexpr std::string_view kPass = "##FILTER=<ID=PASS,Description=\"All filters passed\">";
 
-HtsHeader parse_header(std::string& text, const std::string& source) {
-    const HtsWarnings warnings;
-    HtsHeader header(bcf_hdr_init("r"));
-    if (!header) throw std::bad_alloc();
-    errno = 0;
-    const int parsed = bcf_hdr_parse(header.get(), text.data());
-    if (parsed != 0 && errno == ENOMEM) throw std::bad_alloc();
-    require(parsed == 0, ErrorKind::input,
-            source + ": its header cannot be that of a BCF (a sample twice?); write VCF");
-    return header;
-}
-
 // Which dictionary the ID of a line of this kind belongs to; -1 for lines without a number.
 int dictionary_of(std::string_view kind) {
     if (kind == "contig") return BCF_DT_CTG;
@@ -37,16 +26,18 @@ int dictionary_of(std::string_view kind) {
 
 }  // namespace
 
-BcfEncoder::BcfEncoder(std::shared_ptr<const VcfHeader::State> header, Log* lossy)
-    : state_(std::move(header)), lossy_(lossy) {
+BcfEncoder::BcfEncoder(std::shared_ptr<const VcfHeader::State> header, Log* log, bool lossy)
+    : state_(std::move(header)), log_(log), lossy_(lossy) {
     if (state_->bcf) {
         number_lines(state_->bcf.get());
         for (const std::string& id : state_->removed)
             if (const int key = bcf_hdr_id2int(state_->bcf.get(), BCF_DT_ID, id.c_str()); key >= 0)
                 removed_.insert(key);
-    } else {
-        number_lines(nullptr);
+        return;
     }
+    number_lines(nullptr);
+    drop_untaken();
+    if (log_ != nullptr) tell_untaken(*header_, state_->lines, *state_->source, *log_);
 }
 
 // Writes the number of each name behind it, as htslib does: those of `base`, if any, stay, new ones follow.
@@ -94,13 +85,25 @@ void BcfEncoder::number_lines(const bcf_hdr_t* base) {
     bytes_.assign("BCF\2\2", 5);
     for (int i = 0; i < 4; ++i) bytes_ += static_cast<char>((size >> (8 * i)) & 0xFF);
     (bytes_ += text) += '\0';
-    header_ = parse_header(text, *state_->source);
+    header_ = parse_bcf_header(text, *state_->source,
+                               "its header cannot be that of a BCF (a sample twice?); write VCF");
+}
+
+// htslib would make up a definition of what it drops here, and the file's readers, which drop it too, would
+// have none.
+void BcfEncoder::drop_untaken() {
+    const auto drop = [&](TextSet& names, const char* kind) {
+        std::erase_if(names, [&](const std::string& name) { return !defines(*header_, kind, name); });
+    };
+    drop(info_, "INFO");
+    drop(filters_, "FILTER");
+    drop(formats_, "FORMAT");
+    drop(contigs_, "contig");
 }
 
 void BcfEncoder::lose(const std::string& where, const std::string& what) const {
-    require(lossy_ != nullptr, ErrorKind::input,
-            where + ": BCF cannot hold " + what + "; write VCF, or give --lossy");
-    lossy_->warn("lossy", where + ": BCF cannot hold " + what);
+    require(lossy_, ErrorKind::input, where + ": BCF cannot hold " + what + "; write VCF, or give --lossy");
+    if (log_ != nullptr) log_->warn("lossy", where + ": BCF cannot hold " + what);
 }
 
 std::string BcfEncoder::only_defined(std::string_view line, const std::string& where) const {
@@ -158,23 +161,19 @@ void BcfEncoder::parse(std::string_view line, const std::string& where, bcf1_t& 
     require(contigs_.contains(line.substr(0, line.find('\t'))), ErrorKind::input,
             where +
                 ": a contig that the header does not define, which BCF cannot hold; write VCF or complete "
-                "the header "
-                "(bcftools reheader -f REF.fai)");
+                "the header (bcftools reheader -f REF.fai)");
     std::string kept = only_defined(line, where);
     if (!kept.empty()) line = kept;
-    const HtsWarnings warnings;
     while (!try_parse(line, record)) {
         std::string less = without_bad_format(line, where, record);
         kept.swap(less);
         line = kept;
     }
-    const int fatal =
-        BCF_ERR_NCOLS | BCF_ERR_LIMITS | BCF_ERR_CHAR | BCF_ERR_CTG_INVALID | BCF_ERR_TAG_INVALID;
+    const int fatal = BCF_ERR_CTG_UNDEF | BCF_ERR_TAG_UNDEF | BCF_ERR_NCOLS | BCF_ERR_LIMITS | BCF_ERR_CHAR |
+                      BCF_ERR_CTG_INVALID | BCF_ERR_TAG_INVALID;
     require((record.errcode & fatal) == 0 && record.pos < INT32_MAX, ErrorKind::input,
             where + ": a position, value or name that BCF cannot hold; write VCF");
-    printed_.text.l = 0;
-    require(vcf_format(header_.get(), &record, &printed_.text) == 0, ErrorKind::input,
-            where + ": htslib cannot read its own record of this line");
+    print_bcf_record(*header_, record, printed_, where);
     std::string_view printed = printed_.view();
     if (printed.ends_with('\n')) printed.remove_suffix(1);
     if (printed == line) return;

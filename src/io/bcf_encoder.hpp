@@ -19,9 +19,10 @@ namespace regkit {
 // in the text.
 class BcfEncoder {
   public:
-    // Error(input) where the header cannot be one of BCF. With `lossy`, a log, what BCF cannot hold is warned
-    // of; else it is Error(input) naming record and field.
-    BcfEncoder(std::shared_ptr<const VcfHeader::State> header, Log* lossy);
+    // Error(input) where the header cannot be one of BCF; lines that htslib does not take are warned of in
+    // `log`, which may be null. With `lossy` what BCF cannot hold is warned of too; else it is Error(input)
+    // naming record and field.
+    BcfEncoder(std::shared_ptr<const VcfHeader::State> header, Log* log, bool lossy);
 
     const std::string& header() const { return bytes_; }  // magic, length and text as they begin the file
     // A line of text as a record. Held against the line once it is made: htslib changes values that it cannot
@@ -32,6 +33,7 @@ class BcfEncoder {
 
   private:
     void number_lines(const bcf_hdr_t* base);
+    void drop_untaken();
     int key_of(const std::string& id) const;
     void lose(const std::string& where, const std::string& what) const;
     bool try_parse(std::string_view line, bcf1_t& record);
@@ -43,7 +45,8 @@ class BcfEncoder {
     HtsHeader header_;
     TextSet info_, filters_, formats_,
         contigs_;  // names that the header defines; htslib adds those that it meets
-    Log* lossy_;
+    Log* log_;
+    bool lossy_;
     std::string bytes_;
     std::unordered_set<int> removed_;
     std::vector<int> keys_;

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <new>
 
-#include "io/vcf_state.hpp"
+#include "base/error.hpp"
 
 namespace regkit {
 namespace {
@@ -171,6 +172,14 @@ int edit_bcf_info(bcf1_t& record, const std::unordered_set<int>& removed, std::s
     record.n_info = number & kMostFields;
     record.unpacked = 0;
     return count;
+}
+
+void print_bcf_record(const bcf_hdr_t& header, bcf1_t& record, KString& line, const std::string& where) {
+    line.text.l = 0;
+    errno = 0;
+    const int status = vcf_format(&header, &record, &line.text);
+    if (errno == ENOMEM) throw std::bad_alloc();
+    require(status == 0, ErrorKind::input, where + ": htslib cannot write the record as text");
 }
 
 void append_bcf_record(std::string& out, const bcf1_t& record) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "io/vcf.hpp"
+#include "io/vcf_state.hpp"
 
 namespace regkit {
 
@@ -31,6 +32,10 @@ void read_bcf_columns(const bcf1_t& record, const BadBcf& bad, BcfColumns& colum
 // were removed. `fields` that the record has already: Error(input) by `bad`.
 int edit_bcf_info(bcf1_t& record, const std::unordered_set<int>& removed, std::span<const InfoField> fields,
                   std::span<const int> keys, const BadBcf& bad);
+
+// The record as a line of VCF, with its LF. std::bad_alloc too where htslib runs out of memory inside, which
+// it does not say; Error(input) naming `where` for a record that makes no sense.
+void print_bcf_record(const bcf_hdr_t& header, bcf1_t& record, KString& line, const std::string& where);
 
 // The record as it lies in a file.
 void append_bcf_record(std::string& out, const bcf1_t& record);

@@ -91,7 +91,6 @@ class VcfRecord {
   private:
     friend class VcfReader;
     friend class VcfWriter;
-    friend class BcfWriter;
     struct Free {
         void operator()(bcf1_t* record) const;
     };
@@ -144,8 +143,9 @@ class VcfReader {
   public:
     static constexpr std::size_t kMaxLine = std::size_t{1} << 28;
 
-    // Error(resource) when it cannot be opened, Error(input) when it is no VCF.
-    explicit VcfReader(const std::string& path);
+    // Error(resource) when it cannot be opened, Error(input) when it is no VCF. Lines of a BCF's header that htslib
+    // does not take are warned of.
+    explicit VcfReader(const std::string& path, Log* log = nullptr);
     ~VcfReader();
     VcfReader(VcfReader&&) noexcept;
 
@@ -153,7 +153,7 @@ class VcfReader {
     // From the first record on, only those that overlap one of `regions`, as the index beside the file knows
     // them, each once. On a contig the regions ascend and do not touch. Error(usage) on standard input or
     // text that is not bgzip, Error(resource) without an index, Error(mismatch) where it is older than the
-    // file.
+    // file. Lines of text end as the header's do: where a file mixes LF and CRLF, htslib does not tell.
     void fetch(const std::vector<Region>& regions);
     // A contig of the header, or of the index once records are fetched.
     bool has_contig(const std::string& name) const;
@@ -176,7 +176,8 @@ class VcfWriter {
         bool index =
             false;  // beside the output: .tbi for vcf_gz (.csi where a position needs it), .csi for bcf
         std::int64_t longest = 0;  // bases of the longest contig, as far as known: which index it will be
-        Log* lossy = nullptr;      // what BCF cannot hold of text is warned of here; without it, Error(input)
+        Log* log = nullptr;        // what BCF cannot hold of the header and, with `lossy`, of records is told here
+        bool lossy = false;        // without it Error(input)
     };
     // Writes the header. Error(usage) when an index is asked for and the output cannot have one.
     VcfWriter(const std::string& path, const VcfHeader& header, const Options& options);

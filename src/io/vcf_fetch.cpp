@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <new>
 #include <utility>
@@ -37,8 +38,7 @@ VcfFetcher::VcfFetcher(htsFile* file, const std::string& path, const bcf_hdr_t* 
     require(csi_ || tabix_, ErrorKind::resource,
             path +
                 ": regions need its index (.csi or .tbi), which is not there or cannot be read; make it with "
-                "bcftools "
-                "index, or use -t, which reads the whole file");
+                "bcftools index, or use -t, which reads the whole file");
     if (!tabix_) return;
     int count = 0;
     const char** names = tbx_seqnames(tabix_.get(), &count);
@@ -48,6 +48,18 @@ VcfFetcher::VcfFetcher(htsFile* file, const std::string& path, const bcf_hdr_t* 
 
 bool VcfFetcher::has_contig(const std::string& name) const {
     return header_ != nullptr ? bcf_hdr_name2id(header_, name.c_str()) >= 0 : names_.contains(name);
+}
+
+// htslib's own reader for iterators does not know the header, and lets numbers pass that it does not define.
+int VcfFetcher::read_checked(BGZF*, void* self, void* to, int* contig, hts_pos_t* begin, hts_pos_t* end) {
+    const auto& fetcher = *static_cast<const VcfFetcher*>(self);
+    auto& record = *static_cast<bcf1_t*>(to);
+    const int status = bcf_read(fetcher.file_, fetcher.header_, &record);
+    if (status < 0) return status;
+    *contig = record.rid;
+    *begin = record.pos;
+    *end = record.pos + record.rlen;
+    return status;
 }
 
 bool VcfFetcher::open_region() {
@@ -61,7 +73,7 @@ bool VcfFetcher::open_region() {
         const char* name = region.contig.c_str();
         iterator_.reset(
             header_ != nullptr
-                ? bcf_itr_queryi(csi_.get(), bcf_hdr_name2id(header_, name), region.begin, end)
+                ? hts_itr_query(csi_.get(), bcf_hdr_name2id(header_, name), region.begin, end, read_checked)
                 : tbx_itr_queryi(tabix_.get(), tbx_name2id(tabix_.get(), name), region.begin, end));
         if (!iterator_) throw std::bad_alloc();
         return true;
@@ -73,8 +85,10 @@ template <typename Read>
 bool VcfFetcher::next_of(const Read& read) {
     for (;;) {
         if (!iterator_ && !open_region()) return false;
+        errno = 0;
         const int status = read();
         if (status >= 0) return true;
+        if (status < -1 && errno == ENOMEM) throw std::bad_alloc();
         require(status == -1, ErrorKind::input,
                 path_ + ": corrupt or truncated, or its index is another file's");
         iterator_.reset();
@@ -99,7 +113,7 @@ bool VcfFetcher::next(LineBuffer& line) {
 }
 
 bool VcfFetcher::next(bcf1_t& record) {
-    return next_of([&] { return bcf_itr_next(file_, iterator_.get(), &record); });
+    return next_of([&] { return hts_itr_next(file_->fp.bgzf, iterator_.get(), &record, this); });
 }
 
 }  // namespace regkit

@@ -17,7 +17,7 @@ namespace regkit {
 
 class VcfFetcher {
   public:
-    // `header` of BCF, null for text. Error(resource) without an index, Error(mismatch) where it is older
+    // `header` of BCF, null for text. Records with numbers that it does not define are Error(input). Error(resource) without an index, Error(mismatch) where it is older
     // than the file.
     VcfFetcher(htsFile* file, const std::string& path, const bcf_hdr_t* header);
 
@@ -40,6 +40,7 @@ class VcfFetcher {
     template <typename Read>
     bool next_of(const Read& read);
     bool open_region();
+    static int read_checked(BGZF* file, void* self, void* record, int* contig, hts_pos_t* begin, hts_pos_t* end);
 
     htsFile* file_;
     std::string path_;

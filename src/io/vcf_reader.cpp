@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/number.hpp"
+#include "io/bcf_header.hpp"
 #include "io/bcf_record.hpp"
 #include "io/vcf.hpp"
 #include "io/vcf_fetch.hpp"
@@ -109,7 +110,7 @@ struct VcfReader::Impl {
 
     VcfHeader::State& state() const { return *header.state_; }
 
-    void open(const std::string& path) {
+    void open(const std::string& path, Log* log) {
         // htslib's own words would go to standard error past cli; each of its failures is reported here
         // instead.
         hts_set_log_level(HTS_LOG_OFF);
@@ -130,7 +131,7 @@ struct VcfReader::Impl {
         if (file->format.format == vcf)
             read_text_header();
         else if (file->format.format == bcf)
-            read_bcf_header();
+            read_bcf_header(log);
         else
             bad(*name, "not a VCF or BCF file: a VCF starts with ##fileformat=VCF");
         state().read_contigs();
@@ -174,7 +175,7 @@ struct VcfReader::Impl {
     }
 
     // The header's text is read here and not by htslib, which drops lines that it cannot parse.
-    void read_bcf_header() {
+    void read_bcf_header(Log* log) {
         char head[9];
         read_bcf(head, sizeof head);
         if (std::memcmp(head, "BCF\2\2", 5) != 0) bad(*name, "not a BCF file of version 2.2");
@@ -197,14 +198,8 @@ struct VcfReader::Impl {
             at = end + 1;
         }
         if (!done) bad(*name, "no #CHROM line: the header is truncated");
-        const HtsWarnings warnings;
-        state().bcf.reset(bcf_hdr_init("r"));
-        if (!state().bcf) throw std::bad_alloc();
-        errno = 0;
-        const int parsed = bcf_hdr_parse(state().bcf.get(), text.data());
-        if (parsed != 0 && errno == ENOMEM) throw std::bad_alloc();
-        if (parsed != 0)
-            bad(*name, "the header does not parse (a sample twice?)");
+        state().bcf = parse_bcf_header(text, *name, "the header does not parse (a sample twice?)");
+        if (log != nullptr) tell_untaken(*state().bcf, state().lines, *name, *log);
     }
 
     Got next_text(VcfRecord& record, std::size_t room) {
@@ -220,8 +215,9 @@ struct VcfReader::Impl {
         record.record_.reset();
         record.number_ = fetcher ? 0 : lines->number();
         std::string_view line = record.line_.view();
-        record.line_end_ = lines->unterminated() ? state().line_end : "\n";
-        if (line.ends_with('\r')) {
+        // htslib takes the CR off the lines that an index leads to.
+        record.line_end_ = fetcher || lines->unterminated() ? state().line_end : "\n";
+        if (!fetcher && line.ends_with('\r')) {
             line.remove_suffix(1);
             record.line_end_ = "\r\n";
         }
@@ -291,8 +287,8 @@ struct VcfReader::Impl {
     }
 };
 
-VcfReader::VcfReader(const std::string& path) : impl_(std::make_unique<Impl>()) {
-    impl_->open(path);
+VcfReader::VcfReader(const std::string& path, Log* log) : impl_(std::make_unique<Impl>()) {
+    impl_->open(path, log);
 }
 VcfReader::~VcfReader() = default;
 VcfReader::VcfReader(VcfReader&&) noexcept = default;

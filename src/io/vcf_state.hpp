@@ -4,7 +4,6 @@
 #include <htslib/bgzf.h>
 #include <htslib/hfile.h>
 #include <htslib/hts.h>
-#include <htslib/hts_log.h>
 #include <htslib/kstring.h>
 #include <htslib/vcf.h>
 
@@ -38,19 +37,6 @@ struct KString {
     KString& operator=(const KString&) = delete;
     ~KString() { std::free(text.s); }
     std::string_view view() const { return {text.s, text.l}; }
-};
-
-// htslib says what it changes or leaves out while one of these lives; elsewhere its failures are reported by
-// ours, and its own words would only be said twice.
-class HtsWarnings {
-  public:
-    HtsWarnings() : before_(hts_get_log_level()) { hts_set_log_level(HTS_LOG_WARNING); }
-    ~HtsWarnings() { hts_set_log_level(before_); }
-    HtsWarnings(const HtsWarnings&) = delete;
-    HtsWarnings& operator=(const HtsWarnings&) = delete;
-
-  private:
-    htsLogLevel before_;
 };
 
 struct TextHash {

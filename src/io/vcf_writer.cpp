@@ -8,6 +8,7 @@
 #include "io/bcf_encoder.hpp"
 #include "io/bcf_record.hpp"
 #include "io/bgzf_writer.hpp"
+#include "io/output_check.hpp"
 #include "io/output_set.hpp"
 #include "io/vcf.hpp"
 #include "io/vcf_state.hpp"
@@ -138,10 +139,7 @@ struct VcfWriter::Impl {
 
     int write_text(const VcfRecord& record, std::span<const InfoField> fields) {
         if (!record.record_) return write_line(record.text(), record.info_, record.line_end_, fields, record);
-        formatted.text.l = 0;
-        const HtsWarnings warnings;
-        require(vcf_format(header->bcf.get(), record.record_.get(), &formatted.text) == 0, ErrorKind::input,
-                record.where() + ": htslib cannot write it as text");
+        print_bcf_record(*header->bcf, *record.record_, formatted, record.where());
         std::string_view line = formatted.view();
         if (line.ends_with('\n')) line.remove_suffix(1);
         std::string_view info = line;
@@ -176,16 +174,15 @@ struct VcfWriter::Impl {
 };
 
 VcfWriter::VcfWriter(const std::string& path, const VcfHeader& header, const Options& options) {
-    const bool to_stdout = path.empty() || path == "-" || path == "/dev/stdout";
-    require(!options.index || (is_compressed(options.format) && !to_stdout), ErrorKind::usage,
-            "an index needs an output file in bgzip VCF (-O z) or BCF (-O b)");
+    require(!options.index || (is_compressed(options.format) && !is_special_output(path)), ErrorKind::usage,
+            "an index needs an output file in bgzip VCF (-O z) or BCF (-O b), and no stream or device");
     impl_ = std::make_unique<Impl>(path, header, options);
     Impl& s = *impl_;
     if (!is_bcf(options.format)) {
         s.sink.write(s.header->text());
         return;
     }
-    s.encoder.emplace(s.header, options.lossy);
+    s.encoder.emplace(s.header, options.log, options.lossy);
     s.parsed.reset(bcf_init());
     require(s.parsed != nullptr, ErrorKind::resource, "out of memory for a variant record");
     s.sink.write(s.encoder->header());

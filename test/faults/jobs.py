@@ -41,6 +41,7 @@ JOBS = [
         "ref.fa model.safetensors in.vcf", "o.vcf.gz o.vcf.gz.tbi m.tsv.gz m.tsv.gz.tbi", "ref.fa.fai"),
     Job("snp-bcf", f"regsnp annotate {REF} {MODEL} -o o.bcf --write-index in.vcf.gz",
         "ref.fa ref.fa.fai model.safetensors in.vcf.gz", "o.bcf o.bcf.csi"),
+    Job("snp-bcf-vcf", f"regsnp annotate {REF} {MODEL} -o o.vcf in.bcf", "ref.fa ref.fa.fai model.safetensors in.bcf", "o.vcf"),
     Job("snp-stdout", f"regsnp annotate {REF} {MODEL} in.vcf", "ref.fa ref.fa.fai model.safetensors in.vcf", "", stdout="o.vcf"),
     Job("snp-stdout-bcf", f"regsnp annotate {REF} {MODEL} -O b in.bcf", "ref.fa ref.fa.fai model.safetensors in.bcf", "",
         stdout="o.bcf"),

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "test/support/scratch.hpp"
 
 using namespace regkit;
@@ -293,6 +294,48 @@ TEST_CASE("an index comes with sorted output only") {
     }
     for (const std::string& name : dir.names()) CHECK(!name.starts_with("u.vcf.gz"));
     CHECK_THROWS_AS(VcfWriter(dir.path("p.vcf"), reader.header(), {VariantFormat::vcf, true, 1000}), Error);
+}
+
+TEST_CASE("a name whose header line htslib does not take is not defined in BCF") {
+    class Lines final : public Log {
+      public:
+        std::string text;
+
+      private:
+        void write(LogLevel, const std::string& line) override { text += line + "\n"; }
+    };
+    struct Row {
+        const char *line, *record, *what;
+    };
+    // An odd key ends htslib's reading of a line, and bcftools would find no definition behind the numbers of the records.
+    const Row rows[] = {
+        {"##INFO=<ID=XX,Number=1,Type=Float,Description=\"x\",my key=1>", "chr1\t10\t.\tA\tC\t.\t.\tXX=1\tGT\t0\t0\n", "INFO/XX"},
+        {"##FILTER=<ID=XX,Description=\"x\",my key=1>", "chr1\t10\t.\tA\tC\t.\tXX\t.\tGT\t0\t0\n", "FILTER XX"},
+        {"##FORMAT=<ID=XX,Number=1,Type=String,Description=\"x\",my key=1>", "chr1\t10\t.\tA\tC\t.\t.\t.\tGT:XX\t0:a\t0:b\n", "FORMAT/XX"},
+        {"##contig=<ID=XX,length=7,my key=1>", "XX\t5\t.\tA\tC\t.\t.\t.\tGT\t0\t0\n", nullptr},
+    };
+    const auto columns = kHeader.find("#CHROM");
+    for (const Row& row : rows) {
+        const Scratch dir;
+        const std::string in = dir.write("in.vcf", kHeader.substr(0, columns) + row.line + "\n" + kHeader.substr(columns) + row.record);
+        for (const bool lossy : {false, true}) {
+            Lines log;
+            VcfReader reader(in);
+            VcfWriter writer(dir.path("o.bcf"), reader.header(), {VariantFormat::bcf, false, 0, &log, lossy});
+            CHECK_MESSAGE(log.text.find("does not take the line") != std::string::npos, row.line);
+            VcfRecord record;
+            REQUIRE(reader.next(record) == Got::record);
+            if (lossy && row.what != nullptr) {
+                writer.write(record);
+                writer.commit();
+                CHECK_MESSAGE(log.text.find(row.what) != std::string::npos, log.text);
+                run("bcftools view -H " + dir.path("o.bcf") + " > " + dir.path("read"));
+                CHECK(dir.read("read").starts_with("chr1\t10\t.\tA\tC\t.\t.\t.\tGT\t0"));
+            } else {
+                CHECK_THROWS_WITH_AS(writer.write(record), doctest::Contains(row.what != nullptr ? row.what : "a contig that the header does not define"), Error);
+            }
+        }
+    }
 }
 
 TEST_CASE("BCF refuses what its header does not define; VCF keeps it") {

@@ -1111,6 +1111,13 @@ exit 2
 err regsnp: alias.tsv: is the same file as the input alias.tsv*
 same alias.tsv
 
+case regsnp, output is the file of targets to leave out
+setup printf 'chr1\t0\t100\n' > t.bed
+run regsnp -m model.safetensors -f ref.fa -T ^t.bed -O v -o t.bed in.vcf
+exit 2
+err regsnp: t.bed: is the same file as the input t.bed*
+same t.bed
+
 case regcall, a BED line of a contig named like a header is data
 setup printf 'track7\t0\t100\n' > r.bed
 run regcall -m model.safetensors -f ref.fa -R r.bed -O bed

@@ -210,6 +210,11 @@ for what in chr1:1001 chr1:1502-1700 'chr2,chr1:1-1000' chr1:1900-,chr1:1000 'ch
     run "${streamed[@]}" - < r.vcf 2> /dev/null | grep -v '^#' | cut -f1-3 > got || true
     same expected got "${streamed[*]}"
 done
+# lines that an index leads to have the end of those that are read one after the other
+sed 's/$/\r/' r.vcf > r.crlf.vcf && bgzip -kf r.crlf.vcf && bcftools index r.crlf.vcf.gz 2> /dev/null
+run --no-version r.crlf.vcf.gz 2> /dev/null | grep -E $'^(#|chr1\t1000\t)' > expected
+run --no-version -r chr1:1000,chr1:3001- r.crlf.vcf.gz 2> words | grep -v $'\tlong\t' > got || { fail "-r of lines that end in CR"; cat words; }
+same expected got "-r changes the ends of lines"
 bcftools view -H -t '^chr1:1-1600' r.vcf | cut -f1-3 > expected
 run -t '^chr1:1-1600' r.vcf 2> words | grep -v '^#' | cut -f1-3 > got
 same expected got "-t ^"
@@ -242,6 +247,22 @@ for info in P=0.123894357 'AC=1;P=1e30' AC=+3 'RS=007;;'; do
 done
 run --no-version -o once.bcf r.bcf 2> /dev/null && run --no-version -o again.bcf once.bcf 2> /dev/null
 same once.bcf again.bcf "a second run changes a BCF"
+
+# A header line that htslib does not take: its name is undefined, and what it says reaches a terminal as hex
+for output in w.bcf w.vcf; do
+    { grep '^##' in.vcf; printf '##INFO=<ID=ODD,Number=1,Type=Float,Description="x",my key=1>\n##INFO=<ID=CUT,Number=1,Type=Float,Description="\033[2Junterminated>\n##odd\033line\n'
+      grep '^#CHROM' in.vcf; printf 'chr1\t1000\tx\t%s\tC\t.\t.\tODD=1\tGT\t0/1\n' "$(base chr1 1000 1000)"; } > w.vcf.in
+    status=0
+    run -o $output w.vcf.in 2> words || status=$?
+    grep -q $'\033' words && fail "$output: a control character of the header reaches the terminal"
+    if [[ $output == w.vcf ]]; then
+        [[ $status == 0 ]] || { fail "an odd header line ends with $status"; cat words; }
+        continue
+    fi
+    [[ $status == 3 && ! -e w.bcf ]] && grep -q 'BCF cannot hold INFO/ODD' words || { fail "a field whose definition htslib does not take ends with $status"; cat words; }
+    [[ $(grep -c 'htslib does not take the line' words) == 2 ]] && grep -qF '##odd\x1bline' words || { fail "lines that htslib does not take are not told"; cat words; }
+    run --lossy -o w.bcf w.vcf.in 2> words && bcftools view -H w.bcf > got || { fail "--lossy gives a BCF that bcftools cannot read"; cat words; }
+done
 
 # ---- the index of the output is the one that bcftools would make, symbolic deletions and POS 0 included
 for name in i.vcf.gz i.bcf; do

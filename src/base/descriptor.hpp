@@ -1,5 +1,10 @@
-// open(2) and close(2) where a signal may come between.
+// open(2), close(2) and pread(2) where a signal may come between, or only part is read.
 #pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <span>
 
 namespace regkit {
 
@@ -8,5 +13,7 @@ int open_file(const char* path, int flags, unsigned mode = 0);
 // As close(), but an interrupted one counts as done: Linux has let the descriptor go by then, and a second attempt could
 // close what another thread has opened since. Whether bytes arrived is for fsync() to say, before.
 int close_file(int descriptor);
+// Reads on until `bytes` are filled or the file ends. How many were read, or -1 and errno.
+ssize_t read_at(int descriptor, std::uint64_t offset, std::span<char> bytes);
 
 }  // namespace regkit

@@ -53,9 +53,7 @@ bool is_bigwig(const std::string& path) {
     std::array<char, 4> first{};
     const int fd = open_file(path.c_str(), O_RDONLY);
     if (fd < 0) throw_errno(path + ": cannot open");
-    ssize_t got;
-    do got = pread(fd, first.data(), first.size(), 0);
-    while (got < 0 && errno == EINTR);
+    const ssize_t got = read_at(fd, 0, first);
     const int saved = errno;
     close_file(fd);
     errno = saved;

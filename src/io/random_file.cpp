@@ -52,15 +52,9 @@ struct RandomFile::Impl {
     }
 
     std::size_t pread_all(std::uint64_t offset, std::span<char> out) const {
-        std::size_t done = 0;
-        while (done < out.size()) {
-            const ssize_t got = pread(fd, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
-            if (got < 0 && errno == EINTR) continue;
-            if (got < 0) throw_errno(path + ": cannot read");
-            if (got == 0) break;
-            done += static_cast<std::size_t>(got);
-        }
-        return done;
+        const ssize_t got = read_at(fd, offset, out);
+        if (got < 0) throw_errno(path + ": cannot read");
+        return static_cast<std::size_t>(got);
     }
 
     // Size of the block at `offset`, 0 when there is none.
@@ -112,17 +106,17 @@ struct RandomFile::Impl {
         const int index = open_file(name.c_str(), O_RDONLY);
         if (index < 0) throw_errno(name + ": cannot open");
         struct stat info {};
-        const int status = fstat(index, &info);
-        std::string bytes(status == 0 ? std::min<std::size_t>(static_cast<std::size_t>(info.st_size), file_size + 8) : 0,
-                          '\0');
-        std::size_t got = 0;
-        while (got < bytes.size()) {
-            const ssize_t more = ::read(index, bytes.data() + got, bytes.size() - got);
-            if (more < 0 && errno == EINTR) continue;
-            if (more <= 0) break;
-            got += static_cast<std::size_t>(more);
+        std::string bytes;
+        ssize_t filled = -1;
+        if (fstat(index, &info) == 0) {
+            bytes.resize(std::min<std::size_t>(static_cast<std::size_t>(info.st_size), file_size + 8));
+            filled = read_at(index, 0, bytes);
         }
+        const int saved = errno;
         close_file(index);
+        errno = saved;
+        if (filled < 0) throw_errno(name + ": cannot read");
+        const auto got = static_cast<std::size_t>(filled);
         if (got != bytes.size() || static_cast<std::uint64_t>(info.st_size) != got || got < 8 || got % 16 != 8 ||
             little64(bytes.data()) != got / 16)
             stale("its size does not agree with its count, or it is longer than the data");

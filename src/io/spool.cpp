@@ -58,19 +58,16 @@ void Spool::flush() {
 void Spool::read(std::uint64_t offset, std::span<char> bytes) const {
     require(offset <= size() && bytes.size() <= size() - offset, ErrorKind::resource,
             "a temporary file is shorter than what was written to it");
-    char* to = bytes.data();
-    std::size_t left = bytes.size();
-    while (left > 0 && offset < flushed_) {
-        const std::size_t want = std::min<std::uint64_t>(left, flushed_ - offset);
-        const ssize_t n = ::pread(descriptor_, to, want, static_cast<off_t>(offset));
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) throw_errno("cannot read a temporary file back");
-        require(n > 0, ErrorKind::resource, "a temporary file is shorter than what was written to it");
-        to += n;
-        left -= static_cast<std::size_t>(n);
-        offset += static_cast<std::uint64_t>(n);
+    if (offset < flushed_) {
+        const auto written = bytes.first(std::min<std::uint64_t>(bytes.size(), flushed_ - offset));
+        const ssize_t got = read_at(descriptor_, offset, written);
+        if (got < 0) throw_errno("cannot read a temporary file back");
+        require(got == static_cast<ssize_t>(written.size()), ErrorKind::resource,
+                "a temporary file is shorter than what was written to it");
+        bytes = bytes.subspan(written.size());
+        offset += written.size();
     }
-    if (left > 0) std::copy_n(buffer_.data() + (offset - flushed_), left, to);
+    if (!bytes.empty()) std::copy_n(buffer_.data() + (offset - flushed_), bytes.size(), bytes.data());
 }
 
 }  // namespace regkit

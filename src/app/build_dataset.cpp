@@ -14,6 +14,7 @@
 #include "app/window_grid.hpp"
 #include "app/window_split.hpp"
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "base/thread_pool.hpp"
 #include "base/version.hpp"
@@ -381,7 +382,7 @@ class DatasetBuilder {
         }
         json["task"] = grid_.layout.task;
         json["window"] = p_.window;
-        json["reference"] = {{"fasta", fs::absolute(p_.fasta).lexically_normal().string()}};
+        json["reference"] = {{"fasta", absolute_path(p_.fasta)}};
         json["filters"] = {{"max_n", p_.max_n}, {"max_mask", p_.max_mask}};
         json["filters"]["masks"] = nlohmann::ordered_json::array();
         for (std::size_t i = 0; i < p_.masks.size(); ++i)
@@ -448,14 +449,13 @@ void verify(const BuildDatasetParameters& p) {
     }
     if (!p.split.empty()) parse_random_split(p.split);
     // Before the work rather than after it; DatasetWriter makes sure once more.
-    require(p.force || !fs::exists(fs::symlink_status(p.output)), ErrorKind::resource,
+    require(p.force || !path_is_taken(p.output), ErrorKind::resource,
             p.output + ": exists already; use --force to replace it");
     // A shell completes the name of a folder with a slash.
     const std::string output = p.output.substr(0, std::max<std::size_t>(1, p.output.find_last_not_of('/') + 1));
-    const fs::path parent = fs::path(output).lexically_normal().parent_path();
-    require(parent.empty() || fs::is_directory(parent), ErrorKind::resource,
-            p.output + ": cannot create: there is no directory " + parent.string() + "; make it first: mkdir -p " +
-                parent.string());
+    const std::string parent = fs::path(output).lexically_normal().parent_path().string();
+    require(parent.empty() || path_is_directory(parent), ErrorKind::resource,
+            p.output + ": cannot create: there is no directory " + parent + "; make it first: mkdir -p " + parent);
 }
 
 }  // namespace

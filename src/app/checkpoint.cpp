@@ -13,6 +13,7 @@
 #include "base/descriptor.hpp"
 #include "base/error.hpp"
 #include "base/number.hpp"
+#include "base/paths.hpp"
 #include "io/bounded_json.hpp"
 
 namespace regkit {
@@ -202,7 +203,7 @@ Checkpoint CheckpointStore::load_newest(Log& log) {
             Checkpoint checkpoint = load_checkpoint(file(kStepPrefix, checkpoints[i]));
             const std::int64_t best = checkpoint.state.best_step;
             if (best >= 0) {
-                require(fs::exists(file(kBestPrefix, best)), ErrorKind::input,
+                require(path_exists(file(kBestPrefix, best)), ErrorKind::input,
                         file(kStepPrefix, checkpoints[i]) + ": the best model so far, " + file(kBestPrefix, best) + ", is missing");
                 load_best(best);
             }

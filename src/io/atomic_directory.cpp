@@ -10,6 +10,7 @@
 
 #include "base/descriptor.hpp"
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "base/temporaries.hpp"
 #include "io/atomic_file.hpp"
 #include "io/atomic_paths.hpp"
@@ -62,7 +63,7 @@ AtomicDirectory::AtomicDirectory(const std::string& path, const std::string& mar
     s.path = without_slashes(path);
     std::error_code error;
     // A link to a directory is replaced where it leads.
-    if (fs::is_symlink(s.path, error) && fs::exists(s.path, error)) s.path = fs::canonical(s.path).string();
+    if (fs::is_symlink(s.path, error) && fs::exists(s.path, error)) s.path = canonical_path(s.path);
     if (fs::exists(fs::symlink_status(s.path, error))) {
         require(force, ErrorKind::resource, s.path + ": exists already; use --force to replace it");
         const bool ours = fs::is_directory(s.path, error) &&

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <new>
 #include <system_error>
 
 #include "base/error.hpp"
@@ -33,7 +34,12 @@ struct Place {
         const bool named = stream == STDOUT_FILENO ? !is_stream(given) : given != "-";
         exists = (named ? stat(given.c_str(), &info) : fstat(stream, &info)) == 0;
         std::error_code error;
-        if (named && !given.empty()) name = fs::weakly_canonical(fs::absolute(resolve_links(given), error), error);
+        if (named && !given.empty()) {
+            const fs::path whole = fs::absolute(resolve_links(given), error);
+            if (!error) name = fs::weakly_canonical(whole, error);
+            // Where the way is barred nothing can be written either; without memory that is not known.
+            if (error == std::errc::not_enough_memory) throw std::bad_alloc();
+        }
         if (error) name.clear();
     }
     bool is_directory() const { return exists && S_ISDIR(info.st_mode); }

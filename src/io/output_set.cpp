@@ -4,17 +4,14 @@
 
 #include <array>
 #include <cerrno>
-#include <filesystem>
 #include <set>
-#include <system_error>
 
 #include "base/error.hpp"
+#include "base/paths.hpp"
 #include "io/atomic_paths.hpp"
 
 namespace regkit {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::array<const char*, 3> kIndexEndings = {".tbi", ".csi", ".gzi"};
 
@@ -22,11 +19,10 @@ constexpr std::array<const char*, 3> kIndexEndings = {".tbi", ".csi", ".gzi"};
 // directories that changed.
 void remove_indexes(const std::string& data, std::set<std::string>& changed) {
     for (const char* ending : kIndexEndings) {
-        std::error_code none;
-        const fs::path index = fs::canonical(data + ending, none);
-        if (none) continue;
-        if (unlink(index.c_str()) == 0) changed.insert(directory_of(index.native()));
-        else if (errno != ENOENT) throw_errno(index.native() + ": cannot remove the index of the file to be replaced");
+        if (access((data + ending).c_str(), F_OK) != 0) continue;
+        const std::string index = canonical_path(data + ending);
+        if (unlink(index.c_str()) == 0) changed.insert(directory_of(index));
+        else if (errno != ENOENT) throw_errno(index + ": cannot remove the index of the file to be replaced");
     }
 }
 

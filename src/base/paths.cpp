@@ -1,0 +1,60 @@
+#include "base/paths.hpp"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <new>
+#include <system_error>
+
+#include "base/error.hpp"
+
+namespace regkit {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Of what stat() or lstat() gave for `path`: whether there is something.
+bool found(int status, const std::string& path) {
+    if (status == 0) return true;
+    if (errno != ENOENT && errno != ENOTDIR) throw_errno(path + ": cannot tell whether it exists");
+    return false;
+}
+
+void require_none(const std::error_code& error, const std::string& path) {
+    if (error == std::errc::not_enough_memory) throw std::bad_alloc();
+    if (error) throw Error(ErrorKind::resource, path + ": cannot tell where it lies: " + error.message());
+}
+
+}  // namespace
+
+bool path_exists(const std::string& path) {
+    struct stat info {};
+    return found(stat(path.c_str(), &info), path);
+}
+
+bool path_is_taken(const std::string& path) {
+    struct stat info {};
+    return found(lstat(path.c_str(), &info), path);
+}
+
+bool path_is_directory(const std::string& path) {
+    struct stat info {};
+    return found(stat(path.c_str(), &info), path) && S_ISDIR(info.st_mode);
+}
+
+std::string absolute_path(const std::string& path) {
+    std::error_code error;
+    const fs::path whole = fs::absolute(path, error);
+    require_none(error, path);
+    return whole.lexically_normal().string();
+}
+
+std::string canonical_path(const std::string& path) {
+    std::error_code error;
+    const fs::path whole = fs::canonical(path, error);
+    require_none(error, path);
+    return whole.string();
+}
+
+}  // namespace regkit

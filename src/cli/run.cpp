@@ -12,6 +12,7 @@
 #include <exception>
 #include <new>
 #include <stdexcept>
+#include <system_error>
 
 #include "base/descriptor.hpp"
 #include "base/error.hpp"
@@ -116,9 +117,28 @@ struct Installed {
 };
 [[gnu::init_priority(101)]] const Installed installed;
 
+std::atomic<bool> at_work{false};
+
+// htslib calls exit() where it lacks memory for some small things: its words are out, but they do not say whose they are,
+// and nothing is destroyed on this way.
+void on_exit_amid_work() {
+    if (!at_work) return;
+    remove_temporaries();
+    complain_without_memory("a library ended the run, for want of memory most likely");
+    _exit(static_cast<int>(ErrorKind::resource));
+}
+
+struct AtWork {
+    AtWork() { at_work = true; }
+    ~AtWork() { at_work = false; }
+    AtWork(const AtWork&) = delete;
+    AtWork& operator=(const AtWork&) = delete;
+};
+
 // Calls `work` and gives the exit code.
 int guarded(const std::string& name, const std::function<void()>& work) {
     try {
+        const AtWork marked;
         work();
         close_stdout();
         return 0;
@@ -129,6 +149,8 @@ int guarded(const std::string& name, const std::function<void()>& work) {
         return kBrokenPipe;
     } catch (const std::bad_alloc&) {
         complain_without_memory(kOutOfMemory);
+    } catch (const std::system_error& error) {  // as of a thread that cannot be started
+        complain(name, std::string("the system refuses: ") + error.what());
     } catch (const std::exception& error) {
         complain(name, std::string("internal error: ") + error.what());
     }
@@ -172,6 +194,7 @@ int run(int argc, const char* const* argv, const Tool& tool, const Body& body) {
 int run(int argc, const char* const* argv, const std::vector<Command>& commands) {
     hold_standard_descriptors();
     install_signal_handlers();
+    std::atexit(on_exit_amid_work);
     std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
     const Command* chosen = &commands.front();
     bool named = chosen->tool.command.empty();

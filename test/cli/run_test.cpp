@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <new>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 
 #include "base/error.hpp"
@@ -106,6 +108,11 @@ TEST_CASE("what is thrown becomes one line and an exit code") {
     const Outcome odd = run_child({"x"}, [](const Arguments&, Log&) { throw std::runtime_error("odd"); });
     CHECK(odd.code == 1);
     CHECK(odd.err == "regfoo: internal error: odd\n");
+    const Outcome refused = run_child({"x"}, [](const Arguments&, Log&) {
+        throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+    });
+    CHECK(refused.code == 1);
+    CHECK(refused.err == "regfoo: the system refuses: Resource temporarily unavailable\n");
     const Outcome closed = run_child({"x"}, [](const Arguments&, Log&) { throw BrokenPipe(); });
     CHECK(closed.code == 141);
     CHECK(closed.err.empty());
@@ -143,6 +150,18 @@ TEST_CASE("an allocation that fails where nothing may be thrown ends with the sa
     const Outcome bug = run_child({"x"}, [&](const Arguments&, Log&) { std::thread([] { throw std::logic_error("x"); }).join(); });
     CHECK(bug.code == 128 + SIGABRT);
     CHECK(bug.err.starts_with("regfoo: internal error"));
+}
+
+TEST_CASE("a library that ends the process amid the work leaves no temporaries, and it is told who ended") {
+    const test::Scratch scratch;
+    const std::string path = scratch.write("temporary", "x");
+    const Outcome ended = run_child({"x"}, [&](const Arguments&, Log&) {
+        const Temporary remembered(path);
+        std::exit(3);
+    });
+    CHECK(ended.code == 1);
+    CHECK(ended.err == "regfoo: a library ended the run, for want of memory most likely\n");
+    CHECK(scratch.names().empty());
 }
 
 TEST_CASE("a standard output that takes nothing is an error") {

@@ -3,8 +3,8 @@
 
 Each kill comes at a call to the system that lots choose, which the library made of test/faults/shim.c does: SIGKILL mostly,
 else SIGTERM. Half of them meet regtrain, a few in the life of a training, which then comes to its end with --resume: with
-the tensors and the log of one that was left alone. The other tools run once more. After a kill each output is as it was or
-whole; after SIGTERM, and after the next run, nothing is left over."""
+the tensors and the log of one that was left alone. Besides, regtrain is killed once before each rename. The other tools run
+once more. After a kill each output is as it was or whole; after SIGTERM, and after the next run, nothing is left over."""
 import os
 import pathlib
 import shutil
@@ -24,14 +24,18 @@ STALE = 120    # seconds after which a temporary without an owner goes
 INTERRUPTED = 75
 
 
-def kill_once(bench, job, folder, draw):
-    """One run with one kill. What was killed where, the exit code, and what is wrong."""
+def drawn(bench, job, draw):
+    """A call, as kind and number, and the signal that comes at it."""
     counts = bench.counts[job.name]
     calls = [(kind, number) for kind in KINDS for number in range(1, counts[kind] + 1)]
     # Most calls read inputs: every other kill comes where outputs come to be.
     late = [call for call in calls if call[0] in ("fsync", "rename", "unlink", "mkdir", "write", "pwrite")]
     kind, number = (late if draw % 2 else calls)[draw // 2 % len(late if draw % 2 else calls)]
-    sent = signal.SIGTERM if draw // 8 % 5 == 0 else signal.SIGKILL
+    return kind, number, signal.SIGTERM if draw // 8 % 5 == 0 else signal.SIGKILL
+
+
+def kill_once(bench, job, folder, kind, number, sent):
+    """One run with one kill. What was killed where, the exit code, and what is wrong."""
     before = digests(folder, job.outputs)
     code, words = bench.run(job, folder, FAULT_OP=kind, FAULT_N=str(number), FAULT_ERRNO=str(-sent))
     what = f"{job.name} {sent.name} at {kind} {number}"
@@ -53,12 +57,12 @@ def make_stale(folder):
         os.utime(path, (seconds, seconds), follow_symlinks=False)
 
 
-def life(bench, job, kills, number):
-    """So many kills, then a run to the end. The kills that came, and what is wrong."""
-    folder = bench.folder(job, f"{job.name}-{number}", number % 2 == 1 and not job.stdout and job.name != "train")
+def life(bench, job, kills, old):
+    """These kills, as drawn() has them, then a run to the end. The kills that came, and what is wrong."""
+    folder = bench.folder(job, job.name + "-killed", old and not job.stdout and job.name != "train")
     problems, done = [], 0
-    for i in range(kills):
-        what, code, wrong = kill_once(bench, job, folder, lot("kill", job.name, number, i))
+    for kill in kills:
+        what, code, wrong = kill_once(bench, job, folder, *kill)
         done += code != 0
         problems += [f"{what}: {text}" for text in wrong]
         make_stale(folder)
@@ -80,21 +84,26 @@ def main():
     train = next(job for job in JOBS if job.name == "train")
     again = Job(train.name, " ".join(train.command) + " --resume", " ".join(train.inputs), " ".join(train.outputs))
     others = [job for job in JOBS if job.name != "train"]
-    kills, number, problems = {"train": 0, "others": 0}, 0, []
+    kills, number, problems = {"renames": 0, "train": 0, "others": 0}, 0, []
     with tempfile.TemporaryDirectory(dir=MEMORY) as scratch:
         bench = Bench(shim, pathlib.Path(scratch))
-        while sum(kills.values()) < wanted:
+        for rename in range(1, bench.counts["train"]["rename"] + 1):
+            done, wrong = life(bench, again, [("rename", rename, signal.SIGKILL)], False)
+            assert done == 1, f"no kill at rename {rename}"
+            kills["renames"] += done
+            problems += wrong
+        while sum(kills.values()) < wanted + kills["renames"]:
             ours = kills["train"] <= kills["others"]
             job = again if ours else others[number % len(others)]
-            done, wrong = life(bench, job, IN_A_LIFE if ours else 1, number)
+            lots = [drawn(bench, job, lot("kill", job.name, number, i)) for i in range(IN_A_LIFE if ours else 1)]
+            done, wrong = life(bench, job, lots, number % 2 == 1)
             kills["train" if ours else "others"] += done
             number += 1
             problems += wrong
-            for text in wrong:
-                print(text, flush=True)
             assert number < 10 * wanted + 10, "the kills do not come"
-    print(f"kill: {kills['train']} kills of regtrain, {kills['others']} of other tools, {len(problems)} problems, "
-          f"{time.time() - begin:.0f} s")
+    print("".join(text + "\n" for text in problems), end="")
+    print(f"kill: {kills['renames']} + {kills['train']} kills of regtrain, {kills['others']} of other tools, "
+          f"{len(problems)} problems, {time.time() - begin:.0f} s")
     sys.exit(bool(problems))
 
 

@@ -237,16 +237,20 @@ TrainParameters parameters_of(const cli::Arguments& args) {
     return p;
 }
 
+std::string speed_text(double nt_per_second) {
+    return std::isfinite(nt_per_second) ? cli::grouped(nt_per_second) + " nt/s" : "";
+}
+
 void show(cli::Progress& line, const TrainProgress& now) {
     if (!line.due()) return;
-    char epoch[32], loss[48];
+    char epoch[32], loss[48] = "";
     std::snprintf(epoch, sizeof epoch, "epoch %.2f", now.epoch);
-    std::snprintf(loss, sizeof loss, "loss %.5f (last 50 steps)", now.loss);
+    if (std::isfinite(now.loss)) std::snprintf(loss, sizeof loss, "loss %.5f (last 50 steps)", now.loss);
     line.update(
         {{"step", static_cast<double>(now.step), "step " + cli::grouped(static_cast<double>(now.step))},
          {"epoch", now.epoch, epoch},
          {"loss", now.loss, loss},
-         {"nt_per_s", now.nt_per_second, cli::grouped(now.nt_per_second) + " nt/s"},
+         {"nt_per_s", now.nt_per_second, speed_text(now.nt_per_second)},
          {"seconds_left", now.seconds_left, "ETA " + cli::duration_text(now.seconds_left)},
          {"validating", now.validating ? 1.0 : 0.0, now.validating ? "validating" : ""}});
 }
@@ -282,11 +286,11 @@ void run(const cli::Arguments& args, Log& log) {
     const TrainParameters parameters = parameters_of(args);
     const TrainReport report = train(parameters, host, log);
     if (parameters.launch.rank > 0 || report.complete) return;
-    char text[160];
-    std::snprintf(text, sizeof text, "%s, %.2f epochs in %s, %s nt/s, loss %.5f (last 50 steps)",
-                  counted(report.steps, "step").c_str(), report.epochs,
-                  cli::duration_text(report.seconds).c_str(), cli::grouped(report.nt_per_second).c_str(),
-                  report.loss);
+    char epochs[32], loss[64];
+    std::snprintf(epochs, sizeof epochs, "%.2f", report.epochs);
+    std::snprintf(loss, sizeof loss, "%.5f", report.loss);
+    std::string text = counted(report.steps, "step") + ", " + epochs + " epochs in " + cli::duration_text(report.seconds);
+    if (report.steps_here > 0) text += ", " + speed_text(report.nt_per_second) + ", loss " + loss + " (last 50 steps)";
     log.info(text + best_text(report));
     if (report.best_constant > 0)
         log.warn("constant-model", "the model written predicts a constant for " + std::to_string(report.best_constant) + " of " +

@@ -46,21 +46,23 @@ std::vector<std::string> fields_of(const std::string& line) {
     return fields;
 }
 
-// What stays of an earlier log: its rows up to `step`, in the columns of `header`. A last row cut short by a kill goes too.
-std::string kept_rows(const std::string& path, std::int64_t step, const std::string& header) {
+// Rows of the log at `path`, in the columns of `header`. A last row cut short by a kill goes too.
+std::string kept_rows(const std::string& path, const KeptLog& keep, const std::string& header) {
     std::istringstream in(read_whole_file(path));
     std::string kept, line;
     std::getline(in, line);
     const std::vector<std::string> before = fields_of(line), now = fields_of(header.substr(0, header.size() - 1));
     while (std::getline(in, line) && !in.eof()) {
-        const auto at = parse_int(line.substr(0, line.find('\t')), 0, INT64_MAX);
-        if (!at || *at > step) continue;
         const std::vector<std::string> fields = fields_of(line);
-        std::string row;
-        for (const std::string& name : now) {
+        const auto field = [&](const std::string& name) {
             const auto column = static_cast<std::size_t>(std::find(before.begin(), before.end(), name) - before.begin());
-            row += (row.empty() ? "" : "\t") + (column < fields.size() ? fields[column] : "NA");
-        }
+            return column < fields.size() ? fields[column] : "NA";
+        };
+        const auto step = parse_int(fields.front(), 0, INT64_MAX);
+        const bool validation = field("loss") == "NA";  // the rows of steps have one
+        if (!step || *step > (validation ? std::min(keep.step, keep.validated) : keep.step)) continue;
+        std::string row;
+        for (const std::string& name : now) row += (row.empty() ? "" : "\t") + field(name);
         kept += row + "\n";
     }
     return kept;
@@ -75,19 +77,35 @@ std::string train_log_path(const std::string& model_path) {
     return stem + ".log.tsv";
 }
 
-TrainLog::TrainLog(const std::string& path, const std::vector<std::string>& classes, const MetricNames& names,
-                   std::int64_t resume_step, const std::string& earlier)
-    : path_(path), classes_(classes), has_chance_(names.has_chance) {
+std::string train_log_text(const std::string& path, const std::vector<std::string>& classes, const MetricNames& names,
+                           const KeptLog& kept) {
     const std::string columns = header(classes, names);
-    std::string rows = columns;
-    if (resume_step >= 0)
+    return columns + kept_rows(path, kept, columns);
+}
+
+bool publish_log(const std::string& from, const std::string& to, const std::vector<std::string>& classes,
+                 const MetricNames& names, const KeptLog& kept) {
+    if (access(from.c_str(), F_OK) != 0) return false;
+    const std::string text = train_log_text(from, classes, names, kept);
+    if (access(to.c_str(), F_OK) == 0 && read_whole_file(to) == text) return false;
+    AtomicFile file(to);
+    file.write(text);
+    file.commit();
+    return true;
+}
+
+TrainLog::TrainLog(const std::string& path, const std::vector<std::string>& classes, const MetricNames& names,
+                   const KeptLog& kept, const std::string& earlier)
+    : path_(path), classes_(classes), has_chance_(names.has_chance) {
+    std::string text = header(classes, names);
+    if (kept.step >= 0)
         for (const std::string& from : {path, earlier})
             if (!from.empty() && access(from.c_str(), F_OK) == 0) {
-                rows += kept_rows(from, resume_step, columns);
+                text = train_log_text(from, classes, names, kept);
                 break;
             }
     AtomicFile file(path);
-    file.write(rows);
+    file.write(text);
     file.commit();
     descriptor_ = open_file(path.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW);
     if (descriptor_ < 0) throw_errno("cannot open " + path);

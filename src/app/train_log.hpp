@@ -18,20 +18,35 @@ struct TrainLogRow {
     double loss = 0;  // mean since the row before
     double grad_norm = 0;
     double learning_rate = 0;
-    double nt_per_second = 0;
+    double nt_per_second = 0;  // NaN: this process took no step yet
 };
 
 // "model.safetensors" -> "model.log.tsv"; a name without that ending gets ".log.tsv" behind it.
 std::string train_log_path(const std::string& model_path);
 
+// How far an earlier log still holds: to the last step, and to the last validation, that a checkpoint knows of. What came
+// after them comes again.
+struct KeptLog {
+    std::int64_t step = -1;  // negative: nothing, a new log
+    std::int64_t validated = -1;
+};
+
+// A log's header and those rows of the log at `path` that `kept` keeps. `classes` are the names of the classes of markers,
+// which become columns, two each, named after `names`. Rows of another version that had other columns are fitted to these.
+std::string train_log_text(const std::string& path, const std::vector<std::string>& classes, const MetricNames& names,
+                           const KeptLog& kept);
+
+// Where a kill came between the names of a model and of its log: train_log_text() of the log at `from` appears at `to`.
+// False: there is nothing to do. Error(resource).
+bool publish_log(const std::string& from, const std::string& to, const std::vector<std::string>& classes,
+                 const MetricNames& names, const KeptLog& kept);
+
 class TrainLog {
   public:
-    // Rows up to `resume_step` of an earlier run stay, later ones go; negative starts a new log. Where there is no earlier
-    // log at `path` they come from `earlier`: up to 0.1.0 it lay beside the model from the start. `classes` are the names
-    // of the classes of markers, which become columns, two each, named after `names`. Rows of another version that
-    // had other columns are fitted to these. Error(resource).
-    TrainLog(const std::string& path, const std::vector<std::string>& classes, const MetricNames& names,
-             std::int64_t resume_step, const std::string& earlier = {});
+    // Goes on with the log at `path`, as train_log_text() has it. Where there is none it is that at `earlier`: up to 0.1.0
+    // it lay beside the model from the start. Error(resource).
+    TrainLog(const std::string& path, const std::vector<std::string>& classes, const MetricNames& names, const KeptLog& kept,
+             const std::string& earlier = {});
     ~TrainLog();
     TrainLog(const TrainLog&) = delete;
     TrainLog& operator=(const TrainLog&) = delete;

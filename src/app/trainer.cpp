@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -102,7 +103,7 @@ class Run {
     std::int64_t steps_here_ = 0;  // of this process
     std::int64_t saved_steps_ = 0;  // of them, when the last checkpoint was written
     double step_seconds_ = 0;      // spent in them
-    double running_loss_ = 0;  // for the progress line
+    double running_loss_ = std::numeric_limits<double>::quiet_NaN();  // for the progress line
 };
 
 Run::Run(const TrainParameters& parameters, const TrainHost& host, Log& log, RankTeam& team)
@@ -167,7 +168,7 @@ bool Run::start() {
     if (!team_.first()) return true;
     if (store_)
         table_.emplace(store_->log_path(), class_names(dataset_.markers()), metric_names(spec_.task),
-                       state_.step > 0 ? state_.step : -1, train_log_path(p_.output));
+                       state_.step > 0 ? KeptLog{state_.step, state_.validated} : KeptLog{}, train_log_path(p_.output));
     log_.info("training " + spec_.name + " (" + std::to_string(network_.summary().parameters) +
               " parameters, " + counted(network_.markers(), "marker") + ") on " +
               counted(static_cast<std::int64_t>(windows_.size()), "window") + ", " + state_.backend);
@@ -182,6 +183,11 @@ bool Run::complete_already(const std::string& settings) {
     std::snprintf(epochs, sizeof epochs, "%.2f", done->epochs);
     log_.info(p_.output + ": its training is complete (" + std::to_string(done->steps) + " steps, " + epochs +
               " epochs): nothing to do; without --resume it is trained anew");
+    // Without a checkpoint the log that lies there is the beginning of another run.
+    const std::string log = train_log_path(p_.output);
+    if (store_->newest_step() && publish_log(store_->log_path(), log, class_names(dataset_.markers()),
+                                             metric_names(spec_.task), {done->steps, done->steps}))
+        log_.info(log + ": the log of that training had not got its name yet, and has it now");
     if (!p_.keep_checkpoints) store_->clear(true);
     return true;
 }
@@ -213,7 +219,7 @@ TrainReport Run::execute() {
     begin_ = Clock::now();
     train_steps();
     finish();
-    return {state_.step,   epoch(),          state_.elapsed,    speed(),
+    return {state_.step,   steps_here_,      epoch(),          state_.elapsed,    speed(),
             running_loss_, state_.best_step, state_.best_metric, metric_names(spec_.task).words,
             state_.best_chance, state_.best_constant, network_.markers()};
 }
@@ -234,7 +240,11 @@ void Run::train_steps() {
         } else if (agreed_.save) {
             checkpoint();
         }
-        if (finished()) return;
+        if (finished()) {
+            // Without validation too: by its last checkpoint complete_already() knows the log of such a run.
+            if (steps_here_ > saved_steps_) checkpoint();
+            return;
+        }
         if (agreed_.stop) interrupt();
         take_step(batcher.next());
     }
@@ -407,7 +417,7 @@ double Run::epoch() const {
 }
 
 double Run::speed() const {
-    if (step_seconds_ <= 0) return 0;
+    if (step_seconds_ <= 0) return std::nan("");
     return static_cast<double>(steps_here_) * p_.batch * static_cast<double>(dataset_.window()) /
            step_seconds_;
 }
@@ -425,8 +435,9 @@ TrainProgress Run::progress(bool validating) const {
     now.epoch = epoch();
     now.loss = running_loss_;
     now.nt_per_second = speed();
-    const double each = steps_here_ > 0 ? step_seconds_ / static_cast<double>(steps_here_) : 0;
-    now.seconds_left = each * static_cast<double>(std::max<std::int64_t>(0, steps_ - state_.step));
+    const auto left = static_cast<double>(std::max<std::int64_t>(0, steps_ - state_.step));
+    const double each = steps_here_ > 0 ? step_seconds_ / static_cast<double>(steps_here_) : HUGE_VAL;
+    now.seconds_left = left > 0 ? each * left : 0;
     if (p_.max_seconds > 0) now.seconds_left = std::clamp(p_.max_seconds - elapsed(), 0.0, now.seconds_left);
     now.validating = validating;
     return now;

@@ -68,9 +68,10 @@ struct TrainParameters {
 struct TrainProgress {
     std::int64_t step = 0, steps = 0;  // done, planned
     double epoch = 0;
+    // Of the steps of this process; NaN before its first, as after a resume.
     double loss = 0;  // running mean of the batches' losses, in which the last 50 steps count most
     double nt_per_second = 0;
-    double seconds_left = 0;
+    double seconds_left = 0;  // infinite where nothing tells yet
     bool validating = false;
 };
 
@@ -82,9 +83,10 @@ struct TrainHost {
 
 struct TrainReport {
     std::int64_t steps = 0;
+    std::int64_t steps_here = 0;  // of them, those of this process; 0: a resumed run had nothing to do but validate or write
     double epochs = 0;
     double seconds = 0;           // of training, over all runs
-    double nt_per_second = 0;     // of this run's steps
+    double nt_per_second = 0;     // of steps_here, as the loss; NaN where there are none
     double loss = 0;              // running mean, as TrainProgress has it
     std::int64_t best_step = -1;  // -1: no validation windows, the last weights were taken
     double best_metric = 0;       // NaN: no marker could be scored

@@ -24,7 +24,7 @@ TEST_CASE("train log: rows of steps and of validations, and what a resumed run k
         "none\n";
     const std::string first = "10\t0.5000\t0.125\t2.5\t0.001\t1234\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n";
     {
-        TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), -1);
+        TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), {});
         log.step({10, 0.5, 0.125, 2.5, 0.001, 1234.4});
         log.validation({20, 1, std::nan(""), 3, 0.001, 1000}, {0.5, 0.25, {{"TFBS", true, 0.25, 0.75}, {"", false, 0, 0}}, 0.125, 3});
         log.step({30, 1.5, 0.1, 2, 0.001, 1000});
@@ -33,19 +33,22 @@ TEST_CASE("train log: rows of steps and of validations, and what a resumed run k
     CHECK(scratch.text("log.tsv") ==
           header + first + second + "30\t1.5000\t0.1\t2\t0.001\t1000\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n");
     scratch.write("log.tsv", scratch.text("log.tsv") + "40\t1.75");  // cut short by a kill
-    { const TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), 45); }
+    { const TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), {45, 20}); }
     CHECK(scratch.text("log.tsv").ends_with("30\t1.5000\t0.1\t2\t0.001\t1000\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"));
-    { const TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), 20); }
+    { const TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), {20, 20}); }
     CHECK(scratch.text("log.tsv") == header + first + second);
-    { const TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), -1); }
+    // A kill between a validation and the checkpoint that knows of it: it is made up for, and writes its row then.
+    { const TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), {20, 10}); }
+    CHECK(scratch.text("log.tsv") == header + first);
+    { const TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), {}); }
     CHECK(scratch.text("log.tsv") == header);
 }
 
 TEST_CASE("train log: what an older version kept beside the model is taken over, and all rows go there in the end") {
     const Scratch scratch("train-log-move");
-    { TrainLog(scratch.file("m.log.tsv"), {}, metric_names(Task::bin), -1).step({10, 0.5, 0.125, 2.5, 0.001, 1234}); }
+    { TrainLog(scratch.file("m.log.tsv"), {}, metric_names(Task::bin), {}).step({10, 0.5, 0.125, 2.5, 0.001, 1234}); }
     const std::string before = scratch.text("m.log.tsv");
-    TrainLog log(scratch.file("log.tsv"), {}, metric_names(Task::bin), 10, scratch.file("m.log.tsv"));
+    TrainLog log(scratch.file("log.tsv"), {}, metric_names(Task::bin), {10, -1}, scratch.file("m.log.tsv"));
     CHECK(scratch.text("log.tsv") == before);
     log.step({20, 1, 0.1, 2, 0.001, 1000});
     OutputSet outputs;
@@ -55,8 +58,27 @@ TEST_CASE("train log: what an older version kept beside the model is taken over,
     CHECK(scratch.text("m.log.tsv") == before + "20\t1.0000\t0.1\t2\t0.001\t1000\tNA\tNA\tNA\tNA\tNA\n");
     // The run's own log counts more than one beside the model.
     scratch.write("m.log.tsv", "step\n5\tother\n");
-    { const TrainLog again(scratch.file("log.tsv"), {}, metric_names(Task::bin), 10, scratch.file("m.log.tsv")); }
+    { const TrainLog again(scratch.file("log.tsv"), {}, metric_names(Task::bin), {10, -1}, scratch.file("m.log.tsv")); }
     CHECK(scratch.text("log.tsv") == before);
+}
+
+TEST_CASE("train log: one that a kill kept from its name gets it, up to the steps of the model") {
+    const Scratch scratch("train-log-publish");
+    const std::string from = scratch.file("log.tsv"), to = scratch.file("m.log.tsv");
+    const MetricNames names = metric_names(Task::bin);
+    CHECK_FALSE(publish_log(from, to, {}, names, {10, 10}));
+    CHECK_FALSE(scratch.holds("m.log.tsv"));
+    TrainLog log(from, {}, names, {});
+    log.step({10, 0.5, 0.125, 2.5, 0.001, 1234});
+    const std::string whole = scratch.text("log.tsv");
+    log.step({20, 1, 0.1, 2, 0.001, 1000});
+    CHECK(publish_log(from, to, {}, names, {10, 10}));
+    CHECK(scratch.text("m.log.tsv") == whole);
+    CHECK_FALSE(publish_log(from, to, {}, names, {10, 10}));
+    scratch.write("m.log.tsv", "what an earlier training left\n");
+    CHECK(publish_log(from, to, {}, names, {10, 10}));
+    CHECK(scratch.text("m.log.tsv") == whole);
+    CHECK(scratch.text("log.tsv").starts_with(whole + "20\t"));
 }
 
 TEST_CASE("train log: coverage has no prevalence; rows of a version with other columns are fitted") {
@@ -66,14 +88,14 @@ TEST_CASE("train log: coverage has no prevalence; rows of a version with other c
                   "step\tepoch\tloss\tgrad_norm\tlr\tnt_per_s\tvalid_loss\tvalid_pearson_r\tvalid_pearson_r_X\t"
                   "valid_pearson_r_log1p_X\n10\t1.0000\tNA\t3\t0.001\t9\t0.5\t0.25\t0.75\t0.875\n");
     {
-        TrainLog log(path, {"X"}, metric_names(Task::coverage), 10);
-        log.validation({20, 2, std::nan(""), 3, 0.001, 9}, {0.4, 0.3, {{"X", true, 0.3, 0.2}}, std::nan(""), 1});
+        TrainLog log(path, {"X"}, metric_names(Task::coverage), {10, 10});
+        log.validation({20, 2, std::nan(""), 3, 0.001, std::nan("")}, {0.4, 0.3, {{"X", true, 0.3, 0.2}}, std::nan(""), 1});
     }
     CHECK(scratch.text("log.tsv") ==
           "step\tepoch\tloss\tgrad_norm\tlr\tnt_per_s\tvalid_loss\tvalid_pearson_r\tvalid_constant_markers\t"
           "valid_pearson_r_X\tvalid_pearson_r_log1p_X\n"
           "10\t1.0000\tNA\t3\t0.001\t9\t0.5\t0.25\tNA\t0.75\t0.875\n"
-          "20\t2.0000\tNA\t3\t0.001\t9\t0.4\t0.3\t1\t0.3\t0.2\n");
+          "20\t2.0000\tNA\t3\t0.001\tNA\t0.4\t0.3\t1\t0.3\t0.2\n");
 }
 
 TEST_CASE("validation: a constant, and what is no better than one, are counted") {

@@ -192,9 +192,28 @@ def main():
         check(stamps() == times and not os.path.exists(f"{scratch}/a.part"), "a finished run was touched")
         brief = [*data, "--steps", 8, "--valid-every", 4]
         run("regtrain", *brief, "--keep-checkpoints", "-o", f"{scratch}/e")
+        check("nt/s, loss " in run("regtrain", *brief, "-o", f"{scratch}/e", "--force", "--keep-checkpoints").stderr, "its speed")
+        os.remove(f"{scratch}/e")
+        done = run("regtrain", *brief, "-o", f"{scratch}/e", "--resume", "--keep-checkpoints")
+        check("8 steps, " in done.stderr and "nt/s" not in done.stderr and "loss" not in done.stderr.splitlines()[-1],
+              done.stderr)
+        # As a kill between the names of the model and of its log leaves them.
+        with open(f"{scratch}/e.log.tsv") as f:
+            log = f.read()
+        os.rename(f"{scratch}/e.log.tsv", f"{scratch}/.e.log.tsv.0123456789abcdef.regkit.tmp")
+        os.utime(f"{scratch}/.e.log.tsv.0123456789abcdef.regkit.tmp", (1, 1))
         done = run("regtrain", *brief, "-o", f"{scratch}/e", "--resume")
         check("training is complete (8 steps" in done.stderr, done.stderr)
         check(not os.path.exists(f"{scratch}/e.part"), "the checkpoints of a complete run stay")
+        with open(f"{scratch}/e.log.tsv") as f:
+            check(f.read() == log, "another log than the run's")
+        check(not [name for name in os.listdir(scratch) if name.endswith(".tmp")], os.listdir(scratch))
+        # Without validation there is a checkpoint of the last step, too.
+        run("regds-build", "-f", f"{scratch}/ref.fa", "--sheet", f"{scratch}/sheet.tsv", "--window", 2000, "--test",
+            "chrA:1-360,000", "-o", f"{scratch}/y.regds")
+        run("regtrain", "-d", f"{scratch}/y.regds", "-a", "cnn3", "--batch", 2, "--steps", 3, "--keep-checkpoints",
+            "-o", f"{scratch}/n")
+        check(newest_step(f"{scratch}/n") == 3, "no checkpoint of the last step")
         patient = [*data, "--steps", 40, "--valid-every", 4, "--patience", 1, "--lr", 1e-30, "--no-norm", "-o", f"{scratch}/p"]
         run("regtrain", *patient)
         check("training is complete (8 steps" in run("regtrain", *patient, "--resume").stderr, "not stopped by patience")

@@ -45,6 +45,10 @@ class DatasetBuilder {
 
     BuildDatasetSummary build() {
         sources_ = p_.sheet.empty() ? markers_of_files(p_.peaks) : read_marker_sheet(p_.sheet, log_);
+        for (const MarkerSource& source : sources_)
+            if (source.given != source.marker.name)
+                log_.warn("marker-name", "marker '" + source.given + "' is called " + source.marker.name +
+                                             " in the data set and in all that is made of it");
         choose_wanted();
         for (const Contig& contig : fasta_.contigs())
             require(contig.length <= INT32_MAX, ErrorKind::input,

@@ -1,11 +1,13 @@
 #include "app/effect_matrix.hpp"
 
+#include "base/printable.hpp"
+
 namespace regkit {
 EffectMatrix::EffectMatrix(const std::string& path, const std::vector<Marker>& markers,
                            const std::vector<std::string>& comments)
     : file_(path), markers_(markers.size()) {
     std::string head;
-    for (const std::string& comment : comments) head += comment + "\n";
+    for (const std::string& comment : comments) head += printable(comment) + "\n";
     head += "#chrom\tpos\tid\tref\talt";
     for (const Marker& marker : markers) head += "\t" + marker.name;
     file_.write(head + "\n");
@@ -13,13 +15,12 @@ EffectMatrix::EffectMatrix(const std::string& path, const std::vector<Marker>& m
 
 void EffectMatrix::add(const VcfRecord& record, const std::vector<AlleleEffect>& effects) {
     for (std::size_t a = 0; a < effects.size(); ++a) {
-        line_ = record.contig();
-        line_ += "\t" + std::to_string(record.position() + 1) + "\t";
-        line_ += record.id();
+        line_ = printable(record.contig()) + "\t" + std::to_string(record.position() + 1) + "\t";
+        line_ += printable(record.id());
         line_ += '\t';
-        line_ += record.ref();
+        line_ += printable(record.ref());
         line_ += '\t';
-        line_ += record.alt(static_cast<int>(a));
+        line_ += printable(record.alt(static_cast<int>(a)));
         for (std::size_t m = 0; m < markers_; ++m) {
             line_ += '\t';
             if (effects[a].compared > 0)

@@ -274,7 +274,7 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
     parameters.verify();
     Model model = load_model(parameters.model, log);
     model = restrict_markers(std::move(model), select_markers(model.markers, parameters.markers));
-    const Dataset dataset = Dataset::load(parameters.dataset);
+    const Dataset dataset = Dataset::load(parameters.dataset, log);
     FastaFile fasta = open_reference(dataset, parameters.fasta, parameters.check_reference);
     refuse_inputs(parameters, fasta.path());
     require_evaluable(parameters, model, dataset);

@@ -14,10 +14,12 @@
 namespace regkit {
 namespace {
 
+bool is_plain(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
 bool is_plain_name(std::string_view name) {
-    for (const char c : name)
-        if (c < ' ' || c > '~') return false;
-    return !name.empty() && !name.starts_with('#') && !name.starts_with(' ') && !name.ends_with(' ');
+    return is_plain(name) && !name.empty() && !name.starts_with('#') && !name.starts_with(' ') && !name.ends_with(' ');
 }
 
 std::string directory_of(const std::string& path) {
@@ -58,7 +60,7 @@ void check_file(const LineReader& lines, const MarkerSource& source) {
 }  // namespace
 
 std::vector<MarkerSource> read_marker_sheet(const std::string& path, Log& log) {
-    LineReader lines(path);
+    LineReader lines(path, nullptr, LineReader::Bytes::any);
     std::string_view line;
     if (!lines.next(line)) throw Error(ErrorKind::input, path + ": empty; the header is name class target cell peaks");
     std::vector<std::string_view> fields;
@@ -83,9 +85,12 @@ std::vector<MarkerSource> read_marker_sheet(const std::string& path, Log& log) {
         split_fields(line, '\t', fields);
         if (fields.size() != columns)
             lines.fail(counted(static_cast<std::int64_t>(fields.size()), "column") + ", but the header has " + std::to_string(columns));
-        MarkerSource source{{value("name"), value("class"), value("cell"), value("target"), 0}, value("peaks"), {}};
-        if (!is_plain_name(source.marker.name)) lines.fail("'" + source.marker.name + "' is no name: printable ASCII without blanks at its ends");
+        MarkerSource source{{value("name"), value("class"), value("cell"), value("target"), 0}, value("name"), value("peaks"), {}};
+        if (!is_plain_name(source.given)) lines.fail("'" + source.given + "' is no name: printable ASCII without blanks at its ends");
+        for (const char* text : {"class", "cell", "target"})
+            if (!is_plain(value(text))) lines.fail(std::string("the ") + text + " '" + value(text) + "' is not printable ASCII");
         if (source.file.empty()) lines.fail("no peak file");
+        source.marker.name = marker_spelling(source.given);
         if (!names.insert(source.marker.name).second) lines.fail("a second marker named " + source.marker.name);
         source.path = source.file.starts_with('/') ? source.file : directory_of(path) + source.file;
         check_file(lines, source);
@@ -101,8 +106,9 @@ std::vector<MarkerSource> markers_of_files(const std::vector<std::string>& paths
     for (const std::string& path : paths) {
         const std::string name = marker_name(path);
         require(is_plain_name(name), ErrorKind::usage, path + ": its name makes no marker's name; use --sheet");
-        require(names.insert(name).second, ErrorKind::usage, path + ": a second marker named " + name + "; use --sheet");
-        sources.push_back({{name, "", "", "", 0}, path, path});
+        const std::string spelled = marker_spelling(name);
+        require(names.insert(spelled).second, ErrorKind::usage, path + ": a second marker named " + spelled + "; use --sheet");
+        sources.push_back({{spelled, "", "", "", 0}, name, path, path});
     }
     return sources;
 }

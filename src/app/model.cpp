@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/printable.hpp"
 #include "base/text.hpp"
 #include "io/bounded_json.hpp"
 #include "io/output_set.hpp"
@@ -153,43 +154,6 @@ std::vector<ReferenceContig> reference_of(const TensorFile& file, const std::str
     return reference;
 }
 
-// Names go into tables, headers and file names of one line each. Data sets have no others than printable ones; a model
-// file may come from anywhere.
-struct NameCleaner {
-    std::int64_t cleaned = 0;
-    std::string first;  // as it is now
-
-    void operator()(std::string& name) {
-        const std::string before = name;
-        for (std::size_t i = 0; i < name.size(); ++i) {
-            const auto byte = static_cast<unsigned char>(name[i]);
-            const auto next = static_cast<unsigned char>(i + 1 < name.size() ? name[i + 1] : 0);
-            const auto third = static_cast<unsigned char>(i + 2 < name.size() ? name[i + 2] : 0);
-            if (byte < ' ' || byte == 0x7F) name[i] = '_';
-            if (byte == 0xC2 && next < 0xA0) name.replace(i, 2, "_");  // U+0080 to U+009F
-            const bool direction = (byte == 0xE2 && next == 0x80 && third >= 0xA8 && third <= 0xAE) ||  // U+2028 to U+202E
-                                   (byte == 0xE2 && next == 0x81 && third >= 0xA6 && third <= 0xA9);    // U+2066 to U+2069
-            if (direction) name.replace(i, 3, "_");
-        }
-        if (name == before) return;
-        if (cleaned++ == 0) first = name;
-    }
-};
-
-void clean_names(Model& model, const std::string& path, Log& log) {
-    NameCleaner clean;
-    for (Marker& marker : model.markers)
-        for (std::string* name : {&marker.name, &marker.class_name, &marker.cell, &marker.target}) clean(*name);
-    for (ReferenceContig& contig : model.reference) clean(contig.name);
-    if (clean.cleaned == 0) return;
-    std::set<std::string> names;
-    for (const Marker& marker : model.markers)
-        require(names.insert(marker.name).second, ErrorKind::input,
-                path + ": two markers are named '" + marker.name + "' once control characters are replaced");
-    log.warn("control-character", path + ": control characters in " + std::to_string(clean.cleaned) +
-                                      " of its names are now '_', as in '" + clean.first + "'");
-}
-
 void require_version(const TensorFile& file, const std::string& path) {
     require(entry(file, kFormatKey, path) == kFormatVersion, ErrorKind::input,
             path + ": written by a newer regkit (model format " + entry(file, kFormatKey, path) + ")");
@@ -206,11 +170,16 @@ void check_header(const TensorFile& header, const std::string& path) {
     check_tensors(spec, markers, tensors, false, path);
 }
 
+// Names as any output shows them, or as the sheet had them before they were spelled; no class is shown as '.'.
 bool matches(const Marker& marker, const std::string& pattern) {
+    const std::string spelled = marker_spelling(pattern);
+    if (marker.name == spelled) return true;
     constexpr std::string_view kClass = "class:";
-    if (pattern.starts_with(kClass))
-        return fnmatch(pattern.c_str() + kClass.size(), marker.class_name.c_str(), 0) == 0;
-    return marker.name == pattern || fnmatch(pattern.c_str(), marker.name.c_str(), 0) == 0;
+    if (pattern.starts_with(kClass)) {
+        const std::string shown = marker.class_name.empty() ? "." : marker.class_name;
+        return shown == pattern.substr(kClass.size()) || fnmatch(pattern.c_str() + kClass.size(), shown.c_str(), 0) == 0;
+    }
+    return fnmatch(pattern.c_str(), marker.name.c_str(), 0) == 0 || fnmatch(spelled.c_str(), marker.name.c_str(), 0) == 0;
 }
 
 // The nearest name, then all that there are.
@@ -257,7 +226,13 @@ Model model_of(TensorFile file, const std::string& path) {
     model.spec = parse_spec(entry(file, kSpecKey, path), path);
     model.layout = layout_of(file, model.spec, path);
     model.markers = markers_of(file, model.spec, path);
+    model.notices = clean_markers(model.markers, path);
     model.reference = reference_of(file, path);
+    for (ReferenceContig& contig : model.reference) {
+        const std::string name = printable(contig.name);
+        if (name != contig.name) model.notices.push_back(path + ": contig " + name + " of its reference has another name in the file");
+        contig.name = name;
+    }
     model.summary = entry(file, kSummaryKey, path);
     require(parse_bounded_json(model.summary, path + ": metadata '" + kSummaryKey + "'").is_object(), ErrorKind::input,
             path + ": metadata '" + std::string(kSummaryKey) + "' is not a JSON object");
@@ -270,7 +245,7 @@ Model model_of(TensorFile file, const std::string& path) {
 Model load_model(const std::string& path, Log& log) {
     const auto check = [&](const TensorFile& header) { check_header(header, path); };
     Model model = model_of(read_safetensors(path, check), path);
-    clean_names(model, path, log);
+    for (const std::string& notice : model.notices) log.warn("name", notice);
     model.digest = sha256_file(path);
     return model;
 }

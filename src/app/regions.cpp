@@ -14,6 +14,7 @@ std::vector<Region> read_bed_regions(const std::string& path, Log& log) {
     std::vector<Region> regions;
     for (Interval interval; reader.next(interval);)
         regions.push_back({std::string(interval.contig), interval.begin, interval.end});
+    if (regions.empty()) log.warn("empty-file", path + ": holds no interval");
     return regions;
 }
 

@@ -111,7 +111,7 @@ Run::Run(const TrainParameters& parameters, const TrainHost& host, Log& log, Ran
       host_(host),
       log_(log),
       team_(team),
-      dataset_(Dataset::load(parameters.dataset)),
+      dataset_(Dataset::load(parameters.dataset, log)),
       spec_(training_spec(parameters, dataset_)),
       choice_(make_backend(parameters.backend)),
       network_(spec_, static_cast<int>(dataset_.markers().size()), *choice_.backend),

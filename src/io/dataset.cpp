@@ -8,6 +8,7 @@
 #include <limits>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/error.hpp"
 #include "base/number.hpp"
@@ -73,6 +74,8 @@ struct Dataset::Impl {
     LabelLayout layout;
     std::int64_t window = 0;
     std::vector<Marker> markers;
+    std::vector<std::string> names;     // per marker, as the files have them
+    std::vector<std::string> notices;   // of names that are spelled otherwise
     std::vector<std::int64_t> covered;  // per marker, as markers.tsv says
     std::vector<ReferenceContig> reference;
     std::vector<DatasetWindow> windows;
@@ -156,7 +159,7 @@ struct Dataset::Impl {
         LineReader lines(file(dataset_file::kMarkers));
         std::string_view line;
         if (!lines.next(line) || line != kMarkerHeader) lines.fail(std::string("the header is not: ") + kMarkerHeader);
-        std::unordered_map<std::string, bool> names;
+        std::unordered_set<std::string> seen;
         std::vector<std::string_view> fields;
         while (lines.next(line)) {
             split_fields(line, '\t', fields);
@@ -168,11 +171,13 @@ struct Dataset::Impl {
                 lines.fail("a column is not what the header says");
             Marker marker{std::string(fields[0]), std::string(fields[1]), std::string(fields[3]), std::string(fields[2]),
                           *prevalence};
-            if (!names.emplace(marker.name, true).second) lines.fail("marker " + marker.name + " twice");
+            if (!seen.insert(marker.name).second) lines.fail("marker " + marker.name + " twice");
+            names.push_back(marker.name);
             markers.push_back(std::move(marker));
             covered.push_back(*bases);
         }
         if (markers.empty()) lines.fail("no markers");
+        notices = clean_markers(markers, lines.name());
     }
 
     // The number of the contig in column 1; sorted files name each once, in the reference's order.
@@ -217,7 +222,7 @@ struct Dataset::Impl {
     void load_peaks(std::int64_t expected) {
         LineReader lines(file(peaks_file()));
         std::unordered_map<std::string_view, std::int32_t> number;
-        for (std::size_t i = 0; i < markers.size(); ++i) number.emplace(markers[i].name, static_cast<std::int32_t>(i));
+        for (std::size_t i = 0; i < names.size(); ++i) number.emplace(names[i], static_cast<std::int32_t>(i));
         std::vector<std::int64_t> bases(markers.size());
         std::vector<std::int32_t> last_end(markers.size(), -1);
         std::vector<Peak> runs;
@@ -326,6 +331,12 @@ Dataset Dataset::load(const std::string& directory) {
     impl->load();
     Dataset dataset;
     dataset.impl_ = std::move(impl);
+    return dataset;
+}
+
+Dataset Dataset::load(const std::string& directory, Log& log) {
+    Dataset dataset = load(directory);
+    for (const std::string& notice : dataset.impl_->notices) log.warn("marker-name", notice);
     return dataset;
 }
 

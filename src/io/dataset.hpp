@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log.hpp"
 #include "base/marker.hpp"
 #include "base/region.hpp"
 #include "io/block_digest.hpp"
@@ -70,7 +71,9 @@ std::string reference_digest(const FastaFile& fasta);
 class Dataset {
   public:
     // Throws Error(input) naming the file and line when a part is missing, malformed or inconsistent with another.
+    // The second also says which markers' names are spelled otherwise than in the files.
     static Dataset load(const std::string& directory);
+    static Dataset load(const std::string& directory, Log& log);
 
     const std::string& path() const;
     const LabelLayout& layout() const;

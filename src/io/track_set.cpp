@@ -3,7 +3,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <cctype>
 #include <set>
 
 #include "base/error.hpp"
@@ -19,13 +18,8 @@ constexpr std::size_t kGroup = 64;
 constexpr std::size_t kOtherFiles = 64;
 
 std::string file_name(std::string output, const std::string& marker) {
-    std::string safe = marker;
-    for (char& c : safe) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '/' || std::isspace(byte) != 0 || std::iscntrl(byte) != 0) c = '_';
-    }
-    for (std::size_t at = 0; (at = output.find(kPlaceholder, at)) != std::string::npos; at += safe.size())
-        output.replace(at, kPlaceholder.size(), safe);
+    for (std::size_t at = 0; (at = output.find(kPlaceholder, at)) != std::string::npos; at += marker.size())
+        output.replace(at, kPlaceholder.size(), marker);
     return output;
 }
 

@@ -42,13 +42,6 @@ void append(std::string& text, std::int64_t value) {
     text.append(digits.data(), end);
 }
 
-// Columns are separated by tabs, and many readers of BED take any blank for one.
-std::string one_word(std::string name) {
-    for (char& c : name)
-        if (std::isspace(static_cast<unsigned char>(c)) != 0) c = '_';
-    return name;
-}
-
 // Plain, or bgzip with an index.
 class TextFile {
   public:
@@ -79,7 +72,6 @@ class TextTrack : public TrackWriter {
   public:
     TextTrack(const std::string& path, const TrackOptions& options)
         : file_(path), markers_(options.markers), round_(options.decimals) {
-        for (std::string& name : markers_) name = one_word(name);
         for (const std::string& line : options.header) file_.write("##" + printable(line) + "\n");
     }
     void add_contig(const std::string& name, std::int64_t length) override {

@@ -56,7 +56,7 @@ class Rounding {
 
 struct TrackOptions {
     TrackFormat format = TrackFormat::narrow_peak;
-    std::vector<std::string> markers;  // names; CalledInterval::marker counts them
+    std::vector<std::string> markers;  // names, as marker_spelling has them; CalledInterval::marker counts them
     std::vector<std::string> header;   // lines for formats that can hold them, without the leading "##"
     int decimals = 4;                  // of all values written
     std::int64_t step = 1;             // bases a value stands for

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/printable.hpp"
 #include "nn/cost.hpp"
 #include "nn/graph.hpp"
 
@@ -267,7 +268,7 @@ Spec parse_spec(std::string_view text, const std::string& source) {
             return static_cast<unsigned char>(c) < ' ' || c == 0x7F;
         }))
         members.fail("name: '" + plain(spec.name) + "' is longer than 256 bytes or has control characters");
-    spec.description = members.text("description", "");
+    spec.description = printable(members.text("description", ""));  // which --describe prints
     try {
         spec.task = parse_task(members.text("task", to_string(spec.task)));
     } catch (const Error& e) {

@@ -559,11 +559,33 @@ TEST_CASE("marker sheets") {
     CHECK(rows[0].file == "p/a.bed");
     CHECK(rows[0].path == dir.path("p/a.bed"));
     CHECK(rows[1].path == absolute);
+    CHECK((rows[1].given == "B (2)" && rows[1].marker.name == "B_(2)"));
+    // Columns that are not used may hold anything.
+    CHECK(regkit::read_marker_sheet(dir.write("s.tsv", "name\tpeaks\tnote\nA\tb.bed\t\xc2\xb5 \x1b\n"), log).size() == 1);
+    for (const char* row : {"A\x1b\tb.bed\tx\n", "A\tb.bed\t\x1b[31m\n", "A\tb.bed\t\xc2\xb5\n", "\xc2\xb5\tb.bed\tx\n", "A b\tb.bed\tx\nA_b\tb.bed\tx\n"})
+        CHECK_THROWS_AS_MESSAGE(regkit::read_marker_sheet(dir.write("s.tsv", std::string("name\tpeaks\tclass\n") + row), log), Error, row);
     for (const char* bad : {"", "name\tpeaks\n", "name peaks\nA a.bed\n", "name\tclass\nA\tB\n", "name\tpeaks\nA\n", "name\tpeaks\nA\tb.bed\nA\tb.bed\n",
                             "name\tpeaks\n\tb.bed\n", "name\tpeaks\nA\t\n", "name\tname\tpeaks\nA\tB\tb.bed\n", "name\tpeaks\n A\tb.bed\n", "name\tpeaks\nA\tp\n",
                             "name\tpeaks\nA\tp/.\n"})
         CHECK_THROWS_AS_MESSAGE(regkit::read_marker_sheet(dir.write("s.tsv", bad), log), Error, bad);
     CHECK(regkit::markers_of_files({"x/CTCF.K562.narrowPeak.gz", "b.bed"})[0].marker.name == "CTCF.K562");
+}
+
+TEST_CASE("names of markers that an older version stored are cleaned, and told") {
+    Workshop w;
+    w.build();
+    const auto replaced = [](std::string text, const std::string& from, const std::string& to) {
+        for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) text.replace(at, from.size(), to);
+        return text;
+    };
+    w.dir.write("x.regds/markers.tsv", replaced(w.dir.read("x.regds/markers.tsv"), "\nm1\t", "\nm 1\x1b\t"));
+    w.dir.write("x.regds/peaks.bed.gz", "a\t10\t45\tm 1\x1b\na\t995\t1000\tm2\nb\t0\t250\tm 1\x1b\nb\t5\t9\tm2\n");
+    const Dataset d = Dataset::load(w.p.output, w.log);
+    CHECK((d.markers()[0].name == "m_1_x1b" && d.markers()[1].name == "m2"));
+    CHECK(w.log.count("marker-name") == 1);
+    std::vector<PeakRun> runs;
+    d.labels(0, 0, 100, runs);
+    CHECK((runs.size() == 1 && runs[0].marker == 0 && runs[0].end == 45));
 }
 
 TEST_CASE("a data set that was tampered with is an error that names the file") {

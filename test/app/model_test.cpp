@@ -98,6 +98,14 @@ TEST_CASE("model: markers by name, glob and class") {
     CHECK(kind_of([&] { select_markers(all, {"CTCF_a", "ctcf*"}); }) == ErrorKind::usage);
     CHECK(kind_of([&] { select_markers(all, {"class:tfbs"}); }) == ErrorKind::usage);
     CHECK(kind_of([&] { select_markers(all, {""}); }) == ErrorKind::usage);
+    // As an output shows a name, and as the sheet had it.
+    const std::vector<Marker> spelled{{"B_(2)", "", "", "", 0}, {"a_b_c", "open chromatin", "", "", 0}, {"class:x", "y", "", "", 0}};
+    CHECK(select_markers(spelled, {"B (2)"}) == std::vector<int>{0});
+    CHECK(select_markers(spelled, {"B_(2)", "a/b;c"}) == std::vector<int>{0, 1});
+    CHECK(select_markers(spelled, {"B *", "a=*"}) == std::vector<int>{0, 1});
+    CHECK(select_markers(spelled, {"class:."}) == std::vector<int>{0});
+    CHECK(select_markers(spelled, {"class:open chromatin"}) == std::vector<int>{1});
+    CHECK(select_markers(spelled, {"class:x"}) == std::vector<int>{2});
 }
 
 TEST_CASE("model: restricted to some markers it predicts the same for them") {
@@ -117,7 +125,7 @@ TEST_CASE("model: restricted to some markers it predicts the same for them") {
     CHECK(kind_of([&] { restrict_markers(model, {}); }) == ErrorKind::usage);
 }
 
-TEST_CASE("model: names are cleaned of control characters, and that is told") {
+TEST_CASE("model: names that outputs cannot hold are spelled anew, and that is told") {
     class Told final : public Log {
       public:
         std::vector<std::string> texts;
@@ -137,15 +145,15 @@ TEST_CASE("model: names are cleaned of control characters, and that is told") {
     model.reference[1].name = "chr\n2";
     save_model(scratch.file("m"), model);
     const Model back = load_model(scratch.file("m"), log);
-    CHECK(back.markers[0].name == "CTCF_in_");
-    CHECK(back.markers[1].cell == "K562___");
+    CHECK(back.markers[0].name == "CTCF_x09in_x7f");
+    CHECK(back.markers[1].cell == "K562\\xc2\\x85\\xe2\\x80\\xa8\\xe2\\x80\\xae");
     CHECK(back.markers[2].target == model.markers[2].target);
-    CHECK(back.reference[1].name == "chr_2");
-    REQUIRE(log.texts.size() == 1);
-    CHECK(log.texts[0] == scratch.file("m") + ": control characters in 3 of its names are now '_', as in 'CTCF_in_'");
-    model.markers[3].name = "CTCF_in\b";
+    CHECK(back.reference[1].name == "chr\\x0a2");
+    REQUIRE(log.texts.size() == 3);  // the second marker's cell, and the contig
+    CHECK(log.texts[0] == scratch.file("m") + ": marker 'CTCF\\x09in\\x7f' is called CTCF_x09in_x7f here");
+    model.markers[3].name = "CTCF x09in/x7f";  // what would be the same has a number
     save_model(scratch.file("m"), model);
-    CHECK(kind_of([&] { load_model(scratch.file("m"), log); }) == ErrorKind::input);
+    CHECK(load_model(scratch.file("m"), log).markers[3].name == "CTCF_x09in_x7f_2");
 }
 
 TEST_CASE("model: a negative running variance is refused") {

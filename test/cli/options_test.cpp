@@ -138,6 +138,8 @@ TEST_CASE("lists") {
 TEST_CASE("the command line can be pasted into a shell") {
     CHECK(parse({"-o", "my file", "it's", "-k", "CTCF*"}).command_line() ==
           "regfoo -o 'my file' 'it'\\''s' -k 'CTCF*'");
+    // It stands in headers, a line each.
+    CHECK(parse({"-o", "a\nb'\\\x1b"}).command_line() == R"(regfoo -o $'a\x0ab\'\\\x1b')");
 }
 
 TEST_CASE("a table that contradicts itself is noticed") {

@@ -113,6 +113,12 @@ TEST_CASE("what is thrown becomes one line and an exit code") {
     });
     CHECK(refused.code == 1);
     CHECK(refused.err == "regfoo: the system refuses: Resource temporarily unavailable\n");
+    // Text of an input cannot steer the terminal or forge a line.
+    CHECK(run_child({"x"}, [](const Arguments&, Log& log) {
+              log.info("contig \x1b[2J\xc2\xb5");
+              throw Error(ErrorKind::input, "x\nregfoo: wrote all");
+          }).err == "regfoo: contig \\x1b[2J\xc2\xb5\nregfoo: x\\x0aregfoo: wrote all\n");
+    CHECK(run_child({"--\x1b[2J"}, [](const Arguments&, Log&) {}).err.find('\x1b') == std::string::npos);
     const Outcome closed = run_child({"x"}, [](const Arguments&, Log&) { throw BrokenPipe(); });
     CHECK(closed.code == 141);
     CHECK(closed.err.empty());

@@ -336,7 +336,7 @@ case a peak past the end of its contig
 setup printf 'chr1\t59990\t60010\n' > past.bed
 run regds-build -f ref.fa past.bed -o x.regds
 exit 3
-err regds-build: past.bed:1*chr1*60000*
+err regds-build: past.bed:1: ends at 60010, but chr1 has 60000 bases; is it of another assembly? If it is not, --clip cuts it off there
 absent x.regds
 
 case peaks on a contig that the reference lacks

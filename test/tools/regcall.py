@@ -106,7 +106,7 @@ def intervals(values, cutoff):
 
 def test_formats(records, values):
     names = [name for name, _ in records]
-    markers = ["alpha", "be/ta", "gamma"]
+    markers = ["alpha", "be_ta", "gamma"]
     flat = np.concatenate([v for mine in values for v in mine.values()])
     cutoff = 0.5 * (np.nanquantile(flat, 0.9) + np.nanquantile(flat, 0.9001))
     cutoff = round(float(cutoff), 5)

@@ -21,8 +21,8 @@ demo: configure  # builds the tools alone: the tests take longer
 	REGKIT_BIN=$(abspath $(BUILD))/bin examples/demo/demo.sh demo
 check: all
 	cd $(BUILD) && $(CTEST)
-# The tests under the address and undefined-behaviour sanitizers, ten times as slow: one instruction set, no long tests.
-# CUDA's kernels run in the emulator.
+# The tests under the address and undefined-behaviour sanitizers, ten times as slow: one instruction set, without the emulator
+# of CUDA's kernels and the long tests.
 SANITIZE = -DREGKIT_SANITIZE=ON -DREGKIT_CUDA=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo
 build-asan: deps
 	cmake -S . -B $(BUILD)-asan $(SANITIZE) $(CMAKE_FLAGS)

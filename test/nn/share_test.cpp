@@ -3,7 +3,9 @@
 
 #include "base/error.hpp"
 #include "support.hpp"
+#ifdef REGKIT_EMULATED
 #include "test/emulator/emulator_backend.hpp"
+#endif
 #include "test/support/thread_ranks.hpp"
 
 using namespace regkit;
@@ -115,9 +117,11 @@ TEST_CASE("a batch that ranks share trains what one rank trains: cpu") {
     check_ranks(specs_of_every_kind(), [] { return make_backend({"cpu", 1, ""}).backend; }, 1e-5, false);
 }
 
+#ifdef REGKIT_EMULATED
 TEST_CASE("a batch that ranks share trains what one rank trains: the emulated CUDA back end") {
     check_ranks({small_spec(), flat_spec()}, [] { return make_emulator_backend(emulator::Order::forward); }, 1e-5, false);
 }
+#endif
 
 TEST_CASE("a part of a batch must lie inside it") {
     const auto reference = backend("reference");

@@ -75,7 +75,7 @@ class Annotator {
             writer.flush();
         }
         check_counts(matrix ? matrix->rows() : summary_.alleles);
-        OutputSet outputs;  // the matrix first: the records may go to standard output, which takes nothing back
+        OutputSet outputs;
         if (matrix) matrix->add_to(outputs, p_.write_index ? longest_contig() : 0);
         writer.add_to(outputs);
         outputs.commit();

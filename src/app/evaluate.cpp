@@ -319,7 +319,7 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
     measured.report.nt_per_second = speed;
     require(measured.report.positions > 0, ErrorKind::input,
             dataset.path() + ": no position of split " + parameters.split + " is left to count");
-    OutputSet outputs;  // the curves first: the table may go to standard output, which takes nothing back
+    OutputSet outputs;
     if (!parameters.curves.empty()) outputs.add(text_file(parameters.curves, measured.curves));
     outputs.add(text_file(parameters.output, measured.table));
     outputs.commit();

@@ -1,12 +1,14 @@
 #include "app/variant_regions.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 #include "app/regions.hpp"
 #include "base/error.hpp"
 #include "base/number.hpp"
 #include "io/text_reader.hpp"
+#include "io/vcf.hpp"
 
 namespace regkit {
 namespace {
@@ -17,6 +19,21 @@ bool ends_with_any_case(std::string_view text, std::string_view end) {
                       [](char a, char b) {
                           return a == static_cast<char>(std::tolower(static_cast<unsigned char>(b)));
                       });
+}
+
+bool is_variants(const std::string& path) {
+    constexpr std::array kEndings = {".vcf", ".vcf.gz", ".vcf.bgz", ".bcf"};
+    return std::any_of(kEndings.begin(), kEndings.end(),
+                       [&](const char* end) { return ends_with_any_case(path, end); });
+}
+
+std::vector<Region> read_positions(const std::string& path, Log& log) {
+    VcfReader reader(path, &log);
+    VcfRecord record;
+    std::vector<Region> regions;
+    while (reader.next(record) == VcfReader::Got::record)
+        regions.push_back({std::string(record.contig()), record.position(), record.position() + 1});
+    return regions;
 }
 
 }  // namespace
@@ -41,11 +58,13 @@ std::vector<Region> ordered_regions(std::vector<Region> regions) {
 std::vector<Region> read_regions_file(const std::string& path, Log& log) {
     if (ends_with_any_case(path, ".bed") || ends_with_any_case(path, ".bed.gz"))
         return read_bed_regions(path, log);
-    const bool positions = ends_with_any_case(path, ".vcf") || ends_with_any_case(path, ".vcf.gz");
-    LineReader reader(path);
+    if (is_variants(path)) return read_positions(path, log);
+    LineReader reader(path, nullptr, LineReader::Bytes::any);
+    bool positions = false;  // a VCF by another name: its third column is no END
     std::vector<Region> regions;
     std::vector<std::string_view> fields;
     for (std::string_view line; reader.next(line);) {
+        positions = positions || line.starts_with("##fileformat=VCF");
         if (line.empty() || line.starts_with('#')) continue;
         split_fields(line, '\t', fields);
         const auto begin = fields.size() < 2 ? std::nullopt : parse_int(fields[1], 0, INT64_MAX / 2);

@@ -17,7 +17,7 @@ namespace regkit {
 std::vector<Region> ordered_regions(std::vector<Region> regions);
 
 // A file of regions: BED where its name says so (.bed, .bed.gz), otherwise lines of CHROM, POS and perhaps
-// END, 1-based and inclusive, separated by tabs; of a VCF the positions. Error(input) naming the line.
+// END, 1-based and inclusive, separated by tabs; of a VCF or BCF the positions. Error(input) naming the line.
 std::vector<Region> read_regions_file(const std::string& path, Log& log);
 
 // Where records may begin.

@@ -62,7 +62,7 @@ struct BgzfWriter::Impl {
         descriptor.abandon();
         bgzf_close(file.release());
         data.write(bgzf_end_block());
-        data.flush();
+        if (!data.is_stdout()) data.flush();  // of a stream OutputSet decides when it ends
     }
 
     // `build` takes the paths of data and index, the index's shift (0: .tbi) and workers; 0 is success.

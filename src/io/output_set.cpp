@@ -29,6 +29,10 @@ void remove_indexes(const std::string& data, std::set<std::string>& changed) {
 }  // namespace
 
 void OutputSet::add(AtomicFile file) {
+    if (file.is_stdout()) {
+        streams_.push_back(std::move(file));
+        return;
+    }
     file.finish();
     files_.push_back(std::move(file));
 }
@@ -47,20 +51,24 @@ void OutputSet::commit() {
     // On the disk first: a power cut must not undo the removal and keep what follows.
     for (const std::string& directory : changed) sync_directory(directory, directory);
     std::string last;
-    for (AtomicFile& file : files_) {
+    const auto telling_last = [&](const auto& step) {
         try {
-            file.appear();
+            step();
         } catch (const Error& error) {
             if (last.empty()) throw;
             throw Error(error.kind(), std::string(error.what()) + "; the outputs up to " + last + " are in place already");
         }
-        if (!file.is_stdout()) last = file.path();
+    };
+    for (AtomicFile& file : files_) {
+        telling_last([&] { file.appear(); });
+        last = file.path();
     }
     changed.clear();
     for (const AtomicFile& file : files_)
-        if (!file.is_stdout() && changed.insert(directory_of(file.path())).second)
-            sync_directory(directory_of(file.path()), file.path());
+        if (changed.insert(directory_of(file.path())).second) sync_directory(directory_of(file.path()), file.path());
+    for (AtomicFile& stream : streams_) telling_last([&] { stream.finish(); });
     files_.clear();
+    streams_.clear();
     indexable_.clear();
 }
 

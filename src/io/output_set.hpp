@@ -19,7 +19,8 @@ class OutputSet {
     OutputSet& operator=(OutputSet&&) = delete;
 
     // Finishes the file (AtomicFile::finish) and keeps it; files appear in the order in which they were added. Of standard
-    // output this is the last byte, so it comes last. Errors are AtomicFile's.
+    // output, a device or a FIFO commit() writes the last bytes, once all files have appeared: what looks complete there is
+    // the output of a run that did not fail. Errors are AtomicFile's.
     void add(AtomicFile file);
     // The same of a file that readers look for an index of: an older .tbi, .csi or .gzi beside it, or beside the name that
     // was asked for where that is a symbolic link, is removed before anything appears. Its own index is added after it.
@@ -27,7 +28,7 @@ class OutputSet {
     void commit();
 
   private:
-    std::vector<AtomicFile> files_;
+    std::vector<AtomicFile> files_, streams_;
     std::vector<std::string> indexable_;  // names of data
 };
 

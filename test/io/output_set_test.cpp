@@ -36,7 +36,6 @@ TEST_CASE("outputs of a run appear together, or none of them") {
         outputs.add(holding(dir.path("b"), "new"));
         CHECK(dir.read("a") == "old");
         CHECK_FALSE(fs::exists(dir.path("b")));
-        CHECK_THROWS_AS(outputs.add(holding("/dev/full", "new")), Error);
     }
     CHECK(dir.names() == std::vector<std::string>{"a"});
     CHECK(dir.read("a") == "old");
@@ -105,6 +104,43 @@ TEST_CASE("an output that cannot get its name says which ones have theirs") {
     AtomicFile second = holding(dir.path("b"), "new");
     fs::remove(second.temp_path());
     outputs.add(std::move(second));
+    CHECK_THROWS_WITH_AS(outputs.commit(), doctest::Contains("/a are in place"), Error);
+}
+
+TEST_CASE("a stream ends after all else is in place, whatever the order") {
+    const Scratch dir;
+    const std::string path = dir.path("pipe");
+    REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+    for (const bool compressed : {true, false})
+        for (const bool fails : {true, false}) {
+            const int reader = open(path.c_str(), O_RDONLY | O_NONBLOCK);
+            REQUIRE(reader >= 0);
+            {
+                OutputSet outputs;
+                if (compressed) {
+                    BgzfWriter writer(path);
+                    writer.write("chr1\t1\n");
+                    writer.add_to(outputs);
+                } else {
+                    outputs.add(holding(path, "a table\n"));
+                }
+                AtomicFile second = holding(dir.path("b"), "new");
+                if (fails) fs::remove(second.temp_path());
+                outputs.add(std::move(second));
+                if (fails)
+                    CHECK_THROWS_AS(outputs.commit(), Error);
+                else
+                    outputs.commit();
+            }
+            std::string got(1 << 16, '\0');
+            const ssize_t size = read(reader, got.data(), got.size());
+            got.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+            close(reader);
+            CHECK(got.ends_with(compressed ? std::string(bgzf_end_block()) : "a table\n") == !fails);
+        }
+    OutputSet outputs;
+    outputs.add(holding("/dev/full", "new"));
+    outputs.add(holding(dir.path("a"), "new"));
     CHECK_THROWS_WITH_AS(outputs.commit(), doctest::Contains("/a are in place"), Error);
 }
 

@@ -215,6 +215,17 @@ sed 's/$/\r/' r.vcf > r.crlf.vcf && bgzip -kf r.crlf.vcf && bcftools index r.crl
 run --no-version r.crlf.vcf.gz 2> /dev/null | grep -E $'^(#|chr1\t1000\t)' > expected
 run --no-version -r chr1:1000,chr1:3001- r.crlf.vcf.gz 2> words | grep -v $'\tlong\t' > got || { fail "-r of lines that end in CR"; cat words; }
 same expected got "-r changes the ends of lines"
+# the positions of variants, whatever else their lines hold
+{ printf '##fileformat=VCFv4.2\n##contig=<ID=chr1,length=6000>\n##contig=<ID=chr2,length=777>\n##INFO=<ID=S,Number=1,Type=String,Description="s">\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n'
+  printf 'chr1\t1000\t2000\tA\tC\t.\t.\tS=Z\303\274rich\nchr1\t1900\t.\tA\tC\t.\t.\tS='; head -c 1500000 /dev/zero | tr '\0' x; printf '\nchr2\t1\t.\tA\tC\t.\t.\t.\n'; } > sites.vcf
+bcftools view -Ob -o sites.bcf sites.vcf && grep -v 'S=xxx' sites.vcf > sites.txt
+for sites in sites.vcf sites.bcf sites.txt; do
+    bcftools view -H -T <(bcftools query -f '%CHROM\t%POS\n' ${sites/txt/vcf} | if [[ $sites == *.txt ]]; then grep -v 1900; else cat; fi) r.vcf | cut -f1-3 > expected
+    [[ -s expected ]] || fail "bcftools finds nothing at $sites"
+    run -T $sites r.vcf 2> words | grep -v '^#' | cut -f1-3 > got || { fail "-T $sites"; cat words; }
+    same expected got "-T $sites"
+    run -R $sites r.bcf 2> words > got || { fail "-R $sites"; cat words; }
+done
 bcftools view -H -t '^chr1:1-1600' r.vcf | cut -f1-3 > expected
 run -t '^chr1:1-1600' r.vcf 2> words | grep -v '^#' | cut -f1-3 > got
 same expected got "-t ^"
@@ -326,6 +337,12 @@ refused 3 'this is a FASTA file; regsnp reads VCF or BCF' ref.fa
 refused 3 'not a VCF' /dev/null
 refused 1 'absent.vcf' absent.vcf
 refused 2 'an index needs' --write-index in.vcf
+mkfifo pipe
+for place in pipe /dev/null; do
+    status=0  # at once: nobody reads the pipe
+    timeout 20 "$bin/regsnp" -m m.safetensors -f ref.fa -O z --write-index -o $place sorted.vcf > got 2> words || status=$?
+    [[ $status == 2 ]] && grep -q 'an index needs' words || { fail "--write-index on $place ends with $status"; cat words; }
+done
 refused 2 'regions need an index' -r chr1 in.vcf
 refused 2 'regions need an index' -r chr1 - < r.vcf.gz
 refused 4 'neither the variants nor' -r chr7 r.vcf.gz

@@ -269,6 +269,30 @@ TEST_CASE("a truncated or damaged compressed file is an error, wherever it was c
     }
 }
 
+TEST_CASE("a number that a BCF's header does not define is refused, streamed and by the index") {
+    const Scratch dir;
+    dir.write("in.vcf", kHeader + "chr1\t10\t.\tA\tC\t.\t.\tAC=77\tGT\t0\t0\n");
+    run("cd " + dir.path("") + " && bcftools view -Ou -o whole in.vcf 2> /dev/null && bgzip -c whole > x.bcf && bcftools index x.bcf");
+    std::string bytes = dir.read("whole");
+    const auto at = bytes.rfind("\x11\x4d");  // the value, one byte wide; before it its key
+    REQUIRE(at != std::string::npos);
+    REQUIRE(bytes[at - 2] == '\x11');
+    for (const bool damaged : {false, true}) {
+        if (damaged) bytes[at - 1] = '\x7e';
+        dir.write("whole", bytes);
+        run("cd " + dir.path("") + " && bgzip -c whole > x.bcf && touch x.bcf.csi");
+        for (const bool fetched : {false, true}) {
+            VcfReader reader(dir.path("x.bcf"));
+            if (fetched) reader.fetch({{"chr1", 0, 100}});
+            VcfRecord record;
+            if (damaged)
+                CHECK_THROWS_WITH_AS(reader.next(record), doctest::Contains("x.bcf"), Error);
+            else
+                CHECK(reader.next(record) == Got::record);
+        }
+    }
+}
+
 TEST_CASE("an index comes with sorted output only") {
     const Scratch dir;
     const std::string sorted = "chr1\t10\t.\tA\tC\t.\t.\t.\tGT\t0\t0\nchr1\t900\t.\tA\tC\t.\t.\t.\tGT\t0\t0\nchr2\t4\t.\tA\tC\t.\t.\t.\tGT\t0\t0\n";

@@ -15,6 +15,7 @@
 #include "app/variant_regions.hpp"
 #include "app/variant_scorer.hpp"
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "base/region.hpp"
 #include "base/version.hpp"
 #include "io/output_check.hpp"
@@ -218,7 +219,7 @@ class Annotator {
     void report() {
         if (reader_.unterminated())
             log_.warn("unterminated", p_.input + ": the last line has no newline, and got one in the output; was the file cut there?");
-        std::string text = std::to_string(summary_.records) + " records, " + std::to_string(summary_.alleles) + " alleles, " +
+        std::string text = counted(summary_.records, "record") + ", " + counted(summary_.alleles, "allele") + ", " +
                            std::to_string(summary_.scored) + " scored";
         for (int i = 1; i < kAlleleNotes; ++i)
             if (summary_.notes[static_cast<std::size_t>(i)] > 0)
@@ -231,11 +232,11 @@ class Annotator {
         tell(summary_.odd_quality, "whose QUAL is not a number that VCF can hold");
         tell_placeholders(p_.fasta, reference_.fasta().placeholders(), log_);
         if (summary_.replaced_fields > 0)
-            log_.info(std::to_string(summary_.replaced_fields) + " fields of an earlier run of regsnp replaced");
+            log_.info(counted(summary_.replaced_fields, "field") + " of an earlier run of regsnp replaced");
     }
 
     void tell(std::int64_t records, const char* what) {
-        if (records > 0) log_.info(std::to_string(records) + (records == 1 ? " record " : " records ") + what);
+        if (records > 0) log_.info(counted(records, "record") + " " + what);
     }
 
     const AnnotateParameters& p_;

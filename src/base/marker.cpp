@@ -16,7 +16,9 @@ std::string marker_spelling(std::string_view name) {
 
 std::vector<std::string> clean_markers(std::vector<Marker>& markers, const std::string& where) {
     std::vector<std::string> told;
-    std::set<std::string> taken;
+    std::set<std::string> taken;  // names that are spelled right stay, wherever they stand
+    for (const Marker& marker : markers)
+        if (marker_spelling(marker.name) == marker.name) taken.insert(marker.name);
     for (Marker& marker : markers) {
         bool rewritten = false;
         for (std::string* text : {&marker.class_name, &marker.cell, &marker.target}) {
@@ -25,7 +27,8 @@ std::vector<std::string> clean_markers(std::vector<Marker>& markers, const std::
         }
         const std::string plain = marker_spelling(marker.name);
         std::string name = plain;
-        for (int n = 2; !taken.insert(name).second; ++n) name = plain + "_" + std::to_string(n);
+        if (name != marker.name)
+            for (int n = 2; !taken.insert(name).second; ++n) name = plain + "_" + std::to_string(n);
         if (name != marker.name)
             told.push_back(where + ": marker '" + printable(marker.name) + "' is called " + name + " here");
         if (rewritten)

@@ -22,10 +22,6 @@ constexpr std::size_t kBuffer = 1 << 16;  // small: a tool may write a thousand 
     throw_errno(path + ": cannot " + verb);
 }
 
-bool is_standard_output(const std::string& path) {
-    return path.empty() || path == "-" || path == "/dev/stdout";
-}
-
 }  // namespace
 
 struct AtomicFile::Impl {

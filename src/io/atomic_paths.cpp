@@ -26,6 +26,10 @@ std::string name_of(const std::string& path) {
 
 }  // namespace
 
+bool is_standard_output(const std::string& path) {
+    return path.empty() || path == "-" || path == "/dev/stdout";
+}
+
 std::string directory_of(const std::string& path) {
     const auto slash = path.rfind('/');
     if (slash == std::string::npos) return ".";

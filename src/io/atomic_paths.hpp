@@ -7,6 +7,8 @@
 
 namespace regkit {
 
+// Whether an output goes there: "", "-" and /dev/stdout.
+bool is_standard_output(const std::string& path);
 // The directory part of a path, "." where there is none.
 std::string directory_of(const std::string& path);
 // Follows the links of the last component, so that the file they lead to is replaced and not the link. It may not exist.

@@ -19,10 +19,6 @@ namespace fs = std::filesystem;
 
 constexpr std::array<const char*, 4> kIndexEndings = {".fai", ".gzi", ".tbi", ".csi"};
 
-bool is_stream(const std::string& path) {
-    return path.empty() || path == "-" || path == "/dev/stdout";
-}
-
 // Where a path leads: by device and inode what exists, by its name what does not yet.
 struct Place {
     std::string path;
@@ -31,7 +27,7 @@ struct Place {
     bool exists = false;
 
     Place(const std::string& given, int stream) : path(given) {
-        const bool named = stream == STDOUT_FILENO ? !is_stream(given) : given != "-";
+        const bool named = stream == STDOUT_FILENO ? !is_standard_output(given) : given != "-";
         exists = (named ? stat(given.c_str(), &info) : fstat(stream, &info)) == 0;
         std::error_code error;
         if (named && !given.empty()) {
@@ -54,7 +50,7 @@ struct Place {
         const auto [end, rest] = std::mismatch(directory.name.begin(), directory.name.end(), name.begin(), name.end());
         return end == directory.name.end() && rest != name.end();
     }
-    std::string shown() const { return is_stream(path) ? "standard output" : path; }
+    std::string shown() const { return is_standard_output(path) ? "standard output" : path; }
 };
 
 [[noreturn]] void refuse(const Place& output, const std::string& what) {
@@ -89,7 +85,7 @@ void refuse_equal_outputs(const std::vector<std::string>& outputs) {
     for (const std::string& path : outputs) {
         const Place place(path, STDOUT_FILENO);
         for (const Place& other : places)
-            require(!place.is(other) && !(is_stream(path) && is_stream(other.path)), ErrorKind::usage,
+            require(!place.is(other) && !(is_standard_output(path) && is_standard_output(other.path)), ErrorKind::usage,
                     "the outputs '" + other.path + "' and '" + path + "' would be the same file; give each its own");
         places.push_back(place);
     }
@@ -97,7 +93,7 @@ void refuse_equal_outputs(const std::vector<std::string>& outputs) {
 
 bool is_special_output(const std::string& path) {
     struct stat info {};
-    return is_stream(path) || (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
+    return is_standard_output(path) || (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
 }
 
 }  // namespace regkit

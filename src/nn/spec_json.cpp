@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/printable.hpp"
+#include "base/text.hpp"
 #include "nn/cost.hpp"
 #include "nn/graph.hpp"
 
@@ -24,14 +25,6 @@ constexpr std::size_t kMaxText = std::size_t{1} << 20;  // of a spec: 255 layers
 constexpr std::size_t kMaxKeys = 64;                    // of an object, which is searched from its beginning for each
 constexpr std::size_t kMaxName = 256;
 constexpr int kMaxObjects = 4096;  // the parser looks through a list at the end of each object in it
-
-// A piece of the file in a message: without what a terminal would obey, and not the whole of it.
-std::string plain(const std::string& text) {
-    std::string shown = text.size() <= 60 ? text : text.substr(0, 57) + "...";
-    for (char& c : shown)
-        if (c < ' ' || c > '~') c = '?';
-    return shown;
-}
 
 bool is_plain_name(const std::string& name) {
     return !name.empty() && name.size() <= kMaxName &&
@@ -117,7 +110,7 @@ class Members {
             if (known_.count(key)) continue;
             std::string keys;
             for (const std::string& name : known_) keys += (keys.empty() ? "" : ", ") + name;
-            fail("unknown key '" + plain(key) + "'; known here: " + keys);
+            fail("unknown key " + regkit::quoted(key) + "; known here: " + keys);
         }
     }
     [[noreturn]] void fail(const std::string& what) const {
@@ -171,7 +164,7 @@ Json parse_strict(std::string_view text, const std::string& source) {
         throw Error(ErrorKind::input, source + ": not JSON: " + why);
     }
     require(repeated.empty(), ErrorKind::input,
-            source + ": key '" + plain(repeated) + "' stands twice in one object");
+            source + ": key " + regkit::quoted(repeated) + " stands twice in one object");
     return json;
 }
 
@@ -184,14 +177,14 @@ LayerType parse_type(Members& members) {
         if (name == to_string(type)) return type;
         known += (known.empty() ? "" : ", ") + std::string(to_string(type));
     }
-    members.fail("unknown type '" + plain(name) + "'; there are " + known);
+    members.fail("unknown type " + regkit::quoted(name) + "; there are " + known);
 }
 
 Init parse_init(Members& members) {
     const std::string name = members.text("init", to_string(Init::torch));
     for (const Init init : {Init::torch, Init::he, Init::paper})
         if (name == to_string(init)) return init;
-    members.fail("init: expected 'torch', 'he' or 'paper', not '" + plain(name) + "'");
+    members.fail("init: expected 'torch', 'he' or 'paper', not " + regkit::quoted(name));
 }
 
 void parse_sliding(Members& members, LayerSpec& layer) {
@@ -200,21 +193,21 @@ void parse_sliding(Members& members, LayerSpec& layer) {
     layer.dilation = members.integer_or("dilation", 1, kMaxExtent);
     const std::string padding = members.text("padding", "same");
     if (padding != "same" && padding != "valid")
-        members.fail("padding: expected 'same' or 'valid', not '" + plain(padding) + "'");
+        members.fail("padding: expected 'same' or 'valid', not " + regkit::quoted(padding));
     layer.padding = padding == "same" ? Padding::same : Padding::valid;
 }
 
 LayerSpec parse_layer(const Json& json, const std::string& source, int number, const std::string& before) {
     const std::string position = source + ": layer " + std::to_string(number);
     const std::string name = Members(json, position).text("name");
-    Members members(json, source + ": layer '" + plain(name) + "'");
+    Members members(json, source + ": layer " + regkit::quoted(name));
     LayerSpec layer;
     layer.name = members.text("name");
     if (!is_plain_name(name)) members.fail("a name is made of letters, digits and underscores, at most 256");
     layer.type = parse_type(members);
     layer.from = members.texts("from", {before});
     for (const std::string& from : layer.from)
-        if (!is_plain_name(from)) members.fail("from: '" + plain(from) + "' is no layer's name");
+        if (!is_plain_name(from)) members.fail("from: " + regkit::quoted(from) + " is no layer's name");
     switch (layer.type) {
         case LayerType::embedding:
             layer.filters = members.integer("filters", 1, kMaxFilters);
@@ -252,7 +245,7 @@ LayerSpec parse_layer(const Json& json, const std::string& source, int number, c
     if (computes && layer.type != LayerType::add && layer.type != LayerType::concat)
         layer.weights = members.text("weights", "");
     if (!layer.weights.empty() && !is_plain_name(layer.weights))
-        members.fail("weights: '" + plain(layer.weights) + "' is no layer's name");
+        members.fail("weights: " + regkit::quoted(layer.weights) + " is no layer's name");
     members.finish();
     return layer;
 }
@@ -264,10 +257,8 @@ Spec parse_spec(std::string_view text, const std::string& source) {
     Members members(json, source);
     Spec spec;
     spec.name = members.text("name");
-    if (spec.name.size() > kMaxName || std::any_of(spec.name.begin(), spec.name.end(), [](char c) {
-            return static_cast<unsigned char>(c) < ' ' || c == 0x7F;
-        }))
-        members.fail("name: '" + plain(spec.name) + "' is longer than 256 bytes or has control characters");
+    if (spec.name.size() > kMaxName || !is_printable(spec.name))
+        members.fail("name: " + regkit::quoted(spec.name) + " is longer than 256 bytes or has control characters");
     spec.description = printable(members.text("description", ""));  // which --describe prints
     try {
         spec.task = parse_task(members.text("task", to_string(spec.task)));
@@ -290,7 +281,7 @@ Spec parse_spec(std::string_view text, const std::string& source) {
             spec.heads.push_back({head.text("from"), head.real("weight", 1, 0, 1e6, true)});
             head.finish();
             if (!is_plain_name(spec.heads.back().from))
-                head.fail("from: '" + plain(spec.heads.back().from) + "' is no layer's name");
+                head.fail("from: " + regkit::quoted(spec.heads.back().from) + " is no layer's name");
         }
     } else {
         spec.heads.push_back({spec.layers.back().name, 1});

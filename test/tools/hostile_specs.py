@@ -128,7 +128,7 @@ def text_attacks():
     yield "keys", "{" + ", ".join(f'"k{i}": 1' for i in range(50_000)) + "}", "more than 64 keys"
     yield "long", '{"name": "' + "x" * (2 << 20) + '"}', "more than 1 MiB"
     yield "a long name", '{"name": "' + "x" * 100_000 + '", "layers": []}', "longer than 256"
-    yield "escapes", '{"name": "x", "\\u001b[31mred": 1, "layers": [{"name": "e", "type": "one_hot"}]}', "unknown key '?[31mred'"
+    yield "escapes", '{"name": "x", "\\u001b[31mred": 1, "layers": [{"name": "e", "type": "one_hot"}]}', "unknown key '\\x1b[31mred'"
 
 
 def header_attacks():

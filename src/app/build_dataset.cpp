@@ -156,7 +156,8 @@ class DatasetBuilder {
 
     void read_marker(std::size_t marker) {
         const std::string& path = sources_[marker].path;
-        const IntervalRules rules{.skip_missing = p_.skip_missing, .clip = p_.clip, .blocks = blocks()};
+        const IntervalRules rules{.skip_missing = p_.skip_missing, .clip = p_.clip, .blocks = blocks(),
+                                  .quote = p_.sheet.empty() ? Quote::yes : Quote::no};
         if (coverage())
             coverage_[marker] = read_coverage_set(path, grid_.layout.bin, fasta_, alias_, rules, log_);
         else

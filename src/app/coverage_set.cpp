@@ -132,7 +132,8 @@ void read_bed_graph(const std::string& path, const FastaFile& fasta, ContigFinde
                     BinMeans& means, CoverageSet& set, Log& log) {
     Sha256 hash;
     IntervalReader reader(path, IntervalFormat::bed_graph, log,
-                          [&hash](std::string_view part) { hash.add(part.data(), part.size()); });
+                          [&hash](std::string_view part) { hash.add(part.data(), part.size()); },
+                          Blocks::ignore, rules.quote);
     std::int32_t last = -1;
     std::int64_t last_end = 0;
     for (Interval at; reader.next(at); ++set.intervals) {

@@ -39,6 +39,7 @@ struct IntervalRules {
     bool clip = false;           // ends past their contig's end
     Blocks blocks = Blocks::use;
     bool may_be_empty = false;   // a file without intervals
+    Quote quote = Quote::yes;
 };
 
 // Sorted, disjoint and not touching within a contig. 8 bytes an interval: 50 M of them are 400 MB.

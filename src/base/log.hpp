@@ -17,6 +17,7 @@ class Log {
     virtual ~Log() = default;
 
     void info(const std::string& text) { write(LogLevel::info, text); }
+    void debug(const std::string& text) { write(LogLevel::debug, text); }
     void warn(const std::string& kind, const std::string& text);
     // Says how many warnings of each kind were held back, then forgets the counts. Call once, at the end.
     void summarise();

@@ -28,7 +28,7 @@ Option regions() {
     return {.name = "region",
             .letter = 'r',
             .value = "REGION",
-            .help = "only this region, as chr20, chr20:1,000 or chr20:1000-2,000 (1-based, inclusive)",
+            .help = "only these regions, separated by commas, as chr20, chr20:1,000-2,000 (1-based, inclusive), chr20:1,000- or {HLA-A*01:01}:1-100",
             .group = group::input,
             .repeatable = true};
 }

@@ -52,8 +52,17 @@ IntervalFormat interval_format(const std::string& path) {
 }
 
 IntervalReader::IntervalReader(const std::string& path, IntervalFormat format, Log& log,
-                               std::function<void(std::string_view)> raw, Blocks blocks)
-    : lines_(path, std::move(raw), LineReader::Bytes::any), format_(format), log_(log), use_blocks_(blocks) {}
+                               std::function<void(std::string_view)> raw, Blocks blocks, Quote quote)
+    : lines_(path, std::move(raw), LineReader::Bytes::any), format_(format), log_(log), use_blocks_(blocks), quote_(quote) {}
+
+void IntervalReader::fail(const std::string& what) const {
+    if (quote_ == Quote::no) log_.debug(lines_.where() + ": " + quoted(line_));
+    lines_.fail(what);
+}
+
+std::string IntervalReader::text_of(std::size_t column) const {
+    return quote_ == Quote::yes ? quoted(fields_[column]) : "in column " + std::to_string(column + 1);
+}
 
 // The next line with data; at the end, what was left out is told.
 bool IntervalReader::next_line(std::string_view& line) {
@@ -67,9 +76,10 @@ bool IntervalReader::next_line(std::string_view& line) {
                                      (no_data_ == 1 ? " value is NaN" : " values are NaN") + ", taken for no data");
         return false;
     } while (is_header(line));
+    line_ = line;
     for (const std::string_view word : {"fixedStep", "variableStep"})
         if (line.starts_with(word))
-            lines_.fail("this is WIG; convert it to bigWig, which --target coverage reads: wigToBigWig FILE CHROM.SIZES OUT.bw");
+            fail("this is WIG; convert it to bigWig, which --target coverage reads: wigToBigWig FILE CHROM.SIZES OUT.bw");
     return true;
 }
 
@@ -79,10 +89,10 @@ bool IntervalReader::next(Interval& interval) {
             split_fields(line, '\t', fields_);
         else
             split_blanks(line, fields_);
-        check_columns(line);
+        check_columns();
         interval = {fields_[0], coordinate(1), coordinate(2), 0};
         if (interval.end < interval.begin)
-            lines_.fail("the end " + std::to_string(interval.end) + " is before the start " + std::to_string(interval.begin));
+            fail("the end " + std::to_string(interval.end) + " is before the start " + std::to_string(interval.begin));
         if (interval.end == interval.begin) {
             ++empty_;
             continue;
@@ -93,7 +103,7 @@ bool IntervalReader::next(Interval& interval) {
                 continue;
             }
             const auto value = parse_real(fields_[3]);
-            if (!value) lines_.fail("value " + quoted(fields_[3]) + " is no finite number");
+            if (!value) fail("value " + text_of(3) + " is no finite number");
             interval.value = *value;
         } else if (format_ != IntervalFormat::bed) {
             check_peak(interval);
@@ -112,7 +122,7 @@ std::vector<std::int64_t> IntervalReader::numbers_of_blocks(std::size_t column, 
     for (const std::string_view part : parts)
         if (const auto number = parse_int(part, 0, kMaxCoordinate)) numbers.push_back(*number);
     if (numbers.size() != parts.size() || std::ssize(numbers) != count)
-        lines_.fail("column " + std::to_string(column + 1) + " " + quoted(fields_[column]) + " does not hold the numbers of " +
+        fail("the list " + text_of(column) + " does not hold the numbers of " +
                     std::to_string(count) + (count == 1 ? " block" : " blocks") + "; --blocks ignore takes the interval around them");
     return numbers;
 }
@@ -128,43 +138,44 @@ void IntervalReader::read_blocks(const Interval& interval) {
     std::int64_t last = 0;
     for (std::size_t i = 0; i < sizes.size(); ++i) {
         if (starts[i] < last || starts[i] > length || sizes[i] > length - starts[i])
-            lines_.fail("block " + std::to_string(i + 1) +
+            fail("block " + std::to_string(i + 1) +
                         " lies outside its interval, or not behind the block before; --blocks ignore takes the interval around them");
         last = starts[i] + sizes[i];
         if (sizes[i] > 0) blocks_.push_back({interval.begin + starts[i], interval.begin + last});
     }
 }
 
-void IntervalReader::check_columns(std::string_view line) {
+void IntervalReader::check_columns() {
     const std::size_t count = fields_.size();
-    const std::string found = counted(static_cast<std::int64_t>(count), "column") + ": " + quoted(line);
-    if (format_ == IntervalFormat::bed && count < 3) lines_.fail("BED needs at least 3 columns, here are " + found);
+    std::string found = counted(static_cast<std::int64_t>(count), "column");
+    if (quote_ == Quote::yes) found += ": " + quoted(line_);
+    if (format_ == IntervalFormat::bed && count < 3) fail("BED needs at least 3 columns, here are " + found);
     if (format_ == IntervalFormat::narrow_peak && count == 20)
-        lines_.fail("narrowPeak has 10 columns, here are the 20 that idr writes; keep the first ten: cut -f1-10");
-    if (format_ == IntervalFormat::narrow_peak && count != 10) lines_.fail("narrowPeak has 10 columns, here are " + found);
-    if (format_ == IntervalFormat::broad_peak && count != 9) lines_.fail("broadPeak has 9 columns, here are " + found);
-    if (format_ == IntervalFormat::bed_graph && count != 4) lines_.fail("bedGraph has 4 columns, here are " + found);
-    if (fields_[0].empty()) lines_.fail("no contig name");
+        fail("narrowPeak has 10 columns, here are the 20 that idr writes; keep the first ten: cut -f1-10");
+    if (format_ == IntervalFormat::narrow_peak && count != 10) fail("narrowPeak has 10 columns, here are " + found);
+    if (format_ == IntervalFormat::broad_peak && count != 9) fail("broadPeak has 9 columns, here are " + found);
+    if (format_ == IntervalFormat::bed_graph && count != 4) fail("bedGraph has 4 columns, here are " + found);
+    if (fields_[0].empty()) fail("no contig name");
 }
 
 std::int64_t IntervalReader::coordinate(std::size_t column) const {
     const auto value = parse_int(fields_[column], 0, kMaxCoordinate);
-    if (!value || fields_[column][0] == '-') lines_.fail(quoted(fields_[column]) + " is no coordinate");
+    if (!value || fields_[column][0] == '-') fail("position " + text_of(column) + " is no whole number from 0");
     return *value;
 }
 
 // score, strand, signalValue, pValue, qValue and, in narrowPeak, the summit's offset.
 void IntervalReader::check_peak(const Interval& interval) {
     const auto score = parse_real(fields_[4]);
-    if (!score || *score < 0) lines_.fail("score " + quoted(fields_[4]) + " is no number from 0");
+    if (!score || *score < 0) fail("score " + text_of(4) + " is no number from 0");
     if (fields_[5] != "." && fields_[5] != "+" && fields_[5] != "-")
-        lines_.fail("strand " + quoted(fields_[5]) + " is none of . + -");
+        fail("strand " + text_of(5) + " is none of . + -");
     for (std::size_t column = 6; column < 9; ++column)
         if (!parse_real(fields_[column]))
-            lines_.fail("column " + std::to_string(column + 1) + " " + quoted(fields_[column]) + " is no finite number");
+            fail("value " + text_of(column) + " is no finite number");
     if (format_ != IntervalFormat::narrow_peak) return;
     const auto summit = parse_int(fields_[9], -1, kMaxCoordinate);
-    if (!summit) lines_.fail("summit " + quoted(fields_[9]) + " is neither an offset nor -1");
+    if (!summit) fail("summit " + text_of(9) + " is neither an offset nor -1");
     if (*summit >= interval.end - interval.begin) {
         ++summits_outside_;
         log_.warn("summit-outside-peak", lines_.where() + " (" + std::string(interval.contig) + ":" +

@@ -23,6 +23,10 @@ IntervalFormat interval_format(const std::string& path);
 // Whether the blocks of BED12 and gappedPeak are the intervals, or what lies around them is.
 enum class Blocks : bool { ignore, use };
 
+// Whether messages may quote what a file holds. A file that a sheet names need not be one that the user meant to show: then
+// the log has the line at --verbosity 5 only.
+enum class Quote : bool { no, yes };
+
 struct Interval {
     std::string_view contig;  // valid until the next call
     std::int64_t begin = 0;   // 0-based, half-open, not empty
@@ -40,7 +44,8 @@ struct Interval {
 class IntervalReader {
   public:
     IntervalReader(const std::string& path, IntervalFormat format, Log& log,
-                   std::function<void(std::string_view)> raw = nullptr, Blocks blocks = Blocks::ignore);
+                   std::function<void(std::string_view)> raw = nullptr, Blocks blocks = Blocks::ignore,
+                   Quote quote = Quote::yes);
 
     bool next(Interval& interval);
     // What the last interval consists of, ascending and disjoint: itself, or where they are used its blocks. BED with 12
@@ -57,17 +62,21 @@ class IntervalReader {
 
   private:
     bool next_line(std::string_view& line);
+    [[noreturn]] void fail(const std::string& what) const;
+    std::string text_of(std::size_t column) const;  // quoted, or where that is not allowed its number
     void read_blocks(const Interval& interval);
     std::vector<std::int64_t> numbers_of_blocks(std::size_t column, std::int64_t count) const;
-    void check_columns(std::string_view line);
+    void check_columns();
     void check_peak(const Interval& interval);
     std::int64_t coordinate(std::size_t column) const;
 
     LineReader lines_;
     IntervalFormat format_;
     Log& log_;
+    std::string_view line_;  // the last with data
     std::vector<std::string_view> fields_;
     Blocks use_blocks_;
+    Quote quote_;
     std::vector<Block> blocks_;
     std::int64_t summits_outside_ = 0, empty_ = 0, no_data_ = 0;
 };

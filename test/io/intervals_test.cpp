@@ -49,6 +49,36 @@ TEST_CASE("BED, narrowPeak and broadPeak are read") {
     CHECK(log.count("summit-outside-peak") == 1);
 }
 
+TEST_CASE("a file that may not be quoted is quoted for --verbosity 5 alone") {
+    class Debug final : public regkit::Log {
+      public:
+        std::string text;
+
+      private:
+        void write(regkit::LogLevel level, const std::string& line) override {
+            CHECK(level == regkit::LogLevel::debug);
+            text += line + "\n";
+        }
+    };
+    const Scratch dir;
+    const std::vector<std::tuple<IntervalFormat, const char*, const char*>> table{
+        {IntervalFormat::bed, "secret", ":1: BED needs at least 3 columns, here are 1 column"},
+        {IntervalFormat::bed, "c\tsecret\t9", ":1: position in column 2 is no whole number from 0"},
+        {IntervalFormat::bed_graph, "c\t1\t2\tsecret", ":1: value in column 4 is no finite number"},
+        {IntervalFormat::narrow_peak, "c\t1\t2\t.\tsecret\t.\t1\t1\t1\t-1", ":1: score in column 5 is no number from 0"},
+        {IntervalFormat::narrow_peak, "c\t1\t2\t.\t0\tsecret\t1\t1\t1\t-1", ":1: strand in column 6 is none of . + -"},
+        {IntervalFormat::narrow_peak, "c\t1\t2\t.\t0\t.\t1\t1\tsecret\t-1", ":1: value in column 9 is no finite number"},
+        {IntervalFormat::narrow_peak, "c\t1\t2\t.\t0\t.\t1\t1\t1\tsecret", ":1: summit in column 10 is neither an offset nor -1"}};
+    for (const auto& [format, line, what] : table) {
+        Debug log;
+        const std::string path = dir.write("x", std::string(line) + "\n");
+        regkit::IntervalReader reader(path, format, log, nullptr, regkit::Blocks::use, regkit::Quote::no);
+        regkit::Interval interval;
+        CHECK_THROWS_WITH_AS(reader.next(interval), (path + what).c_str(), Error);
+        CHECK(log.text.find("secret") != std::string::npos);
+    }
+}
+
 TEST_CASE("blocks of BED12 and gappedPeak") {
     const Scratch dir;
     regkit::NullLog log;

@@ -371,7 +371,14 @@ case text of an input is shown, not obeyed
 setup printf 'chr1\t100\t\033[2J\n' > esc.bed
 run regds-build -f ref.fa esc.bed -o x.regds
 exit 3
-err regds-build: esc.bed:1: '\x1b[[]2J' is no coordinate
+err regds-build: esc.bed:1: position '\x1b[[]2J' is no whole number from 0
+
+case a file that a sheet names is not shown
+setup printf 'root:x:0:0:root\n' > secret; printf 'name\tpeaks\nA\tsecret\n' > secret.tsv
+run regds-build -f ref.fa --sheet secret.tsv -o x.regds
+exit 3
+err regds-build: secret:1: BED needs at least 3 columns, here are 1 column
+absent x.regds
 
 case a peak that ends before it starts
 setup printf 'chr1\t10\t20\nchr1\t300\t200\n' > back.bed

@@ -63,7 +63,10 @@ install: configure  # what it installs is built first, without the tests; honour
 	cmake --install $(BUILD) --prefix $(PREFIX)
 man: all  # the OPTIONS sections of the man pages, from the tools' option tables
 	cmake --build $(BUILD) --target man
+format:  # the code, as .clang-format has it
+	tools/deps.sh oracles
+	test/format.sh --fix
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz $(BUILD)-slow
 
-.PHONY: all configure deps deps-dev demo check build-asan asan slow fuzz faults kill roundtrip bench neon avx512 install man clean
+.PHONY: all configure deps deps-dev demo check build-asan asan slow fuzz faults kill roundtrip bench neon avx512 install man format clean

@@ -1,5 +1,6 @@
 // Memory, the layers, and what a back end reports for an operation it does not have. LSTMs are in
-// backend_lstm.cpp, the tail and the optimiser in backend_tail.cpp. All are also compiled into the CUDA plug-in.
+// backend_lstm.cpp, the tail and the optimiser in backend_tail.cpp. All are also compiled into the CUDA
+// plug-in.
 #include "kernels/backend.hpp"
 
 #include <algorithm>

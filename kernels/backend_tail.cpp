@@ -1,4 +1,5 @@
-// The fused tail and what it hands out, the fold of batch norm into it, and the optimiser: checks, then the back end.
+// The fused tail and what it hands out, the fold of batch norm into it, and the optimiser: checks, then the
+// back end.
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
@@ -33,7 +34,8 @@ void check_tail(const Checks& check, const View& h, const Tail& tail) {
 }
 
 // Output positions of a sample in coarse positions [begin, end).
-std::int64_t check_range(const Checks& check, const View& h, const Tail& tail, std::int64_t begin, std::int64_t end) {
+std::int64_t check_range(const Checks& check, const View& h, const Tail& tail, std::int64_t begin,
+                         std::int64_t end) {
     check_tail(check, h, tail);
     check.that(begin >= 0 && begin <= end && end <= h.shape.length, "positions outside the row");
     return (end - begin) * tail.stride;
@@ -92,10 +94,10 @@ void Backend::tail_infer(const View& h, const Tail& tail, std::int64_t begin, st
     check.done(*this, do_tail_infer(h, tail, begin, end, kind, out.data()));
 }
 
-// What is made of the values where a back end has no more: [batch][markers][positions], in memory that is kept, since the
-// pages of a fresh array cost more than filling it.
-std::span<const float> Backend::staged_values(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
-                                              TailOutput kind) {
+// What is made of the values where a back end has no more: [batch][markers][positions], in memory that is
+// kept, since the pages of a fresh array cost more than filling it.
+std::span<const float> Backend::staged_values(const View& h, const Tail& tail, std::int64_t begin,
+                                              std::int64_t end, TailOutput kind) {
     staged_.resize(static_cast<std::size_t>(h.shape.batch * tail.markers() * (end - begin) * tail.stride));
     tail_infer(h, tail, begin, end, kind, staged_);
     return staged_;
@@ -105,7 +107,8 @@ void Backend::tail_codes(const View& h, const Tail& tail, std::int64_t begin, st
                          std::span<std::uint8_t> out) {
     const Checks check("tail_codes");
     const std::int64_t length = check_range(check, h, tail, begin, end);
-    check.equal("number of codes", static_cast<std::int64_t>(out.size()), h.shape.batch * tail.markers() * length);
+    check.equal("number of codes", static_cast<std::int64_t>(out.size()),
+                h.shape.batch * tail.markers() * length);
     if (length == 0) return;
     const Status status = do_tail_codes(h, tail, begin, end, out.data());
     if (has(status)) return check.done(*this, status);
@@ -113,8 +116,8 @@ void Backend::tail_codes(const View& h, const Tail& tail, std::int64_t begin, st
     std::transform(logits.begin(), logits.end(), out.begin(), logit_code);
 }
 
-void Backend::tail_bits(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end, TailOutput kind,
-                        float cutoff, std::span<std::uint8_t> out) {
+void Backend::tail_bits(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                        TailOutput kind, float cutoff, std::span<std::uint8_t> out) {
     const Checks check("tail_bits");
     const std::int64_t length = check_range(check, h, tail, begin, end), row = (length + 7) / 8;
     check.that(!std::isnan(cutoff), "the cutoff is not a number");
@@ -130,8 +133,8 @@ void Backend::tail_bits(const View& h, const Tail& tail, std::int64_t begin, std
                 out[static_cast<std::size_t>(r * row + p / 8)] |= static_cast<std::uint8_t>(1 << p % 8);
 }
 
-void Backend::tail_runs(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end, TailOutput kind,
-                        float cutoff, CalledRuns& out) {
+void Backend::tail_runs(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
+                        TailOutput kind, float cutoff, CalledRuns& out) {
     const Checks check("tail_runs");
     const std::int64_t length = check_range(check, h, tail, begin, end);
     check.that(!std::isnan(cutoff), "the cutoff is not a number");
@@ -142,8 +145,9 @@ void Backend::tail_runs(const View& h, const Tail& tail, std::int64_t begin, std
     if (has(status)) return check.done(*this, status);
     const auto values = staged_values(h, tail, begin, end, kind);
     for (std::int64_t r = 0; r < h.shape.batch * tail.markers(); ++r)
-        out.append_row(static_cast<std::int32_t>(r / tail.markers()), static_cast<std::int32_t>(r % tail.markers()),
-                       values.subspan(static_cast<std::size_t>(r * length), static_cast<std::size_t>(length)), cutoff);
+        out.append_row(
+            static_cast<std::int32_t>(r / tail.markers()), static_cast<std::int32_t>(r % tail.markers()),
+            values.subspan(static_cast<std::size_t>(r * length), static_cast<std::size_t>(length)), cutoff);
 }
 
 void Backend::tail_train(const View& h, const Tail& tail, const Labels& labels, const TailLoss& how,

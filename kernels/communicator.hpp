@@ -1,9 +1,9 @@
-// The processes ("ranks") that train one model together, each on its part of every batch: what they must be able to do
-// for one another. Implementations: src/app/tcp_communicator.hpp; tests have one over threads.
+// The processes ("ranks") that train one model together, each on its part of every batch: what they must be
+// able to do for one another. Implementations: src/app/tcp_communicator.hpp; tests have one over threads.
 //
-// All ranks call the same functions in the same order with equally many values. Everything is a function of the ranks'
-// values alone, in an order that is fixed: the same bits on every rank, and in every run. Errors: Error(resource) when a
-// peer is gone or was silent for too long; nothing can be called after that.
+// All ranks call the same functions in the same order with equally many values. Everything is a function of
+// the ranks' values alone, in an order that is fixed: the same bits on every rank, and in every run. Errors:
+// Error(resource) when a peer is gone or was silent for too long; nothing can be called after that.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,8 @@ class Communicator {
     virtual int rank() const = 0;  // 0 .. size() - 1
     virtual int size() const = 0;
 
-    // values[i] becomes the sum of all ranks' values[i], formed in double precision, rank 0 first, and rounded once.
+    // values[i] becomes the sum of all ranks' values[i], formed in double precision, rank 0 first, and
+    // rounded once.
     virtual void sum_in_order(std::span<float> values) = 0;
     virtual void sum_in_order(std::span<double> values) = 0;
     // all [size()][mine.size()]: every rank's bytes, in the order of ranks.
@@ -41,8 +42,8 @@ class Communicator {
     }
 };
 
-// The same for who must not throw, such as a plug-in, across whose boundary no exception goes: what was thrown is kept, and
-// where a function returned false, none is to be called again.
+// The same for who must not throw, such as a plug-in, across whose boundary no exception goes: what was
+// thrown is kept, and where a function returned false, none is to be called again.
 class QuietRanks {
   public:
     explicit QuietRanks(Communicator& ranks) : ranks_(ranks) {}

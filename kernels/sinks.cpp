@@ -7,8 +7,8 @@
 namespace regkit {
 namespace {
 
-// Sigmoid and softplus of every back end are within 1e-6 of the truth relative to it, unless they underflow; the bounds
-// are floats, too.
+// Sigmoid and softplus of every back end are within 1e-6 of the truth relative to it, unless they underflow;
+// the bounds are floats, too.
 constexpr double kMargin = 4e-5;
 // Below this a back end may have flushed the value to zero, and e^-60 is above it.
 constexpr double kTiny = 1e-30;
@@ -20,7 +20,8 @@ double inverse(TailOutput kind, double value) {
     return value < 1 ? std::log(std::expm1(value)) : value + std::log1p(-std::exp(-value));
 }
 
-// The first position from `p` on whose value is not below the cutoff, or row.size(). Most of the genome is below.
+// The first position from `p` on whose value is not below the cutoff, or row.size(). Most of the genome is
+// below.
 std::size_t find_called(std::span<const float> row, std::size_t p, float cutoff) {
     constexpr std::size_t kBlock = 32;  // without a branch, so that the loop becomes vectors
     for (; p + kBlock <= row.size(); p += kBlock) {
@@ -47,8 +48,9 @@ CodeTable code_table(TailOutput kind) {
     for (int code = 1; code < 256; ++code) {
         const double z = (code - kLogitCodeZero) / static_cast<double>(kLogitCodesPerUnit);
         const double value = kind == TailOutput::probabilities ? 1 / (1 + std::exp(-z))
-                             : kind == TailOutput::rates       ? std::max(z, 0.0) + std::log1p(std::exp(-std::fabs(z)))
-                                                               : z;
+                             : kind == TailOutput::rates
+                                 ? std::max(z, 0.0) + std::log1p(std::exp(-std::fabs(z)))
+                                 : z;
         table[static_cast<std::size_t>(code)] = static_cast<float>(value);
     }
     return table;
@@ -69,19 +71,23 @@ void CalledRuns::clear() {
 }
 
 std::span<const float> CalledRuns::values_of(const CalledRun& run) const {
-    return std::span(values).subspan(static_cast<std::size_t>(run.first), static_cast<std::size_t>(run.end - run.begin));
+    return std::span(values).subspan(static_cast<std::size_t>(run.first),
+                                     static_cast<std::size_t>(run.end - run.begin));
 }
 
-void CalledRuns::append(std::int32_t sample, std::int32_t marker, std::int32_t begin, std::span<const float> called) {
+void CalledRuns::append(std::int32_t sample, std::int32_t marker, std::int32_t begin,
+                        std::span<const float> called) {
     const std::int32_t end = begin + static_cast<std::int32_t>(called.size());
-    if (!runs.empty() && runs.back().sample == sample && runs.back().marker == marker && runs.back().end == begin)
+    if (!runs.empty() && runs.back().sample == sample && runs.back().marker == marker &&
+        runs.back().end == begin)
         runs.back().end = end;
     else
         runs.push_back({sample, marker, begin, end, static_cast<std::int64_t>(values.size())});
     values.insert(values.end(), called.begin(), called.end());
 }
 
-void CalledRuns::append_row(std::int32_t sample, std::int32_t marker, std::span<const float> row, float cutoff) {
+void CalledRuns::append_row(std::int32_t sample, std::int32_t marker, std::span<const float> row,
+                            float cutoff) {
     for (std::size_t p = find_called(row, 0, cutoff); p < row.size(); p = find_called(row, p, cutoff)) {
         const std::size_t first = p;
         while (p < row.size() && !(row[p] < cutoff)) ++p;

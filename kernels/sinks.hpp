@@ -1,12 +1,14 @@
-// What the fused tail hands out at inference: values, or less than that where less is wanted, so that a back end need not
-// write a value for every marker and position. Plain data, but for CalledRuns, which host back ends alone fill.
+// What the fused tail hands out at inference: values, or less than that where less is wanted, so that a back
+// end need not write a value for every marker and position. Plain data, but for CalledRuns, which host back
+// ends alone fill.
 //
 //  - values: f32 logits, probabilities or rates. What is ranked or subtracted (regeval, regsnp) needs them;
 //  - codes: the logit in 8 bits, and a table of 256 values to read them by (regcall --values 8bit);
-//  - bits: whether the value reaches a cutoff. No tool takes them: every interval format has a score, which runs hold and
-//    bits do not. They are for what lies far from the caller, a device's memory: 1/32 of the values has to cross;
-//  - runs: the positions whose value reaches a cutoff, and their values alone (regcall's intervals). Most of the genome is
-//    below.
+//  - bits: whether the value reaches a cutoff. No tool takes them: every interval format has a score, which
+//    runs hold and bits do not. They are for what lies far from the caller, a device's memory: 1/32 of the
+//    values has to cross;
+//  - runs: the positions whose value reaches a cutoff, and their values alone (regcall's intervals). Most of
+//    the genome is below.
 #pragma once
 
 #include <array>
@@ -19,9 +21,9 @@ namespace regkit {
 // probabilities: sigmoid; rates: softplus.
 enum class TailOutput : int { logits, probabilities, rates };
 
-// ---- codes. Code c in 1..255 stands for the logit (c - 128) / 8, code 0 for what is not a number. Of logits between
-// -15.9375 and 15.9375 the error is at most 1/16 (of a probability 1/64 at most, of its odds 6.5 %); those beyond are
-// held at the ends.
+// ---- codes. Code c in 1..255 stands for the logit (c - 128) / 8, code 0 for what is not a number. Of logits
+// between -15.9375 and 15.9375 the error is at most 1/16 (of a probability 1/64 at most, of its odds 6.5 %);
+// those beyond are held at the ends.
 inline constexpr float kLogitCodesPerUnit = 8;
 inline constexpr int kLogitCodeLimit = 127;
 inline constexpr int kLogitCodeZero = 128;
@@ -31,15 +33,16 @@ using CodeTable = std::array<float, 256>;
 CodeTable code_table(TailOutput kind);
 
 // ---- cutoffs. A position is called where its value is not below the cutoff, so that NaN is, and is noticed.
-// Logits below `low` have values below the cutoff, those above `high` have not, for every back end's sigmoid and
-// softplus; of those between, only the value tells.
+// Logits below `low` have values below the cutoff, those above `high` have not, for every back end's sigmoid
+// and softplus; of those between, only the value tells.
 struct LogitBand {
     float low = 0;
     float high = 0;
 };
 LogitBand logit_band(TailOutput kind, float cutoff);
 
-// Positions [begin, end) of one sample, counted from the first position asked for, at which `marker` is called.
+// Positions [begin, end) of one sample, counted from the first position asked for, at which `marker` is
+// called.
 struct CalledRun {
     std::int32_t sample = 0;
     std::int32_t marker = 0;

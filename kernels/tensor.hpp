@@ -1,7 +1,8 @@
 // Shapes, borrowed views and owned buffers. Plain data: these cross the boundary to the CUDA plug-in.
 //
-// A tensor is (batch, channels, length). Where its elements lie in memory is the back end's own business: the host reads
-// and writes in canonical order ([batch][channel][position], position fastest) through Backend only.
+// A tensor is (batch, channels, length). Where its elements lie in memory is the back end's own business: the
+// host reads and writes in canonical order ([batch][channel][position], position fastest) through Backend
+// only.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +21,8 @@ struct Shape {
     bool operator==(const Shape&) const = default;
 };
 
-// Positions beyond either end of a row that a consumer may read as zero. Known when a buffer is allocated; the operation
-// that writes a tensor also writes its halo (and whatever padding the back end's layout adds).
+// Positions beyond either end of a row that a consumer may read as zero. Known when a buffer is allocated;
+// the operation that writes a tensor also writes its halo (and whatever padding the back end's layout adds).
 struct Halo {
     std::int64_t left = 0;
     std::int64_t right = 0;
@@ -35,7 +36,8 @@ struct View {
     Halo halo;
 };
 
-// A borrowed range of a flat array: parameters, gradients, moments, statistics, scalars. count = 0 stands for "none".
+// A borrowed range of a flat array: parameters, gradients, moments, statistics, scalars. count = 0 stands for
+// "none".
 struct Slice {
     void* data = nullptr;
     std::int64_t offset = 0;
@@ -45,7 +47,8 @@ struct Slice {
     Slice at(std::int64_t begin, std::int64_t n) const { return {data, offset + begin, n}; }
 };
 
-// Owned memory on a back end; move-only; must not outlive its Backend. Made by Backend::alloc and alloc_flat, zeroed.
+// Owned memory on a back end; move-only; must not outlive its Backend. Made by Backend::alloc and alloc_flat,
+// zeroed.
 class Buffer {
   public:
     Buffer() = default;
@@ -65,8 +68,8 @@ class Buffer {
 
     // The whole tensor.
     View view() const { return {data_, shape_, halo_}; }
-    // The same memory seen as a smaller tensor (fewer samples, shorter rows); every dimension at most the allocated
-    // one. Its contents are undefined until an operation writes them.
+    // The same memory seen as a smaller tensor (fewer samples, shorter rows); every dimension at most the
+    // allocated one. Its contents are undefined until an operation writes them.
     View view(std::int64_t batch, std::int64_t length) const {
         return {data_, {batch, shape_.channels, length}, halo_};
     }

@@ -13,7 +13,7 @@ declare -A packages=(
              nlohmann-json3-dev doctest-dev zlib1g-dev"
     [demo]="bedops"
     [bench]="libbenchmark-dev libdnnl-dev libopenblas0-pthread python3-torch"
-    [oracles]="bcftools bedtools bedops mandoc openmpi-bin python3-numpy python3-pybigwig python3-sklearn python3-torch samtools
+    [oracles]="bcftools bedtools bedops clang-format mandoc openmpi-bin python3-numpy python3-pybigwig python3-sklearn python3-torch samtools
                snakemake strace tabix zsh"
     [fuzz]="clang libclang-rt-dev"
     [neon]="g++-aarch64-linux-gnu qemu-user"

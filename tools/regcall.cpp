@@ -16,17 +16,20 @@ constexpr std::int64_t kMany = 1'000'000'000;
 
 cli::Tool call_tool() {
     const CallParameters defaults;
-    cli::Tool tool{.name = "regcall",
-                   .title = "predict markers along DNA and write them as tracks",
-                   .usage = {"-m MODEL -f REF [-r REGION]... [-R BED] [options]", "-m MODEL [options] in.fa|-"}};
+    cli::Tool tool{
+        .name = "regcall",
+        .title = "predict markers along DNA and write them as tracks",
+        .usage = {"-m MODEL -f REF [-r REGION]... [-R BED] [options]", "-m MODEL [options] in.fa|-"}};
     tool.max_arguments = 1;
     tool.options = {
         cli::common::fasta(),
-        cli::common::check_reference("compare all of the reference that the model remembers, not only the part that is read"),
+        cli::common::check_reference(
+            "compare all of the reference that the model remembers, not only the part that is read"),
         cli::common::regions(),
         cli::common::regions_file(),
         {.name = "remap",
-         .help = "a record of the stream named chr:begin-end (as samtools faidx names it) lies at these coordinates",
+         .help =
+             "a record of the stream named chr:begin-end (as samtools faidx names it) lies at these coordinates",
          .group = cli::group::input},
         cli::common::model(cli::kNeeded),
         cli::common::markers(),
@@ -34,7 +37,8 @@ cli::Tool call_tool() {
         cli::common::window_mode("tiled"),
         {.name = "tile",
          .value = "BASES",
-         .help = "predict so many bases at a time [50000, fewer with many markers]; changes memory and speed, not the output",
+         .help =
+             "predict so many bases at a time [50000, fewer with many markers]; changes memory and speed, not the output",
          .group = cli::group::model},
         cli::common::output("tracks [standard output]; {marker} in the name gives one file for each marker"),
         cli::common::format({"narrowpeak", "bed", "bedgraph", "bigwig", "tsv"},
@@ -52,13 +56,15 @@ cli::Tool call_tool() {
          .group = cli::group::output},
         {.name = "resolution",
          .value = "BASES",
-         .help = "average values over bins of so many bases (bedgraph, bigwig) [what an output of the model stands for]",
+         .help =
+             "average values over bins of so many bases (bedgraph, bigwig) [what an output of the model stands for]",
          .group = cli::group::output},
         {.name = "values",
          .value = "KIND",
          .fallback = "exact",
-         .help = "8bit: logits in steps of 1/8, probabilities off by 1/64 at most, small ones by 6.5 % (bedgraph, bigwig); "
-                 "neighbours are often equal, and files about half as large",
+         .help =
+             "8bit: logits in steps of 1/8, probabilities off by 1/64 at most, small ones by 6.5 % (bedgraph, bigwig); "
+             "neighbours are often equal, and files about half as large",
          .group = cli::group::output,
          .choices = {"exact", "8bit"}},
         {.name = "round",
@@ -75,9 +81,12 @@ cli::Tool call_tool() {
     tool.examples = {
         {"regcall -m model.safetensors -f hg19.fa -r chr20:30,000,000-31,000,000 -o calls.narrowPeak.gz",
          "intervals in a megabase, indexed"},
-        {"regcall -m model.safetensors -f hg19.fa -k class:DNase -o '{marker}.bw'", "one bigWig file for each DNase marker"},
-        {"regcall -m model.safetensors -f hg19.fa --values 8bit -o 'tracks/{marker}.bw'", "of every marker, in small files"},
-        {"samtools faidx hg19.fa chr20:1-100000 | regcall -m model.safetensors --remap -O tsv -", "a stream, at its own coordinates"},
+        {"regcall -m model.safetensors -f hg19.fa -k class:DNase -o '{marker}.bw'",
+         "one bigWig file for each DNase marker"},
+        {"regcall -m model.safetensors -f hg19.fa --values 8bit -o 'tracks/{marker}.bw'",
+         "of every marker, in small files"},
+        {"samtools faidx hg19.fa chr20:1-100000 | regcall -m model.safetensors --remap -O tsv -",
+         "a stream, at its own coordinates"},
     };
     return tool;
 }
@@ -113,7 +122,8 @@ void run_call(const cli::Arguments& args, Log& log) {
     if (args.text("precision") == "bf16") p.backend.precision = Precision::bf16;
     const CallSummary done = call(p, log);
 
-    const bool values = p.format ? holds_values(*p.format) : track_format_of(p.output) && holds_values(*track_format_of(p.output));
+    const bool values = p.format ? holds_values(*p.format)
+                                 : track_format_of(p.output) && holds_values(*track_format_of(p.output));
     char text[240];
     std::snprintf(text, sizeof text, " in %.1f s (%lld of them N, without a value)", done.seconds,
                   static_cast<long long>(done.n_bases));
@@ -123,7 +133,9 @@ void run_call(const cli::Arguments& args, Log& log) {
                  counted(p.decimals, "decimal") + " (--round)");
     } else {
         log.info(counted(done.intervals, "interval") +
-                 (done.dropped > 0 ? "; " + std::to_string(done.dropped) + " shorter than --min-length dropped" : ""));
+                 (done.dropped > 0
+                      ? "; " + std::to_string(done.dropped) + " shorter than --min-length dropped"
+                      : ""));
     }
 }
 

@@ -46,14 +46,18 @@ std::string bin_of(const TargetDefaults& target) {
 cli::Option split_regions(const std::string& split) {
     const std::string rest = split == "train" ? "; given once, what no option names is left out"
                                               : "; what no option names is train";
-    return {.name = split, .value = "REGION", .help = "windows of this region (chr20:1-8,000,000) are " + split + rest,
-            .group = "Splits", .repeatable = true};
+    return {.name = split,
+            .value = "REGION",
+            .help = "windows of this region (chr20:1-8,000,000) are " + split + rest,
+            .group = "Splits",
+            .repeatable = true};
 }
 
 cli::Tool make_tool() {
-    cli::Tool tool{.name = "regds-build",
-                   .title = "peaks and a genome into a data set to train on",
-                   .usage = {"-f REF --sheet SHEET -o NAME.regds [options]", "-f REF -o NAME.regds [options] PEAKS..."}};
+    cli::Tool tool{
+        .name = "regds-build",
+        .title = "peaks and a genome into a data set to train on",
+        .usage = {"-f REF --sheet SHEET -o NAME.regds [options]", "-f REF -o NAME.regds [options] PEAKS..."}};
     tool.max_arguments = 100000;
     tool.options = {
         cli::common::fasta(cli::kNeeded),
@@ -69,16 +73,19 @@ cli::Tool make_tool() {
         {.name = "missing-contig",
          .value = "ACTION",
          .fallback = "error",
-         .help = "where peaks or coverage lie on contigs that the reference lacks: stop, or leave these out and count them",
+         .help =
+             "where peaks or coverage lie on contigs that the reference lacks: stop, or leave these out and count them",
          .group = cli::group::input,
          .choices = {"error", "skip"}},
         {.name = "clip",
-         .help = "cut peaks and coverage that reach past the end of their contig off there, and count them; otherwise an error",
+         .help =
+             "cut peaks and coverage that reach past the end of their contig off there, and count them; otherwise an error",
          .group = cli::group::input},
         {.name = "blocks",
          .value = "ACTION",
          .fallback = "use",
-         .help = "blocks of BED12 and gappedPeak: use takes them for the peaks, ignore the interval around them",
+         .help =
+             "blocks of BED12 and gappedPeak: use takes them for the peaks, ignore the interval around them",
          .group = cli::group::input,
          .choices = {"use", "ignore"}},
         {.name = "output",
@@ -178,36 +185,42 @@ void tell_empty_splits(const BuildDatasetSummary& s, const BuildDatasetParameter
         const std::vector<std::string>& regions;
         const char* consequence;
     };
-    for (const Split& split : {Split{"train", s.train, p.train, "regtrain has nothing to learn from"},
-                               Split{"valid", s.valid, p.valid, "regtrain cannot tell which weights are best and keeps the last"},
-                               Split{"test", s.test, p.test, "regeval has nothing to evaluate by itself"}}) {
+    for (const Split& split :
+         {Split{"train", s.train, p.train, "regtrain has nothing to learn from"},
+          Split{"valid", s.valid, p.valid, "regtrain cannot tell which weights are best and keeps the last"},
+          Split{"test", s.test, p.test, "regeval has nothing to evaluate by itself"}}) {
         if (split.windows > 0) continue;
         const std::string option = std::string("--") + split.name;
         std::string cure = "give regions to " + option + ", or use --split random:0.8,0.1,0.1";
         if (!p.split.empty())
             cure = "give it a larger share in --split, or use smaller blocks (--split-block)";
         else if (!split.regions.empty())
-            cure = "those of " + option + " were all dropped: give it more or larger regions, or a smaller --window";
+            cure = "those of " + option +
+                   " were all dropped: give it more or larger regions, or a smaller --window";
         else if (std::string_view(split.name) == "train")
             cure = "leave more of the genome to it";
-        log.warn("empty-split", std::string("no windows for ") + split.name + ": " + split.consequence + "; " + cure);
+        log.warn("empty-split",
+                 std::string("no windows for ") + split.name + ": " + split.consequence + "; " + cure);
     }
 }
 
 void report(const BuildDatasetSummary& s, const BuildDatasetParameters& p, Log& log) {
     const bool coverage = p.target == "coverage";
-    log.info("windows kept: " + std::to_string(s.kept()) + " (" + row("train", s.train) + ", " + row("valid", s.valid) + ", " +
-             row("test", s.test) + ")");
+    log.info("windows kept: " + std::to_string(s.kept()) + " (" + row("train", s.train) + ", " +
+             row("valid", s.valid) + ", " + row("test", s.test) + ")");
     log.info("windows dropped: " + row("cut short by the contig's end", s.short_end) + ", " +
              row("too much N", s.too_much_n) + ", " + row("masked", s.masked) +
              (s.filters_labels ? ", " + row("without a label", s.unlabelled) : "") + ", " +
-             row("reaching into two splits", s.straddling) + ", " + row("outside the regions of all splits", s.unassigned));
+             row("reaching into two splits", s.straddling) + ", " +
+             row("outside the regions of all splits", s.unassigned));
     const LeftOut& left = s.left_out;
     const std::int64_t dropped = left.elsewhere + left.behind + left.empty + left.no_data;
-    const std::string rest = (dropped > 0 ? ", " + std::to_string(dropped) + " left out" : "") +
-                             (left.clipped > 0 ? ", " + std::to_string(left.clipped) + " cut off at a contig's end" : "");
+    const std::string rest =
+        (dropped > 0 ? ", " + std::to_string(dropped) + " left out" : "") +
+        (left.clipped > 0 ? ", " + std::to_string(left.clipped) + " cut off at a contig's end" : "");
     if (coverage)
-        log.info("coverage: " + counted(s.intervals, "interval") + " read, in bins " + counted(s.peaks, "run") + " of equal values" + rest);
+        log.info("coverage: " + counted(s.intervals, "interval") + " read, in bins " +
+                 counted(s.peaks, "run") + " of equal values" + rest);
     else
         log.info("peaks: " + std::to_string(s.intervals) + " read, " + std::to_string(s.peaks) +
                  " after merging within a marker, " + std::to_string(s.summits_outside) +
@@ -216,8 +229,8 @@ void report(const BuildDatasetSummary& s, const BuildDatasetParameters& p, Log& 
         char prevalence[32];
         std::snprintf(prevalence, sizeof prevalence, "%.5f", c.prevalence);
         log.info("class " + (c.class_name.empty() ? std::string("(none)") : c.class_name) + ": " +
-                 counted(c.markers, "marker") +
-                 (coverage ? ", mean coverage " : ", mean prevalence ") + prevalence);
+                 counted(c.markers, "marker") + (coverage ? ", mean coverage " : ", mean prevalence ") +
+                 prevalence);
     }
     tell_empty_splits(s, p, log);
     log.info("wrote " + p.output);
@@ -227,11 +240,14 @@ void build(const cli::Arguments& args, Log& log) {
     BuildDatasetParameters p;
     p.fasta = cli::fasta_file(args);
     p.sheet = args.text("sheet");
-    require_kind(p.sheet, {FileKind::sheet}, "--sheet takes a table of markers, with columns name and peaks at least");
+    require_kind(p.sheet, {FileKind::sheet},
+                 "--sheet takes a table of markers, with columns name and peaks at least");
     p.peaks = args.positional();
     for (const std::string& path : p.peaks)
-        require_kind(path, {FileKind::intervals, FileKind::bed_graph, FileKind::wiggle, FileKind::bigwig, FileKind::bigbed},
-                     "peaks are a BED file (or one of its kind)");
+        require_kind(
+            path,
+            {FileKind::intervals, FileKind::bed_graph, FileKind::wiggle, FileKind::bigwig, FileKind::bigbed},
+            "peaks are a BED file (or one of its kind)");
     p.output = args.text("output");
     p.target = args.text("target");
     const TargetDefaults& defaults = target_defaults(p.target);

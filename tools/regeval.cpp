@@ -21,7 +21,8 @@ cli::Tool make_tool() {
         cli::common::model(cli::kNeeded),
         cli::common::dataset(cli::kNeeded),
         cli::common::fasta(),
-        cli::common::check_reference("compare the bases of every contig with the data set's, not only those where windows lie"),
+        cli::common::check_reference(
+            "compare the bases of every contig with the data set's, not only those where windows lie"),
         {.name = "split",
          .value = "NAME",
          .fallback = defaults.split,
@@ -64,7 +65,8 @@ void run(const cli::Arguments& args, Log& log) {
     p.split = args.text("split");
     p.exclude = args.all("exclude");
     for (const std::string& path : p.exclude)
-        require_kind(path, {FileKind::intervals, FileKind::bed_graph}, "--exclude takes intervals, a BED file");
+        require_kind(path, {FileKind::intervals, FileKind::bed_graph},
+                     "--exclude takes intervals, a BED file");
     p.markers = args.list("markers");
     p.window_mode = args.text("window-mode");
     p.output = cli::output_file(args, "output");
@@ -84,9 +86,9 @@ void run(const cli::Arguments& args, Log& log) {
                      {"nt_per_s", speed, cli::grouped(speed) + " nt/s"}});
     };
     const EvaluateReport report = evaluate(p, host, log);
-    log.info(cli::grouped(static_cast<double>(report.windows)) + " " + plural(report.windows, "window") + ", " +
-             cli::grouped(static_cast<double>(report.positions)) + " " + plural(report.positions, "position") + ", " +
-             cli::grouped(report.nt_per_second) + " nt/s");
+    log.info(cli::grouped(static_cast<double>(report.windows)) + " " + plural(report.windows, "window") +
+             ", " + cli::grouped(static_cast<double>(report.positions)) + " " +
+             plural(report.positions, "position") + ", " + cli::grouped(report.nt_per_second) + " nt/s");
     for (const ClassReport& c : report.classes)
         log.info((c.class_name.empty() ? "no class" : c.class_name) + " (" + counted(c.scored, "marker") +
                  "): " + (c.scored > 0 ? c.text : "NA"));

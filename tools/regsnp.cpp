@@ -20,11 +20,13 @@ cli::Tool annotate_tool() {
     tool.reads_stdin = true;
     tool.options = {
         cli::common::fasta(cli::kNeeded),
-        cli::common::check_reference("compare all of the reference that the model remembers, not only a part of each contig"),
+        cli::common::check_reference(
+            "compare all of the reference that the model remembers, not only a part of each contig"),
         {.name = "region",
          .letter = 'r',
          .value = "REGIONS",
-         .help = "only records that overlap one of these regions, separated by commas; needs the input's index",
+         .help =
+             "only records that overlap one of these regions, separated by commas; needs the input's index",
          .group = cli::group::input,
          .repeatable = true},
         {.name = "regions-file",
@@ -35,7 +37,8 @@ cli::Tool annotate_tool() {
         {.name = "targets",
          .letter = 't',
          .value = "REGIONS",
-         .help = "only records whose POS lies in these regions ('^' before them: in none of them); reads all of any input",
+         .help =
+             "only records whose POS lies in these regions ('^' before them: in none of them); reads all of any input",
          .group = cli::group::input,
          .repeatable = true},
         {.name = "targets-file",
@@ -46,7 +49,8 @@ cli::Tool annotate_tool() {
         {.name = "ref-mismatch",
          .value = "ACTION",
          .fallback = "error",
-         .help = "where a record's REF is not the reference's: stop, leave it without scores, or score against its own REF",
+         .help =
+             "where a record's REF is not the reference's: stop, leave it without scores, or score against its own REF",
          .group = cli::group::input,
          .choices = {"error", "skip", "use-vcf"}},
         {.name = "missing-contig",
@@ -57,7 +61,8 @@ cli::Tool annotate_tool() {
          .choices = {"error", "skip"}},
         {.name = "alias",
          .value = "RULE",
-         .help = "contig names of the VCF that stand for others in the reference: 'ucsc' (chr1 is 1) or a file of two columns",
+         .help =
+             "contig names of the VCF that stand for others in the reference: 'ucsc' (chr1 is 1) or a file of two columns",
          .group = cli::group::input},
         cli::common::model(cli::kNeeded),
         cli::common::markers(),
@@ -69,13 +74,15 @@ cli::Tool annotate_tool() {
         {.name = "phases",
          .value = "WHICH",
          .fallback = "own",
-         .help = "what an insertion or deletion that shifts the sequence behind it is compared with. own: the reference "
-                 "shifted alike; all: the mean over all shifts within the model's stride (slow)",
+         .help =
+             "what an insertion or deletion that shifts the sequence behind it is compared with. own: the reference "
+             "shifted alike; all: the mean over all shifts within the model's stride (slow)",
          .group = cli::group::model,
          .choices = {"own", "all"}},
         cli::common::output("annotated variants [standard output]"),
-        cli::common::format({"v", "z", "u", "b"},
-                            "VCF, bgzip VCF, uncompressed BCF or BCF; by default what the output's extension says"),
+        cli::common::format(
+            {"v", "z", "u", "b"},
+            "VCF, bgzip VCF, uncompressed BCF or BCF; by default what the output's extension says"),
         {.name = "lossy",
          .help = "what BCF cannot hold of text input is warned of and counted, instead of ending the run",
          .group = cli::group::output},
@@ -93,7 +100,8 @@ cli::Tool annotate_tool() {
         cli::common::isa(),
     };
     tool.examples = {
-        {"regsnp -m model.safetensors -f hg19.fa -o out.vcf.gz --write-index in.vcf.gz", "every variant, all markers"},
+        {"regsnp -m model.safetensors -f hg19.fa -o out.vcf.gz --write-index in.vcf.gz",
+         "every variant, all markers"},
         {"regsnp annotate -m model.safetensors -f hg19.fa in.bcf | bcftools view -i 'REG_MAX>0.1'",
          "only variants that change a prediction by more than 0.1"},
         {"regsnp -m model.safetensors -f hg19.fa -k class:DNase --matrix effects.tsv.gz -o out.bcf in.vcf",

@@ -48,7 +48,8 @@ std::vector<cli::Option> model_options() {
         {.name = "presets", .help = "print a table of the presets and end", .group = cli::group::model},
         {.name = "describe",
          .value = "NAME",
-         .help = "print the layers of a preset or spec.json with shapes, parameters, receptive field and arithmetic, and end",
+         .help =
+             "print the layers of a preset or spec.json with shapes, parameters, receptive field and arithmetic, and end",
          .group = cli::group::model},
         {.name = "marker-count",
          .value = "N",
@@ -150,21 +151,24 @@ std::vector<cli::Option> run_options() {
 }
 
 std::vector<cli::Option> rank_options() {
-    return {{.name = "dist-timeout",
-             .value = "TIME",
-             .fallback = "60s",
-             .help = "several ranks: how long one may give no sign of life before all end, and may be late at the start",
-             .group = kRanks}};
+    return {
+        {.name = "dist-timeout",
+         .value = "TIME",
+         .fallback = "60s",
+         .help =
+             "several ranks: how long one may give no sign of life before all end, and may be late at the start",
+         .group = kRanks}};
 }
 
 cli::Tool make_tool() {
-    cli::Tool tool{
-        .name = "regtrain",
-        .title = "train a model of regulatory markers",
-        .usage = {"-d NAME.regds -a PRESET|spec.json -o model.safetensors [options]", "--presets", "--describe PRESET|spec.json"}};
-    tool.options = {cli::common::dataset(),
-                    cli::common::fasta(),
-                    cli::common::check_reference("compare the bases of every contig with the data set's, not only of those with windows")};
+    cli::Tool tool{.name = "regtrain",
+                   .title = "train a model of regulatory markers",
+                   .usage = {"-d NAME.regds -a PRESET|spec.json -o model.safetensors [options]", "--presets",
+                             "--describe PRESET|spec.json"}};
+    tool.options = {
+        cli::common::dataset(), cli::common::fasta(),
+        cli::common::check_reference(
+            "compare the bases of every contig with the data set's, not only of those with windows")};
     for (const auto& part : {model_options(), training_options(), run_options(), rank_options()})
         tool.options.insert(tool.options.end(), part.begin(), part.end());
     tool.options.insert(tool.options.end(),
@@ -192,7 +196,8 @@ cli::Tool make_tool() {
 TrainParameters parameters_of(const cli::Arguments& args) {
     TrainParameters p;
     p.dataset = cli::dataset_folder(args);
-    if (args.given("fasta")) p.fasta = args.text("fasta");  // opened later: a rank that lacks it must tell the others
+    if (args.given("fasta"))
+        p.fasta = args.text("fasta");  // opened later: a rank that lacks it must tell the others
     require_kind(p.fasta, {FileKind::fasta}, "-f takes the reference, a FASTA file");
     p.architecture = args.text("architecture");
     require_kind(p.architecture, {FileKind::json}, "-a takes a preset's name or a spec, a JSON file");
@@ -260,8 +265,9 @@ std::string best_text(const TrainReport& report) {
     if (!std::isfinite(report.best_metric))
         return "; no marker could be scored on the validation windows, the last weights were taken";
     return "; best at step " + std::to_string(report.best_step) + ": " + report.metric + " " +
-           (std::isfinite(report.best_chance) ? precision_text(report.best_metric, "mean prevalence", report.best_chance)
-                                              : number(report.best_metric));
+           (std::isfinite(report.best_chance)
+                ? precision_text(report.best_metric, "mean prevalence", report.best_chance)
+                : number(report.best_metric));
 }
 
 void run(const cli::Arguments& args, Log& log) {
@@ -289,12 +295,15 @@ void run(const cli::Arguments& args, Log& log) {
     char epochs[32], loss[64];
     std::snprintf(epochs, sizeof epochs, "%.2f", report.epochs);
     std::snprintf(loss, sizeof loss, "%.5f", report.loss);
-    std::string text = counted(report.steps, "step") + ", " + epochs + " epochs in " + cli::duration_text(report.seconds);
-    if (report.steps_here > 0) text += ", " + speed_text(report.nt_per_second) + ", loss " + loss + " (last 50 steps)";
+    std::string text =
+        counted(report.steps, "step") + ", " + epochs + " epochs in " + cli::duration_text(report.seconds);
+    if (report.steps_here > 0)
+        text += ", " + speed_text(report.nt_per_second) + ", loss " + loss + " (last 50 steps)";
     log.info(text + best_text(report));
     if (report.best_constant > 0)
-        log.warn("constant-model", "the model written predicts a constant for " + std::to_string(report.best_constant) + " of " +
-                                       std::to_string(report.markers) + " markers; see regtrain(1), Learning nothing");
+        log.warn("constant-model",
+                 "the model written predicts a constant for " + std::to_string(report.best_constant) +
+                     " of " + std::to_string(report.markers) + " markers; see regtrain(1), Learning nothing");
 }
 
 }  // namespace

@@ -14,7 +14,9 @@
 
 // The library prints nothing: what it warns of goes where its caller says.
 class Words : public regkit::Log {
-    void write(regkit::LogLevel, const std::string& text) override { std::cerr << "predict: " << text << '\n'; }
+    void write(regkit::LogLevel, const std::string& text) override {
+        std::cerr << "predict: " << text << '\n';
+    }
 };
 
 int main(int argc, char** argv) {
@@ -39,7 +41,8 @@ int main(int argc, char** argv) {
             std::copy(sequence.begin() + begin, sequence.begin() + end, codes.begin());
         };
         predictor.predict(length, 0, length, fetch,
-                          [&](std::int64_t begin, std::int64_t end, std::span<const std::uint8_t>, std::span<const float> values) {
+                          [&](std::int64_t begin, std::int64_t end, std::span<const std::uint8_t>,
+                              std::span<const float> values) {
                               const auto width = static_cast<std::size_t>(end - begin);
                               for (std::size_t m = 0; m < best.size(); ++m)
                                   for (std::size_t p = 0; p < width; ++p)

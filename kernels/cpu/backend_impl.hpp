@@ -115,8 +115,8 @@ class CpuBackend final : public Backend {
     Status do_norm_act(const View& x, const Norm* norm, bool relu, const Dropout& dropout,
                        const View& y) noexcept override;
     Status do_norm_act_grad(const View& x, const View& dy, const Norm* norm, bool relu,
-                            const Dropout& dropout, const View& dx, const Slice& d_gamma,
-                            const Slice& d_beta, bool whole) noexcept override;
+                            const Dropout& dropout, const View& dx, const Slice& d_gamma, const Slice& d_beta,
+                            bool whole) noexcept override;
     Status do_norm_grad(const View& x, const Norm& norm, const Slice& sum_gamma, const Slice& sum_beta,
                         std::int64_t count, const View& dx) noexcept override;
     Status do_pool(const View& x, const PoolGeometry& geometry, const View& y) noexcept override;
@@ -168,8 +168,8 @@ class CpuBackend final : public Backend {
     // lstm_grad.cpp
     void lstm_grad_weight(const cpu::Rows& d_gates, const cpu::Rows& y, int hidden, int directions,
                           float* d_weight);
-    // tail_flat.cpp: dense layers over few positions. flat_loss leaves the gradient in the logits; the loss is
-    // not scaled.
+    // tail_flat.cpp: dense layers over few positions. flat_loss leaves the gradient in the logits; the loss
+    // is not scaled.
     bool is_flat_tail(const Shape& h, const Tail& tail) const;
     double flat_loss(const cpu::Rows& logits, const Labels& labels, const TailLoss& how);
     void turn(const View& from, std::int64_t rows, std::int64_t columns, const View& to);

@@ -1,9 +1,9 @@
 // The CPU back end: vectorised (Highway, chosen at run time), threaded, lanes = positions (layout.hpp).
 //
-// Tensors, parameters, statistics and the optimiser are f32. With Precision::bf16 the products of convolutions,
-// dense layers and the fused tail, forward and gradients, round their operands to bf16 (nearest, ties to even)
-// as they read them and add up in f32. Flatten-and-dense, the LSTM's recurrence, the first layer's table and
-// the fold of batch norm stay f32.
+// Tensors, parameters, statistics and the optimiser are f32. With Precision::bf16 the products of
+// convolutions, dense layers and the fused tail, forward and gradients, round their operands to bf16
+// (nearest, ties to even) as they read them and add up in f32. Flatten-and-dense, the LSTM's recurrence, the
+// first layer's table and the fold of batch norm stay f32.
 #pragma once
 
 #include <memory>

@@ -35,8 +35,9 @@ bool has_dots() {
 #endif
 }
 
-// Intel's (Sapphire and Emerald Rapids) start a vdpbf16ps every other cycle, and two multiply-adds in f32 each
-// cycle: pairs that are unpacked pass 1.6 times as fast. AMD's Zen 4 starts as many of one as of the other.
+// Intel's (Sapphire and Emerald Rapids) start a vdpbf16ps every other cycle, and two multiply-adds in f32
+// each cycle: pairs that are unpacked pass 1.6 times as fast. AMD's Zen 4 starts as many of one as of the
+// other.
 bool has_slow_dots() {
 #if defined(__x86_64__)
     return __builtin_cpu_is("intel");

@@ -49,13 +49,15 @@ cpu::ActArgs act_args(const Norm* norm, const Channel& channel, bool relu, const
     return args;
 }
 
-// dx = scale * (g - mean(g) - normal(x) * mean(g * normal(x))), given the sums of g * normal(x) and g over `count` values.
-cpu::CentredArgs centred_args(const Norm& norm, const Channel& channel, std::int64_t c, double sum_normal, double sum,
-                              std::int64_t count) {
+// dx = scale * (g - mean(g) - normal(x) * mean(g * normal(x))), given the sums of g * normal(x) and g over
+// `count` values.
+cpu::CentredArgs centred_args(const Norm& norm, const Channel& channel, std::int64_t c, double sum_normal,
+                              double sum, std::int64_t count) {
     const double scale = static_cast<double>(floats(norm.gamma)[c]) / channel.deviation;
     const double n = static_cast<double>(count);
     return {static_cast<float>(scale), static_cast<float>(sum / n),
-            static_cast<float>(-scale * sum_normal / n / channel.deviation), static_cast<float>(channel.mean)};
+            static_cast<float>(-scale * sum_normal / n / channel.deviation),
+            static_cast<float>(channel.mean)};
 }
 
 }  // namespace
@@ -141,8 +143,9 @@ Status CpuBackend::do_norm_grad(const View& x_view, const Norm& norm, const Slic
         const Rows x = rows_of(x_view), dx = rows_of(dx_view);
         parallel(x.batch * x.channels, [&](std::int64_t task, int) {
             const std::int64_t s = task / x.channels, c = task % x.channels;
-            const auto args = centred_args(norm, Channel(&norm, c), c, static_cast<double>(floats(sum_gamma)[c]),
-                                           static_cast<double>(floats(sum_beta)[c]), count);
+            const auto args =
+                centred_args(norm, Channel(&norm, c), c, static_cast<double>(floats(sum_gamma)[c]),
+                             static_cast<double>(floats(sum_beta)[c]), count);
             kernels_.norm->centred2(args, x.length, dx.row(s, c), x.row(s, c), dx.row(s, c));
         });
     });

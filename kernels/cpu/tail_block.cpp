@@ -45,11 +45,13 @@ double TrainBlock::run(const Rows& h, std::int64_t sample, std::int64_t begin, s
     return loss;
 }
 
-// Bits of positions [group, group + 1) * kDrawn of the row; drawn positions begin layer.first_position further along.
-void TrainBlock::draw_bits(const LayerPlan& layer, std::int64_t sample, std::int64_t channel, std::int64_t group,
-                           std::uint8_t* bits) const {
+// Bits of positions [group, group + 1) * kDrawn of the row; drawn positions begin layer.first_position
+// further along.
+void TrainBlock::draw_bits(const LayerPlan& layer, std::int64_t sample, std::int64_t channel,
+                           std::int64_t group, std::uint8_t* bits) const {
     const auto drawn = [&](std::int64_t which, std::uint8_t* to) {
-        kernels_.norm->dropout_bits(layer.key, layer.sample + static_cast<std::uint32_t>(sample), channel, which, to);
+        kernels_.norm->dropout_bits(layer.key, layer.sample + static_cast<std::uint32_t>(sample), channel,
+                                    which, to);
     };
     group += layer.first_position / kDrawn;
     const int ahead = static_cast<int>(layer.first_position % kDrawn);

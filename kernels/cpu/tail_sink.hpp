@@ -16,9 +16,9 @@ inline std::int64_t tail_columns(int stride) {
     return tail_lanes(stride) * stride;
 }
 
-// Logits of markers [marker, marker + count) at positions [begin, begin + columns) of a sample, counted from the first
-// position asked for. Rows lie `row` floats apart, are readable and writable up to whole vectors, and are the sink's
-// to overwrite. `begin` is a multiple of 32, so that no two blocks share a byte of bits.
+// Logits of markers [marker, marker + count) at positions [begin, begin + columns) of a sample, counted from
+// the first position asked for. Rows lie `row` floats apart, are readable and writable up to whole vectors,
+// and are the sink's to overwrite. `begin` is a multiple of 32, so that no two blocks share a byte of bits.
 struct LogitBlock {
     float* logits;
     std::int64_t row;

@@ -17,7 +17,7 @@ struct LayerPlan {
     std::int64_t d_bias = 0;     // [out]
     DropoutKey key{};
     bool drop = false;
-    std::uint32_t sample = 0;  // of dropout: number of the batch's first sample
+    std::uint32_t sample = 0;          // of dropout: number of the batch's first sample
     std::uint32_t first_position = 0;  // Dropout::first
 
     float scale() const { return drop ? key.scale : 1.0f; }

@@ -159,7 +159,8 @@ Status CpuBackend::do_fold_up_norm_grad(const View& h_view, const UpNorm& norm, 
                                            2 * d_quadratic[oj] * product[i * width + oj]);
             }
         });
-        const double count = static_cast<double>(state.shared_count > 0 ? state.shared_count : h.batch * h.length);
+        const double count =
+            static_cast<double>(state.shared_count > 0 ? state.shared_count : h.batch * h.length);
         float* const map = scratch_.get<float>(Slot::worker, in * in + in);
         float* const constant = map + in * in;
         parallel(in, [&](std::int64_t i, int) {

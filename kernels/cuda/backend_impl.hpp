@@ -22,12 +22,12 @@ namespace cuda::cudnn {
 class Convolutions;  // kernels/cuda/cudnn/conv.hpp
 class Engines;
 class Lstms;  // kernels/cuda/cudnn/lstm.hpp
-}
+}  // namespace cuda::cudnn
 
 class CudaBackend final : public Backend {
   public:
-    // `cudnn`: what its convolutions and LSTMs are computed with where it is the choice, else null. Throws cuda::Failure,
-    // or Error(usage) where the environment makes no sense.
+    // `cudnn`: what its convolutions and LSTMs are computed with where it is the choice, else null. Throws
+    // cuda::Failure, or Error(usage) where the environment makes no sense.
     CudaBackend(const char* name, const std::string& description, int device, KernelChoice kernels,
                 std::unique_ptr<cuda::cudnn::Engines> cudnn);
     ~CudaBackend() override;
@@ -100,8 +100,8 @@ class CudaBackend final : public Backend {
     Status do_norm_act(const View& x, const Norm* norm, bool relu, const Dropout& dropout,
                        const View& y) noexcept override;
     Status do_norm_act_grad(const View& x, const View& dy, const Norm* norm, bool relu,
-                            const Dropout& dropout, const View& dx, const Slice& d_gamma,
-                            const Slice& d_beta, bool whole) noexcept override;
+                            const Dropout& dropout, const View& dx, const Slice& d_gamma, const Slice& d_beta,
+                            bool whole) noexcept override;
     Status do_norm_grad(const View& x, const Norm& norm, const Slice& sum_gamma, const Slice& sum_beta,
                         std::int64_t count, const View& dx) noexcept override;
     Status do_pool(const View& x, const PoolGeometry& geometry, const View& y) noexcept override;

@@ -28,7 +28,8 @@ std::optional<KernelChoice> kernels_of_environment() {
 bool nccl_of_environment() {
     const char* const value = std::getenv("REGKIT_NCCL");
     const std::string word = value ? value : "on";
-    require(word == "on" || word == "off", ErrorKind::usage, "REGKIT_NCCL=" + word + ": unknown; use on or off");
+    require(word == "on" || word == "off", ErrorKind::usage,
+            "REGKIT_NCCL=" + word + ": unknown; use on or off");
     return word == "on";
 }
 

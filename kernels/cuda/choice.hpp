@@ -25,8 +25,8 @@ bool keeps_cudnn_plans();
 // The kernels that compute in `precision`, or `wanted` where they do. Throws Error(usage) where they do not.
 KernelChoice choose_kernels(Precision precision, std::optional<KernelChoice> wanted);
 
-// Whether sums between ranks may go by NCCL: the environment's REGKIT_NCCL=on|off, on where it is not set. Throws
-// Error(usage) on any other word.
+// Whether sums between ranks may go by NCCL: the environment's REGKIT_NCCL=on|off, on where it is not set.
+// Throws Error(usage) on any other word.
 bool nccl_of_environment();
 
 }  // namespace regkit

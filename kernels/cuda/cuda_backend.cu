@@ -173,9 +173,8 @@ Status CudaBackend::do_read(const Slice& from, double* values) noexcept {
 
 Status CudaBackend::do_all_reduce(const Slice& from, const Slice& to, QuietRanks& ranks) noexcept {
     Status said;
-    const Status status = guarded([&] {
-        said = rank_sum_.sum(cuda::pointer_to(from), cuda::pointer_to(to), from.count, ranks);
-    });
+    const Status status = guarded(
+        [&] { said = rank_sum_.sum(cuda::pointer_to(from), cuda::pointer_to(to), from.count, ranks); });
     return status.code == Status::Code::ok ? said : status;
 }
 

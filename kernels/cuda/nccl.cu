@@ -1,7 +1,6 @@
-#include "kernels/cuda/nccl.hpp"
-
 #include <cstdlib>
 
+#include "kernels/cuda/nccl.hpp"
 #include "kernels/cuda/shared_library.hpp"
 
 namespace regkit::cuda {

@@ -1,6 +1,6 @@
-// NCCL, loaded at run time where it is installed: one plug-in serves machines with and without it, and the build needs
-// nothing of it. Declared here is the part of its binary interface that is used, as it has been since 2.14;
-// test/cuda/nccl_header.cpp holds that against nccl.h.
+// NCCL, loaded at run time where it is installed: one plug-in serves machines with and without it, and the
+// build needs nothing of it. Declared here is the part of its binary interface that is used, as it has been
+// since 2.14; test/cuda/nccl_header.cpp holds that against nccl.h.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -14,7 +14,13 @@ struct NcclComm;
 struct NcclId {
     char bytes[128];
 };
-enum class NcclResult : int { success = 0, unhandled_cuda_error = 1, system_error = 2, invalid_usage = 5, in_progress = 7 };
+enum class NcclResult : int {
+    success = 0,
+    unhandled_cuda_error = 1,
+    system_error = 2,
+    invalid_usage = 5,
+    in_progress = 7
+};
 inline constexpr int kNcclFloat = 7;
 inline constexpr int kOldestNccl = 21400;  // 2.14.0, the first whose calls need not block
 
@@ -41,8 +47,8 @@ struct Nccl {
 // "2.28.9"
 std::string nccl_version_text(int version);
 
-// Null, and why in words, where REGKIT_NCCL_LIBRARY (libnccl.so.2 where it is not set) cannot be loaded or is too old. What
-// is loaded stays.
+// Null, and why in words, where REGKIT_NCCL_LIBRARY (libnccl.so.2 where it is not set) cannot be loaded or is
+// too old. What is loaded stays.
 const Nccl* load_nccl(std::string& why);
 
 }  // namespace regkit::cuda

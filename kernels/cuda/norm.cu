@@ -195,16 +195,18 @@ Status CudaBackend::do_norm_act_grad(const View& x_view, const View& dy, const N
         cuda::sum_each(2 * x.channels, count_of(x),
                        ChannelGradient{x, channels, dx, pointer_to(d_gamma), pointer_to(d_beta), sums});
         if (whole)
-            cuda::for_each(x.size(), InputGradient<double>{x, channels, static_cast<double>(count_of(x)), sums, sums + 1, 2, dx});
+            cuda::for_each(x.size(), InputGradient<double>{x, channels, static_cast<double>(count_of(x)),
+                                                           sums, sums + 1, 2, dx});
     });
 }
 
-Status CudaBackend::do_norm_grad(const View& x_view, const Norm& norm, const Slice& sum_gamma, const Slice& sum_beta,
-                                 std::int64_t count, const View& dx) noexcept {
+Status CudaBackend::do_norm_grad(const View& x_view, const Norm& norm, const Slice& sum_gamma,
+                                 const Slice& sum_beta, std::int64_t count, const View& dx) noexcept {
     return guarded([&] {
         const Tensor x = tensor_of(x_view);
-        cuda::for_each(x.size(), InputGradient<float>{x, Channels(&norm), static_cast<double>(count), pointer_to(sum_beta),
-                                                      pointer_to(sum_gamma), 1, tensor_of(dx).data});
+        cuda::for_each(x.size(), InputGradient<float>{x, Channels(&norm), static_cast<double>(count),
+                                                      pointer_to(sum_beta), pointer_to(sum_gamma), 1,
+                                                      tensor_of(dx).data});
     });
 }
 

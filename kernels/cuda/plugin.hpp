@@ -16,12 +16,12 @@ namespace regkit {
 // other's Backend, so host and plug-in must agree.
 const char* build_hash();
 
-// What the plug-in exports. First its build_hash(): a function that stays as it is, so that the plug-in of another
-// build is refused before any other function of it is called by a signature that it may not have.
+// What the plug-in exports. First its build_hash(): a function that stays as it is, so that the plug-in of
+// another build is refused before any other function of it is called by a signature that it may not have.
 using CudaPluginBuild = const char*();
 inline constexpr const char* kCudaBuild = "regkit_cuda_build";
-// Returns null and writes the cause to `why` (at most `size` bytes, terminated) when device number `device` cannot
-// be used. The caller deletes the Backend.
+// Returns null and writes the cause to `why` (at most `size` bytes, terminated) when device number `device`
+// cannot be used. The caller deletes the Backend.
 using OpenCudaBackend = Backend*(int device, KernelChoice kernels, char* why, std::size_t size);
 inline constexpr const char* kCudaEntry = "regkit_open_cuda_backend";
 

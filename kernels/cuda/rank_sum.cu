@@ -1,11 +1,10 @@
-#include "kernels/cuda/rank_sum.hpp"
-
 #include <algorithm>
 #include <cstring>
 #include <thread>
 
 #include "kernels/cuda/choice.hpp"
 #include "kernels/cuda/elements.hpp"
+#include "kernels/cuda/rank_sum.hpp"
 
 namespace regkit::cuda {
 
@@ -13,7 +12,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::int64_t kMostGathered = 1 << 24;  // values, 64 MB, that all ranks' parts together take on the device
+constexpr std::int64_t kMostGathered =
+    1 << 24;  // values, 64 MB, that all ranks' parts together take on the device
 constexpr std::chrono::seconds kConnectPatience{60};
 constexpr std::chrono::seconds kSumPatience{600};  // a rank may be alive, and busy with a slow disk
 
@@ -56,8 +56,8 @@ std::string reason_against_nccl(const std::vector<RankAbility>& ranks) {
             if (std::memcmp(ranks[r].device, ranks[other].device, sizeof ranks[r].device) == 0)
                 return "ranks " + std::to_string(other) + " and " + std::to_string(r) + " share a GPU";
             if (ranks[r].version != ranks[other].version)
-                return named(other) + " has NCCL " + nccl_version_text(ranks[other].version) + ", " + named(r) + " " +
-                       nccl_version_text(ranks[r].version);
+                return named(other) + " has NCCL " + nccl_version_text(ranks[other].version) + ", " +
+                       named(r) + " " + nccl_version_text(ranks[r].version);
         }
     return "";
 }
@@ -90,7 +90,8 @@ Status RankSum::sum(const float* from, float* to, std::int64_t count, QuietRanks
 
 // Queues it; what went wrong, or empty.
 std::string RankSum::gather(const float* from, float* parts, std::int64_t count, QuietRanks& ranks) {
-    NcclResult state = nccl_->all_gather(from, parts, static_cast<std::size_t>(count), kNcclFloat, comm_, stream_.handle());
+    NcclResult state =
+        nccl_->all_gather(from, parts, static_cast<std::size_t>(count), kNcclFloat, comm_, stream_.handle());
     if (state == NcclResult::in_progress) return wait_until_ready(kSumPatience, ranks);
     return state == NcclResult::success ? "" : nccl_->get_error_string(state);
 }
@@ -104,8 +105,9 @@ void RankSum::require(const std::string& wrong) {
 void RankSum::join(QuietRanks& ranks, Status& status) {
     const std::string why = meet(ranks);
     state_ = why.empty() ? State::joined : State::refused;
-    const std::string words = why.empty() ? "gradients are summed on the GPUs, by NCCL " + nccl_version_text(nccl_->version)
-                                          : "gradients are summed over TCP, not by NCCL (" + why + ")";
+    const std::string words =
+        why.empty() ? "gradients are summed on the GPUs, by NCCL " + nccl_version_text(nccl_->version)
+                    : "gradients are summed over TCP, not by NCCL (" + why + ")";
     copy_text(status.message, words);
 }
 
@@ -126,7 +128,8 @@ RankAbility RankSum::ability() {
 
 std::vector<RankAbility> RankSum::tell_all(const RankAbility& mine, QuietRanks& ranks) {
     std::vector<RankAbility> all(static_cast<std::size_t>(ranks.size()));
-    if (!ranks.all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(all)))) fail_with_ranks();
+    if (!ranks.all_gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(all))))
+        fail_with_ranks();
     return all;
 }
 
@@ -155,7 +158,8 @@ std::string RankSum::meet(QuietRanks& ranks) {
 std::string RankSum::connect(const NcclId& id, QuietRanks& ranks) {
     NcclConfig config;
     const NcclResult result = nccl_->init_rank(&comm_, ranks.size(), id, ranks.rank(), &config);
-    if (result != NcclResult::success && result != NcclResult::in_progress) return nccl_->get_error_string(result);
+    if (result != NcclResult::success && result != NcclResult::in_progress)
+        return nccl_->get_error_string(result);
     return wait_until_ready(kConnectPatience, ranks);
 }
 
@@ -169,7 +173,8 @@ std::string RankSum::wait_until_ready(std::chrono::seconds patience, QuietRanks&
     return wait(is_ready, patience, ranks);
 }
 
-std::string RankSum::wait(const std::function<bool()>& is_done, std::chrono::seconds patience, QuietRanks& ranks) {
+std::string RankSum::wait(const std::function<bool()>& is_done, std::chrono::seconds patience,
+                          QuietRanks& ranks) {
     constexpr std::chrono::milliseconds kBriefly{1};
     constexpr std::chrono::microseconds kPause{50};
     const auto begin = Clock::now();
@@ -178,7 +183,8 @@ std::string RankSum::wait(const std::function<bool()>& is_done, std::chrono::sec
         NcclResult state = NcclResult::success;
         const NcclResult asked = nccl_->get_async_error(comm_, &state);
         if (asked != NcclResult::success) state = asked;
-        if (state != NcclResult::success && state != NcclResult::in_progress) return nccl_->get_error_string(state);
+        if (state != NcclResult::success && state != NcclResult::in_progress)
+            return nccl_->get_error_string(state);
         if (done) return "";
         if (!ranks.check()) {
             leave();

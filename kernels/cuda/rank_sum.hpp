@@ -1,13 +1,14 @@
-// Sums over the ranks that train together (kernels/communicator.hpp), each with a GPU of its own: with NCCL the values never
-// leave the devices.
+// Sums over the ranks that train together (kernels/communicator.hpp), each with a GPU of its own: with NCCL
+// the values never leave the devices.
 //
-// ncclAllGather brings every rank's values to all, and a kernel of ours adds them in double, in the order of ranks, and
-// rounds once, which is what Communicator promises: the same bits as over TCP, in every run and on all ranks. (Not
-// ncclAllReduce: it adds in fp32, in an order that follows from the ring or tree that it chooses, so from the machine and
-// from NCCL's version.) For it a rank receives the values of all, a few MB a step.
+// ncclAllGather brings every rank's values to all, and a kernel of ours adds them in double, in the order of
+// ranks, and rounds once, which is what Communicator promises: the same bits as over TCP, in every run and on
+// all ranks. (Not ncclAllReduce: it adds in fp32, in an order that follows from the ring or tree that it
+// chooses, so from the machine and from NCCL's version.) For it a rank receives the values of all, a few MB a
+// step.
 //
-// NCCL knows nothing of processes that ended, and who waits for it may wait for ever. So the host asks by turns: the stream,
-// NCCL, and the ranks' own connections.
+// NCCL knows nothing of processes that ended, and who waits for it may wait for ever. So the host asks by
+// turns: the stream, NCCL, and the ranks' own connections.
 #pragma once
 
 #include <chrono>
@@ -41,9 +42,10 @@ class RankSum {
     RankSum& operator=(const RankSum&) = delete;
     ~RankSum() { leave(); }
 
-    // to = the sum of `from` over the ranks, which are all in the same call; they may be the same values. At first the ranks
-    // agree on whether they use NCCL, which the Status then says in words: `ok`, or `unsupported` where they do not and the
-    // caller is to sum by other means. Throws Failure where NCCL failed, or `ranks` did.
+    // to = the sum of `from` over the ranks, which are all in the same call; they may be the same values. At
+    // first the ranks agree on whether they use NCCL, which the Status then says in words: `ok`, or
+    // `unsupported` where they do not and the caller is to sum by other means. Throws Failure where NCCL
+    // failed, or `ranks` did.
     Status sum(const float* from, float* to, std::int64_t count, QuietRanks& ranks);
 
   private:
@@ -56,7 +58,8 @@ class RankSum {
     std::vector<RankAbility> tell_all(const RankAbility& mine, QuietRanks& ranks);
     std::string gather(const float* from, float* parts, std::int64_t count, QuietRanks& ranks);
     std::string wait_until_ready(std::chrono::seconds patience, QuietRanks& ranks);
-    // Until is_done(), a failure or the end of patience: what went wrong, or empty. Throws Failure when a rank ended.
+    // Until is_done(), a failure or the end of patience: what went wrong, or empty. Throws Failure when a
+    // rank ended.
     std::string wait(const std::function<bool()>& is_done, std::chrono::seconds patience, QuietRanks& ranks);
     void require(const std::string& wrong);  // ends NCCL and throws, unless it is empty
     void leave();

@@ -1,6 +1,6 @@
-// CUDA's errors as Status, and launching kernels. The runtime itself has two implementations, chosen by the include
-// path: CUDA's own, and the emulator's (test/emulator/cuda_runtime.h), which runs the kernels' same source on the CPU
-// and has the functions that the back end uses, no others.
+// CUDA's errors as Status, and launching kernels. The runtime itself has two implementations, chosen by the
+// include path: CUDA's own, and the emulator's (test/emulator/cuda_runtime.h), which runs the kernels' same
+// source on the CPU and has the functions that the back end uses, no others.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -32,7 +32,8 @@ inline void check(cudaError_t error) {
 // The stream of the operation that the calling thread is in (stream.hpp). Throws Failure outside of one.
 cudaStream_t stream_of_operation();
 
-// Queues kernel(params...) on the operation's stream. Arguments are converted to the kernel's own parameter types.
+// Queues kernel(params...) on the operation's stream. Arguments are converted to the kernel's own parameter
+// types.
 template <typename... Params>
 void launch(void (*kernel)(Params...), dim3 grid, dim3 block, std::type_identity_t<Params>... params) {
     void* arguments[] = {&params...};

@@ -1,8 +1,8 @@
-#include "kernels/cuda/stream.hpp"
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
+
+#include "kernels/cuda/stream.hpp"
 
 namespace regkit::cuda {
 
@@ -32,7 +32,8 @@ cudaEvent_t create_event() {
 
 cudaStream_t stream_of_operation() {
     if (!stream_in_use)
-        throw Failure{Status::error(Status::Code::device_error, "a kernel was launched outside of an operation")};
+        throw Failure{
+            Status::error(Status::Code::device_error, "a kernel was launched outside of an operation")};
     return stream_in_use->handle();
 }
 

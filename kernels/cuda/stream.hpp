@@ -1,11 +1,11 @@
-// The queue of a back end's work on its device. Every copy, fill and launch goes to one stream and runs there in the order
-// in which it was asked for, while the host goes on with what comes next; the host waits only for what it reads, and for
-// memory that it gives back.
+// The queue of a back end's work on its device. Every copy, fill and launch goes to one stream and runs there
+// in the order in which it was asked for, while the host goes on with what comes next; the host waits only
+// for what it reads, and for memory that it gives back.
 //
-// The stream is a non-blocking one: beside it, work on CUDA's default stream would run in no order at all. So there is no
-// other way to the device than this class and launch() (runtime.hpp), which finds the stream of the operation that the
-// calling thread is in; test/layers.sh refuses CUDA's own calls anywhere else, and the emulator has none that would block
-// or use the default stream.
+// The stream is a non-blocking one: beside it, work on CUDA's default stream would run in no order at all. So
+// there is no other way to the device than this class and launch() (runtime.hpp), which finds the stream of
+// the operation that the calling thread is in; test/layers.sh refuses CUDA's own calls anywhere else, and the
+// emulator has none that would block or use the default stream.
 #pragma once
 
 #include <cstddef>
@@ -17,13 +17,15 @@ namespace regkit::cuda {
 
 class Stream {
   public:
-    // Copies between host and device pass through page-locked memory, a piece of at most so many bytes at a time.
+    // Copies between host and device pass through page-locked memory, a piece of at most so many bytes at a
+    // time.
     static constexpr std::size_t kPieceBytes = std::size_t{512} << 10;
-    // Pieces on their way up at once: a step of training uploads four times (codes, runs and offsets of labels, codes again
-    // for the gradient), and so is queued without a wait.
+    // Pieces on their way up at once: a step of training uploads four times (codes, runs and offsets of
+    // labels, codes again for the gradient), and so is queued without a wait.
     static constexpr int kUploads = 4;
 
-    // On this device, which becomes the calling thread's current one. Throws Failure, as do all functions but free().
+    // On this device, which becomes the calling thread's current one. Throws Failure, as do all functions but
+    // free().
     explicit Stream(int device);
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
@@ -46,8 +48,8 @@ class Stream {
     // Compute capability of its device: 90 is 9.0.
     int capability() const { return capability_; }
 
-    // Device memory, undefined; free() takes it back once nothing that was queued can use it. What goes wrong before that
-    // is kept, and thrown by the next Operation.
+    // Device memory, undefined; free() takes it back once nothing that was queued can use it. What goes wrong
+    // before that is kept, and thrown by the next Operation.
     void* allocate(std::size_t bytes);
     void free(void* memory) noexcept;
 

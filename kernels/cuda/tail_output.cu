@@ -1,10 +1,9 @@
-#include "kernels/cuda/tail_output.hpp"
-
 #include <algorithm>
 #include <cstddef>
 #include <vector>
 
 #include "kernels/cuda/fast/called_runs.hpp"
+#include "kernels/cuda/tail_output.hpp"
 
 namespace regkit::cuda {
 
@@ -24,8 +23,7 @@ void for_each_piece(const Tail& tail, const TailRange& range, int bits, const Pi
             body(OutputPiece{s, std::min(together, range.h.batch - s), 0, length});
         return;
     }
-    const std::int64_t part =
-        std::max<std::int64_t>(1, most_tiles * kOutputTile / runner.unit) * runner.unit;
+    const std::int64_t part = std::max<std::int64_t>(1, most_tiles * kOutputTile / runner.unit) * runner.unit;
     for (std::int64_t s = 0; s < range.h.batch; ++s)
         for (std::int64_t p = 0; p < length; p += part)
             body(OutputPiece{s, 1, p, std::min(part, length - p)});

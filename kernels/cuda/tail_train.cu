@@ -43,8 +43,8 @@ Status CudaBackend::do_tail_train(const View& h_view, const Tail& tail, const La
                                   bool accumulate, const View& dh) noexcept {
     return guarded([&] {
         const Tensor h = tensor_of(h_view);
-        const cuda::TailTraining training{
-            tail, h, labels, how, cuda::pointer_to(loss), gradient, accumulate, tensor_of(dh)};
+        const cuda::TailTraining training{tail,     h,          labels,       how, cuda::pointer_to(loss),
+                                          gradient, accumulate, tensor_of(dh)};
         if (cublaslt_ && cublaslt_->train(training)) return;
         if (fast() && cuda::fits_fast_tail(tail)) return cuda::fast_tail_train(training, scratch_);
         TailLayers layers(tail, &gradient, scratch_);

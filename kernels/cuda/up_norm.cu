@@ -230,7 +230,8 @@ Status CudaBackend::do_fold_up_norm_grad(const View& h_view, const UpNorm& norm,
                                         pointer_to(d_beta), d_quadratic, d_phase_mean});
         cuda::for_each(statistics, GradientOfStatistics{fold, d_quadratic, d_phase_mean, d_statistics});
         const std::int64_t count = state.shared_count > 0 ? state.shared_count : h.batch * h.length;
-        cuda::for_each(h.size(), InputGradient{fold, h, tensor_of(dh), d_statistics, static_cast<double>(count)});
+        cuda::for_each(h.size(),
+                       InputGradient{fold, h, tensor_of(dh), d_statistics, static_cast<double>(count)});
     });
 }
 

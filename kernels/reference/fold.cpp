@@ -125,7 +125,8 @@ Status ReferenceBackend::do_fold_up_norm_grad(const View& h_view, const UpNorm& 
                 }
             }
         }
-        const double count = static_cast<double>(state.shared_count > 0 ? state.shared_count : h.batch * h.length);
+        const double count =
+            static_cast<double>(state.shared_count > 0 ? state.shared_count : h.batch * h.length);
         dh.each([&](std::int64_t n, std::int64_t i, std::int64_t p) {
             double sum = d_m[static_cast<std::size_t>(i)];
             for (std::int64_t k = 0; k < K; ++k)

@@ -66,8 +66,9 @@ void subtract_means(const Tensor& x, const ChannelNorm& channel, std::int64_t c,
     const double count = static_cast<double>(sums.count);
     for (std::int64_t s = 0; s < x.batch; ++s)
         for (std::int64_t p = 0; p < x.length; ++p)
-            dx(s, c, p) = channel.gamma * channel.scale *
-                          (dx(s, c, p) - sums.plain / count - channel.normal(x(s, c, p)) * sums.normal / count);
+            dx(s, c, p) =
+                channel.gamma * channel.scale *
+                (dx(s, c, p) - sums.plain / count - channel.normal(x(s, c, p)) * sums.normal / count);
 }
 
 }  // namespace
@@ -108,7 +109,8 @@ Status ReferenceBackend::do_norm_act_grad(const View& x_view, const View& dy_vie
 }
 
 Status ReferenceBackend::do_norm_grad(const View& x_view, const Norm& norm, const Slice& sum_gamma,
-                                      const Slice& sum_beta, std::int64_t count, const View& dx_view) noexcept {
+                                      const Slice& sum_beta, std::int64_t count,
+                                      const View& dx_view) noexcept {
     const Tensor x(x_view), dx(dx_view);
     for (std::int64_t c = 0; c < x.channels; ++c)
         subtract_means(x, ChannelNorm(&norm, c), c, {Flat(sum_gamma)[c], Flat(sum_beta)[c], count}, dx);

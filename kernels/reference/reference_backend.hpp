@@ -75,8 +75,8 @@ class ReferenceBackend final : public Backend {
     Status do_norm_act(const View& x, const Norm* norm, bool relu, const Dropout& dropout,
                        const View& y) noexcept override;
     Status do_norm_act_grad(const View& x, const View& dy, const Norm* norm, bool relu,
-                            const Dropout& dropout, const View& dx, const Slice& d_gamma,
-                            const Slice& d_beta, bool whole) noexcept override;
+                            const Dropout& dropout, const View& dx, const Slice& d_gamma, const Slice& d_beta,
+                            bool whole) noexcept override;
     Status do_norm_grad(const View& x, const Norm& norm, const Slice& sum_gamma, const Slice& sum_beta,
                         std::int64_t count, const View& dx) noexcept override;
     Status do_pool(const View& x, const PoolGeometry& geometry, const View& y) noexcept override;

@@ -14,8 +14,8 @@
 
 namespace regkit {
 
-// Keeps the change of larger magnitude; `best` starts without a place, so the first compared takes it, changed or not. One
-// that is no number stays: it must not hide behind others.
+// Keeps the change of larger magnitude; `best` starts without a place, so the first compared takes it,
+// changed or not. One that is no number stays: it must not hide behind others.
 inline void keep_strongest(MarkerEffect& best, float ref, float alt) {
     const float delta = alt - ref;
     if (std::isnan(best.delta)) return;
@@ -47,7 +47,8 @@ class AlleleScorer {
     FetchReference fetch_;
 };
 
-// Models with outputs along the sequence: flanks of the variant, base by base, an output's value at each of its bases.
+// Models with outputs along the sequence: flanks of the variant, base by base, an output's value at each of
+// its bases.
 std::unique_ptr<AlleleScorer> make_flank_scorer(const Model& model, Backend& backend, FetchReference fetch,
                                                 const ScorerOptions& options);
 // Models of a fixed window: windows around the variant.

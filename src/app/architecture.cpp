@@ -23,7 +23,8 @@ Spec load_architecture(const std::string& name) {
     if (!name.ends_with(".json")) return preset(name);
     std::error_code unknown;  // of a pipe, and of a file that is not there
     const auto size = std::filesystem::file_size(name, unknown);
-    require(unknown || size <= kMaxSpecBytes, ErrorKind::input, name + ": more than 1 MiB; a spec is shorter");
+    require(unknown || size <= kMaxSpecBytes, ErrorKind::input,
+            name + ": more than 1 MiB; a spec is shorter");
     return parse_spec(read_whole_file(name), name);
 }
 
@@ -50,10 +51,12 @@ std::string describe_table(const Spec& spec, int markers) {
         flops += row.flops_per_base;
     }
     const SpecSummary summary = summarise(spec, markers);
-    const std::string field = summary.fixed_window || !summary.finite_context ? "window"
-                                                                              : std::to_string(summary.receptive_field());
-    table += "total\t" + std::string(to_string(spec.task)) + "\tsequence\t" + std::to_string(markers) + " x " +
-             std::to_string(summary.outputs) + "\t" + std::to_string(parameters) + "\t" + field + "\t" + number(flops) + "\n";
+    const std::string field = summary.fixed_window || !summary.finite_context
+                                  ? "window"
+                                  : std::to_string(summary.receptive_field());
+    table += "total\t" + std::string(to_string(spec.task)) + "\tsequence\t" + std::to_string(markers) +
+             " x " + std::to_string(summary.outputs) + "\t" + std::to_string(parameters) + "\t" + field +
+             "\t" + number(flops) + "\n";
     return table;
 }
 

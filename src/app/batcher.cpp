@@ -57,7 +57,8 @@ Batch make_batch(const Dataset& dataset, const PackedGenome& genome, const Batch
         peaks.clear();
         dataset.window_labels(static_cast<std::int64_t>(index), peaks);
         const std::size_t first = batch.runs.size();
-        for (const PeakRun& peak : peaks) batch.runs.push_back({peak.marker, peak.begin, peak.end, peak.value});
+        for (const PeakRun& peak : peaks)
+            batch.runs.push_back({peak.marker, peak.begin, peak.end, peak.value});
         if (reversed) reverse_strand(codes, std::span(batch.runs).subspan(first), layout.count);
         batch.offsets.push_back(static_cast<std::int64_t>(batch.runs.size()));
     }

@@ -99,7 +99,8 @@ class DatasetBuilder {
 
     // Masks are of whole genomes: what lies elsewhere masks nothing.
     void read_masks() {
-        const IntervalRules rules{.skip_missing = true, .clip = p_.clip, .blocks = blocks(), .may_be_empty = true};
+        const IntervalRules rules{
+            .skip_missing = true, .clip = p_.clip, .blocks = blocks(), .may_be_empty = true};
         std::vector<IntervalSet> sets;
         for (const std::string& path : p_.masks) {
             sets.push_back(read_interval_set(path, fasta_, alias_, rules, log_));
@@ -110,7 +111,8 @@ class DatasetBuilder {
         summary_.mask_elsewhere = mask_.left_out.elsewhere;
     }
 
-    // One pool for contigs and files, the longest task first, so that no worker is left with a long one at the end.
+    // One pool for contigs and files, the longest task first, so that no worker is left with a long one at
+    // the end.
     void scan_and_read() {
         scans_.resize(contig_count());
         (coverage() ? coverage_.resize(sources_.size()) : sets_.resize(sources_.size()));
@@ -121,13 +123,15 @@ class DatasetBuilder {
         };
         std::vector<Task> tasks;
         constexpr double kBasesPerByte = 20;  // a compressed byte of intervals costs about as much as these
-        for (std::size_t i = 0; i < scans_.size(); ++i) tasks.push_back({static_cast<double>(length(i)), i, false});
+        for (std::size_t i = 0; i < scans_.size(); ++i)
+            tasks.push_back({static_cast<double>(length(i)), i, false});
         for (std::size_t i = 0; i < sources_.size(); ++i) {
             std::error_code error;
             const auto bytes = fs::file_size(sources_[i].path, error);
             tasks.push_back({error ? 0 : kBasesPerByte * static_cast<double>(bytes), i, true});
         }
-        std::stable_sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) { return a.cost > b.cost; });
+        std::stable_sort(tasks.begin(), tasks.end(),
+                         [](const Task& a, const Task& b) { return a.cost > b.cost; });
         std::vector<std::unique_ptr<FastaFile>> readers(static_cast<std::size_t>(pool_.workers()));
         pool_.run(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t number, int worker) {
             const Task& task = tasks[static_cast<std::size_t>(number)];
@@ -142,7 +146,8 @@ class DatasetBuilder {
         std::int64_t placeholders = 0;
         for (const auto& reader : readers) placeholders += reader ? reader->placeholders() : 0;
         tell_placeholders(p_.fasta, placeholders, log_);
-        for (std::size_t i = 0; i < sources_.size(); ++i) coverage() ? count(i, coverage_[i]) : count(i, sets_[i]);
+        for (std::size_t i = 0; i < sources_.size(); ++i)
+            coverage() ? count(i, coverage_[i]) : count(i, sets_[i]);
         for (const IntervalSet& set : sets_) summary_.summits_outside += set.summits_outside;
     }
 
@@ -156,7 +161,9 @@ class DatasetBuilder {
 
     void read_marker(std::size_t marker) {
         const std::string& path = sources_[marker].path;
-        const IntervalRules rules{.skip_missing = p_.skip_missing, .clip = p_.clip, .blocks = blocks(),
+        const IntervalRules rules{.skip_missing = p_.skip_missing,
+                                  .clip = p_.clip,
+                                  .blocks = blocks(),
                                   .quote = p_.sheet.empty() ? Quote::yes : Quote::no};
         if (coverage())
             coverage_[marker] = read_coverage_set(path, grid_.layout.bin, fasta_, alias_, rules, log_);
@@ -221,7 +228,9 @@ class DatasetBuilder {
     void choose_windows(const RegionSplit& regions) {
         // A product as 0.29 * 100 falls short of 29: a window at the limit is kept all the same.
         constexpr double kRounding = 1e-9;
-        const auto most = [&](double fraction) { return fraction * static_cast<double>(p_.window) * (1 + kRounding); };
+        const auto most = [&](double fraction) {
+            return fraction * static_cast<double>(p_.window) * (1 + kRounding);
+        };
         for (std::size_t contig = 0; contig < contig_count(); ++contig) {
             const auto number = static_cast<std::int32_t>(contig);
             const std::vector<Run>& n = scans_[contig].n;
@@ -241,14 +250,18 @@ class DatasetBuilder {
                     const Assignment assigned = regions.of(number, begin, end);
                     summary_.straddling += assigned == Assignment::straddling;
                     summary_.unassigned += assigned == Assignment::unassigned;
-                    if (assigned <= Assignment::test) windows_.push_back({number, begin, static_cast<Split>(assigned)});
+                    if (assigned <= Assignment::test)
+                        windows_.push_back({number, begin, static_cast<Split>(assigned)});
                 }
             }
         }
         if (!p_.split.empty())
-            summary_.straddling = split_at_random(parse_random_split(p_.split), p_.split_block, p_.seed, p_.window,
-                                                  fasta_.contigs(), windows_);
-        for (const auto& w : windows_) ++(w.split == Split::train ? summary_.train : w.split == Split::valid ? summary_.valid : summary_.test);
+            summary_.straddling = split_at_random(parse_random_split(p_.split), p_.split_block, p_.seed,
+                                                  p_.window, fasta_.contigs(), windows_);
+        for (const auto& w : windows_)
+            ++(w.split == Split::train   ? summary_.train
+               : w.split == Split::valid ? summary_.valid
+                                         : summary_.test);
         require(!windows_.empty(), ErrorKind::input,
                 p_.fasta +
                     ": no window is left; look at --window, --max-n, --max-mask, --keep-if and the splits");
@@ -284,11 +297,12 @@ class DatasetBuilder {
         if (!coverage() && summary_.train > 0)
             for (const MarkerSource& source : sources_)
                 if (source.marker.prevalence >= 1)
-                    log_.warn("no-negative", "every label of " + source.marker.name +
-                                                 " in train windows is positive, so that nothing can be learnt about it" +
-                                                 (summary_.filters_labels
-                                                      ? "; --keep-if all also keeps windows without a label"
-                                                      : ""));
+                    log_.warn(
+                        "no-negative",
+                        "every label of " + source.marker.name +
+                            " in train windows is positive, so that nothing can be learnt about it" +
+                            (summary_.filters_labels ? "; --keep-if all also keeps windows without a label"
+                                                     : ""));
         std::map<std::string, ClassSummary> classes;
         for (const MarkerSource& source : sources_) {
             ClassSummary& c = classes[source.marker.class_name];
@@ -394,16 +408,23 @@ class DatasetBuilder {
             json["filters"]["masks"].push_back({{"file", p_.masks[i]}, {"sha256", mask_sha256_[i]}});
         if (summary_.filters_labels) json["filters"]["keep_if"] = keep_if_;
         if (p_.split.empty())
-            json["split"] = {{"method", "regions"}, {"train", texts(Split::train)}, {"valid", texts(Split::valid)}, {"test", texts(Split::test)}};
+            json["split"] = {{"method", "regions"},
+                             {"train", texts(Split::train)},
+                             {"valid", texts(Split::valid)},
+                             {"test", texts(Split::test)}};
         else
             json["split"] = {{"method", p_.split}, {"block", p_.split_block}};
         json["seed"] = p_.seed;
-        json["dropped"] = {{"contig_end", summary_.short_end}, {"n", summary_.too_much_n}, {"mask", summary_.masked},
-                           {"two_splits", summary_.straddling}, {"no_split", summary_.unassigned}};
+        json["dropped"] = {{"contig_end", summary_.short_end},
+                           {"n", summary_.too_much_n},
+                           {"mask", summary_.masked},
+                           {"two_splits", summary_.straddling},
+                           {"no_split", summary_.unassigned}};
         if (summary_.filters_labels) json["dropped"]["no_label"] = summary_.unlabelled;
         json["intervals_read"] = summary_.intervals;
         const LeftOut& left = summary_.left_out;
-        json["intervals_left_out"] = {{"no_length", left.empty}, {"missing_contig", left.elsewhere}, {"behind_end", left.behind}};
+        json["intervals_left_out"] = {
+            {"no_length", left.empty}, {"missing_contig", left.elsewhere}, {"behind_end", left.behind}};
         if (coverage()) json["intervals_left_out"]["nan"] = left.no_data;
         json["intervals_clipped"] = left.clipped;
         if (!coverage()) json["summits_outside_peak"] = summary_.summits_outside;
@@ -419,8 +440,8 @@ class DatasetBuilder {
     std::vector<MarkerSource> sources_;
     IntervalSet mask_;
     std::vector<std::string> mask_sha256_;
-    std::vector<ContigScan> scans_;   // per contig
-    std::vector<IntervalSet> sets_;   // per marker, or
+    std::vector<ContigScan> scans_;  // per contig
+    std::vector<IntervalSet> sets_;  // per marker, or
     std::vector<CoverageSet> coverage_;
     std::vector<std::string> keep_if_;
     std::vector<std::size_t> wanted_;          // markers that keep_if_ names
@@ -434,10 +455,12 @@ void usage(bool ok, const std::string& what) {
 }
 
 void verify(const BuildDatasetParameters& p) {
-    usage(!p.output.empty() && p.output != "-", "-o needs the name of a directory: a data set cannot be written to a pipe");
+    usage(!p.output.empty() && p.output != "-",
+          "-o needs the name of a directory: a data set cannot be written to a pipe");
     usage(p.sheet.empty() != p.peaks.empty(), "give either --sheet or peak files");
     usage(p.window >= 1 && p.window <= INT32_MAX, "--window must lie between 1 and 2147483647");
-    usage(p.max_n >= 0 && p.max_n <= 1 && p.max_mask >= 0 && p.max_mask <= 1, "--max-n and --max-mask are fractions");
+    usage(p.max_n >= 0 && p.max_n <= 1 && p.max_mask >= 0 && p.max_mask <= 1,
+          "--max-n and --max-mask are fractions");
     usage(p.split.empty() || (p.train.empty() && p.valid.empty() && p.test.empty()),
           "--split random and the regions of --train, --valid and --test exclude each other");
     usage(p.split_block >= 0, "--split-block must not be negative");
@@ -457,10 +480,12 @@ void verify(const BuildDatasetParameters& p) {
     require(p.force || !path_is_taken(p.output), ErrorKind::resource,
             p.output + ": exists already; use --force to replace it");
     // A shell completes the name of a folder with a slash.
-    const std::string output = p.output.substr(0, std::max<std::size_t>(1, p.output.find_last_not_of('/') + 1));
+    const std::string output =
+        p.output.substr(0, std::max<std::size_t>(1, p.output.find_last_not_of('/') + 1));
     const std::string parent = fs::path(output).lexically_normal().parent_path().string();
     require(parent.empty() || path_is_directory(parent), ErrorKind::resource,
-            p.output + ": cannot create: there is no directory " + parent + "; make it first: mkdir -p " + parent);
+            p.output + ": cannot create: there is no directory " + parent + "; make it first: mkdir -p " +
+                parent);
 }
 
 }  // namespace

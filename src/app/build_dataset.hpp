@@ -14,7 +14,7 @@ namespace regkit {
 
 struct BuildDatasetParameters {
     std::string fasta;
-    std::string sheet;               // a marker sheet, or
+    std::string sheet;  // a marker sheet, or
     std::vector<std::string>
         peaks;  // files, whose markers are named after them. Of coverage: bedGraph or bigWig
     std::string output;
@@ -32,12 +32,13 @@ struct BuildDatasetParameters {
     double max_mask = 0.1;           // largest fraction covered by the masks
     std::vector<std::string> masks;  // BED
     std::string alias;               // rule of ContigAlias
-    // Peaks and coverage on contigs that the FASTA lacks are left out, and what reaches past a contig's end is cut off
-    // there, both counted; otherwise they are errors.
+    // Peaks and coverage on contigs that the FASTA lacks are left out, and what reaches past a contig's end
+    // is cut off there, both counted; otherwise they are errors.
     bool skip_missing = false, clip = false;
-    bool use_blocks = true;          // of BED12 and gappedPeak, as the peaks
+    bool use_blocks = true;  // of BED12 and gappedPeak, as the peaks
 
-    // By region, texts of parse_regions: what no list names is train, unless `train` names regions, when it is left out.
+    // By region, texts of parse_regions: what no list names is train, unless `train` names regions, when it
+    // is left out.
     std::vector<std::string> train, valid, test;
     // At random: "random:0.8,0.1,0.1" in blocks of split_block bases (0: each window for itself).
     std::string split;
@@ -59,7 +60,7 @@ struct ClassSummary {
 struct BuildDatasetSummary {
     std::int64_t train = 0, valid = 0, test = 0;
     // Windows dropped, by the first reason that holds.
-    std::int64_t short_end = 0;   // the contig ends within the window
+    std::int64_t short_end = 0;  // the contig ends within the window
     std::int64_t too_much_n = 0;
     std::int64_t masked = 0;
     std::int64_t unlabelled = 0;  // without a label of the markers that keep_if names
@@ -76,8 +77,9 @@ struct BuildDatasetSummary {
     std::int64_t kept() const { return train + valid + test; }
 };
 
-// Throws Error(usage) for parameters that contradict each other, Error(input) for bad input, Error(mismatch) for contigs
-// that the FASTA does not hold. The result does not depend on the number of workers or the order of intervals in files.
+// Throws Error(usage) for parameters that contradict each other, Error(input) for bad input, Error(mismatch)
+// for contigs that the FASTA does not hold. The result does not depend on the number of workers or the order
+// of intervals in files.
 BuildDatasetSummary build_dataset(const BuildDatasetParameters& parameters, Log& log);
 
 }  // namespace regkit

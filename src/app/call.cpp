@@ -36,8 +36,10 @@ TrackFormat format_of(const CallParameters& p) {
     const bool to_stdout = p.output.empty() || p.output == "-";
     if (to_stdout) return TrackFormat::narrow_peak;
     const std::optional<TrackFormat> format = track_format_of(p.output);
-    require(format.has_value(), ErrorKind::usage,
-            p.output + ": the name does not tell the format; say it with -O (narrowpeak, bed, bedgraph, bigwig, tsv)");
+    require(
+        format.has_value(), ErrorKind::usage,
+        p.output +
+            ": the name does not tell the format; say it with -O (narrowpeak, bed, bedgraph, bigwig, tsv)");
     return *format;
 }
 
@@ -47,8 +49,10 @@ void check(const CallParameters& p, TrackFormat format) {
             "give either a reference with -f, or a FASTA file (or - for standard input) to read as a stream");
     require(!stream || (p.regions.empty() && p.regions_file.empty()), ErrorKind::usage,
             "-r and -R need an indexed reference: name it with -f");
-    require(!stream || !p.check_reference, ErrorKind::usage, "--check-reference needs a reference: name it with -f");
-    require(stream || !p.remap, ErrorKind::usage, "--remap reads the names of records of a stream; with -f use -r");
+    require(!stream || !p.check_reference, ErrorKind::usage,
+            "--check-reference needs a reference: name it with -f");
+    require(stream || !p.remap, ErrorKind::usage,
+            "--remap reads the names of records of a stream; with -f use -r");
     require(p.cutoff.value_or(kCutoff) >= 0, ErrorKind::usage, "the cutoff is at least 0");
     require(p.resolution >= 0 && p.min_length >= 1 && p.merge_gap >= 0, ErrorKind::usage,
             "resolution and least length are at least 1, the gap to merge at least 0");
@@ -58,8 +62,8 @@ void check(const CallParameters& p, TrackFormat format) {
             "--values 8bit goes with bedgraph and bigwig, not with intervals");
 }
 
-// Bases of a record between what is needed behind and ahead of the position; local positions, multiples of the stride
-// begin cells.
+// Bases of a record between what is needed behind and ahead of the position; local positions, multiples of
+// the stride begin cells.
 class RecordWindow {
   public:
     void start(std::int64_t lead) {
@@ -106,19 +110,20 @@ class Caller {
         if (!choice.notice.empty()) log_.info(choice.notice);
         backend_ = std::move(choice.backend);
         const auto markers = static_cast<std::int64_t>(model_.markers.size());
-        predictor_ = std::make_unique<Predictor>(
-            model_, *backend_,
-            PredictorOptions{.tile = tile_for(p_.tile, markers),
-                             .rc_average = p_.rc_average,
-                             .coded = p_.coded,
-                             .paper_windows = p_.paper_windows});
+        predictor_ = std::make_unique<Predictor>(model_, *backend_,
+                                                 PredictorOptions{.tile = tile_for(p_.tile, markers),
+                                                                  .rc_average = p_.rc_average,
+                                                                  .coded = p_.coded,
+                                                                  .paper_windows = p_.paper_windows});
         check_model();
     }
 
     CallSummary run() {
         const auto start = std::chrono::steady_clock::now();
-        if (p_.input.empty()) call_reference();
-        else call_stream();
+        if (p_.input.empty())
+            call_reference();
+        else
+            call_stream();
         for (const std::string& notice : backend_->take_notices()) log_.info(notice);
         tracks_->commit();
         summary_.bases = sink_->bases();
@@ -133,18 +138,23 @@ class Caller {
     bool coverage() const { return model_.spec.task == Task::coverage; }
     float cutoff() const { return static_cast<float>(p_.cutoff.value_or(kCutoff)); }
 
-    // Predicts local positions [begin, end) of `length`; those from `lead` on lie at `shift` + their own on the contig.
-    void predict(std::int64_t length, std::int64_t begin, std::int64_t end, std::int64_t lead, std::int64_t shift,
-                 const FetchCodes& fetch) {
+    // Predicts local positions [begin, end) of `length`; those from `lead` on lie at `shift` + their own on
+    // the contig.
+    void predict(std::int64_t length, std::int64_t begin, std::int64_t end, std::int64_t lead,
+                 std::int64_t shift, const FetchCodes& fetch) {
         const auto missing = [lead](std::int64_t at) { return std::max<std::int64_t>(0, lead - at); };
         if (holds_values(format_))
-            predictor_->predict(length, begin, end, fetch, [&](std::int64_t at, std::int64_t, auto codes, auto values) {
-                sink_->values(at + missing(at) + shift, codes.subspan(static_cast<std::size_t>(missing(at))), values);
-            });
+            predictor_->predict(
+                length, begin, end, fetch, [&](std::int64_t at, std::int64_t, auto codes, auto values) {
+                    sink_->values(at + missing(at) + shift,
+                                  codes.subspan(static_cast<std::size_t>(missing(at))), values);
+                });
         else
             predictor_->predict_called(
-                length, begin, end, cutoff(), fetch, [&](std::int64_t at, std::int64_t, auto codes, const CalledRuns& called) {
-                    sink_->called(at + missing(at) + shift, codes.subspan(static_cast<std::size_t>(missing(at))), called);
+                length, begin, end, cutoff(), fetch,
+                [&](std::int64_t at, std::int64_t, auto codes, const CalledRuns& called) {
+                    sink_->called(at + missing(at) + shift,
+                                  codes.subspan(static_cast<std::size_t>(missing(at))), called);
                 });
     }
 
@@ -153,11 +163,13 @@ class Caller {
         cell_ = predictor_->resolution();
         width_ = p_.resolution > 0 ? p_.resolution : cell_;
         require(width_ % cell_ == 0, ErrorKind::usage,
-                "--resolution " + std::to_string(width_) + " is not a multiple of the " + std::to_string(cell_) +
-                    " bases that an output of this model stands for");
-        require(coverage() || p_.cutoff.value_or(kCutoff) <= 1, ErrorKind::usage, "the cutoff is a probability, 0 to 1");
-        require(!coverage() || !p_.coded, ErrorKind::usage,
-                "--values 8bit is for probabilities; the model predicts coverage, which goes beyond what the codes hold");
+                "--resolution " + std::to_string(width_) + " is not a multiple of the " +
+                    std::to_string(cell_) + " bases that an output of this model stands for");
+        require(coverage() || p_.cutoff.value_or(kCutoff) <= 1, ErrorKind::usage,
+                "the cutoff is a probability, 0 to 1");
+        require(
+            !coverage() || !p_.coded, ErrorKind::usage,
+            "--values 8bit is for probabilities; the model predicts coverage, which goes beyond what the codes hold");
         require(!coverage() || p_.cutoff || holds_values(format_), ErrorKind::usage,
                 "the model predicts coverage: give the least coverage of an interval with -c");
     }
@@ -173,9 +185,9 @@ class Caller {
                               "regcallDevice=" + std::string(backend_->description()), "reference=" + source};
         if (p_.provenance && !digest.empty()) options.header.push_back("regcallReference=sha256:" + digest);
         if (p_.provenance && (cell_ > 1 || coverage() || p_.coded))
-            options.header.push_back(std::string("regcallValues=") + (coverage() ? "coverage" : "probability") + " of " +
-                                     std::to_string(cell_) + (cell_ > 1 ? " bases" : " base") +
-                                     (p_.coded ? ", in 8 bits" : ""));
+            options.header.push_back(
+                std::string("regcallValues=") + (coverage() ? "coverage" : "probability") + " of " +
+                std::to_string(cell_) + (cell_ > 1 ? " bases" : " base") + (p_.coded ? ", in 8 bits" : ""));
         options.decimals = p_.decimals;
         options.step = width_;
         options.contigs_first = contigs_first;
@@ -183,7 +195,8 @@ class Caller {
         refuse_inputs_as_outputs(tracks_->paths(), {p_.input, p_.fasta, p_.model, p_.regions_file});
         const CallRules rules{cutoff(), p_.merge_gap, p_.min_length, cell_};
         const float largest = coverage() ? std::numeric_limits<float>::max() : 1.0f;
-        sink_ = std::make_unique<CallSink>(*tracks_, format_, predictor_->markers(), rules, width_, largest, pool_);
+        sink_ = std::make_unique<CallSink>(*tracks_, format_, predictor_->markers(), rules, width_, largest,
+                                           pool_);
     }
 
     void call_reference();
@@ -279,21 +292,23 @@ Region Caller::place_of(const std::string& record) {
     }
     const auto colon = record.rfind(':');
     if (colon != std::string::npos && record.find_first_not_of("0123456789,", colon + 1) == std::string::npos)
-        log_.warn("remap-name", where + "taken for a contig of this name, which begins at 1; a place is written " +
-                                    record + "-");
+        log_.warn(
+            "remap-name",
+            where + "taken for a contig of this name, which begins at 1; a place is written " + record + "-");
     return {record, 0, kContigEnd};
 }
 
-// Predicts unit by unit, as soon as enough bases ahead are known. With --remap a record lies at the coordinates in its
-// name: local position 0 is the start of the stride cell (or window) in which it begins, and the missing bases are N; an
-// output cell of which bases are missing begins with the record.
+// Predicts unit by unit, as soon as enough bases ahead are known. With --remap a record lies at the
+// coordinates in its name: local position 0 is the start of the stride cell (or window) in which it begins,
+// and the missing bases are N; an output cell of which bases are missing begins with the record.
 void Caller::call_record(FastaStream& stream) {
     Region place{stream.name(), 0, kContigEnd};
     if (p_.remap) {
         place = place_of(stream.name());
-        require(place.contig != last_contig_ || place.begin >= last_end_, ErrorKind::input,
-                p_.input + " (" + stream.name() +
-                    "): begins before the end of the record above; --remap needs records sorted by position, without overlap");
+        require(
+            place.contig != last_contig_ || place.begin >= last_end_, ErrorKind::input,
+            p_.input + " (" + stream.name() +
+                "): begins before the end of the record above; --remap needs records sorted by position, without overlap");
         require(!left_contigs_.contains(place.contig), ErrorKind::input,
                 p_.input + " (" + stream.name() + "): " + place.contig +
                     " again, after another contig; --remap needs all records of a contig together");

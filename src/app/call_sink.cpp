@@ -20,7 +20,8 @@ struct Cells {
 
 }  // namespace
 
-BinAverager::BinAverager(int markers, std::int64_t cell, std::int64_t width, TrackSet& tracks, ThreadPool& pool)
+BinAverager::BinAverager(int markers, std::int64_t cell, std::int64_t width, TrackSet& tracks,
+                         ThreadPool& pool)
     : cell_(cell), width_(width), tracks_(tracks), pool_(pool), sum_(static_cast<std::size_t>(markers)) {}
 
 // The open part, [begin_, end), as one value a marker.
@@ -52,7 +53,8 @@ void BinAverager::add(int contig, std::int64_t begin, std::int64_t end, std::spa
     const std::int64_t markers = static_cast<std::int64_t>(sum_.size());
     const auto add_up = [&](double sum, std::int64_t m, std::int64_t from, std::int64_t to) {
         const float* v = values.data() + m * row;
-        for (std::int64_t i = from / cell_ - begin / cell_; i < cells.count() && cells.cell_begin(i) < to; ++i)
+        for (std::int64_t i = from / cell_ - begin / cell_; i < cells.count() && cells.cell_begin(i) < to;
+             ++i)
             sum += static_cast<double>(v[i]) * static_cast<double>(cells.cell_end(i) - cells.cell_begin(i));
         return sum;
     };
@@ -69,16 +71,17 @@ void BinAverager::add(int contig, std::int64_t begin, std::int64_t end, std::spa
     averages_.resize(static_cast<std::size_t>(markers * bins));
     pool_.run(markers, [&](std::int64_t m, int) {
         for (std::int64_t b = 0; b < bins; ++b)
-            averages_[static_cast<std::size_t>(m * bins + b)] = static_cast<float>(
-                add_up(0, m, open_end + b * width_, open_end + (b + 1) * width_) / static_cast<double>(width_));
+            averages_[static_cast<std::size_t>(m * bins + b)] =
+                static_cast<float>(add_up(0, m, open_end + b * width_, open_end + (b + 1) * width_) /
+                                   static_cast<double>(width_));
         sum_[static_cast<std::size_t>(m)] = add_up(0, m, open_end + bins * width_, end);
     });
     if (bins > 0) tracks_.values(contig_, open_end, width_, bins, averages_, bins);
     begin_ = open_end + bins * width_;
 }
 
-CallSink::CallSink(TrackSet& tracks, TrackFormat format, int markers, const CallRules& rules, std::int64_t width,
-                   float largest, ThreadPool& pool)
+CallSink::CallSink(TrackSet& tracks, TrackFormat format, int markers, const CallRules& rules,
+                   std::int64_t width, float largest, ThreadPool& pool)
     : tracks_(tracks),
       pool_(pool),
       markers_(markers),
@@ -101,7 +104,8 @@ std::span<const KnownStretch> CallSink::known(std::int64_t begin, std::span<cons
     const std::int64_t count = cells.count();
     const auto is_n = [&](std::int64_t i) {
         const auto first = codes.begin() + (cells.cell_begin(i) - begin);
-        return std::all_of(first, codes.begin() + (cells.cell_end(i) - begin), [](std::uint8_t c) { return c == kCodeN; });
+        return std::all_of(first, codes.begin() + (cells.cell_end(i) - begin),
+                           [](std::uint8_t c) { return c == kCodeN; });
     };
     known_.clear();
     for (std::int64_t i = 0; i < count;) {
@@ -109,15 +113,18 @@ std::span<const KnownStretch> CallSink::known(std::int64_t begin, std::span<cons
         std::int64_t j = i + 1;
         while (j < count && is_n(j) == unknown) ++j;
         const std::int64_t from = cells.cell_begin(i), to = cells.cell_end(j - 1);
-        if (unknown) n_bases_ += to - from;
-        else known_.push_back({from, to});
+        if (unknown)
+            n_bases_ += to - from;
+        else
+            known_.push_back({from, to});
         i = j;
     }
     bases_ += cells.end - cells.begin;
     return known_;
 }
 
-void CallSink::values(std::int64_t begin, std::span<const std::uint8_t> codes, std::span<const float> values) {
+void CallSink::values(std::int64_t begin, std::span<const std::uint8_t> codes,
+                      std::span<const float> values) {
     const std::int64_t row = Cells{begin, begin + static_cast<std::int64_t>(codes.size()), cell_}.count();
     pool_.run(markers_, [&](std::int64_t m, int) {
         unsigned bad = 0;
@@ -127,7 +134,8 @@ void CallSink::values(std::int64_t begin, std::span<const std::uint8_t> codes, s
         if (bad != 0) refuse(begin);
     });
     for (const KnownStretch& known : this->known(begin, codes))
-        stretch(known.begin, known.end, values.subspan(static_cast<std::size_t>(known.begin / cell_ - begin / cell_)), row);
+        stretch(known.begin, known.end,
+                values.subspan(static_cast<std::size_t>(known.begin / cell_ - begin / cell_)), row);
 }
 
 void CallSink::called(std::int64_t begin, std::span<const std::uint8_t> codes, const CalledRuns& called) {
@@ -137,7 +145,8 @@ void CallSink::called(std::int64_t begin, std::span<const std::uint8_t> codes, c
     release();
 }
 
-void CallSink::stretch(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row) {
+void CallSink::stretch(std::int64_t begin, std::int64_t end, std::span<const float> values,
+                       std::int64_t row) {
     if (begin != next_) end_region();
     next_ = end;
     if (width_ > cell_) return bins_.add(contig_, begin, end, values, row);
@@ -147,7 +156,8 @@ void CallSink::stretch(std::int64_t begin, std::int64_t end, std::span<const flo
         const std::int64_t span = cells.cell_end(i) - cells.cell_begin(i);
         std::int64_t j = i + 1;
         if (span == cell_) j = std::max(j, cells.cell_end(n - 1) % cell_ == 0 ? n : n - 1);
-        tracks_.values(contig_, cells.cell_begin(i), span, j - i, values.subspan(static_cast<std::size_t>(i)), row);
+        tracks_.values(contig_, cells.cell_begin(i), span, j - i, values.subspan(static_cast<std::size_t>(i)),
+                       row);
         i = j;
     }
 }

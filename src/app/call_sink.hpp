@@ -1,5 +1,5 @@
-// What becomes of the predictions of a call: intervals over a cutoff, or values per cell or per bin, into the output files.
-// A cell is the bases that one output of the model stands for; cells lie on the contig's grid.
+// What becomes of the predictions of a call: intervals over a cutoff, or values per cell or per bin, into the
+// output files. A cell is the bases that one output of the model stands for; cells lie on the contig's grid.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,16 @@
 
 namespace regkit {
 
-// Averages over the bases of bins that lie on the contig's grid of multiples of `width`, itself a multiple of the cell. A
-// bin that N or the end of a region cuts gives the average of each part that has values, with the part's own extent. One
-// sum in ascending order a bin and marker, so that tiles do not show.
+// Averages over the bases of bins that lie on the contig's grid of multiples of `width`, itself a multiple of
+// the cell. A bin that N or the end of a region cuts gives the average of each part that has values, with the
+// part's own extent. One sum in ascending order a bin and marker, so that tiles do not show.
 class BinAverager {
   public:
     BinAverager(int markers, std::int64_t cell, std::int64_t width, TrackSet& tracks, ThreadPool& pool);
 
     // The cells of bases [begin, end).
-    void add(int contig, std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row);
+    void add(int contig, std::int64_t begin, std::int64_t end, std::span<const float> values,
+             std::int64_t row);
     void end_stretch();
 
   private:
@@ -39,16 +40,19 @@ class BinAverager {
 // Takes tiles in ascending order. Cells whose bases are all N get no value and end an interval.
 class CallSink {
   public:
-    // A `width` above rules.resolution averages values; only for formats that hold them. Values are at most `largest`.
-    CallSink(TrackSet& tracks, TrackFormat format, int markers, const CallRules& rules, std::int64_t width, float largest,
-             ThreadPool& pool);
+    // A `width` above rules.resolution averages values; only for formats that hold them. Values are at most
+    // `largest`.
+    CallSink(TrackSet& tracks, TrackFormat format, int markers, const CallRules& rules, std::int64_t width,
+             float largest, ThreadPool& pool);
 
     // Of the track set; everything before must have ended.
     void begin_contig(int contig) { contig_ = contig; }
-    // Predictions of the cells of these bases from `begin` on; the end of what is known may cut the first and the last.
-    // Error(input) when one is not a number from 0 to `largest`. Values [markers][cells], of formats that hold values;
+    // Predictions of the cells of these bases from `begin` on; the end of what is known may cut the first and
+    // the last. Error(input) when one is not a number from 0 to `largest`. Values [markers][cells], of
+    // formats that hold values;
     void values(std::int64_t begin, std::span<const std::uint8_t> codes, std::span<const float> values);
-    // or the called cells (runs of sample 0, in cells from the one that holds `begin` on), of formats that hold intervals.
+    // or the called cells (runs of sample 0, in cells from the one that holds `begin` on), of formats that
+    // hold intervals.
     void called(std::int64_t begin, std::span<const std::uint8_t> codes, const CalledRuns& called);
     // Nothing contiguous follows.
     void end_region();

@@ -58,13 +58,16 @@ TrainState state_of(const TensorFile& file, const std::string& path) {
         s.elapsed = text.at("elapsed").get<double>();
         s.validated = text.at("validated").get<std::int64_t>();
         s.best_step = text.at("best_step").get<std::int64_t>();
-        if (!text.at("best_metric").is_null()) s.best_metric = text.at("best_metric").get<double>();  // JSON has no NaN
-        if (text.contains("best_chance") && !text["best_chance"].is_null()) s.best_chance = text["best_chance"].get<double>();
+        if (!text.at("best_metric").is_null())
+            s.best_metric = text.at("best_metric").get<double>();  // JSON has no NaN
+        if (text.contains("best_chance") && !text["best_chance"].is_null())
+            s.best_chance = text["best_chance"].get<double>();
         s.best_constant = text.value("best_constant", 0);  // these two: since 0.2
         s.validations_since_best = text.at("validations_since_best").get<int>();
         s.loss_sum = text.at("loss_sum").get<double>();
         s.loss_steps = text.at("loss_steps").get<std::int64_t>();
-        if (text.contains("grad_norm") && !text.at("grad_norm").is_null()) s.grad_norm = text.at("grad_norm").get<double>();
+        if (text.contains("grad_norm") && !text.at("grad_norm").is_null())
+            s.grad_norm = text.at("grad_norm").get<double>();
         s.settings = text.at("settings").dump();
         s.backend = text.at("backend").get<std::string>();
     } catch (const json::exception&) {
@@ -89,25 +92,33 @@ Checkpoint load_checkpoint(const std::string& path) {
 
 }  // namespace
 
-// A link is not followed: another folder than the user sees beside the model would be written to, and cleared.
+// A link is not followed: another folder than the user sees beside the model would be written to, and
+// cleared.
 CheckpointStore::CheckpointStore(const std::string& output) : directory_(output + ".part") {
     const std::string path = directory_ + "/lock";
     constexpr int kTries = 100;  // another run may be leaving
     for (int i = 0; i < kTries; ++i) {
-        if (mkdir(directory_.c_str(), 0777) != 0 && errno != EEXIST) throw_errno("cannot create " + directory_);
-        struct stat place {}, opened {};
+        if (mkdir(directory_.c_str(), 0777) != 0 && errno != EEXIST)
+            throw_errno("cannot create " + directory_);
+        struct stat place {
+        }, opened{};
         if (lstat(directory_.c_str(), &place) == 0)
-            require(S_ISDIR(place.st_mode), ErrorKind::resource,
-                    directory_ + ": is in the way, and no directory; checkpoints go there, so move it or choose another -o");
+            require(
+                S_ISDIR(place.st_mode), ErrorKind::resource,
+                directory_ +
+                    ": is in the way, and no directory; checkpoints go there, so move it or choose another -o");
         lock_ = open_file(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0666);
         if (lock_ < 0 && errno == ENOENT) continue;
         require(lock_ >= 0 || errno != ELOOP, ErrorKind::resource, path + ": is a symbolic link; remove it");
         if (lock_ < 0) throw_errno("cannot open " + path);
         const bool held = flock(lock_, LOCK_EX | LOCK_NB) == 0;
         // The run before may have removed it between opening and locking: then it is not the lock any more.
-        if (held && lstat(path.c_str(), &place) == 0 && fstat(lock_, &opened) == 0 && place.st_ino == opened.st_ino) return;
+        if (held && lstat(path.c_str(), &place) == 0 && fstat(lock_, &opened) == 0 &&
+            place.st_ino == opened.st_ino)
+            return;
         close_file(lock_);
-        require(held, ErrorKind::resource, path + ": another regtrain is writing " + output + "; wait for it or stop it");
+        require(held, ErrorKind::resource,
+                path + ": another regtrain is writing " + output + "; wait for it or stop it");
     }
     throw Error(ErrorKind::resource, path + ": cannot be locked");
 }
@@ -141,8 +152,7 @@ std::vector<std::string> CheckpointStore::names() const {
     fs::directory_iterator item, end;
     do item = fs::directory_iterator(directory_, error);
     while (error == std::errc::interrupted);
-    for (; !error && item != end; item.increment(error))
-        found.push_back(item->path().filename().string());
+    for (; !error && item != end; item.increment(error)) found.push_back(item->path().filename().string());
     require(!error, ErrorKind::resource, "cannot read " + directory_ + ": " + error.message());
     return found;
 }
@@ -204,7 +214,8 @@ Checkpoint CheckpointStore::load_newest(Log& log) {
             const std::int64_t best = checkpoint.state.best_step;
             if (best >= 0) {
                 require(path_exists(file(kBestPrefix, best)), ErrorKind::input,
-                        file(kStepPrefix, checkpoints[i]) + ": the best model so far, " + file(kBestPrefix, best) + ", is missing");
+                        file(kStepPrefix, checkpoints[i]) + ": the best model so far, " +
+                            file(kBestPrefix, best) + ", is missing");
                 load_best(best);
             }
             previous_best_ = best;

@@ -33,12 +33,14 @@ class ContigFinder {
         return false;
     }
 
-    // Error(mismatch) "where: why" about the last name; `remedy` is for a contig that the FASTA lacks under every name.
+    // Error(mismatch) "where: why" about the last name; `remedy` is for a contig that the FASTA lacks under
+    // every name.
     [[noreturn]] void fail(const std::string& where, const std::string& remedy) const {
         try {
             fasta_.require_contig(last_, "rename one or give --alias ucsc");
         } catch (const Error& error) {
-            throw Error(ErrorKind::mismatch, where + ": " + error.what() + (differs_by_convention() ? "" : "; " + remedy));
+            throw Error(ErrorKind::mismatch,
+                        where + ": " + error.what() + (differs_by_convention() ? "" : "; " + remedy));
         }
         throw Error(ErrorKind::mismatch, where + ": contig " + last_ + " cannot be used");
     }

@@ -27,8 +27,9 @@ std::string row(const std::string& split, const std::string& marker, const std::
                 const CoverageMetrics& m, std::int64_t bins) {
     const std::string correlations =
         m.scored ? number(m.pearson_r) + "\t" + number(m.pearson_r_log1p) : std::string("NA\tNA");
-    return split + "\t" + marker + "\t" + (class_name.empty() ? "." : class_name) + "\t" + correlations + "\t" +
-           number(m.poisson_loss) + "\t" + number(m.mean_coverage) + "\t" + std::to_string(bins) + "\n";
+    return split + "\t" + marker + "\t" + (class_name.empty() ? "." : class_name) + "\t" + correlations +
+           "\t" + number(m.poisson_loss) + "\t" + number(m.mean_coverage) + "\t" + std::to_string(bins) +
+           "\n";
 }
 
 }  // namespace
@@ -47,7 +48,9 @@ double CoverageSums::Moments::correlation() const {
 }
 
 CoverageSums::CoverageSums(int markers, ThreadPool& pool)
-    : sums_(static_cast<std::size_t>(markers)), pool_(&pool), coverage_(static_cast<std::size_t>(pool.workers())) {}
+    : sums_(static_cast<std::size_t>(markers)),
+      pool_(&pool),
+      coverage_(static_cast<std::size_t>(pool.workers())) {}
 
 void CoverageSums::clear() {
     std::fill(sums_.begin(), sums_.end(), Sums{});
@@ -87,7 +90,8 @@ std::vector<CoverageMetrics> CoverageSums::all_metrics() const {
         if (s.bins == 0) continue;
         m.mean_coverage = s.plain.mean_y;
         m.poisson_loss = s.loss / static_cast<double>(s.bins);
-        const double best = m.mean_coverage > 0 ? m.mean_coverage - m.mean_coverage * std::log(m.mean_coverage) : 0;
+        const double best =
+            m.mean_coverage > 0 ? m.mean_coverage - m.mean_coverage * std::log(m.mean_coverage) : 0;
         m.loss_of_constant = !(m.poisson_loss < best);
         m.constant = s.plain.constant(static_cast<double>(s.bins));
         m.scored = !m.constant && s.plain.varies() && s.logs.varies();
@@ -107,11 +111,13 @@ double CoverageSums::loss() const {
     return sum / bins;
 }
 
-std::vector<CoverageClassMean> class_means(const std::vector<Marker>& markers, const std::vector<CoverageMetrics>& metrics) {
+std::vector<CoverageClassMean> class_means(const std::vector<Marker>& markers,
+                                           const std::vector<CoverageMetrics>& metrics) {
     std::vector<CoverageClassMean> means;
     for (std::size_t i = 0; i < markers.size(); ++i) {
-        auto found = std::find_if(means.begin(), means.end(),
-                                  [&](const CoverageClassMean& c) { return c.class_name == markers[i].class_name; });
+        auto found = std::find_if(means.begin(), means.end(), [&](const CoverageClassMean& c) {
+            return c.class_name == markers[i].class_name;
+        });
         if (found == means.end()) found = means.insert(found, {markers[i].class_name, 0, 0, 0, {}});
         ++found->markers;
         if (metrics[i].constant) ++found->constant;
@@ -148,7 +154,8 @@ double mean_pearson(const std::vector<CoverageClassMean>& means) {
 
 std::string coverage_table(const std::string& split, const std::vector<Marker>& markers,
                            const std::vector<CoverageMetrics>& metrics) {
-    std::string table = "split\tmarker\tclass\tpearson_r\tpearson_r_log1p\tpoisson_loss\tmean_coverage\tbins\n";
+    std::string table =
+        "split\tmarker\tclass\tpearson_r\tpearson_r_log1p\tpoisson_loss\tmean_coverage\tbins\n";
     for (std::size_t i = 0; i < markers.size(); ++i)
         table += row(split, markers[i].name, markers[i].class_name, metrics[i], metrics[i].bins);
     for (const CoverageClassMean& c : class_means(markers, metrics))

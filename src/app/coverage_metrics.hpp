@@ -27,8 +27,8 @@ struct CoverageMetrics {
     bool loss_of_constant = false;
 };
 
-// Moments are updated value by value (Welford 1962), so that nothing cancels in long runs and the result depends on the
-// order of the bins alone.
+// Moments are updated value by value (Welford 1962), so that nothing cancels in long runs and the result
+// depends on the order of the bins alone.
 class CoverageSums {
   public:
     // `pool` must outlive it; results do not depend on its size.
@@ -61,7 +61,8 @@ class CoverageSums {
     std::vector<std::vector<float>> coverage_;  // scratch of each worker
 };
 
-// Means over a class's markers (of the correlations: over those that are scored), in order of first appearance.
+// Means over a class's markers (of the correlations: over those that are scored), in order of first
+// appearance.
 struct CoverageClassMean {
     std::string class_name;
     int markers = 0;
@@ -69,12 +70,14 @@ struct CoverageClassMean {
     int constant = 0;
     CoverageMetrics mean;
 };
-std::vector<CoverageClassMean> class_means(const std::vector<Marker>& markers, const std::vector<CoverageMetrics>& metrics);
-// Mean over classes of the class means of pearson_r: what regtrain keeps the best of. NaN when nothing is scored.
+std::vector<CoverageClassMean> class_means(const std::vector<Marker>& markers,
+                                           const std::vector<CoverageMetrics>& metrics);
+// Mean over classes of the class means of pearson_r: what regtrain keeps the best of. NaN when nothing is
+// scored.
 double mean_pearson(const std::vector<CoverageClassMean>& means);
 
-// split, marker, class, pearson_r, pearson_r_log1p, poisson_loss, mean_coverage, bins: a row a marker, then a row a
-// class whose marker is "mean". NA where a correlation is not defined.
+// split, marker, class, pearson_r, pearson_r_log1p, poisson_loss, mean_coverage, bins: a row a marker, then a
+// row a class whose marker is "mean". NA where a correlation is not defined.
 std::string coverage_table(const std::string& split, const std::vector<Marker>& markers,
                            const std::vector<CoverageMetrics>& metrics);
 

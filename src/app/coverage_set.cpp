@@ -81,17 +81,18 @@ const char* fault_of(double value) {
     return value > static_cast<double>(std::numeric_limits<float>::max()) ? "is too large" : nullptr;
 }
 
-void start_contig(const std::string& path, const BigWigReader::BigWigContig& contig, std::int32_t number, const FastaFile& fasta,
-                  BinMeans& means) {
+void start_contig(const std::string& path, const BigWigReader::BigWigContig& contig, std::int32_t number,
+                  const FastaFile& fasta, BinMeans& means) {
     const Contig& place = fasta.contigs()[static_cast<std::size_t>(number)];
     require(contig.length == place.length, ErrorKind::mismatch,
-            path + ": contig " + contig.name + " has " + std::to_string(contig.length) + " bases, but " + place.name +
-                " has " + std::to_string(place.length) + "; is it of another assembly?");
-    require(means.start(number, place.length), ErrorKind::input, path + ": two of its contigs are " + place.name);
+            path + ": contig " + contig.name + " has " + std::to_string(contig.length) + " bases, but " +
+                place.name + " has " + std::to_string(place.length) + "; is it of another assembly?");
+    require(means.start(number, place.length), ErrorKind::input,
+            path + ": two of its contigs are " + place.name);
 }
 
-void read_bigwig(const std::string& path, const FastaFile& fasta, ContigFinder& finder, const IntervalRules& rules,
-                 BinMeans& means, CoverageSet& set, Log& log) {
+void read_bigwig(const std::string& path, const FastaFile& fasta, ContigFinder& finder,
+                 const IntervalRules& rules, BinMeans& means, CoverageSet& set, Log& log) {
     BigWigReader reader(path);
     std::int32_t last = -1;
     bool missing = false;
@@ -101,7 +102,8 @@ void read_bigwig(const std::string& path, const FastaFile& fasta, ContigFinder& 
             last = at.contig;
             const std::int32_t number = finder.find(contig.name);
             missing = number < 0;
-            if (missing && (!rules.skip_missing || finder.differs_by_convention())) finder.fail(path, kSkipMissing);
+            if (missing && (!rules.skip_missing || finder.differs_by_convention()))
+                finder.fail(path, kSkipMissing);
             if (!missing) start_contig(path, contig, number, fasta, means);
         }
         if (std::isnan(at.value)) {
@@ -120,7 +122,8 @@ void read_bigwig(const std::string& path, const FastaFile& fasta, ContigFinder& 
     });
     if (set.left_out.no_data > 0)
         log.warn("no-data", path + ": " + std::to_string(set.left_out.no_data) +
-                                (set.left_out.no_data == 1 ? " value is NaN" : " values are NaN") + ", taken for no data");
+                                (set.left_out.no_data == 1 ? " value is NaN" : " values are NaN") +
+                                ", taken for no data");
     Sha256 hash;
     ByteSource bytes(path, [&hash](std::string_view part) { hash.add(part.data(), part.size()); });
     while (!bytes.next().empty()) {
@@ -128,18 +131,19 @@ void read_bigwig(const std::string& path, const FastaFile& fasta, ContigFinder& 
     set.sha256 = hash.hex();
 }
 
-void read_bed_graph(const std::string& path, const FastaFile& fasta, ContigFinder& finder, const IntervalRules& rules,
-                    BinMeans& means, CoverageSet& set, Log& log) {
+void read_bed_graph(const std::string& path, const FastaFile& fasta, ContigFinder& finder,
+                    const IntervalRules& rules, BinMeans& means, CoverageSet& set, Log& log) {
     Sha256 hash;
-    IntervalReader reader(path, IntervalFormat::bed_graph, log,
-                          [&hash](std::string_view part) { hash.add(part.data(), part.size()); },
-                          Blocks::ignore, rules.quote);
+    IntervalReader reader(
+        path, IntervalFormat::bed_graph, log,
+        [&hash](std::string_view part) { hash.add(part.data(), part.size()); }, Blocks::ignore, rules.quote);
     std::int32_t last = -1;
     std::int64_t last_end = 0;
     for (Interval at; reader.next(at); ++set.intervals) {
         const std::int32_t number = finder.find(at.contig);
         if (number < 0) {
-            if (!rules.skip_missing || finder.differs_by_convention()) finder.fail(reader.lines().where(), kSkipMissing);
+            if (!rules.skip_missing || finder.differs_by_convention())
+                finder.fail(reader.lines().where(), kSkipMissing);
             ++set.left_out.elsewhere;
             continue;
         }
@@ -159,9 +163,10 @@ void read_bed_graph(const std::string& path, const FastaFile& fasta, ContigFinde
         if (const char* fault = fault_of(at.value)) reader.lines().fail("the value " + std::string(fault));
         if (at.end > place.length) {
             if (!rules.clip)
-                reader.lines().fail("ends at " + std::to_string(at.end) + ", but " + place.name + " has " +
-                                    std::to_string(place.length) +
-                                    " bases; is it of another assembly? If it is not, --clip cuts it off there");
+                reader.lines().fail(
+                    "ends at " + std::to_string(at.end) + ", but " + place.name + " has " +
+                    std::to_string(place.length) +
+                    " bases; is it of another assembly? If it is not, --clip cuts it off there");
             ++(at.begin >= place.length ? set.left_out.behind : set.left_out.clipped);
             if (at.begin >= place.length) continue;
         }

@@ -13,11 +13,12 @@
 
 namespace regkit {
 
-// Columns #chrom, pos (1-based), id, ref, alt as in the VCF, then for each marker its change of largest magnitude (ALT
-// minus REF), "." where the allele has no score.
+// Columns #chrom, pos (1-based), id, ref, alt as in the VCF, then for each marker its change of largest
+// magnitude (ALT minus REF), "." where the allele has no score.
 class EffectMatrix {
   public:
-    EffectMatrix(const std::string& path, const std::vector<Marker>& markers, const std::vector<std::string>& comments);
+    EffectMatrix(const std::string& path, const std::vector<Marker>& markers,
+                 const std::vector<std::string>& comments);
 
     void add(const VcfRecord& record, const std::vector<AlleleEffect>& effects);
     std::int64_t rows() const { return rows_; }

@@ -132,15 +132,17 @@ void count_tiled(const Counting& task) {
     std::vector<PeakRun> runs;
     for (std::size_t first = 0; first < task.windows.size();) {
         const Stretch stretch = stretch_from(task, first);
-        require(stretch.begin % bin == 0, ErrorKind::mismatch,
-                task.dataset.path() + ": windows do not begin at multiples of the bin; use --window-mode paper");
+        require(
+            stretch.begin % bin == 0, ErrorKind::mismatch,
+            task.dataset.path() + ": windows do not begin at multiples of the bin; use --window-mode paper");
         const auto fetch = [&](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
             task.read(stretch.contig, begin, end, codes);
         };
         const auto sink = [&](std::int64_t begin, std::int64_t end, std::span<const std::uint8_t> codes,
                               std::span<const float> logits) {
             kept.clear();
-            kept_positions(codes, begin, bin, task.excluded[static_cast<std::size_t>(stretch.contig)], 0, kept);
+            kept_positions(codes, begin, bin, task.excluded[static_cast<std::size_t>(stretch.contig)], 0,
+                           kept);
             stretch_labels(task, stretch, begin, end, runs);
             task.count(logits, (end - begin) / bin, kept, runs);
             task.keep_going(static_cast<std::int64_t>(first) + (end - stretch.begin) / window);
@@ -152,17 +154,19 @@ void count_tiled(const Counting& task) {
 }
 
 // `why`: what a marker without metrics has; `constant`: what follows of a constant.
-void report_unscored(const std::vector<ClassReport>& classes, const std::string& split, const char* why, const char* constant,
-                     Log& log) {
+void report_unscored(const std::vector<ClassReport>& classes, const std::string& split, const char* why,
+                     const char* constant, Log& log) {
     for (const ClassReport& c : classes) {
-        const std::string of = " of " + std::to_string(c.markers) + " markers of class '" + c.class_name + "'";
+        const std::string of =
+            " of " + std::to_string(c.markers) + " markers of class '" + c.class_name + "'";
         if (c.constant > 0)
-            log.warn("constant-prediction", "the model predicts a constant for " + std::to_string(c.constant) + of + " in " +
-                                                split + ": it tells nothing about them" + constant);
+            log.warn("constant-prediction", "the model predicts a constant for " +
+                                                std::to_string(c.constant) + of + " in " + split +
+                                                ": it tells nothing about them" + constant);
         if (c.scored < c.markers)
-            log.info(std::to_string(c.markers - c.scored) + " of " + counted(c.markers, "marker") + " of class '" +
-                     c.class_name + "' " + (c.markers - c.scored == 1 ? "has " : "have ") + why + " in " + split +
-                     ": NA, left out of its means");
+            log.info(std::to_string(c.markers - c.scored) + " of " + counted(c.markers, "marker") +
+                     " of class '" + c.class_name + "' " + (c.markers - c.scored == 1 ? "has " : "have ") +
+                     why + " in " + split + ": NA, left out of its means");
     }
 }
 
@@ -209,12 +213,12 @@ Measured measure_presence(const EvaluateParameters& p, const std::vector<Marker>
     m.unscored = "no positives or no negatives";
     m.constant = "; pr_auc_trapezoid is NA";
     for (const ClassMean& c : class_means(markers, metrics))
-        m.report.classes.push_back(
-            {c.class_name, c.markers, c.scored, c.constant,
-             c.scored == 0 ? ""
-                           : "mean average precision " +
-                                 precision_text(c.mean.average_precision, "mean prevalence", c.mean.prevalence) +
-                                 rounded(", ROC AUC %.4f", c.mean.roc_auc)});
+        m.report.classes.push_back({c.class_name, c.markers, c.scored, c.constant,
+                                    c.scored == 0 ? ""
+                                                  : "mean average precision " +
+                                                        precision_text(c.mean.average_precision,
+                                                                       "mean prevalence", c.mean.prevalence) +
+                                                        rounded(", ROC AUC %.4f", c.mean.roc_auc)});
     m.table = metrics_table(p.split, markers, metrics);
     if (!p.curves.empty()) m.curves = curves_table(p.split, markers, counts);
     return m;
@@ -233,8 +237,9 @@ Measured measure_coverage(const EvaluateParameters& p, const std::vector<Marker>
     for (const CoverageClassMean& c : class_means(markers, metrics))
         m.report.classes.push_back(
             {c.class_name, c.markers, c.scored, c.constant,
-             c.scored == 0 ? "" : rounded("Pearson correlation %.4f, of log(1 + x) %.4f, Poisson loss %.4f",
-                                          c.mean.pearson_r, c.mean.pearson_r_log1p, c.mean.poisson_loss)});
+             c.scored == 0 ? ""
+                           : rounded("Pearson correlation %.4f, of log(1 + x) %.4f, Poisson loss %.4f",
+                                     c.mean.pearson_r, c.mean.pearson_r_log1p, c.mean.poisson_loss)});
     m.table = coverage_table(p.split, markers, metrics);
     return m;
 }
@@ -246,17 +251,19 @@ void require_evaluable(const EvaluateParameters& p, const Model& model, const Da
     const LabelLayout& labels = dataset.layout();
     require(p.window_mode == "paper" || (!summary.fixed_window && summary.finite_context), ErrorKind::usage,
             "--window-mode tiled: " + model.spec.name +
-                (summary.fixed_window ? " takes windows of one length" : " reads the whole window for every output") +
+                (summary.fixed_window ? " takes windows of one length"
+                                      : " reads the whole window for every output") +
                 "; use paper");
     require(p.curves.empty() || model.spec.task != Task::coverage, ErrorKind::usage,
             "--curves: coverage is not ranked, there are none");
     const std::string name = "model " + p.model;
     require_fit(model.spec, summary, labels, dataset.window(), dataset.path(), name);
-    require(!summary.fixed_window || (outputs.bin == labels.bin && outputs.offset == labels.offset), ErrorKind::mismatch,
+    require(!summary.fixed_window || (outputs.bin == labels.bin && outputs.offset == labels.offset),
+            ErrorKind::mismatch,
             dataset.path() + ": its windows are labelled at " + std::to_string(labels.count) + " x " +
-                std::to_string(labels.bin) + " bases from base " + std::to_string(labels.offset) + " on, " + name +
-                " was trained on " + std::to_string(outputs.count) + " x " + std::to_string(outputs.bin) + " from base " +
-                std::to_string(outputs.offset) + " on");
+                std::to_string(labels.bin) + " bases from base " + std::to_string(labels.offset) + " on, " +
+                name + " was trained on " + std::to_string(outputs.count) + " x " +
+                std::to_string(outputs.bin) + " from base " + std::to_string(outputs.offset) + " on");
 }
 
 }  // namespace
@@ -282,8 +289,9 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
     const std::vector<std::int64_t> windows = dataset.select(parse_split(parameters.split));
     require(!windows.empty(), ErrorKind::input, dataset.path() + ": no windows in split " + parameters.split);
     if (!parameters.check_reference && !dataset.check_windows(fasta, windows))
-        log.info(dataset.path() + ": holds no digests of the reference (it was built by an older regkit): only names and "
-                                  "lengths were compared; --check-reference compares all bases");
+        log.info(dataset.path() +
+                 ": holds no digests of the reference (it was built by an older regkit): only names and "
+                 "lengths were compared; --check-reference compares all bases");
     const ContigIntervals excluded = read_excluded(parameters.exclude, dataset, log);
     BackendChoice choice = make_backend(parameters.backend);
     if (!choice.notice.empty()) log.info(choice.notice);
@@ -305,14 +313,16 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
     };
     ThreadPool pool(resolve_workers(parameters.backend.workers));
     const CountAll count_all = [&](const CountPositions& count) {
-        const Counting task{model, *choice.backend, dataset, windows, read, labels, excluded, keep_going, count};
+        const Counting task{model,  *choice.backend, dataset,    windows, read,
+                            labels, excluded,        keep_going, count};
         if (parameters.window_mode == "tiled")
             count_tiled(task);
         else
             count_paper(task);
     };
     const bool coverage = model.spec.task == Task::coverage;
-    Measured measured = (coverage ? measure_coverage : measure_presence)(parameters, model.markers, pool, count_all);
+    Measured measured =
+        (coverage ? measure_coverage : measure_presence)(parameters, model.markers, pool, count_all);
     for (const std::string& notice : choice.backend->take_notices()) log.info(notice);
     tell_placeholders(fasta.path(), fasta.placeholders(), log);
     measured.report.windows = total;

@@ -19,8 +19,8 @@ struct EvaluateParameters {
     std::string split = "test";        // train | valid | test
     std::vector<std::string> exclude;  // BED files: positions inside count neither way
     std::vector<std::string> markers;  // names, globs, class:NAME; empty: all
-    // paper: each window by itself, zero-padded, as in training. tiled: every position with its full context; models
-    // that have none (a fixed window, an LSTM) are Error(usage).
+    // paper: each window by itself, zero-padded, as in training. tiled: every position with its full context;
+    // models that have none (a fixed window, an LSTM) are Error(usage).
     std::string window_mode = "paper";
     std::string output;            // metrics, TSV; empty: standard output
     std::string curves;            // points of the curves, TSV; empty: none
@@ -51,7 +51,8 @@ struct EvaluateReport {
 };
 
 // Writes the table (and the curves). Errors: mismatch when the FASTA is not the data set's, or the data set
-// lacks a marker of the model's or labels something else; input when the split has no windows or no counted position.
+// lacks a marker of the model's or labels something else; input when the split has no windows or no counted
+// position.
 EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost& host, Log& log);
 
 }  // namespace regkit

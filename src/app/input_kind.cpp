@@ -45,7 +45,9 @@ FileKind kind_of_columns(std::string_view line) {
         split_fields(line, '\t', fields);
     else
         split_blanks(line, fields);
-    const auto has = [&](std::string_view name) { return std::find(fields.begin(), fields.end(), name) != fields.end(); };
+    const auto has = [&](std::string_view name) {
+        return std::find(fields.begin(), fields.end(), name) != fields.end();
+    };
     if (has("name") && has("peaks")) return FileKind::sheet;
     if (fields.size() < 3 || !is_number(fields[1]) || !is_number(fields[2])) return FileKind::unknown;
     return fields.size() == 4 && parse_real(fields[3]) ? FileKind::bed_graph : FileKind::intervals;
@@ -60,7 +62,8 @@ FileKind kind_of_text(std::string_view text) {
         if (line.starts_with("fixedStep") || line.starts_with("variableStep")) return FileKind::wiggle;
         if (line.starts_with('{')) return FileKind::json;
         if (line.starts_with("#name\t")) return kind_of_columns(line.substr(1));
-        const bool header = line.empty() || line.starts_with('#') || line.starts_with("track") || line.starts_with("browser");
+        const bool header =
+            line.empty() || line.starts_with('#') || line.starts_with("track") || line.starts_with("browser");
         if (!header) return kind_of_columns(line);
         text.remove_prefix(std::min(text.size(), line.size() + 1));
     }
@@ -72,7 +75,8 @@ FileKind kind_of_text(std::string_view text) {
 FileKind file_kind(const std::string& path) {
     struct stat info {};
     if (stat(path.c_str(), &info) != 0) return FileKind::unknown;
-    if (S_ISDIR(info.st_mode)) return stat((path + "/dataset.json").c_str(), &info) == 0 ? FileKind::dataset : FileKind::folder;
+    if (S_ISDIR(info.st_mode))
+        return stat((path + "/dataset.json").c_str(), &info) == 0 ? FileKind::dataset : FileKind::folder;
     if (!S_ISREG(info.st_mode)) return FileKind::unknown;
     std::string head;
     try {
@@ -91,20 +95,34 @@ FileKind file_kind(const std::string& path) {
 
 const char* describe(FileKind kind) {
     switch (kind) {
-        case FileKind::unknown: return "";
-        case FileKind::folder: return "a folder";
-        case FileKind::dataset: return "a data set";
-        case FileKind::fasta: return "a FASTA file";
-        case FileKind::intervals: return "a BED file (or one of its kind)";
-        case FileKind::bed_graph: return "a bedGraph file";
-        case FileKind::wiggle: return "a WIG file";
-        case FileKind::bigwig: return "a bigWig file";
-        case FileKind::bigbed: return "a bigBed file";
-        case FileKind::variants: return "a VCF or BCF file";
-        case FileKind::alignments: return "a file of alignments";
-        case FileKind::model: return "a model (safetensors)";
-        case FileKind::json: return "a JSON file";
-        case FileKind::sheet: return "a sheet of markers";
+        case FileKind::unknown:
+            return "";
+        case FileKind::folder:
+            return "a folder";
+        case FileKind::dataset:
+            return "a data set";
+        case FileKind::fasta:
+            return "a FASTA file";
+        case FileKind::intervals:
+            return "a BED file (or one of its kind)";
+        case FileKind::bed_graph:
+            return "a bedGraph file";
+        case FileKind::wiggle:
+            return "a WIG file";
+        case FileKind::bigwig:
+            return "a bigWig file";
+        case FileKind::bigbed:
+            return "a bigBed file";
+        case FileKind::variants:
+            return "a VCF or BCF file";
+        case FileKind::alignments:
+            return "a file of alignments";
+        case FileKind::model:
+            return "a model (safetensors)";
+        case FileKind::json:
+            return "a JSON file";
+        case FileKind::sheet:
+            return "a sheet of markers";
     }
     return "";
 }

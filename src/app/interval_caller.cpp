@@ -30,7 +30,8 @@ void IntervalSorter::spill() {
     std::sort(heap_.begin(), heap_.end(), before);
     if (!spool_) spool_ = std::make_unique<Spool>();
     Run run;
-    run.offset = spool_->append({reinterpret_cast<const char*>(heap_.data()), heap_.size() * sizeof heap_[0]});
+    run.offset =
+        spool_->append({reinterpret_cast<const char*>(heap_.data()), heap_.size() * sizeof heap_[0]});
     run.left = heap_.size();
     heap_.clear();
     refill(run);
@@ -53,7 +54,8 @@ void IntervalSorter::release(std::int64_t bound, const std::function<void(const 
         Run* first = nullptr;
         for (Run& run : runs_)
             if (first == nullptr || before(run.buffer[run.next], first->buffer[first->next])) first = &run;
-        const bool in_heap = !heap_.empty() && (first == nullptr || before(heap_.front(), first->buffer[first->next]));
+        const bool in_heap =
+            !heap_.empty() && (first == nullptr || before(heap_.front(), first->buffer[first->next]));
         if (!in_heap && first == nullptr) break;
         const CalledInterval next = in_heap ? heap_.front() : first->buffer[first->next];
         if (next.begin >= bound) break;
@@ -71,8 +73,8 @@ void IntervalSorter::release(std::int64_t bound, const std::function<void(const 
 IntervalCaller::IntervalCaller(int markers, const CallRules& rules)
     : rules_(rules), states_(static_cast<std::size_t>(markers)) {}
 
-void IntervalCaller::add(std::int64_t begin, std::span<const KnownStretch> stretches, const CalledRuns& called,
-                         ThreadPool& pool) {
+void IntervalCaller::add(std::int64_t begin, std::span<const KnownStretch> stretches,
+                         const CalledRuns& called, ThreadPool& pool) {
     if (stretches.empty()) return;
     // Runs come sorted by marker.
     first_.assign(states_.size() + 1, 0);
@@ -87,8 +89,9 @@ void IntervalCaller::add(std::int64_t begin, std::span<const KnownStretch> stret
 }
 
 // All that is not in a run is below the cutoff.
-void IntervalCaller::scan(std::int32_t marker, std::int64_t first_cell, std::span<const KnownStretch> stretches,
-                          const CalledRuns& called, std::span<const CalledRun> runs) {
+void IntervalCaller::scan(std::int32_t marker, std::int64_t first_cell,
+                          std::span<const KnownStretch> stretches, const CalledRuns& called,
+                          std::span<const CalledRun> runs) {
     State& s = states_[static_cast<std::size_t>(marker)];
     const std::int64_t size = rules_.resolution;
     std::int64_t before = position_;
@@ -96,14 +99,17 @@ void IntervalCaller::scan(std::int32_t marker, std::int64_t first_cell, std::spa
     for (const KnownStretch& stretch : stretches) {
         if (s.any && stretch.begin != before) close(s, marker);
         before = stretch.end;
-        const std::int64_t low = stretch.begin / size - first_cell, high = (stretch.end - 1) / size + 1 - first_cell;
+        const std::int64_t low = stretch.begin / size - first_cell,
+                           high = (stretch.end - 1) / size + 1 - first_cell;
         while (run != runs.end() && run->end <= low) ++run;
         for (auto r = run; r != runs.end() && r->begin < high; ++r) {
-            const std::int64_t from = std::max<std::int64_t>(r->begin, low), to = std::min<std::int64_t>(r->end, high);
+            const std::int64_t from = std::max<std::int64_t>(r->begin, low),
+                               to = std::min<std::int64_t>(r->end, high);
             const std::int64_t begin = std::max(stretch.begin, (first_cell + from) * size);
             if (s.any && begin - s.end > rules_.merge_gap) close(s, marker);
             take(s, {begin, std::min(stretch.end, (first_cell + to) * size)},
-                 called.values_of(*r).subspan(static_cast<std::size_t>(from - r->begin), static_cast<std::size_t>(to - from)));
+                 called.values_of(*r).subspan(static_cast<std::size_t>(from - r->begin),
+                                              static_cast<std::size_t>(to - from)));
         }
         if (s.any && stretch.end - s.end > rules_.merge_gap) close(s, marker);
     }
@@ -129,8 +135,10 @@ void IntervalCaller::take(State& s, KnownStretch bases, std::span<const float> v
         sum += static_cast<double>(values[i]);
     }
     if (best < values.size()) {
-        const std::int64_t size = rules_.resolution, cell = bases.begin / size + static_cast<std::int64_t>(best);
-        const std::int64_t begin = std::max(bases.begin, cell * size), end = std::min(bases.end, (cell + 1) * size);
+        const std::int64_t size = rules_.resolution,
+                           cell = bases.begin / size + static_cast<std::int64_t>(best);
+        const std::int64_t begin = std::max(bases.begin, cell * size),
+                           end = std::min(bases.end, (cell + 1) * size);
         s.summit = begin + (end - begin) / 2;
         s.max = max;
     }

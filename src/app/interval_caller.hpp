@@ -14,7 +14,8 @@
 
 namespace regkit {
 
-// Orders intervals by (begin, end, marker) with bounded memory: what exceeds it waits in a temporary file, in sorted runs.
+// Orders intervals by (begin, end, marker) with bounded memory: what exceeds it waits in a temporary file, in
+// sorted runs.
 class IntervalSorter {
   public:
     // `in_memory` intervals are held before they go to the file.
@@ -51,26 +52,28 @@ struct KnownStretch {
     std::int64_t begin = 0, end = 0;
 };
 
-// One state for each marker. Cells come in ascending order; where they are not contiguous (N, the end of a region) every
-// interval ends. An interval's summit is the middle of its best cell, the first of equals.
+// One state for each marker. Cells come in ascending order; where they are not contiguous (N, the end of a
+// region) every interval ends. An interval's summit is the middle of its best cell, the first of equals.
 class IntervalCaller {
   public:
     IntervalCaller(int markers, const CallRules& rules);
 
-    // The called cells of all markers (runs of sample 0, in cells from the one that holds base `begin` on) inside
-    // `stretches`, which ascend and whose ends may cut the first cell and the last.
-    void add(std::int64_t begin, std::span<const KnownStretch> stretches, const CalledRuns& called, ThreadPool& pool);
+    // The called cells of all markers (runs of sample 0, in cells from the one that holds base `begin` on)
+    // inside `stretches`, which ascend and whose ends may cut the first cell and the last.
+    void add(std::int64_t begin, std::span<const KnownStretch> stretches, const CalledRuns& called,
+             ThreadPool& pool);
     // Nothing contiguous follows: all open intervals end.
     void end_stretch();
-    // Passes on, in sorted order, what nothing can come before any more: intervals that begin before every open one.
+    // Passes on, in sorted order, what nothing can come before any more: intervals that begin before every
+    // open one.
     void release(int contig, const std::function<void(const CalledInterval&)>& out);
     std::int64_t dropped() const;  // shorter than min_length
 
   private:
     struct State {
-        bool any = false;              // an interval is open, or waits for what may be merged with it
+        bool any = false;                 // an interval is open, or waits for what may be merged with it
         std::int64_t begin = 0, end = 0;  // called so far
-        std::int64_t summit = 0;       // position
+        std::int64_t summit = 0;          // position
         float max = 0;
         double sum = 0;
         std::int64_t called = 0;  // cells

@@ -48,19 +48,23 @@ LeftOut& LeftOut::operator+=(const LeftOut& other) {
 }
 
 void tell_left_out(const std::string& path, std::int64_t intervals, const LeftOut& left_out, Log& log) {
-    const std::string of = " of " + std::to_string(intervals) + (intervals == 1 ? " interval " : " intervals ");
+    const std::string of =
+        " of " + std::to_string(intervals) + (intervals == 1 ? " interval " : " intervals ");
     if (left_out.elsewhere > 0)
         log.warn("elsewhere", path + ": " + std::to_string(left_out.elsewhere) + of +
                                   "on contigs that the reference lacks left out");
     if (left_out.behind > 0)
-        log.warn("behind-end", path + ": " + std::to_string(left_out.behind) + of + "behind the ends of their contigs left out");
+        log.warn("behind-end", path + ": " + std::to_string(left_out.behind) + of +
+                                   "behind the ends of their contigs left out");
     if (left_out.clipped > 0)
-        log.warn("clipped", path + ": " + std::to_string(left_out.clipped) + of + "cut off at the ends of their contigs");
+        log.warn("clipped", path + ": " + std::to_string(left_out.clipped) + of +
+                                "cut off at the ends of their contigs");
 }
 
 std::pair<const Run*, const Run*> IntervalSet::on(std::int32_t contig) const {
-    const auto found = std::lower_bound(contigs.begin(), contigs.end(), contig,
-                                        [](const Stretch& s, std::int32_t number) { return s.contig < number; });
+    const auto found =
+        std::lower_bound(contigs.begin(), contigs.end(), contig,
+                         [](const Stretch& s, std::int32_t number) { return s.contig < number; });
     if (found == contigs.end() || found->contig != contig) return {nullptr, nullptr};
     const std::size_t last = found + 1 == contigs.end() ? runs.size() : (found + 1)->first;
     return {runs.data() + found->first, runs.data() + last};
@@ -70,24 +74,26 @@ IntervalSet read_interval_set(const std::string& path, const FastaFile& fasta, c
                               const IntervalRules& rules, Log& log) {
     Sha256 hash;
     IntervalReader reader(
-        path, interval_format(path), log, [&hash](std::string_view bytes) { hash.add(bytes.data(), bytes.size()); },
-        rules.blocks, rules.quote);
+        path, interval_format(path), log,
+        [&hash](std::string_view bytes) { hash.add(bytes.data(), bytes.size()); }, rules.blocks, rules.quote);
     ContigFinder finder(fasta, alias);
     IntervalSet set;
     std::vector<Placed> placed;
     for (Interval interval; reader.next(interval); ++set.intervals) {
         const std::int32_t contig = finder.find(interval.contig);
         if (contig < 0) {
-            if (!rules.skip_missing || finder.differs_by_convention()) finder.fail(reader.lines().where(), kSkipMissing);
+            if (!rules.skip_missing || finder.differs_by_convention())
+                finder.fail(reader.lines().where(), kSkipMissing);
             ++set.left_out.elsewhere;
             continue;
         }
         const Contig& place = fasta.contigs()[static_cast<std::size_t>(contig)];
         if (interval.end > place.length) {
             if (!rules.clip)
-                reader.lines().fail("ends at " + std::to_string(interval.end) + ", but " + place.name + " has " +
-                                    std::to_string(place.length) +
-                                    " bases; is it of another assembly? If it is not, --clip cuts it off there");
+                reader.lines().fail(
+                    "ends at " + std::to_string(interval.end) + ", but " + place.name + " has " +
+                    std::to_string(place.length) +
+                    " bases; is it of another assembly? If it is not, --clip cuts it off there");
             ++(interval.begin >= place.length ? set.left_out.behind : set.left_out.clipped);
         }
         for (const IntervalReader::Block& block : reader.blocks())
@@ -97,12 +103,13 @@ IntervalSet read_interval_set(const std::string& path, const FastaFile& fasta, c
     }
     set.left_out.empty = reader.empty();
     if (set.intervals == 0 && rules.may_be_empty)
-        log.warn("empty-file", path + ": holds no interval" + (set.left_out.empty > 0 ? " of a base or more" : ""));
+        log.warn("empty-file",
+                 path + ": holds no interval" + (set.left_out.empty > 0 ? " of a base or more" : ""));
     else
         require(set.intervals > 0, ErrorKind::input,
                 path + ": holds no interval" + (set.left_out.empty > 0 ? " of a base or more" : ""));
-    require(!placed.empty() || set.left_out.elsewhere < set.intervals || set.intervals == 0, ErrorKind::mismatch,
-            path + ": none of its intervals lies on a contig of " + fasta.path());
+    require(!placed.empty() || set.left_out.elsewhere < set.intervals || set.intervals == 0,
+            ErrorKind::mismatch, path + ": none of its intervals lies on a contig of " + fasta.path());
     require(!placed.empty() || rules.may_be_empty, ErrorKind::input,
             path + ": none of its intervals lies inside a contig of " + fasta.path());
     set.summits_outside = reader.summits_outside();
@@ -119,7 +126,8 @@ IntervalSet merge_interval_sets(const std::vector<IntervalSet>& sets) {
         all.left_out += set.left_out;
         for (std::size_t i = 0; i < set.contigs.size(); ++i) {
             const auto [first, last] = set.on(set.contigs[i].contig);
-            for (const Run* run = first; run != last; ++run) placed.push_back({set.contigs[i].contig, run->begin, run->end});
+            for (const Run* run = first; run != last; ++run)
+                placed.push_back({set.contigs[i].contig, run->begin, run->end});
         }
     }
     merge_into(placed, all);

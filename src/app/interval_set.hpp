@@ -28,17 +28,19 @@ struct LeftOut {
     std::int64_t no_data = 0;    // of coverage: values that are NaN
     LeftOut& operator+=(const LeftOut& other);
 };
-// The warnings about a file of which `intervals` were read, one for each that is not 0 and that no reader tells itself.
+// The warnings about a file of which `intervals` were read, one for each that is not 0 and that no reader
+// tells itself.
 void tell_left_out(const std::string& path, std::int64_t intervals, const LeftOut& left_out, Log& log);
 
 inline constexpr const char* kSkipMissing = "--missing-contig skip leaves out what lies there";
 
 // What to do with intervals that do not fit the reference; by default they are errors.
 struct IntervalRules {
-    bool skip_missing = false;   // contigs that the reference lacks; where only the naming convention differs it stays an error
-    bool clip = false;           // ends past their contig's end
+    bool skip_missing = false;  // contigs that the reference lacks; where only the naming convention differs
+                                // it stays an error
+    bool clip = false;          // ends past their contig's end
     Blocks blocks = Blocks::use;
-    bool may_be_empty = false;   // a file without intervals
+    bool may_be_empty = false;  // a file without intervals
     Quote quote = Quote::yes;
 };
 
@@ -54,15 +56,15 @@ struct IntervalSet {
     std::int64_t covered = 0;      // bases
     std::int64_t summits_outside = 0;
     LeftOut left_out;
-    std::string sha256;            // of the file
+    std::string sha256;  // of the file
 
     // [first, last) of `runs` that lie on a contig.
     std::pair<const Run*, const Run*> on(std::int32_t contig) const;
 };
 
-// Reads a narrowPeak, broadPeak or BED file. Error(input) for an empty file or an interval past its contig's end,
-// Error(mismatch) for a contig that `fasta` does not hold, unless the rules say otherwise; also where all intervals lie
-// on such contigs.
+// Reads a narrowPeak, broadPeak or BED file. Error(input) for an empty file or an interval past its contig's
+// end, Error(mismatch) for a contig that `fasta` does not hold, unless the rules say otherwise; also where
+// all intervals lie on such contigs.
 IntervalSet read_interval_set(const std::string& path, const FastaFile& fasta, const ContigAlias& alias,
                               const IntervalRules& rules, Log& log);
 

@@ -9,14 +9,15 @@
 
 namespace regkit {
 
-// Error(mismatch), one line that begins with `where` and calls the network `name`, unless an output of the network
-// stands for what a label of the layout stands for: the same task, position-wise networks a bin of `scale` bases from
-// the window's first base on, networks of a fixed window as many outputs as labels for windows of this length.
+// Error(mismatch), one line that begins with `where` and calls the network `name`, unless an output of the
+// network stands for what a label of the layout stands for: the same task, position-wise networks a bin of
+// `scale` bases from the window's first base on, networks of a fixed window as many outputs as labels for
+// windows of this length.
 void require_fit(const Spec& spec, const SpecSummary& summary, const LabelLayout& layout, std::int64_t window,
                  const std::string& where, const std::string& name);
 
-// Where the model's outputs lie in a window: what its file says (regkit-model(5)), or for nucleotide models one a base.
-// Error(input) when that does not fit the architecture.
+// Where the model's outputs lie in a window: what its file says (regkit-model(5)), or for nucleotide models
+// one a base. Error(input) when that does not fit the architecture.
 LabelLayout output_layout(const Model& model, const SpecSummary& summary);
 
 }  // namespace regkit

@@ -43,18 +43,17 @@ LabelLayout label_layout(const BuildDatasetParameters& p) {
     layout.min_overlap = p.min_overlap.value_or(defaults.min_overlap);
     usage(layout.min_overlap >= 0 && layout.min_overlap < 1,
           "--min-overlap must be at least 0 and less than 1: a bin has a marker that covers more than this");
-    const std::string size = counted(layout.bin, "base"),
-                      window = "a window of " + std::to_string(p.window);
+    const std::string size = counted(layout.bin, "base"), window = "a window of " + std::to_string(p.window);
     usage(layout.bin >= 1 && layout.bin <= p.window,
           "bins of " + size + " do not fit into " + window + "; look at --label-bin and --window");
     const std::int64_t fit = p.window / layout.bin, wanted = p.label_bins.value_or(defaults.label_bins);
     layout.count = wanted == kAllBins ? fit : wanted;
     const std::string bins = counted(layout.count, "bin") + " of " + size;
-    usage(layout.count >= 1 && layout.count <= fit,
-          bins + (layout.count == 1 ? " does" : " do") + " not fit into " + window + "; look at --label-bins");
-    usage((p.window - layout.span()) % 2 == 0,
-          bins + " cannot lie in the middle of " + window + ": " +
-              counted(p.window - layout.span(), "base") + " around " + (layout.count == 1 ? "it" : "them") + " is odd");
+    usage(layout.count >= 1 && layout.count <= fit, bins + (layout.count == 1 ? " does" : " do") +
+                                                        " not fit into " + window + "; look at --label-bins");
+    usage((p.window - layout.span()) % 2 == 0, bins + " cannot lie in the middle of " + window + ": " +
+                                                   counted(p.window - layout.span(), "base") + " around " +
+                                                   (layout.count == 1 ? "it" : "them") + " is odd");
     layout.offset = (p.window - layout.span()) / 2;
     return layout;
 }

@@ -19,10 +19,12 @@ struct Names {
     const char* local_size;
 };
 constexpr Names kTorchrun = {"RANK and WORLD_SIZE", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"};
-constexpr Names kOpenMpi = {"mpirun", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
-                            "OMPI_COMM_WORLD_LOCAL_SIZE"};
-// Only srun sets the number of a step's tasks: the batch script itself, which has a SLURM_PROCID too, is one process.
-constexpr Names kSlurm = {"srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_STEP_TASKS_PER_NODE"};
+constexpr Names kOpenMpi = {"mpirun", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE",
+                            "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"};
+// Only srun sets the number of a step's tasks: the batch script itself, which has a SLURM_PROCID too, is one
+// process.
+constexpr Names kSlurm = {"srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID",
+                          "SLURM_STEP_TASKS_PER_NODE"};
 
 constexpr int kMostRanks = 4096;
 constexpr int kPortsTried = 16;
@@ -59,13 +61,16 @@ void read_ranks(const Environment& environment, const Names& names, Launch& laun
     launch.size = number_of(environment, names.size, 1, kMostRanks);
     launch.rank = number_of(environment, names.rank, 0, kMostRanks - 1);
     if (launch.rank >= launch.size)
-        throw Error(ErrorKind::usage, std::string(names.rank) + "=" + std::to_string(launch.rank) + " is not below " +
-                                          names.size + "=" + std::to_string(launch.size) + "; ranks count from 0");
-    if (environment(names.local_rank)) launch.local_rank = number_of(environment, names.local_rank, 0, kMostRanks - 1);
+        throw Error(ErrorKind::usage, std::string(names.rank) + "=" + std::to_string(launch.rank) +
+                                          " is not below " + names.size + "=" + std::to_string(launch.size) +
+                                          "; ranks count from 0");
+    if (environment(names.local_rank))
+        launch.local_rank = number_of(environment, names.local_rank, 0, kMostRanks - 1);
     if (!environment(names.local_size)) return;
     if (names.local_size != kSlurm.local_size)
         launch.local_size = number_of(environment, names.local_size, 1, kMostRanks);
-    else if (const std::string list = text_of(environment, names.local_size); list.find(',') == std::string::npos)
+    else if (const std::string list = text_of(environment, names.local_size);
+             list.find(',') == std::string::npos)
         launch.local_size =  // "4" or "4(x3)"; hosts of unequal numbers stay unknown
             static_cast<int>(parse_int(list.substr(0, list.find('(')), 1, kMostRanks).value_or(0));
 }
@@ -76,10 +81,10 @@ void refuse_contradiction(const Environment& environment, const Launch& launch) 
     Launch other;
     read_ranks(environment, kOpenMpi, other);
     if (other.size != launch.size || other.rank != launch.rank)
-        throw Error(ErrorKind::usage, "RANK=" + std::to_string(launch.rank) + " of WORLD_SIZE=" +
-                                          std::to_string(launch.size) + " contradicts mpirun, whose rank this is " +
-                                          std::to_string(other.rank) + " of " + std::to_string(other.size) +
-                                          "; unset RANK and WORLD_SIZE");
+        throw Error(ErrorKind::usage,
+                    "RANK=" + std::to_string(launch.rank) + " of WORLD_SIZE=" + std::to_string(launch.size) +
+                        " contradicts mpirun, whose rank this is " + std::to_string(other.rank) + " of " +
+                        std::to_string(other.size) + "; unset RANK and WORLD_SIZE");
 }
 
 // What names the job: ranks of another one have another.
@@ -106,7 +111,8 @@ std::string host_of(const Environment& environment, const Names& names, const La
                     (names.rank == kOpenMpi.rank ? "; mpirun -x MASTER_ADDR=HOST ... passes it on" : ""));
 }
 
-std::vector<std::uint16_t> listening_ports(const Environment& environment, const Names& names, const std::string& job) {
+std::vector<std::uint16_t> listening_ports(const Environment& environment, const Names& names,
+                                           const std::string& job) {
     if (environment("MASTER_PORT")) {
         const int port = number_of(environment, "MASTER_PORT", 1, 65535 - kPortsTried);
         // torchrun's agent has the port itself: those behind it, then.

@@ -19,7 +19,8 @@ bool is_plain(std::string_view text) {
 }
 
 bool is_plain_name(std::string_view name) {
-    return is_plain(name) && !name.empty() && !name.starts_with('#') && !name.starts_with(' ') && !name.ends_with(' ');
+    return is_plain(name) && !name.empty() && !name.starts_with('#') && !name.starts_with(' ') &&
+           !name.ends_with(' ');
 }
 
 std::string directory_of(const std::string& path) {
@@ -31,8 +32,8 @@ std::string marker_name(const std::string& path) {
     std::string name = path.substr(directory_of(path).size());
     for (const char* end : {".gz", ".bgz"})
         if (name.ends_with(end)) name.resize(name.size() - std::string_view(end).size());
-    for (const char* end : {".narrowPeak", ".broadPeak", ".bed", ".narrowpeak", ".broadpeak", ".bedGraph", ".bedgraph", ".bdg",
-                            ".bigWig", ".bigwig", ".bw"})
+    for (const char* end : {".narrowPeak", ".broadPeak", ".bed", ".narrowpeak", ".broadpeak", ".bedGraph",
+                            ".bedgraph", ".bdg", ".bigWig", ".bigwig", ".bw"})
         if (name.ends_with(end)) name.resize(name.size() - std::string_view(end).size());
     return name;
 }
@@ -54,7 +55,8 @@ void check_file(const LineReader& lines, const MarkerSource& source) {
     struct stat info {};
     if (stat(source.path.c_str(), &info) != 0 || access(source.path.c_str(), R_OK) != 0)
         throw_errno(lines.where() + ": cannot open " + source.path);
-    if (S_ISDIR(info.st_mode)) lines.fail("peaks " + quoted(source.file) + " is a folder; name a file of peaks");
+    if (S_ISDIR(info.st_mode))
+        lines.fail("peaks " + quoted(source.file) + " is a folder; name a file of peaks");
 }
 
 }  // namespace
@@ -62,7 +64,8 @@ void check_file(const LineReader& lines, const MarkerSource& source) {
 std::vector<MarkerSource> read_marker_sheet(const std::string& path, Log& log) {
     LineReader lines(path, nullptr, LineReader::Bytes::any);
     std::string_view line;
-    if (!lines.next(line)) throw Error(ErrorKind::input, path + ": empty; the header is name class target cell peaks");
+    if (!lines.next(line))
+        throw Error(ErrorKind::input, path + ": empty; the header is name class target cell peaks");
     std::vector<std::string_view> fields;
     split_fields(line.starts_with('#') ? line.substr(1) : line, '\t', fields);
     std::map<std::string, std::size_t, std::less<>> column;
@@ -71,7 +74,8 @@ std::vector<MarkerSource> read_marker_sheet(const std::string& path, Log& log) {
     const std::size_t columns = fields.size();
     for (const char* needed : {"name", "peaks"})
         if (!column.contains(needed))
-            lines.fail(std::string("no column ") + needed + "; the header is name class target cell peaks, tab-separated");
+            lines.fail(std::string("no column ") + needed +
+                       "; the header is name class target cell peaks, tab-separated");
     warn_of_unknown(lines, fields, log);
 
     const auto value = [&](const char* name) {
@@ -84,14 +88,21 @@ std::vector<MarkerSource> read_marker_sheet(const std::string& path, Log& log) {
         if (line.empty() || line.starts_with('#')) continue;
         split_fields(line, '\t', fields);
         if (fields.size() != columns)
-            lines.fail(counted(static_cast<std::int64_t>(fields.size()), "column") + ", but the header has " + std::to_string(columns));
-        MarkerSource source{{value("name"), value("class"), value("cell"), value("target"), 0}, value("name"), value("peaks"), {}};
-        if (!is_plain_name(source.given)) lines.fail("'" + source.given + "' is no name: printable ASCII without blanks at its ends");
+            lines.fail(counted(static_cast<std::int64_t>(fields.size()), "column") + ", but the header has " +
+                       std::to_string(columns));
+        MarkerSource source{{value("name"), value("class"), value("cell"), value("target"), 0},
+                            value("name"),
+                            value("peaks"),
+                            {}};
+        if (!is_plain_name(source.given))
+            lines.fail("'" + source.given + "' is no name: printable ASCII without blanks at its ends");
         for (const char* text : {"class", "cell", "target"})
-            if (!is_plain(value(text))) lines.fail(std::string("the ") + text + " '" + value(text) + "' is not printable ASCII");
+            if (!is_plain(value(text)))
+                lines.fail(std::string("the ") + text + " '" + value(text) + "' is not printable ASCII");
         if (source.file.empty()) lines.fail("no peak file");
         source.marker.name = marker_spelling(source.given);
-        if (!names.insert(source.marker.name).second) lines.fail("a second marker named " + source.marker.name);
+        if (!names.insert(source.marker.name).second)
+            lines.fail("a second marker named " + source.marker.name);
         source.path = source.file.starts_with('/') ? source.file : directory_of(path) + source.file;
         check_file(lines, source);
         sources.push_back(std::move(source));
@@ -105,9 +116,11 @@ std::vector<MarkerSource> markers_of_files(const std::vector<std::string>& paths
     std::set<std::string> names;
     for (const std::string& path : paths) {
         const std::string name = marker_name(path);
-        require(is_plain_name(name), ErrorKind::usage, path + ": its name makes no marker's name; use --sheet");
+        require(is_plain_name(name), ErrorKind::usage,
+                path + ": its name makes no marker's name; use --sheet");
         const std::string spelled = marker_spelling(name);
-        require(names.insert(spelled).second, ErrorKind::usage, path + ": a second marker named " + spelled + "; use --sheet");
+        require(names.insert(spelled).second, ErrorKind::usage,
+                path + ": a second marker named " + spelled + "; use --sheet");
         sources.push_back({{spelled, "", "", "", 0}, name, path, path});
     }
     return sources;

@@ -19,8 +19,9 @@ struct Ramp {
 constexpr Ramp kRamps[] = {{-88, 90, 64}, {-24, 26, 192}, {-8, 10, 768}, {-4, 6, 3072}};
 constexpr float kOffset = 64 * 88 + 192 * 24 + 768 * 8 + 3072 * 4;
 
-// Cells of a row; false when a logit is not finite (its cell is then meaningless). Counting waits for this, so it goes in
-// pieces, one simple loop after the other, each of which becomes vector code; as one loop none did.
+// Cells of a row; false when a logit is not finite (its cell is then meaningless). Counting waits for this,
+// so it goes in pieces, one simple loop after the other, each of which becomes vector code; as one loop none
+// did.
 bool fill_bins(const float* logits, std::int64_t length, std::uint16_t* bins) {
     constexpr std::int64_t kPiece = 256;
     float z[kPiece], sum[kPiece];
@@ -40,7 +41,8 @@ bool fill_bins(const float* logits, std::int64_t length, std::uint16_t* bins) {
                 sum[i] += ramp.slope * (low > ramp.high ? ramp.high : low);
             }
         for (std::int64_t i = 0; i < n; ++i)
-            bins[at + i] = static_cast<std::uint16_t>(std::min(static_cast<std::int32_t>(sum[i]), kLogitBins - 1));
+            bins[at + i] =
+                static_cast<std::uint16_t>(std::min(static_cast<std::int32_t>(sum[i]), kLogitBins - 1));
     }
     return bad == 0;
 }
@@ -309,8 +311,8 @@ double mean_prevalence(const std::vector<ClassMean>& means) {
 
 std::string precision_text(double average_precision, const char* what, double prevalence) {
     char text[120];
-    std::snprintf(text, sizeof text, "%.4f, %.3g times the %s %.4g", average_precision, average_precision / prevalence, what,
-                  prevalence);
+    std::snprintf(text, sizeof text, "%.4f, %.3g times the %s %.4g", average_precision,
+                  average_precision / prevalence, what, prevalence);
     return text;
 }
 

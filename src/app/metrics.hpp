@@ -42,8 +42,9 @@ struct MarkerMetrics {
     bool scored = false;
     double roc_auc = 0;            // ties count half
     double average_precision = 0;  // sum of (R_n - R_{n-1}) P_n, as scikit-learn
-    // Linear between distinct thresholds; below the recall of the highest one, its precision. NaN of a constant, which has
-    // no two thresholds. (The usual start, precision 1 at recall 0, gives a constant (1 + prevalence) / 2.)
+    // Linear between distinct thresholds; below the recall of the highest one, its precision. NaN of a
+    // constant, which has no two thresholds. (The usual start, precision 1 at recall 0, gives a constant (1 +
+    // prevalence) / 2.)
     double pr_auc_trapezoid = 0;
     double recall_at_fdr05 = 0;  // largest recall with precision >= 0.95; 0 when there is none
     // Also of markers that are not scored: all predictions lie in one cell of the grid or two that adjoin.
@@ -112,7 +113,8 @@ std::vector<ClassMean> class_means(const std::vector<Marker>& markers,
 double mean_average_precision(const std::vector<ClassMean>& means);
 // The same mean of prevalences: the average precision of a random ranking.
 double mean_prevalence(const std::vector<ClassMean>& means);
-// "0.1234, 5.1 times the prevalence 0.0242": how an average precision is told. `what`: "prevalence", "mean prevalence".
+// "0.1234, 5.1 times the prevalence 0.0242": how an average precision is told. `what`: "prevalence", "mean
+// prevalence".
 std::string precision_text(double average_precision, const char* what, double prevalence);
 
 }  // namespace regkit

@@ -79,8 +79,8 @@ std::string metrics_table(const std::string& split, const std::vector<Marker>& m
                  std::to_string(metrics[i].positives) + "\t" + ratio_of(metrics[i]) + "\n";
     for (const ClassMean& c : class_means(markers, metrics))
         table += split + "\tmean\t" + class_text(c.class_name) + "\t" + values_of(c.mean) + "\t" +
-                 (c.scored ? number(c.mean.prevalence) + "\t" + number(c.positives) : "NA\tNA") + "\t" + ratio_of(c.mean) +
-                 "\n";
+                 (c.scored ? number(c.mean.prevalence) + "\t" + number(c.positives) : "NA\tNA") + "\t" +
+                 ratio_of(c.mean) + "\n";
     return table;
 }
 

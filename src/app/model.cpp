@@ -80,7 +80,8 @@ json list_of(const TensorFile& file, const std::string& key, const std::string& 
 LabelLayout layout_of(const TensorFile& file, const Spec& spec, const std::string& path) {
     if (spec.task == Task::nucleotide) return {to_string(spec.task), 1, 0, spec.window, 0};
     LabelLayout layout;
-    const json text = parse_bounded_json(entry(file, kLayoutKey, path), path + ": metadata '" + kLayoutKey + "'");
+    const json text =
+        parse_bounded_json(entry(file, kLayoutKey, path), path + ": metadata '" + kLayoutKey + "'");
     // The parser's own conversion would cut 16.5 to 16, and take true for 1.
     const auto whole = [&](const char* key) {
         require(text.at(key).is_number_integer(), ErrorKind::input,
@@ -91,11 +92,12 @@ LabelLayout layout_of(const TensorFile& file, const Spec& spec, const std::strin
         layout = {text.at("task").get<std::string>(), whole("bin"), whole("offset"), whole("count"),
                   text.at("min_overlap").get<double>()};
     } catch (const json::exception&) {
-        throw Error(ErrorKind::input, path + ": metadata '" + kLayoutKey + "' lacks task, bin, offset, count or min_overlap");
+        throw Error(ErrorKind::input,
+                    path + ": metadata '" + kLayoutKey + "' lacks task, bin, offset, count or min_overlap");
     }
-    require(layout.task == to_string(spec.task) && layout.min_overlap >= 0 && layout.min_overlap < 1 && layout.bin >= 1 &&
-                layout.offset >= 0 && layout.count >= 1 && layout.bin <= spec.window && layout.offset <= spec.window &&
-                layout.count <= (spec.window - layout.offset) / layout.bin,
+    require(layout.task == to_string(spec.task) && layout.min_overlap >= 0 && layout.min_overlap < 1 &&
+                layout.bin >= 1 && layout.offset >= 0 && layout.count >= 1 && layout.bin <= spec.window &&
+                layout.offset <= spec.window && layout.count <= (spec.window - layout.offset) / layout.bin,
             ErrorKind::input, path + ": metadata '" + kLayoutKey + "' does not fit the architecture");
     return layout;
 }
@@ -133,7 +135,8 @@ void read_blocks(const json& item, ReferenceContig& contig, const std::string& p
     const std::string digests = item["blocks"].is_string() ? item["blocks"].get<std::string>() : "";
     constexpr std::size_t kDigits = 16;
     for (std::size_t at = 0; at < digests.size(); at += kDigits)
-        if (const auto digest = parse_digest(std::string_view(digests).substr(at, kDigits))) contig.blocks.push_back(*digest);
+        if (const auto digest = parse_digest(std::string_view(digests).substr(at, kDigits)))
+            contig.blocks.push_back(*digest);
     require(contig.length >= 1 && contig.blocks.size() == block_count(contig.length) &&
                 digests.size() == contig.blocks.size() * kDigits,
             ErrorKind::input, path + ": contig " + contig.name + " of its reference has impossible blocks");
@@ -170,16 +173,19 @@ void check_header(const TensorFile& header, const std::string& path) {
     check_tensors(spec, markers, tensors, false, path);
 }
 
-// Names as any output shows them, or as the sheet had them before they were spelled; no class is shown as '.'.
+// Names as any output shows them, or as the sheet had them before they were spelled; no class is shown as
+// '.'.
 bool matches(const Marker& marker, const std::string& pattern) {
     const std::string spelled = marker_spelling(pattern);
     if (marker.name == spelled) return true;
     constexpr std::string_view kClass = "class:";
     if (pattern.starts_with(kClass)) {
         const std::string shown = marker.class_name.empty() ? "." : marker.class_name;
-        return shown == pattern.substr(kClass.size()) || fnmatch(pattern.c_str() + kClass.size(), shown.c_str(), 0) == 0;
+        return shown == pattern.substr(kClass.size()) ||
+               fnmatch(pattern.c_str() + kClass.size(), shown.c_str(), 0) == 0;
     }
-    return fnmatch(pattern.c_str(), marker.name.c_str(), 0) == 0 || fnmatch(spelled.c_str(), marker.name.c_str(), 0) == 0;
+    return fnmatch(pattern.c_str(), marker.name.c_str(), 0) == 0 ||
+           fnmatch(spelled.c_str(), marker.name.c_str(), 0) == 0;
 }
 
 // The nearest name, then all that there are.
@@ -192,8 +198,8 @@ std::string no_such_marker(const std::vector<Marker>& markers, const std::string
     }
     const std::string meant = nearest(pattern, names);
     return std::string(by_class ? "no marker is of this class" : "no marker is called that") +
-           (meant.empty() ? "" : "; did you mean " + meant + "?") + (meant.empty() ? "; " : " ") + "the model has " +
-           some_of(names) + " (-k takes names, globs such as 'CTCF*', and class:NAME)";
+           (meant.empty() ? "" : "; did you mean " + meant + "?") + (meant.empty() ? "; " : " ") +
+           "the model has " + some_of(names) + " (-k takes names, globs such as 'CTCF*', and class:NAME)";
 }
 
 }  // namespace
@@ -230,12 +236,14 @@ Model model_of(TensorFile file, const std::string& path) {
     model.reference = reference_of(file, path);
     for (ReferenceContig& contig : model.reference) {
         const std::string name = printable(contig.name);
-        if (name != contig.name) model.notices.push_back(path + ": contig " + name + " of its reference has another name in the file");
+        if (name != contig.name)
+            model.notices.push_back(path + ": contig " + name +
+                                    " of its reference has another name in the file");
         contig.name = name;
     }
     model.summary = entry(file, kSummaryKey, path);
-    require(parse_bounded_json(model.summary, path + ": metadata '" + kSummaryKey + "'").is_object(), ErrorKind::input,
-            path + ": metadata '" + std::string(kSummaryKey) + "' is not a JSON object");
+    require(parse_bounded_json(model.summary, path + ": metadata '" + kSummaryKey + "'").is_object(),
+            ErrorKind::input, path + ": metadata '" + std::string(kSummaryKey) + "' is not a JSON object");
     std::erase_if(file.tensors, [](const NamedTensor& tensor) { return is_optimiser_tensor(tensor.name); });
     check_tensors(model.spec, static_cast<int>(model.markers.size()), file.tensors, true, path);
     model.tensors = std::move(file.tensors);

@@ -25,8 +25,8 @@ struct Model {
     std::vector<std::string> notices = {};   // of markers' names that are spelled otherwise than in the file
 };
 
-// A checkpoint of regtrain is a model too: the optimiser's part of it is left out.
-// Error(input) / Error(resource). Names of markers and contigs that outputs cannot hold are spelled anew, and `log` told.
+// A checkpoint of regtrain is a model too: the optimiser's part of it is left out. Error(input) /
+// Error(resource). Names of markers and contigs that outputs cannot hold are spelled anew, and `log` told.
 Model load_model(const std::string& path, Log& log);
 void save_model(const std::string& path, const Model& model);
 void add_model(OutputSet& outputs, const std::string& path, const Model& model);  // to appear with others
@@ -40,8 +40,9 @@ Model model_of(TensorFile file, const std::string& path);
 // Tensors that belong to the optimiser, not to the model.
 bool is_optimiser_tensor(const std::string& name);
 
-// The markers that -k chose, in model order: names, as outputs show them or before they were spelled, globs ("CTCF*"), or
-// "class:DNase" ("class:." has no class). Error(usage) for a pattern that matches none. An empty list chooses all.
+// The markers that -k chose, in model order: names, as outputs show them or before they were spelled, globs
+// ("CTCF*"), or "class:DNase" ("class:." has no class). Error(usage) for a pattern that matches none. An
+// empty list chooses all.
 std::vector<int> select_markers(const std::vector<Marker>& markers, const std::vector<std::string>& patterns);
 // The same model that predicts only the markers chosen: rows of the last dense layer are dropped.
 Model restrict_markers(Model model, const std::vector<int>& chosen);

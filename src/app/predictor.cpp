@@ -21,8 +21,8 @@ std::int64_t round_down(std::int64_t value, std::int64_t unit) {
 }
 
 // Row r of `from` ([rows][from_length]) is cut to positions [begin, begin + to_length).
-void copy_rows(std::span<const float> from, std::int64_t from_length, std::int64_t begin, std::int64_t to_length,
-               std::span<float> to) {
+void copy_rows(std::span<const float> from, std::int64_t from_length, std::int64_t begin,
+               std::int64_t to_length, std::span<float> to) {
     const std::int64_t rows = static_cast<std::int64_t>(from.size()) / from_length;
     for (std::int64_t r = 0; r < rows; ++r)
         std::copy_n(from.data() + r * from_length + begin, to_length, to.data() + r * to_length);
@@ -34,7 +34,8 @@ struct WindowGrid {
 
     std::int64_t group() const { return bin * count; }
     std::int64_t begin(std::int64_t k) const { return k * group() - offset; }
-    // Where the labels do not lie in the middle, the reverse complement's window with the same bins lies so much further.
+    // Where the labels do not lie in the middle, the reverse complement's window with the same bins lies so
+    // much further.
     std::int64_t reverse_shift() const { return 2 * offset + group() - window; }
 };
 
@@ -54,17 +55,17 @@ struct Predictor::Impl {
     std::int64_t positions(std::int64_t length) const { return fixed ? grid.count : length / resolution; }
     std::int64_t batch() const;
 
-    // Predicts bases [begin, end) (multiples of the stride; of a fixed window all) of `batch` rows of `length` codes into
-    // `values`, both strands where asked for; `reversed` holds the other strand then.
+    // Predicts bases [begin, end) (multiples of the stride; of a fixed window all) of `batch` rows of
+    // `length` codes into `values`, both strands where asked for; `reversed` holds the other strand then.
     void infer(std::int64_t batch, std::int64_t length, std::int64_t begin, std::int64_t end);
     void infer_strand(const Codes& bases, std::int64_t begin, std::int64_t end, std::vector<float>& to);
     void reverse_codes(std::int64_t length);
-    // The stretch of codes that bases [begin, end) inside one tile need. The trunk runs over the halo too, or up to the
-    // contig's end, where the model saw zeros in training as well.
+    // The stretch of codes that bases [begin, end) inside one tile need. The trunk runs over the halo too, or
+    // up to the contig's end, where the model saw zeros in training as well.
     struct Tile {
-        std::int64_t begin, end;            // bases predicted
-        std::int64_t out_begin, out_end;    // the whole strides that hold them
-        std::int64_t from, to;              // bases in `codes`
+        std::int64_t begin, end;          // bases predicted
+        std::int64_t out_begin, out_end;  // the whole strides that hold them
+        std::int64_t from, to;            // bases in `codes`
         std::span<const std::uint8_t> bases;
     };
     Tile fetch_tile(std::int64_t length, std::int64_t begin, std::int64_t end, const FetchCodes& fetch);
@@ -105,9 +106,9 @@ Predictor::Impl::Impl(const Model& model, Backend& backend, const PredictorOptio
     network.load(model.tensors);
     const SpecSummary& summary = network.summary();
     const LabelLayout layout = output_layout(model, summary);
-    output = how.logits                            ? TailOutput::logits
+    output = how.logits                          ? TailOutput::logits
              : model.spec.task == Task::coverage ? TailOutput::rates
-                                                   : TailOutput::probabilities;
+                                                 : TailOutput::probabilities;
     if (how.coded) table = code_table(output);
     stride = summary.stride;
     resolution = layout.bin;
@@ -126,8 +127,9 @@ Predictor::Impl::Impl(const Model& model, Backend& backend, const PredictorOptio
 }
 
 std::int64_t Predictor::Impl::batch() const {
-    const std::int64_t most = std::min({kBatchBases / grid.window, kBatchValues / (network.markers() * grid.count),
-                                        options.tile / grid.group()});
+    const std::int64_t most =
+        std::min({kBatchBases / grid.window, kBatchValues / (network.markers() * grid.count),
+                  options.tile / grid.group()});
     return std::max<std::int64_t>(1, most);
 }
 
@@ -144,15 +146,17 @@ void Predictor::Impl::infer(std::int64_t batch, std::int64_t length, std::int64_
             values[first + i] = 0.5f * (values[first + i] + other[first + row - 1 - i]);
 }
 
-void Predictor::Impl::infer_strand(const Codes& bases, std::int64_t begin, std::int64_t end, std::vector<float>& to) {
+void Predictor::Impl::infer_strand(const Codes& bases, std::int64_t begin, std::int64_t end,
+                                   std::vector<float>& to) {
     if (!options.coded) return network.infer(bases, begin, end, output, to);
     logit_codes.resize(to.size());
     network.infer_codes(bases, begin, end, logit_codes);
-    std::transform(logit_codes.begin(), logit_codes.end(), to.begin(), [this](std::uint8_t code) { return table[code]; });
+    std::transform(logit_codes.begin(), logit_codes.end(), to.begin(),
+                   [this](std::uint8_t code) { return table[code]; });
 }
 
-// The reverse strand is cut into the same stride cells as the forward one: the stretch begins and ends on multiples of
-// the stride (of the contig), so its reverse complement does too, wherever a tile begins.
+// The reverse strand is cut into the same stride cells as the forward one: the stretch begins and ends on
+// multiples of the stride (of the contig), so its reverse complement does too, wherever a tile begins.
 void Predictor::Impl::reverse_codes(std::int64_t length) {
     if (!options.rc_average) return;
     reversed = codes;
@@ -172,7 +176,8 @@ Predictor::Impl::Tile Predictor::Impl::fetch_tile(std::int64_t length, std::int6
     const std::int64_t known = std::min(tile.to, length);
     codes.assign(static_cast<std::size_t>(tile.to - tile.from), kCodeN);
     fetch(tile.from, known, {codes.data(), static_cast<std::size_t>(known - tile.from)});
-    tile.bases = std::span(codes).subspan(static_cast<std::size_t>(begin - tile.from), static_cast<std::size_t>(end - begin));
+    tile.bases = std::span(codes).subspan(static_cast<std::size_t>(begin - tile.from),
+                                          static_cast<std::size_t>(end - begin));
     return tile;
 }
 
@@ -194,8 +199,8 @@ void Predictor::Impl::call_tile(const Tile& tile, float cutoff, const CalledSink
     if (std::all_of(tile.bases.begin(), tile.bases.end(), [](std::uint8_t code) { return code == kCodeN; })) {
         called.clear();
     } else {
-        network.infer_runs({codes.data(), 1, tile.to - tile.from}, tile.out_begin - tile.from, tile.out_end - tile.from,
-                           output, cutoff, called);
+        network.infer_runs({codes.data(), 1, tile.to - tile.from}, tile.out_begin - tile.from,
+                           tile.out_end - tile.from, output, cutoff, called);
         const std::int64_t computed = (tile.out_end - tile.out_begin) / resolution;
         const std::int64_t cells = (tile.end - tile.begin + resolution - 1) / resolution;
         if (cells != computed) clip_called((tile.begin - tile.out_begin) / resolution, cells);
@@ -216,21 +221,24 @@ void Predictor::Impl::clip_called(std::int64_t skip, std::int64_t cells) {
 }
 
 // Leaves values [window][marker][position], and in `stretch` the codes from window `first`'s begin on.
-void Predictor::Impl::predict_group(std::int64_t length, std::int64_t first, std::int64_t last, std::int64_t size,
-                                    const FetchCodes& fetch) {
+void Predictor::Impl::predict_group(std::int64_t length, std::int64_t first, std::int64_t last,
+                                    std::int64_t size, const FetchCodes& fetch) {
     // Paper windows overlap no others, and the other strand's lie where they do, the short last one too.
     const std::int64_t shift = options.rc_average && fixed ? grid.reverse_shift() : 0;
     const std::int64_t from = grid.begin(first) + std::min<std::int64_t>(0, shift);
     const std::int64_t to = grid.begin(last - 1) + size + std::max<std::int64_t>(0, shift);
     stretch.assign(static_cast<std::size_t>(to - from), kCodeN);
-    const std::int64_t known_from = std::clamp<std::int64_t>(from, 0, length), known_to = std::clamp<std::int64_t>(to, 0, length);
+    const std::int64_t known_from = std::clamp<std::int64_t>(from, 0, length),
+                       known_to = std::clamp<std::int64_t>(to, 0, length);
     if (known_from < known_to)
         fetch(known_from, known_to,
-              std::span(stretch).subspan(static_cast<std::size_t>(known_from - from), static_cast<std::size_t>(known_to - known_from)));
+              std::span(stretch).subspan(static_cast<std::size_t>(known_from - from),
+                                         static_cast<std::size_t>(known_to - known_from)));
     const auto gather = [&](std::int64_t ahead, std::vector<std::uint8_t>& rows) {
         rows.resize(static_cast<std::size_t>((last - first) * size));
         for (std::int64_t k = first; k < last; ++k)
-            std::copy_n(stretch.data() + (grid.begin(k) + ahead - from), size, rows.data() + (k - first) * size);
+            std::copy_n(stretch.data() + (grid.begin(k) + ahead - from), size,
+                        rows.data() + (k - first) * size);
     };
     gather(0, codes);
     if (options.rc_average) {
@@ -241,16 +249,18 @@ void Predictor::Impl::predict_group(std::int64_t length, std::int64_t first, std
     infer(last - first, size, 0, size);
 }
 
-void Predictor::Impl::predict_along(std::int64_t length, std::int64_t begin, std::int64_t end, const FetchCodes& fetch,
-                                    const TileSink& sink) {
+void Predictor::Impl::predict_along(std::int64_t length, std::int64_t begin, std::int64_t end,
+                                    const FetchCodes& fetch, const TileSink& sink) {
     const std::int64_t group = grid.group(), markers = network.markers();
     std::vector<std::uint8_t> bases;
     while (begin < end) {
         const std::int64_t first = begin / group;
         std::int64_t last = std::min(first + batch(), (end + group - 1) / group), size = grid.window;
         if (!fixed && last * group > length) {  // the contig's last window is shorter: by itself
-            if (last - first > 1) --last;
-            else size = round_up(length - first * group, stride);
+            if (last - first > 1)
+                --last;
+            else
+                size = round_up(length - first * group, stride);
         }
         predict_group(length, first, last, size, fetch);
         const std::int64_t stop = std::min(end, last * group), each = positions(size);
@@ -259,7 +269,8 @@ void Predictor::Impl::predict_along(std::int64_t length, std::int64_t begin, std
         cut.resize(static_cast<std::size_t>(cells * markers));
         for (std::int64_t m = 0; m < markers; ++m)
             for (std::int64_t c = 0; c < cells;) {
-                const std::int64_t w = (skip + c) / each, p = (skip + c) % each, n = std::min(each - p, cells - c);
+                const std::int64_t w = (skip + c) / each, p = (skip + c) % each,
+                                   n = std::min(each - p, cells - c);
                 std::copy_n(values.data() + (w * markers + m) * each + p, n, cut.data() + m * cells + c);
                 c += n;
             }
@@ -325,11 +336,13 @@ void Predictor::predict_called(std::int64_t length, std::int64_t begin, std::int
     }
     // Of these, values of both strands or of several windows make a cell's.
     predict(length, begin, end, fetch,
-            [&](std::int64_t from, std::int64_t to, std::span<const std::uint8_t> codes, std::span<const float> values) {
+            [&](std::int64_t from, std::int64_t to, std::span<const std::uint8_t> codes,
+                std::span<const float> values) {
                 const std::size_t cells = values.size() / static_cast<std::size_t>(markers());
                 p.called.clear();
                 for (int m = 0; m < markers(); ++m)
-                    p.called.append_row(0, m, values.subspan(static_cast<std::size_t>(m) * cells, cells), cutoff);
+                    p.called.append_row(0, m, values.subspan(static_cast<std::size_t>(m) * cells, cells),
+                                        cutoff);
                 sink(from, to, codes, p.called);
             });
 }
@@ -341,7 +354,8 @@ std::int64_t Predictor::window_positions(std::int64_t length) const {
 void Predictor::predict_windows(const Codes& windows, std::span<float> values) {
     Impl& p = *impl_;
     require(windows.batch > 0 && windows.length > 0, ErrorKind::usage, "there is no window to predict");
-    require(!p.fixed || windows.length == p.grid.window, ErrorKind::usage, "the windows have another length than the model's");
+    require(!p.fixed || windows.length == p.grid.window, ErrorKind::usage,
+            "the windows have another length than the model's");
     const std::int64_t wanted = window_positions(windows.length);
     require(static_cast<std::int64_t>(values.size()) == windows.batch * markers() * wanted, ErrorKind::usage,
             "the room for the windows' values has another size");

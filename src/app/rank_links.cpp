@@ -138,17 +138,20 @@ Meeting::Guest Meeting::next_guest(Purpose purpose) {
     for (;;) {
         std::optional<Socket> socket = accept_from(listener_, deadline_);
         if (!socket)
-            throw Error(ErrorKind::resource, (purpose == Purpose::line ? missing() : std::string("some ranks")) +
-                                                 " did not come within " + seconds_text(timeout_) +
-                                                 " (--dist-timeout); were all ranks started?");
+            throw Error(ErrorKind::resource,
+                        (purpose == Purpose::line ? missing() : std::string("some ranks")) +
+                            " did not come within " + seconds_text(timeout_) +
+                            " (--dist-timeout); were all ranks started?");
         Hello h;
         if (!receive_all(*socket, room_of(h), std::min(deadline_, Clock::now() + kPatience))) continue;
         if (h.magic != kMagic || h.job != job_) continue;  // a stranger
         if (h.size != static_cast<std::uint32_t>(launch_.size))
-            throw Error(ErrorKind::usage, "rank " + std::to_string(h.rank) + " is one of " + std::to_string(h.size) +
-                                              " ranks, this is one of " + std::to_string(launch_.size));
+            throw Error(ErrorKind::usage, "rank " + std::to_string(h.rank) + " is one of " +
+                                              std::to_string(h.size) + " ranks, this is one of " +
+                                              std::to_string(launch_.size));
         if (h.rank >= h.size || h.rank == static_cast<std::uint32_t>(launch_.rank))
-            throw Error(ErrorKind::usage, "another process says it is rank " + std::to_string(h.rank) + ", too");
+            throw Error(ErrorKind::usage,
+                        "another process says it is rank " + std::to_string(h.rank) + ", too");
         if (h.purpose == purpose) return {h, std::move(*socket)};
     }
 }
@@ -161,9 +164,10 @@ void Meeting::lead() {
         break;
     }
     if (!listener_)
-        throw Error(ErrorKind::resource, "port " + std::to_string(launch_.ports.front()) +
-                                             (launch_.ports.size() > 1 ? " and those tried besides are" : " is") +
-                                             " taken on this host; set MASTER_PORT to a free one");
+        throw Error(ErrorKind::resource,
+                    "port " + std::to_string(launch_.ports.front()) +
+                        (launch_.ports.size() > 1 ? " and those tried besides are" : " is") +
+                        " taken on this host; set MASTER_PORT to a free one");
     while (links_.lines.size() + 1 < ranks()) {
         auto [h, socket] = next_guest(Purpose::line);
         // Who lost patience comes again.
@@ -196,7 +200,8 @@ std::optional<Socket> Meeting::find_leader() {
         Welcome welcome;
         const Deadline patience = one ? deadline_ : std::min(deadline_, Clock::now() + kPatience);
         if (!send_all(*socket, bytes_of(hello(Purpose::line)), patience) ||
-            !receive_all(*socket, room_of(welcome), patience) || welcome.magic != kMagic || welcome.job != job_)
+            !receive_all(*socket, room_of(welcome), patience) || welcome.magic != kMagic ||
+            welcome.job != job_)
             continue;
         addresses_[0].port = port;
         return socket;
@@ -219,7 +224,8 @@ void Meeting::follow() {
                                              seconds_text(timeout_) + " (--dist-timeout); was it started?");
     const std::uint32_t port = addresses_[0].port;
     if (!receive_all(*line, std::as_writable_bytes(std::span(addresses_)), deadline_))
-        throw Error(ErrorKind::resource, "rank 0 ended while the ranks were meeting, or some rank did not come");
+        throw Error(ErrorKind::resource,
+                    "rank 0 ended while the ranks were meeting, or some rank did not come");
     addresses_[0].port = port;
     links_.lines.push_back({0, std::move(*line)});
 }
@@ -229,8 +235,8 @@ void Meeting::call(int rank) {
     const std::string host = rank == 0 ? launch_.host : std::string(address.host.data());
     std::optional<Socket> socket = connect_to(host, static_cast<std::uint16_t>(address.port), deadline_);
     if (!socket || !send_all(*socket, bytes_of(hello(Purpose::data)), deadline_))
-        throw Error(ErrorKind::resource, "cannot connect to rank " + std::to_string(rank) + " at " + host + ", port " +
-                                             std::to_string(address.port));
+        throw Error(ErrorKind::resource, "cannot connect to rank " + std::to_string(rank) + " at " + host +
+                                             ", port " + std::to_string(address.port));
     data(static_cast<std::uint32_t>(rank)) = std::move(*socket);
 }
 

@@ -79,7 +79,9 @@ struct RankMonitor::State {
     std::thread thread;
 
     State(int rank_, std::vector<Line> from, milliseconds timeout_)
-        : rank(rank_), timeout(timeout_), interval(std::clamp(timeout / 4, milliseconds(20), milliseconds(5000))) {
+        : rank(rank_),
+          timeout(timeout_),
+          interval(std::clamp(timeout / 4, milliseconds(20), milliseconds(5000))) {
         for (Line& line : from) lines.push_back({std::move(line), "", Clock::now(), false, false});
     }
 
@@ -120,7 +122,9 @@ void RankMonitor::State::understand(Watched& w) {
         FailureHead head;
         if (text.size() < sizeof head) return;
         std::memcpy(&head, text.data(), sizeof head);
-        if (head.type != kFailure) return fail(ErrorKind::resource, "what rank " + std::to_string(w.line.rank) + " says makes no sense");
+        if (head.type != kFailure)
+            return fail(ErrorKind::resource,
+                        "what rank " + std::to_string(w.line.rank) + " says makes no sense");
         if (text.size() < sizeof head + head.length) return;
         fail(static_cast<ErrorKind>(head.kind), text.substr(sizeof head, head.length));
         text.erase(0, sizeof head + head.length);
@@ -137,7 +141,9 @@ void RankMonitor::State::receive(Watched& w) {
     }
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     w.gone = true;
-    if (!w.may_end) fail(ErrorKind::resource, "rank " + std::to_string(w.line.rank) + " is gone: its process ended or was killed");
+    if (!w.may_end)
+        fail(ErrorKind::resource,
+             "rank " + std::to_string(w.line.rank) + " is gone: its process ended or was killed");
 }
 
 void RankMonitor::State::check_silence(Clock::time_point last_turn) {
@@ -205,7 +211,8 @@ void RankMonitor::give_up(ErrorKind kind, const std::string& why) noexcept {
             if (state_->failure.known || state_->given_up) return;
             state_->given_up = true;
         }
-        state_->tell(failure_message(kind, "rank " + std::to_string(state_->rank) + " ended: " + why), milliseconds(500));
+        state_->tell(failure_message(kind, "rank " + std::to_string(state_->rank) + " ended: " + why),
+                     milliseconds(500));
     } catch (...) {  // out of memory: the others will see that the line is cut
     }
 }

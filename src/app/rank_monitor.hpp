@@ -1,4 +1,5 @@
-// The lines between rank 0 and each other rank that tell who is alive, and why somebody ended. A thread of its own.
+// The lines between rank 0 and each other rank that tell who is alive, and why somebody ended. A thread of
+// its own.
 #pragma once
 
 #include <chrono>
@@ -28,7 +29,8 @@ class RankMonitor {
     int failed_fd() const;
     // Throws what is known of a failed peer, if one has.
     void check() const;
-    // After a connection of ours broke: throws why, for which it waits a moment (who broke it may have told rank 0).
+    // After a connection of ours broke: throws why, for which it waits a moment (who broke it may have told
+    // rank 0).
     [[noreturn]] void explain(int rank) const;
 
     void give_up(ErrorKind kind, const std::string& why) noexcept;

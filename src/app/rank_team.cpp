@@ -23,7 +23,8 @@ std::string digest_of(const std::string& text) {
 std::string digest_of(const Network& network) {
     Sha256 hash;
     for (const auto& tensors : {network.state(), network.optimiser_state()})
-        for (const NamedTensor& tensor : tensors) hash.add(tensor.values.data(), tensor.values.size() * sizeof(float));
+        for (const NamedTensor& tensor : tensors)
+            hash.add(tensor.values.data(), tensor.values.size() * sizeof(float));
     return hash.hex();
 }
 
@@ -75,8 +76,9 @@ void RankTeam::require_same(const std::vector<Text>& texts) {
         const std::vector<std::string> digests = gather_texts(digest_of(text.text));
         for (int rank = 1; rank < size(); ++rank)
             if (digests[static_cast<std::size_t>(rank)] != digests[0])
-                throw Error(ErrorKind::mismatch, named(rank) + " has another " + text.what +
-                                                     " rank 0; start all ranks with the same command and files");
+                throw Error(ErrorKind::mismatch,
+                            named(rank) + " has another " + text.what +
+                                " rank 0; start all ranks with the same command and files");
     }
 }
 
@@ -85,16 +87,17 @@ void RankTeam::require_same_tensors(const Network& network, std::int64_t step) {
     const std::vector<std::string> digests = gather_texts(digest_of(network));
     for (int rank = 1; rank < size(); ++rank)
         if (digests[static_cast<std::size_t>(rank)] != digests[0])
-            throw Error(ErrorKind::resource, "at step " + std::to_string(step) + " the weights of " + named(rank) +
-                                                 " are not those of rank 0, which equal sums would have given: a fault "
-                                                 "of a machine; nothing was written since the last checkpoint");
+            throw Error(ErrorKind::resource,
+                        "at step " + std::to_string(step) + " the weights of " + named(rank) +
+                            " are not those of rank 0, which equal sums would have given: a fault "
+                            "of a machine; nothing was written since the last checkpoint");
 }
 
 void RankTeam::share_start(Network& network, TrainState& state) {
     if (alone()) return;
-    Position at{state.step,      state.horizon,     state.validated,
-                state.best_step, state.validations_since_best,
-                state.loss_steps, state.elapsed,    state.best_metric, state.loss_sum};
+    Position at{
+        state.step,       state.horizon, state.validated,   state.best_step, state.validations_since_best,
+        state.loss_steps, state.elapsed, state.best_metric, state.loss_sum};
     ranks_->broadcast(std::as_writable_bytes(std::span(&at, 1)));
     state.step = at.step;
     state.horizon = at.horizon;

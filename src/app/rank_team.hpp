@@ -42,7 +42,8 @@ class RankTeam {
     int end_sample(int batch) const { return part(batch, launch_.rank + 1); }
     BatchShare share(int batch) const { return {ranks_.get(), first_sample(batch), alone() ? 0 : batch}; }
 
-    // What is asked before each step: the clock and the checkpoints are the first rank's, any rank may want to stop.
+    // What is asked before each step: the clock and the checkpoints are the first rank's, any rank may want
+    // to stop.
     struct Turn {
         double elapsed = 0;
         bool save = false;
@@ -55,8 +56,8 @@ class RankTeam {
         std::string what, text;
     };
     void require_same(const std::vector<Text>& texts);
-    // Parameters, statistics and moments, which all ranks compute for themselves. A difference is a fault of a machine, or
-    // of ours, and ends training: Error(resource).
+    // Parameters, statistics and moments, which all ranks compute for themselves. A difference is a fault of
+    // a machine, or of ours, and ends training: Error(resource).
     void require_same_tensors(const Network& network, std::int64_t step);
     // The first rank's weights, moments and position to all.
     void share_start(Network& network, TrainState& state);

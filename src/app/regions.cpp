@@ -19,7 +19,8 @@ std::vector<Region> read_bed_regions(const std::string& path, Log& log) {
 }
 
 RegionRules region_rules(const FastaFile& fasta, const std::string& called) {
-    return {.has_contig = [&fasta](const std::string& name) { return fasta.find(name) >= 0; }, .called = called};
+    return {.has_contig = [&fasta](const std::string& name) { return fasta.find(name) >= 0; },
+            .called = called};
 }
 
 std::vector<ContigRange> plan_regions(const std::vector<Region>& regions, bool all, const FastaFile& fasta,
@@ -41,7 +42,8 @@ std::vector<ContigRange> plan_regions(const std::vector<Region>& regions, bool a
             log.warn("region-clipped", "region " + to_string(region) + " ends behind the contig's end at " +
                                            std::to_string(length) + "; clipped");
         const std::int64_t end = std::min(region.end, length);
-        ranges.push_back({contig, region.begin / cell * cell, std::min((end + cell - 1) / cell * cell, length)});
+        ranges.push_back(
+            {contig, region.begin / cell * cell, std::min((end + cell - 1) / cell * cell, length)});
     }
     std::sort(ranges.begin(), ranges.end(), [](const ContigRange& a, const ContigRange& b) {
         return std::tie(a.contig, a.begin, a.end) < std::tie(b.contig, b.begin, b.end);

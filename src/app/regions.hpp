@@ -24,10 +24,10 @@ std::vector<Region> read_bed_regions(const std::string& path, Log& log);
 // How texts of regions are read where these are the contigs; `called` is the option, in errors.
 RegionRules region_rules(const FastaFile& fasta, const std::string& called);
 
-// Sorted by contig (the FASTA's order) and begin; overlapping and adjacent ones merged, so that the same bases give the
-// same output however they are asked for; each is widened to whole cells, multiples of `cell` bases on the contig. No region
-// at all stands for every contig. An end beyond the contig is clipped with a warning; a begin beyond it is Error(input), an
-// unknown contig Error(mismatch).
+// Sorted by contig (the FASTA's order) and begin; overlapping and adjacent ones merged, so that the same
+// bases give the same output however they are asked for; each is widened to whole cells, multiples of `cell`
+// bases on the contig. No region at all stands for every contig. An end beyond the contig is clipped with a
+// warning; a begin beyond it is Error(input), an unknown contig Error(mismatch).
 std::vector<ContigRange> plan_regions(const std::vector<Region>& regions, bool all, const FastaFile& fasta,
                                       std::int64_t cell, Log& log);
 

@@ -80,8 +80,8 @@ constexpr std::int64_t kBatchBases = std::int64_t{1} << 17;
 constexpr std::int64_t kBatchValues = std::int64_t{1} << 24;
 
 // Logits of a batch, [window][marker][position], as rows of a marker each.
-void side_by_side(std::span<const float> logits, std::int64_t windows, std::int64_t markers, std::int64_t positions,
-                  std::vector<float>& rows) {
+void side_by_side(std::span<const float> logits, std::int64_t windows, std::int64_t markers,
+                  std::int64_t positions, std::vector<float>& rows) {
     rows.resize(logits.size());
     for (std::int64_t w = 0; w < windows; ++w)
         for (std::int64_t m = 0; m < markers; ++m)
@@ -121,8 +121,8 @@ bool count_windows(Network& network, const Dataset& dataset, std::span<const std
             read(at.contig, at.begin, at.begin + window, sequence);
             kept_positions(sequence.subspan(static_cast<std::size_t>(layout.offset),
                                             static_cast<std::size_t>(layout.count * layout.bin)),
-                           at.begin + layout.offset, layout.bin, excluded[static_cast<std::size_t>(at.contig)],
-                           s * positions, kept);
+                           at.begin + layout.offset, layout.bin,
+                           excluded[static_cast<std::size_t>(at.contig)], s * positions, kept);
             labels.window_labels(dataset, index, s * positions, runs);
         }
         logits.resize(static_cast<std::size_t>(here * markers * positions));

@@ -36,7 +36,8 @@ Addresses resolve(const char* host, std::uint16_t port, int flags, int* problem)
 }
 
 Socket open_for(const addrinfo& address) {
-    return Socket(socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address.ai_protocol));
+    return Socket(
+        socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address.ai_protocol));
 }
 
 void set(const Socket& socket, int level, int option, int value) {
@@ -63,7 +64,8 @@ Socket::~Socket() {
 std::optional<Socket> listen_on(std::uint16_t port, bool this_host_alone) {
     int problem = 0;
     const Addresses list = resolve(this_host_alone ? "127.0.0.1" : nullptr, port, AI_PASSIVE, &problem);
-    require(problem == 0, ErrorKind::resource, "cannot listen for other ranks: " + std::string(gai_strerror(problem)));
+    require(problem == 0, ErrorKind::resource,
+            "cannot listen for other ranks: " + std::string(gai_strerror(problem)));
     for (const int family : {AF_INET6, AF_INET})  // one socket of the first serves the other as well
         for (const addrinfo* at = list.get(); at; at = at->ai_next) {
             if (at->ai_family != family) continue;
@@ -72,7 +74,8 @@ std::optional<Socket> listen_on(std::uint16_t port, bool this_host_alone) {
             if (!listener) throw_errno("cannot listen for other ranks");
             set(listener, SOL_SOCKET, SO_REUSEADDR, 1);
             if (family == AF_INET6) set(listener, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-            if (bind(listener.fd(), at->ai_addr, at->ai_addrlen) == 0 && listen(listener.fd(), SOMAXCONN) == 0)
+            if (bind(listener.fd(), at->ai_addr, at->ai_addrlen) == 0 &&
+                listen(listener.fd(), SOMAXCONN) == 0)
                 return listener;
             if (errno == EADDRINUSE || errno == EACCES) return std::nullopt;
             if (!may_try_another(errno)) throw_errno("cannot listen for other ranks");
@@ -83,7 +86,8 @@ std::optional<Socket> listen_on(std::uint16_t port, bool this_host_alone) {
 std::uint16_t port_of(const Socket& listener) {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
-    if (getsockname(listener.fd(), reinterpret_cast<sockaddr*>(&address), &size) != 0) throw_errno("getsockname");
+    if (getsockname(listener.fd(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
+        throw_errno("getsockname");
     return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
                                                : reinterpret_cast<sockaddr_in&>(address).sin_port);
 }
@@ -127,7 +131,8 @@ std::string peer_of(const Socket& socket) {
     socklen_t size = sizeof address;
     char text[NI_MAXHOST] = "";
     if (getpeername(socket.fd(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return "";
-    if (getnameinfo(reinterpret_cast<sockaddr*>(&address), size, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0)
+    if (getnameinfo(reinterpret_cast<sockaddr*>(&address), size, text, sizeof text, nullptr, 0,
+                    NI_NUMERICHOST) != 0)
         return "";
     const std::string mapped = "::ffff:", name = text;  // IPv4 through an IPv6 socket
     return name.starts_with(mapped) ? name.substr(mapped.size()) : name;
@@ -138,12 +143,14 @@ void end_when_silent(const Socket& socket, std::chrono::milliseconds timeout) {
     set(socket, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
     set(socket, IPPROTO_TCP, TCP_KEEPINTVL, seconds);
     set(socket, IPPROTO_TCP, TCP_KEEPCNT, 3);
-    set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(std::min<std::int64_t>(timeout.count(), 1 << 30)));
+    set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT,
+        static_cast<int>(std::min<std::int64_t>(timeout.count(), 1 << 30)));
 }
 
 bool wait_for(int fd, short events, Deadline deadline) {
     for (;;) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
         pollfd ready{fd, events, 0};
         const int count = poll(&ready, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000)));
         if (count > 0) return true;

@@ -33,11 +33,13 @@ class Socket {
     int fd_ = -1;
 };
 
-// A socket that listens on `port` (0: any that is free), to this host alone or to all; none where the port is taken.
+// A socket that listens on `port` (0: any that is free), to this host alone or to all; none where the port is
+// taken.
 std::optional<Socket> listen_on(std::uint16_t port, bool this_host_alone);
 std::uint16_t port_of(const Socket& listener);
 
-// None where nobody listens there (yet), or not before the deadline. A host that cannot be resolved is an error.
+// None where nobody listens there (yet), or not before the deadline. A host that cannot be resolved is an
+// error.
 std::optional<Socket> connect_to(const std::string& host, std::uint16_t port, Deadline deadline);
 // None when nobody came before the deadline.
 std::optional<Socket> accept_from(const Socket& listener, Deadline deadline);
@@ -48,8 +50,8 @@ std::string peer_of(const Socket& socket);
 bool send_all(const Socket& socket, std::span<const std::byte> bytes, Deadline deadline);
 bool receive_all(const Socket& socket, std::span<std::byte> bytes, Deadline deadline);
 
-// The connection breaks when the other end has not answered for so long, even if nothing is sent (its host died, the network
-// was cut).
+// The connection breaks when the other end has not answered for so long, even if nothing is sent (its host
+// died, the network was cut).
 void end_when_silent(const Socket& socket, std::chrono::milliseconds timeout);
 
 // Waits for `events` (poll's) on the descriptor; false at the deadline.

@@ -64,7 +64,8 @@ struct TcpCommunicator::Impl {
           links(std::move(made.data)),
           monitor(launch.rank, std::move(made.lines), timeout) {}
 
-    // What goes to and comes from each rank; nothing at all where there is none. (Of this rank they are not looked at.)
+    // What goes to and comes from each rank; nothing at all where there is none. (Of this rank they are not
+    // looked at.)
     using Sends = std::vector<std::optional<std::span<const std::byte>>>;
     using Receives = std::vector<std::optional<std::span<std::byte>>>;
     void exchange(const Sends& sends, const Receives& receives);
@@ -80,7 +81,8 @@ struct TcpCommunicator::Impl {
 bool TcpCommunicator::Impl::advance(int peer, Outgoing& transfer) {
     while (!transfer.finished()) {
         const auto piece = transfer.next();
-        const ssize_t sent = send(links[static_cast<std::size_t>(peer)].fd(), piece.data(), piece.size(), MSG_NOSIGNAL);
+        const ssize_t sent =
+            send(links[static_cast<std::size_t>(peer)].fd(), piece.data(), piece.size(), MSG_NOSIGNAL);
         if (sent <= 0) return sent < 0 && would_block();
         transfer.done += static_cast<std::size_t>(sent);
     }
@@ -139,7 +141,8 @@ void TcpCommunicator::Impl::sum_few(std::span<T> values) {
     staged.resize(ranks * bytes);
     Receives receives;
     for (std::size_t r = 0; r < ranks; ++r) receives.push_back(std::span(staged).subspan(r * bytes, bytes));
-    std::ranges::copy(std::as_bytes(values), receives[static_cast<std::size_t>(rank)]->begin());  // maybe none
+    std::ranges::copy(std::as_bytes(values),
+                      receives[static_cast<std::size_t>(rank)]->begin());  // maybe none
     exchange(Sends(ranks, std::as_bytes(values)), receives);
     for (std::size_t i = 0; i < values.size(); ++i) {
         double sum = 0;

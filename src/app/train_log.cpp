@@ -51,11 +51,13 @@ std::string kept_rows(const std::string& path, const KeptLog& keep, const std::s
     std::istringstream in(read_whole_file(path));
     std::string kept, line;
     std::getline(in, line);
-    const std::vector<std::string> before = fields_of(line), now = fields_of(header.substr(0, header.size() - 1));
+    const std::vector<std::string> before = fields_of(line),
+                                   now = fields_of(header.substr(0, header.size() - 1));
     while (std::getline(in, line) && !in.eof()) {
         const std::vector<std::string> fields = fields_of(line);
         const auto field = [&](const std::string& name) {
-            const auto column = static_cast<std::size_t>(std::find(before.begin(), before.end(), name) - before.begin());
+            const auto column =
+                static_cast<std::size_t>(std::find(before.begin(), before.end(), name) - before.begin());
             return column < fields.size() ? fields[column] : "NA";
         };
         const auto step = parse_int(fields.front(), 0, INT64_MAX);
@@ -77,8 +79,8 @@ std::string train_log_path(const std::string& model_path) {
     return stem + ".log.tsv";
 }
 
-std::string train_log_text(const std::string& path, const std::vector<std::string>& classes, const MetricNames& names,
-                           const KeptLog& kept) {
+std::string train_log_text(const std::string& path, const std::vector<std::string>& classes,
+                           const MetricNames& names, const KeptLog& kept) {
     const std::string columns = header(classes, names);
     return columns + kept_rows(path, kept, columns);
 }
@@ -150,11 +152,13 @@ void TrainLog::step(const TrainLogRow& row) {
 
 void TrainLog::validation(const TrainLogRow& row, const Validation& validation) {
     std::string line = leading(row) + "\t" + number(validation.loss) + "\t" + number(validation.metric);
-    if (has_chance_) line += "\t" + number(validation.chance) + "\t" + number(validation.metric / validation.chance);
+    if (has_chance_)
+        line += "\t" + number(validation.chance) + "\t" + number(validation.metric / validation.chance);
     line += "\t" + std::to_string(validation.constant);
     for (const std::string& name : classes_) {
-        const auto found = std::find_if(validation.classes.begin(), validation.classes.end(),
-                                        [&](const ClassScore& c) { return c.class_name == name && c.scored; });
+        const auto found =
+            std::find_if(validation.classes.begin(), validation.classes.end(),
+                         [&](const ClassScore& c) { return c.class_name == name && c.scored; });
         const bool there = found != validation.classes.end();
         line += "\t" + (there ? number(found->metric) : "NA") + "\t" + (there ? number(found->second) : "NA");
     }

@@ -9,14 +9,19 @@
 namespace regkit {
 
 TrainedReference::TrainedReference(const Model& model, std::string model_path, FastaFile& fasta, Log& log)
-    : model_(model), model_path_(std::move(model_path)), fasta_(fasta), log_(log), compared_(fasta.contigs().size()) {
+    : model_(model),
+      model_path_(std::move(model_path)),
+      fasta_(fasta),
+      log_(log),
+      compared_(fasta.contigs().size()) {
     for (const ReferenceContig& contig : model.reference) by_name_.emplace(contig.name, &contig);
     told_ = model.reference.empty();  // imported weights do not tell what they were trained on
 }
 
 void TrainedReference::warn(const std::string& why) {
     told_ = true;
-    log_.warn("other-reference", fasta_.path() + ": not the reference that the model was trained on (" + why + ")");
+    log_.warn("other-reference",
+              fasta_.path() + ": not the reference that the model was trained on (" + why + ")");
 }
 
 const ReferenceContig* TrainedReference::trained(int contig) const {
@@ -35,7 +40,8 @@ void TrainedReference::check_block(int contig, const ReferenceContig& expected, 
     compared_[static_cast<std::size_t>(contig)] = any_compared_ = true;
     if (digest == expected.blocks[block]) return;
     const std::int64_t begin = static_cast<std::int64_t>(block) * kDigestBlock;
-    warn(to_string(Region{expected.name, begin, std::min(expected.length, begin + kDigestBlock)}) + " has other bases");
+    warn(to_string(Region{expected.name, begin, std::min(expected.length, begin + kDigestBlock)}) +
+         " has other bases");
 }
 
 void TrainedReference::check_md5(int contig, const ReferenceContig& expected) {
@@ -43,8 +49,8 @@ void TrainedReference::check_md5(int contig, const ReferenceContig& expected) {
     if (fasta_.md5(contig) != expected.md5) warn(expected.name + " has other bases");
 }
 
-// The first block from `from` on, then of those before, that is not all N, as telomeres and centromeres of every
-// assembly are.
+// The first block from `from` on, then of those before, that is not all N, as telomeres and centromeres of
+// every assembly are.
 bool TrainedReference::check_one(int contig, const ReferenceContig& expected, std::size_t from) {
     const std::size_t count = expected.blocks.size();
     const std::uint64_t whole = digest_of_unknown(kDigestBlock);
@@ -68,7 +74,8 @@ void TrainedReference::check_elsewhere(int contig) {
         if (!same_place(other, expected) || check_one(other, expected, 0)) return;
     }
     noticed_ = true;
-    log_.info(model_path_ + ": holds no digests of the bases of " + fasta_.contigs()[static_cast<std::size_t>(contig)].name +
+    log_.info(model_path_ + ": holds no digests of the bases of " +
+              fasta_.contigs()[static_cast<std::size_t>(contig)].name +
               ": only names and lengths were compared with the reference that it was trained on");
 }
 
@@ -105,7 +112,8 @@ void TrainedReference::check_all() {
         }
         if (!same_place(contig, expected)) return;
         if (expected.blocks.empty() && !expected.md5.empty()) check_md5(contig, expected);
-        for (std::size_t block = 0; block < expected.blocks.size() && !told_; ++block) check_block(contig, expected, block);
+        for (std::size_t block = 0; block < expected.blocks.size() && !told_; ++block)
+            check_block(contig, expected, block);
     }
 }
 

@@ -1,5 +1,5 @@
-// Whether the genome that a model is applied to is the one that it was trained on. Any genome may be; that it is another
-// is worth one warning.
+// Whether the genome that a model is applied to is the one that it was trained on. Any genome may be; that it
+// is another is worth one warning.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,9 @@ class TrainedReference {
     // `model_path` names the model in messages. Model and FASTA must outlive this.
     TrainedReference(const Model& model, std::string model_path, FastaFile& fasta, Log& log);
 
-    // Bases [begin, end) of a contig of the FASTA are about to be read. Compares its name and length, and the bases of the
-    // blocks that lie in there as a whole; where none does, of one block, once a contig. Older models hold no digests:
-    // there a contig that is read whole is compared by its M5.
+    // Bases [begin, end) of a contig of the FASTA are about to be read. Compares its name and length, and the
+    // bases of the blocks that lie in there as a whole; where none does, of one block, once a contig. Older
+    // models hold no digests: there a contig that is read whole is compared by its M5.
     void reading(int contig, std::int64_t begin, std::int64_t end);
     // All that the model remembers (--check-reference).
     void check_all();

@@ -99,10 +99,10 @@ class Run {
     std::int64_t steps_ = 0;  // planned
     double elapsed_before_ = 0;
     Clock::time_point begin_, saved_;
-    RankTeam::Turn agreed_;  // what all ranks go by until the next step
-    std::int64_t steps_here_ = 0;  // of this process
+    RankTeam::Turn agreed_;         // what all ranks go by until the next step
+    std::int64_t steps_here_ = 0;   // of this process
     std::int64_t saved_steps_ = 0;  // of them, when the last checkpoint was written
-    double step_seconds_ = 0;      // spent in them
+    double step_seconds_ = 0;       // spent in them
     double running_loss_ = std::numeric_limits<double>::quiet_NaN();  // for the progress line
 };
 
@@ -117,7 +117,8 @@ Run::Run(const TrainParameters& parameters, const TrainHost& host, Log& log, Ran
       network_(spec_, static_cast<int>(dataset_.markers().size()), *choice_.backend),
       pool_(resolve_workers(parameters.backend.workers)),
       schedule_{parameters.schedule, parameters.learning_rate, parameters.warmup} {
-    refuse_inputs_as_outputs(outputs_of(p_), {p_.dataset, p_.fasta.empty() ? dataset_.fasta_path() : p_.fasta});
+    refuse_inputs_as_outputs(outputs_of(p_),
+                             {p_.dataset, p_.fasta.empty() ? dataset_.fasta_path() : p_.fasta});
     if (team_.first() && !is_special_output(p_.output)) store_.emplace(p_.output);
     if (!choice_.notice.empty()) log_.info(choice_.notice);
     windows_ = dataset_.select(Split::train);
@@ -132,20 +133,22 @@ Run::Run(const TrainParameters& parameters, const TrainHost& host, Log& log, Ran
 
 bool Run::start() {
     const std::string settings = training_settings(p_, spec_, dataset_);
-    team_.require_same({{"settings (data set, architecture, options) than", settings},
-                        {"length of training than", std::to_string(steps_) + " " + std::to_string(p_.max_seconds)},
-                        {"back end ('" + std::string(choice_.backend->description()) + "') than",
-                         choice_.backend->description()},
-                        {"version of regkit than", std::string(version())}});
+    team_.require_same(
+        {{"settings (data set, architecture, options) than", settings},
+         {"length of training than", std::to_string(steps_) + " " + std::to_string(p_.max_seconds)},
+         {"back end ('" + std::string(choice_.backend->description()) + "') than",
+          choice_.backend->description()},
+         {"version of regkit than", std::string(version())}});
     double complete = team_.first() && p_.resume && complete_already(settings) ? 1 : 0;
     team_.broadcast({&complete, 1});
     if (complete > 0) return false;
     bool resumed = false;
     if (store_) {
         const bool fresh = store_->empty();
-        require(fresh || p_.resume || p_.force, ErrorKind::usage,
-                store_->directory() +
-                    ": holds checkpoints of an unfinished run; go on with --resume or start over with --force");
+        require(
+            fresh || p_.resume || p_.force, ErrorKind::usage,
+            store_->directory() +
+                ": holds checkpoints of an unfinished run; go on with --resume or start over with --force");
         resumed = !fresh && p_.resume;
         if (!resumed && p_.resume)
             log_.info(store_->directory() + ": no checkpoint yet; training starts from the beginning");
@@ -168,7 +171,8 @@ bool Run::start() {
     if (!team_.first()) return true;
     if (store_)
         table_.emplace(store_->log_path(), class_names(dataset_.markers()), metric_names(spec_.task),
-                       state_.step > 0 ? KeptLog{state_.step, state_.validated} : KeptLog{}, train_log_path(p_.output));
+                       state_.step > 0 ? KeptLog{state_.step, state_.validated} : KeptLog{},
+                       train_log_path(p_.output));
     log_.info("training " + spec_.name + " (" + std::to_string(network_.summary().parameters) +
               " parameters, " + counted(network_.markers(), "marker") + ") on " +
               counted(static_cast<std::int64_t>(windows_.size()), "window") + ", " + state_.backend);
@@ -178,7 +182,8 @@ bool Run::start() {
 // A queue that starts every job again until it is done must not train a finished one anew.
 bool Run::complete_already(const std::string& settings) {
     const std::optional<FinishedRun> done = store_ ? finished_run(p_.output, settings) : std::nullopt;
-    if (!done || !done->covers(p_, steps_) || store_->newest_step().value_or(done->steps) < done->steps) return false;
+    if (!done || !done->covers(p_, steps_) || store_->newest_step().value_or(done->steps) < done->steps)
+        return false;
     char epochs[32];
     std::snprintf(epochs, sizeof epochs, "%.2f", done->epochs);
     log_.info(p_.output + ": its training is complete (" + std::to_string(done->steps) + " steps, " + epochs +
@@ -219,9 +224,18 @@ TrainReport Run::execute() {
     begin_ = Clock::now();
     train_steps();
     finish();
-    return {state_.step,   steps_here_,      epoch(),          state_.elapsed,    speed(),
-            running_loss_, state_.best_step, state_.best_metric, metric_names(spec_.task).words,
-            state_.best_chance, state_.best_constant, network_.markers()};
+    return {state_.step,
+            steps_here_,
+            epoch(),
+            state_.elapsed,
+            speed(),
+            running_loss_,
+            state_.best_step,
+            state_.best_metric,
+            metric_names(spec_.task).words,
+            state_.best_chance,
+            state_.best_constant,
+            network_.markers()};
 }
 
 void Run::train_steps() {
@@ -283,7 +297,8 @@ void Run::take_step(const Batch& batch) {
     ++steps_here_;
     step_seconds_ += seconds_since(begin);
     if (state_.step % p_.log_every == 0) {
-        if (table_) table_->step(row(state_.loss_sum / static_cast<double>(state_.loss_steps), state_.grad_norm));
+        if (table_)
+            table_->step(row(state_.loss_sum / static_cast<double>(state_.loss_steps), state_.grad_norm));
         state_.loss_sum = 0;
         state_.loss_steps = 0;
     }
@@ -330,8 +345,10 @@ bool Run::measure(Validation& result) {
         return !host_.stop();
     };
     validator_->clear();
-    const CountPositions count = [&](std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
-                                     std::span<const PeakRun> runs) { validator_->add(logits, length, kept, runs); };
+    const CountPositions count = [&](std::span<const float> logits, std::int64_t length,
+                                     std::span<const KeptRun> kept, std::span<const PeakRun> runs) {
+        validator_->add(logits, length, kept, runs);
+    };
     try {
         const LabelMap labels = LabelMap::identity(dataset_.markers().size());
         const ContigIntervals nothing(dataset_.reference().size());
@@ -355,8 +372,10 @@ void Run::conclude(const Validation& result) {
         state_.best_chance = result.chance;
         state_.best_constant = result.constant;
         state_.validations_since_best = 0;
-        if (store_) store_->save_best(state_.step, model(network_.state()));
-        else if (team_.first()) best_ = network_.state();
+        if (store_)
+            store_->save_best(state_.step, model(network_.state()));
+        else if (team_.first())
+            best_ = network_.state();
     } else {
         ++state_.validations_since_best;
     }
@@ -448,8 +467,8 @@ TrainLogRow Run::row(double loss, double norm) const {
 }
 
 Model Run::model(std::vector<NamedTensor> tensors) const {
-    return {spec_, dataset_.markers(), std::move(tensors), dataset_.reference(),
-                 dataset_.layout(), summary(), ""};
+    return {spec_, dataset_.markers(), std::move(tensors), dataset_.reference(), dataset_.layout(), summary(),
+            ""};
 }
 
 std::string Run::summary() const {
@@ -466,7 +485,10 @@ std::string Run::summary() const {
         text["best"] = {{"step", state_.best_step}, {"valid_" + names.metric, state_.best_metric}};
         if (names.has_chance) text["best"]["valid_prevalence"] = state_.best_chance;
     }
-    if (finished()) text["ended"] = state_.step >= steps_ ? kEndedBySteps : out_of_time() ? kEndedByTime : kEndedByPatience;
+    if (finished())
+        text["ended"] = state_.step >= steps_ ? kEndedBySteps
+                        : out_of_time()       ? kEndedByTime
+                                              : kEndedByPatience;
     if (p_.provenance) {
         text["version"] = std::string(version());
         text["command"] = p_.command_line;

@@ -1,14 +1,15 @@
 // Training a network on a data set: what regtrain does.
 //
-// Adam on the mean loss over output positions and markers: sigmoid cross-entropy, or Poisson for coverage. Step k takes samples k*batch .. k*batch
-// + batch - 1 of the endless order of windows (app/window_order.hpp), dropout's counter is k, so the position
-// in training is one number and an interrupted run continues bit by bit from a checkpoint
-// (app/checkpoint.hpp). Tensors do not depend on the number of workers. With max_seconds only the length of
-// training depends on the clock.
+// Adam on the mean loss over output positions and markers: sigmoid cross-entropy, or Poisson for coverage.
+// Step k takes samples k*batch .. k*batch + batch - 1 of the endless order of windows (app/window_order.hpp),
+// dropout's counter is k, so the position in training is one number and an interrupted run continues bit by
+// bit from a checkpoint (app/checkpoint.hpp). Tensors do not depend on the number of workers. With
+// max_seconds only the length of training depends on the clock.
 //
-// N ranks (app/launch.hpp) train what one trains: the same windows in the same order, dropout keyed by a window's number in
-// the batch, statistics of batch norm and gradients of the whole batch, each summed in the order of ranks. The tensors of a
-// run are the same for a given N, on all ranks, which checkpoints verify; another N rounds sums otherwise.
+// N ranks (app/launch.hpp) train what one trains: the same windows in the same order, dropout keyed by a
+// window's number in the batch, statistics of batch norm and gradients of the whole batch, each summed in the
+// order of ranks. The tensors of a run are the same for a given N, on all ranks, which checkpoints verify;
+// another N rounds sums otherwise.
 #pragma once
 
 #include <cstdint>
@@ -57,10 +58,11 @@ struct TrainParameters {
     std::string command_line;
     BackendOptions backend;
 
-    // Several processes train one model: what each of them calls train() with, apart from its launch and device, is the
-    // same. Each takes its part of every batch; the first one validates and writes all files.
+    // Several processes train one model: what each of them calls train() with, apart from its launch and
+    // device, is the same. Each takes its part of every batch; the first one validates and writes all files.
     Launch launch;
-    double dist_seconds = 60;  // a rank that is silent for so long ends all; also how long ranks wait for each other to start
+    double dist_seconds =
+        60;  // a rank that is silent for so long ends all; also how long ranks wait for each other to start
 
     void verify() const;  // Error(usage) naming the option
 };
@@ -83,7 +85,8 @@ struct TrainHost {
 
 struct TrainReport {
     std::int64_t steps = 0;
-    std::int64_t steps_here = 0;  // of them, those of this process; 0: a resumed run had nothing to do but validate or write
+    std::int64_t steps_here =
+        0;  // of them, those of this process; 0: a resumed run had nothing to do but validate or write
     double epochs = 0;
     double seconds = 0;           // of training, over all runs
     double nt_per_second = 0;     // of steps_here, as the loss; NaN where there are none
@@ -97,10 +100,11 @@ struct TrainReport {
     bool complete = false;  // a run of these settings had ended before: nothing was done, the rest is empty
 };
 
-// Writes the model with its log beside it, and while it runs OUT.part/ (neither beside a device). Errors: usage, input,
-// resource; mismatch when the FASTA is not the data set's or a resumed run's settings differ; diverged (the model under
-// `output`, if any, and the last checkpoint stay as they were); interrupted once host.stop() said so (to any rank) and a
-// checkpoint is on disk. Of several ranks, all end when one does: with its kind of error where it could tell, else resource.
+// Writes the model with its log beside it, and while it runs OUT.part/ (neither beside a device). Errors:
+// usage, input, resource; mismatch when the FASTA is not the data set's or a resumed run's settings differ;
+// diverged (the model under `output`, if any, and the last checkpoint stay as they were); interrupted once
+// host.stop() said so (to any rank) and a checkpoint is on disk. Of several ranks, all end when one does:
+// with its kind of error where it could tell, else resource.
 TrainReport train(const TrainParameters& parameters, const TrainHost& host, Log& log);
 
 }  // namespace regkit

@@ -39,8 +39,9 @@ void TrainParameters::verify() const {
     require_option(log_every >= 1, "--log-every must be at least 1");
     require_option(dist_seconds >= 0.1, "--dist-timeout must be at least 0.1 s");
     if (batch < launch.size)
-        throw Error(ErrorKind::usage, "--batch " + std::to_string(batch) + ": " + std::to_string(launch.size) +
-                                          " ranks need a window each; give a larger batch, or start fewer ranks");
+        throw Error(ErrorKind::usage,
+                    "--batch " + std::to_string(batch) + ": " + std::to_string(launch.size) +
+                        " ranks need a window each; give a larger batch, or start fewer ranks");
     require_option(!(resume && force), "--resume and --force contradict each other");
 }
 
@@ -59,7 +60,8 @@ Spec training_spec(const TrainParameters& parameters, const Dataset& dataset) {
     const auto markers = static_cast<int>(dataset.markers().size());
     // The task first: of another one, the window is beside the point.
     if (layout.task == to_string(spec.task)) {
-        // Of a fixed window the stride is the window, which the data set's replaces; what does not fit then says with_window.
+        // Of a fixed window the stride is the window, which the data set's replaces; what does not fit then
+        // says with_window.
         const SpecSummary own = summarise(spec, markers);
         require(own.fixed_window || dataset.window() % own.stride == 0, ErrorKind::mismatch,
                 dataset.path() + ": windows of " + std::to_string(dataset.window()) +
@@ -68,7 +70,8 @@ Spec training_spec(const TrainParameters& parameters, const Dataset& dataset) {
         try {
             spec = with_window(std::move(spec), dataset.window(), name);
         } catch (const Error& error) {
-            throw Error(ErrorKind::mismatch, dataset.path() + ": its windows of " + std::to_string(dataset.window()) +
+            throw Error(ErrorKind::mismatch, dataset.path() + ": its windows of " +
+                                                 std::to_string(dataset.window()) +
                                                  " bases do not fit: " + error.what());
         }
     }
@@ -93,7 +96,8 @@ std::string dataset_digest(const Dataset& dataset) {
                         {"markers", markers}};
     const LabelLayout& layout = dataset.layout();
     if (layout.task != to_string(Task::nucleotide))
-        content.metadata["labels"] = json({layout.bin, layout.offset, layout.count, layout.min_overlap}).dump();
+        content.metadata["labels"] =
+            json({layout.bin, layout.offset, layout.count, layout.min_overlap}).dump();
     return content_sha256(content, "");
 }
 

@@ -75,19 +75,22 @@ void tell_validation(const Validation& result, Task task, int markers, double ep
     char when[32], value[32];
     std::snprintf(when, sizeof when, "epoch %.2f: ", epoch);
     std::snprintf(value, sizeof value, "%.4f", result.metric);
-    const std::string text = names.has_chance ? precision_text(result.metric, "mean prevalence", result.chance) : value;
-    log.info(when + (std::isfinite(result.metric) ? names.words + " " + text + (better ? " (best so far)" : "")
-                                                  : "no " + names.words + ", no marker can be scored"));
+    const std::string text =
+        names.has_chance ? precision_text(result.metric, "mean prevalence", result.chance) : value;
+    log.info(when + (std::isfinite(result.metric)
+                         ? names.words + " " + text + (better ? " (best so far)" : "")
+                         : "no " + names.words + ", no marker can be scored"));
     const std::string of = " of " + std::to_string(markers) + " markers";
     if (result.constant > 0)
-        log.warn("constant-prediction", when + ("the model predicts a constant for " + std::to_string(result.constant)) + of +
-                                            ": it has learnt nothing about them yet");
+        log.warn("constant-prediction",
+                 when + ("the model predicts a constant for " + std::to_string(result.constant)) + of +
+                     ": it has learnt nothing about them yet");
     if (result.no_better > 0)
-        log.warn("no-better-than-constant", when +
-                                                std::string(names.has_chance
-                                                                ? "average precision is no higher than the prevalence for "
-                                                                : "the loss is no lower than that of a constant for ") +
-                                                std::to_string(result.no_better) + of);
+        log.warn("no-better-than-constant",
+                 when +
+                     std::string(names.has_chance ? "average precision is no higher than the prevalence for "
+                                                  : "the loss is no lower than that of a constant for ") +
+                     std::to_string(result.no_better) + of);
 }
 
 std::unique_ptr<Validator> make_validator(Task task, int markers, ThreadPool& pool) {

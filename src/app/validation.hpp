@@ -29,13 +29,13 @@ struct Validation {
     std::vector<ClassScore> classes;
     // The same mean of what a random ranking has, the prevalence; NaN where the metric has no such value.
     double chance = std::numeric_limits<double>::quiet_NaN();
-    // Markers that the model predicts a constant for; and others for which it is no better than one: average precision no
-    // above the prevalence, Poisson loss no below that of the mean coverage.
+    // Markers that the model predicts a constant for; and others for which it is no better than one: average
+    // precision no above the prevalence, Poisson loss no below that of the mean coverage.
     int constant = 0;
     int no_better = 0;
 };
-// Whether weights of this metric take the place of the best ones so far. One that is not finite (nothing could be scored)
-// is better only than none (NaN) and than another such: the newest counts then.
+// Whether weights of this metric take the place of the best ones so far. One that is not finite (nothing
+// could be scored) is better only than none (NaN) and than another such: the newest counts then.
 bool is_better(double metric, double best);
 // Names of columns, and of the metric in a sentence.
 struct MetricNames {

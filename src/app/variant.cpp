@@ -15,8 +15,12 @@ std::vector<std::uint8_t> encode(std::string_view bases) {
     return codes;
 }
 
-std::int64_t floor_to(std::int64_t x, std::int64_t stride) { return x / stride * stride; }
-std::int64_t ceil_to(std::int64_t x, std::int64_t stride) { return (x + stride - 1) / stride * stride; }
+std::int64_t floor_to(std::int64_t x, std::int64_t stride) {
+    return x / stride * stride;
+}
+std::int64_t ceil_to(std::int64_t x, std::int64_t stride) {
+    return (x + stride - 1) / stride * stride;
+}
 
 }  // namespace
 
@@ -91,7 +95,8 @@ void Haplotype::codes(std::int64_t begin, const FetchContig& fetch, std::span<st
         const std::int64_t first = std::max(begin, at), last = std::min(end, at + to - from);
         if (first < last)
             fetch(from + first - at, from + last - at,
-                  codes.subspan(static_cast<std::size_t>(first - begin), static_cast<std::size_t>(last - first)));
+                  codes.subspan(static_cast<std::size_t>(first - begin),
+                                static_cast<std::size_t>(last - first)));
     };
     if (edit == nullptr) return copy_contig(0, contig_length, lead);
     copy_contig(0, edit->begin, lead);
@@ -106,7 +111,8 @@ Window window_for(std::int64_t begin, std::int64_t end, std::int64_t length, con
     const std::int64_t limit = ceil_to(length, context.stride);
     Window window;
     window.out_begin = floor_to(begin, context.stride);
-    window.out_end = std::min(limit, window.out_begin + ceil_to(end - begin + context.stride - 1, context.stride));
+    window.out_end =
+        std::min(limit, window.out_begin + ceil_to(end - begin + context.stride - 1, context.stride));
     window.begin = std::max<std::int64_t>(0, window.out_begin - context.left);
     window.end = std::min(limit, window.out_end + context.right);
     return window;

@@ -1,9 +1,10 @@
-// What a variant does to a contig, as pure functions: which allele texts are bases, what changes once shared ends are
-// trimmed, which positions of REF and ALT are the same base, and which window of a haplotype predicts them.
+// What a variant does to a contig, as pure functions: which allele texts are bases, what changes once shared
+// ends are trimmed, which positions of REF and ALT are the same base, and which window of a haplotype
+// predicts them.
 //
-// A haplotype is a contig with at most one edit, preceded by `lead` bases N, 0 <= lead < stride. Its coordinates count
-// from the first of these, and its grid of coarse positions starts there, so `lead` sets its phase. Beyond its end it is
-// N up to the stride, as every sequence is (DESIGN: tiling).
+// A haplotype is a contig with at most one edit, preceded by `lead` bases N, 0 <= lead < stride. Its
+// coordinates count from the first of these, and its grid of coarse positions starts there, so `lead` sets
+// its phase. Beyond its end it is N up to the stride, as every sequence is (DESIGN: tiling).
 #pragma once
 
 #include <cstdint>
@@ -36,20 +37,22 @@ struct Edit {
 };
 // REF at `begin` replaced by ALT, as written.
 Edit whole_edit(std::int64_t begin, std::string_view ref, std::string_view alt);
-// The same change without the bases that both alleles share at their ends: first those at the right, then those at the
-// left, so that "CAA>CA" and "CA>C" are one edit. Not moved within repeats.
+// The same change without the bases that both alleles share at their ends: first those at the right, then
+// those at the left, so that "CAA>CA" and "CA>C" are one edit. Not moved within repeats.
 Edit trimmed_edit(std::int64_t begin, std::string_view ref, std::string_view alt);
 
-// Bases that both haplotypes have: reference [ref_begin, ref_begin + length) is ALT [alt_begin, alt_begin + length).
+// Bases that both haplotypes have: reference [ref_begin, ref_begin + length) is ALT [alt_begin, alt_begin +
+// length).
 struct SharedBlock {
     std::int64_t ref_begin = 0;
     std::int64_t alt_begin = 0;
     std::int64_t length = 0;
     bool operator==(const SharedBlock&) const = default;
 };
-// Up to `span` bases left of the edit, the edited bases themselves when their number stays the same, and up to `span`
-// bases right of it. Where the number changes, deleted bases have no ALT value and inserted ones no REF value: both are
-// left out, so that an insertion and the deletion that undoes it score alike with opposite signs.
+// Up to `span` bases left of the edit, the edited bases themselves when their number stays the same, and up
+// to `span` bases right of it. Where the number changes, deleted bases have no ALT value and inserted ones no
+// REF value: both are left out, so that an insertion and the deletion that undoes it score alike with
+// opposite signs.
 std::vector<SharedBlock> shared_blocks(const Edit& edit, std::int64_t span, std::int64_t contig_length);
 
 // The phase in which REF must be predicted at positions that lie `shift` bases further along in ALT.
@@ -77,11 +80,11 @@ struct Window {
 };
 struct Context {
     int stride = 1;
-    std::int64_t left = 0;   // bases of context that a prediction needs, rounded up to the stride
+    std::int64_t left = 0;  // bases of context that a prediction needs, rounded up to the stride
     std::int64_t right = 0;
 };
-// The window that predicts [begin, end) of a haplotype of `length` bases exactly: with all its context, or up to the
-// haplotype's ends. Away from these its size depends on end - begin alone, so that windows batch.
+// The window that predicts [begin, end) of a haplotype of `length` bases exactly: with all its context, or up
+// to the haplotype's ends. Away from these its size depends on end - begin alone, so that windows batch.
 Window window_for(std::int64_t begin, std::int64_t end, std::int64_t length, const Context& context);
 
 }  // namespace regkit

@@ -15,7 +15,8 @@ constexpr std::size_t kMaxChunk = 256;
 
 }  // namespace
 
-AlleleScorer::AlleleScorer(const Model& model, Backend& backend, FetchReference fetch, const ScorerOptions& options)
+AlleleScorer::AlleleScorer(const Model& model, Backend& backend, FetchReference fetch,
+                           const ScorerOptions& options)
     : network_(model.spec, static_cast<int>(model.markers.size()), backend),
       layout_(output_layout(model, network_.summary())),
       // In f32: most effects, differences of two values, are below a step of the 8-bit codes.
@@ -36,7 +37,8 @@ std::size_t AlleleScorer::chunk_of(std::int64_t each) {
     return std::clamp(static_cast<std::size_t>(kChunkBytes / each), std::size_t{1}, kMaxChunk);
 }
 
-VariantScorer::VariantScorer(const Model& model, Backend& backend, FetchReference fetch, const ScorerOptions& options) {
+VariantScorer::VariantScorer(const Model& model, Backend& backend, FetchReference fetch,
+                             const ScorerOptions& options) {
     const bool fixed = summarise(model.spec, static_cast<int>(model.markers.size())).fixed_window;
     scorer_ = (fixed ? make_window_scorer : make_flank_scorer)(model, backend, std::move(fetch), options);
 }

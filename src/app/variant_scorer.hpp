@@ -1,20 +1,20 @@
-// How much alleles change predictions (probabilities, or coverage): REF and ALT haplotypes are predicted around each
-// variant and compared.
+// How much alleles change predictions (probabilities, or coverage): REF and ALT haplotypes are predicted
+// around each variant and compared.
 //
-// Models with outputs along the sequence are compared base by base; the value of a base is that of the output (bin) it lies
-// in. Those without finite context (LSTM) predict each flank in a window of the model's length, centred on the end of the
-// flank that touches the variant, from a multiple of the stride on.
-// Models of a fixed window are compared bin by bin: the middle base of the middle bin is the variant's first changed base,
-// further bins lie at multiples of the bin up to `span` away; ALT's window has the same bases to the left of the variant,
-// and what follows in ALT to its right.
+// Models with outputs along the sequence are compared base by base; the value of a base is that of the output
+// (bin) it lies in. Those without finite context (LSTM) predict each flank in a window of the model's length,
+// centred on the end of the flank that touches the variant, from a multiple of the stride on. Models of a
+// fixed window are compared bin by bin: the middle base of the middle bin is the variant's first changed
+// base, further bins lie at multiples of the bin up to `span` away; ALT's window has the same bases to the
+// left of the variant, and what follows in ALT to its right.
 //
-// Phase: a model of stride S predicts a base depending on its position modulo S. Left of a change of length d both
-// haplotypes have the same phase; right of it ALT's bases lie d further along, so they are compared with a REF pass in
-// that phase (the reference preceded by d mod S bases N: seen only within the context of the contig's start). With
-// `all_phases` probabilities are means over all S phases instead.
+// Phase: a model of stride S predicts a base depending on its position modulo S. Left of a change of length d
+// both haplotypes have the same phase; right of it ALT's bases lie d further along, so they are compared with
+// a REF pass in that phase (the reference preceded by d mod S bases N: seen only within the context of the
+// contig's start). With `all_phases` probabilities are means over all S phases instead.
 //
-// REF windows of neighbouring alleles are predicted once. Scores do not depend on which alleles are scored together, on
-// their order, or on the batch: every window holds all the context of what is read from it.
+// REF windows of neighbouring alleles are predicted once. Scores do not depend on which alleles are scored
+// together, on their order, or on the batch: every window holds all the context of what is read from it.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@
 namespace regkit {
 
 struct ScorerOptions {
-    std::int64_t span = 100;   // bases compared on either side of the variant
+    std::int64_t span = 100;  // bases compared on either side of the variant
     bool all_phases = false;
 };
 
@@ -56,7 +56,8 @@ struct MarkerEffect {
 };
 
 struct AlleleEffect {
-    std::int64_t compared = 0;          // bases or bins; 0: there is nothing to compare (span 0 at an indel, no flank, all N)
+    std::int64_t compared =
+        0;  // bases or bins; 0: there is nothing to compare (span 0 at an indel, no flank, all N)
     std::vector<MarkerEffect> markers;  // of the model, in order; empty when compared is 0
 };
 

@@ -1,5 +1,5 @@
-// Alleles scored by models of a fixed window, as DeepSEA (Zhou & Troyanskaya 2015) and Basset (Kelley et al. 2016) do: the
-// window is laid around the variant, in REF and in ALT, and the bins in it are compared.
+// Alleles scored by models of a fixed window, as DeepSEA (Zhou & Troyanskaya 2015) and Basset (Kelley et al.
+// 2016) do: the window is laid around the variant, in REF and in ALT, and the bins in it are compared.
 #include <algorithm>
 #include <map>
 #include <tuple>
@@ -32,13 +32,15 @@ class WindowScorer final : public AlleleScorer {
   public:
     WindowScorer(const Model& model, Backend& backend, FetchReference fetch, const ScorerOptions& options)
         : AlleleScorer(model, backend, std::move(fetch), options), window_(model.spec.window) {
-        require(!options.all_phases, ErrorKind::usage,
-                "--phases all: " + model.spec.name + " predicts windows around the variant; they have no phases");
+        require(
+            !options.all_phases, ErrorKind::usage,
+            "--phases all: " + model.spec.name + " predicts windows around the variant; they have no phases");
     }
 
     std::size_t chunk() const override {
         const std::int64_t windows = 2 * (bins_aside() / layout_.count + 1) + 1;
-        return chunk_of(2 * windows * (layout_.count * network_.markers() * std::int64_t{sizeof(float)} + window_));
+        return chunk_of(2 * windows *
+                        (layout_.count * network_.markers() * std::int64_t{sizeof(float)} + window_));
     }
 
     std::string compared() const override {
@@ -63,18 +65,20 @@ class WindowScorer final : public AlleleScorer {
     // Bins compared on either side of the one centred on the variant.
     std::int64_t bins_aside() const { return options_.span / layout_.bin; }
 
-    // The middle base of the middle bin is the first changed base. Both haplotypes are the same to its left; to its right
-    // each window holds what its haplotype has there.
+    // The middle base of the middle bin is the first changed base. Both haplotypes are the same to its left;
+    // to its right each window holds what its haplotype has there.
     std::vector<BinPair> plan(const Allele& allele) {
         const Haplotype ref{allele.contig_length, 0, allele.ref_edit ? &*allele.ref_edit : nullptr};
         const Haplotype alt{allele.contig_length, 0, &allele.alt_edit};
         const std::int64_t middle = layout_.count / 2;  // output that is centred
-        const std::int64_t first = allele.change.begin - layout_.bin / 2 - middle * layout_.bin - layout_.offset;
+        const std::int64_t first =
+            allele.change.begin - layout_.bin / 2 - middle * layout_.bin - layout_.offset;
         std::vector<BinPair> pairs;
         for (std::int64_t k = -bins_aside(); k <= bins_aside(); ++k) {
             const std::int64_t w = floor_div(k + middle, layout_.count);
             const std::int64_t begin = first + w * layout_.span();
-            pairs.push_back({place(allele.contig, ref, begin), place(allele.contig, alt, begin), k + middle - w * layout_.count});
+            pairs.push_back({place(allele.contig, ref, begin), place(allele.contig, alt, begin),
+                             k + middle - w * layout_.count});
         }
         return pairs;
     }
@@ -96,20 +100,24 @@ class WindowScorer final : public AlleleScorer {
             codes_.resize(static_cast<std::size_t>(here * window_));
             for (std::int64_t i = 0; i < here; ++i) {
                 const Place& p = places_[static_cast<std::size_t>(first + i)];
-                const auto codes = std::span(codes_).subspan(static_cast<std::size_t>(i * window_), static_cast<std::size_t>(window_));
+                const auto codes = std::span(codes_).subspan(static_cast<std::size_t>(i * window_),
+                                                             static_cast<std::size_t>(window_));
                 p.haplotype.codes(p.begin, contig_fetch(p.contig), codes);
                 note_known(codes);
             }
             network_.infer({codes_.data(), here, window_}, 0, window_, output_,
-                           std::span(values_).subspan(static_cast<std::size_t>(first * each), static_cast<std::size_t>(here * each)));
+                           std::span(values_).subspan(static_cast<std::size_t>(first * each),
+                                                      static_cast<std::size_t>(here * each)));
         }
     }
 
     // Which bins of a window hold a base that is not N.
     void note_known(std::span<const std::uint8_t> codes) {
         for (std::int64_t p = 0; p < layout_.count; ++p) {
-            const auto bin = codes.subspan(static_cast<std::size_t>(layout_.offset + p * layout_.bin), static_cast<std::size_t>(layout_.bin));
-            known_.push_back(std::any_of(bin.begin(), bin.end(), [](std::uint8_t code) { return code != kCodeN; }));
+            const auto bin = codes.subspan(static_cast<std::size_t>(layout_.offset + p * layout_.bin),
+                                           static_cast<std::size_t>(layout_.bin));
+            known_.push_back(
+                std::any_of(bin.begin(), bin.end(), [](std::uint8_t code) { return code != kCodeN; }));
         }
     }
 

@@ -13,7 +13,8 @@
 namespace regkit {
 namespace {
 
-// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): every bit of the input moves every bit of the result.
+// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): every bit of the input moves every bit of the
+// result.
 std::uint64_t mix(std::uint64_t x) {
     x += 0x9e3779b97f4a7c15u;
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -31,15 +32,17 @@ std::uint64_t hash_name(std::uint64_t seed, const std::string& name) {
 
 RegionSplit::RegionSplit(const BuildDatasetParameters& parameters, const FastaFile& fasta)
     : pieces_(fasta.contigs().size()), rest_is_train_(parameters.train.empty()) {
-    const std::pair<const std::vector<std::string>*, Split> lists[] = {
-        {&parameters.train, Split::train}, {&parameters.valid, Split::valid}, {&parameters.test, Split::test}};
+    const std::pair<const std::vector<std::string>*, Split> lists[] = {{&parameters.train, Split::train},
+                                                                       {&parameters.valid, Split::valid},
+                                                                       {&parameters.test, Split::test}};
     for (const auto& [texts, split] : lists) {
         std::vector<Region>& regions = regions_[static_cast<std::size_t>(split)];
         regions = parse_regions(*texts, region_rules(fasta, std::string("--") + to_string(split)));
         for (const Region& region : regions) {
             const auto contig = static_cast<std::size_t>(fasta.require_contig(region.contig));
             const std::int64_t length = fasta.contigs()[contig].length;
-            require(region.begin < length && (region.end == kContigEnd || region.end <= length), ErrorKind::usage,
+            require(region.begin < length && (region.end == kContigEnd || region.end <= length),
+                    ErrorKind::usage,
                     std::string("--") + to_string(split) + " " + to_string(region) + ": the contig ends at " +
                         std::to_string(length));
             pieces_[contig].push_back({region.begin, std::min(region.end, length), split});
@@ -57,8 +60,10 @@ RegionSplit::RegionSplit(const BuildDatasetParameters& parameters, const FastaFi
             }
             Piece& last = merged.back();
             require(piece.split == last.split, ErrorKind::usage,
-                    "the regions of " + std::string(to_string(last.split)) + " and " + to_string(piece.split) +
-                        " overlap at " + to_string(Region{fasta.contigs()[contig].name, piece.begin, std::min(piece.end, last.end)}));
+                    "the regions of " + std::string(to_string(last.split)) + " and " +
+                        to_string(piece.split) + " overlap at " +
+                        to_string(Region{fasta.contigs()[contig].name, piece.begin,
+                                         std::min(piece.end, last.end)}));
             last.end = std::max(last.end, piece.end);
         }
         list = std::move(merged);
@@ -69,7 +74,8 @@ Assignment RegionSplit::of(std::int32_t contig, std::int64_t begin, std::int64_t
     const auto& list = pieces_[static_cast<std::size_t>(contig)];
     auto piece = std::upper_bound(list.begin(), list.end(), begin,
                                   [](std::int64_t at, const Piece& p) { return at < p.end; });
-    if (piece == list.end() || piece->begin >= end) return rest_is_train_ ? Assignment::train : Assignment::unassigned;
+    if (piece == list.end() || piece->begin >= end)
+        return rest_is_train_ ? Assignment::train : Assignment::unassigned;
     const Split split = piece->split;
     std::int64_t named = 0;
     for (; piece != list.end() && piece->begin < end; ++piece) {
@@ -83,8 +89,9 @@ Assignment RegionSplit::of(std::int32_t contig, std::int64_t begin, std::int64_t
 
 RandomSplit parse_random_split(const std::string& text) {
     const auto bad = [&] {
-        throw Error(ErrorKind::usage, "--split '" + text + "': write random:TRAIN,VALID,TEST, three fractions with the "
-                                                           "sum 1, as in random:0.8,0.1,0.1");
+        throw Error(ErrorKind::usage, "--split '" + text +
+                                          "': write random:TRAIN,VALID,TEST, three fractions with the "
+                                          "sum 1, as in random:0.8,0.1,0.1");
     };
     constexpr std::string_view kPrefix = "random:";
     if (!text.starts_with(kPrefix)) bad();
@@ -102,8 +109,9 @@ RandomSplit parse_random_split(const std::string& text) {
     return {fractions[0], fractions[1], fractions[2]};
 }
 
-std::int64_t split_at_random(const RandomSplit& fractions, std::int64_t block, std::uint64_t seed, std::int64_t window,
-                             const std::vector<Contig>& contigs, std::vector<DatasetWindow>& windows) {
+std::int64_t split_at_random(const RandomSplit& fractions, std::int64_t block, std::uint64_t seed,
+                             std::int64_t window, const std::vector<Contig>& contigs,
+                             std::vector<DatasetWindow>& windows) {
     const std::int64_t size = block == 0 ? window : block;
     using Block = std::pair<std::int32_t, std::int64_t>;  // contig, number
     std::map<Block, std::int64_t> count;                  // windows that begin there
@@ -112,7 +120,9 @@ std::int64_t split_at_random(const RandomSplit& fractions, std::int64_t block, s
     for (const auto& contig : contigs) name_hash.push_back(hash_name(seed, contig.name));
     std::vector<std::pair<std::uint64_t, Block>> order;
     for (const auto& [key, unused] : count)
-        order.push_back({mix(name_hash[static_cast<std::size_t>(key.first)] ^ mix(static_cast<std::uint64_t>(key.second))), key});
+        order.push_back({mix(name_hash[static_cast<std::size_t>(key.first)] ^
+                             mix(static_cast<std::uint64_t>(key.second))),
+                         key});
     std::sort(order.begin(), order.end());
 
     std::map<Block, Split> dealt;

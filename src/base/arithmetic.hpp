@@ -1,4 +1,5 @@
-// Whole numbers of bases in units: positions may lie before a contig's first base, lengths are never negative.
+// Whole numbers of bases in units: positions may lie before a contig's first base, lengths are never
+// negative.
 #pragma once
 
 #include <cstdint>

@@ -21,7 +21,8 @@ int close_file(int descriptor) {
 ssize_t read_at(int descriptor, std::uint64_t offset, std::span<char> bytes) {
     std::size_t done = 0;
     while (done < bytes.size()) {
-        const ssize_t got = pread(descriptor, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+        const ssize_t got =
+            pread(descriptor, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return -1;
         if (got == 0) break;

@@ -10,7 +10,8 @@ namespace regkit {
 
 enum class LogLevel : int { error = 1, warning = 3, info = 4, debug = 5 };  // htslib's --verbosity scale
 
-// Thread-safe. Warnings carry a kind ("summit-outside-peak"): the first kShown of a kind are passed on, the rest counted.
+// Thread-safe. Warnings carry a kind ("summit-outside-peak"): the first kShown of a kind are passed on, the
+// rest counted.
 class Log {
   public:
     static constexpr int kShown = 10;

@@ -32,7 +32,8 @@ std::vector<std::string> clean_markers(std::vector<Marker>& markers, const std::
         if (name != marker.name)
             told.push_back(where + ": marker '" + printable(marker.name) + "' is called " + name + " here");
         if (rewritten)
-            told.push_back(where + ": marker " + name + ": control characters of its class, cell or target are written as hex");
+            told.push_back(where + ": marker " + name +
+                           ": control characters of its class, cell or target are written as hex");
         marker.name = std::move(name);
     }
     return told;

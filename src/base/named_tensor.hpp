@@ -1,4 +1,5 @@
-// A named fp32 array, as model files hold them: the currency between io (which knows files) and nn (which knows layers).
+// A named fp32 array, as model files hold them: the currency between io (which knows files) and nn (which
+// knows layers).
 #pragma once
 
 #include <cstdint>

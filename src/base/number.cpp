@@ -16,7 +16,8 @@ std::optional<std::int64_t> parse_int(std::string_view text, std::int64_t low, s
 std::optional<double> parse_real(std::string_view text) {
     double value = 0;
     const auto [stop, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (status != std::errc() || stop != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
+    if (status != std::errc() || stop != text.data() + text.size() || !std::isfinite(value))
+        return std::nullopt;
     return value;
 }
 

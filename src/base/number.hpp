@@ -1,4 +1,5 @@
-// Strict number parsing: the whole text, in range, or nothing. (No sign but '-', no blanks, no "1e3" for an integer.)
+// Strict number parsing: the whole text, in range, or nothing. (No sign but '-', no blanks, no "1e3" for an
+// integer.)
 #pragma once
 
 #include <cstdint>

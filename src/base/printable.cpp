@@ -14,9 +14,11 @@ std::size_t shown(std::string_view text) {
         if ((byte(i) & 0xc0) != 0x80) return 0;
     // Overlong forms, surrogates, what lies beyond U+10FFFF, and the control characters above ASCII.
     const unsigned char second = byte(1);
-    const bool bad = (first == 0xc2 && second < 0xa0) || (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
-                     (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
-    // Line and paragraph separators, and what turns the direction of text: U+2028 to U+202E, U+2066 to U+2069.
+    const bool bad = (first == 0xc2 && second < 0xa0) || (first == 0xe0 && second < 0xa0) ||
+                     (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
+                     (first == 0xf4 && second > 0x8f);
+    // Line and paragraph separators, and what turns the direction of text: U+2028 to U+202E, U+2066 to
+    // U+2069.
     const unsigned char third = size > 2 ? byte(2) : 0;
     const bool turns = first == 0xe2 && ((second == 0x80 && third >= 0xa8 && third <= 0xae) ||
                                          (second == 0x81 && third >= 0xa6 && third <= 0xa9));

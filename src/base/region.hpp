@@ -39,11 +39,10 @@ struct RegionRules {
 };
 
 // One region as htslib's hts_parse_region reads it: "chr1", "chr2:1,000", "chr3:1000-2,000", "chr4:1000-",
-// "chr5:-2000",
-// "{HLA:DRB1}:1-10" (1-based, inclusive), into 0-based half-open. Text that is a contig's name as a whole is
-// that contig; where a range of another contig fits as well: Error(usage) that names both ways to write it.
-// Where neither is a contig, the name before the range stands in the result, for the caller to refuse.
-// Error(usage) also for position 0, an end before its start, and anything that is not a number.
+// "chr5:-2000", "{HLA:DRB1}:1-10" (1-based, inclusive), into 0-based half-open. Text that is a contig's name
+// as a whole is that contig; where a range of another contig fits as well: Error(usage) that names both ways
+// to write it. Where neither is a contig, the name before the range stands in the result, for the caller to
+// refuse. Error(usage) also for position 0, an end before its start, and anything that is not a number.
 Region parse_region(std::string_view text, const RegionRules& rules);
 
 // Several regions with commas between, in order. A comma starts a new region unless it stands in a number:

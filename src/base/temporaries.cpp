@@ -13,7 +13,8 @@
 namespace regkit {
 namespace {
 
-// Whoever exchanges an entry for null owns its text: the handler and an owner on another thread cannot both use it.
+// Whoever exchanges an entry for null owns its text: the handler and an owner on another thread cannot both
+// use it.
 std::array<std::atomic<char*>, 8192> table;
 static_assert(std::atomic<char*>::is_always_lock_free);
 

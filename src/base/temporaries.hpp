@@ -5,9 +5,9 @@
 
 namespace regkit {
 
-// Remembers one path until destroyed (or until a handler has removed it). Construct it *before* the path comes into
-// being, so that no signal falls between. Does not remove anything itself. Throws std::bad_alloc only: when the table
-// (8192 entries) is full the path is simply not remembered.
+// Remembers one path until destroyed (or until a handler has removed it). Construct it *before* the path
+// comes into being, so that no signal falls between. Does not remove anything itself. Throws std::bad_alloc
+// only: when the table (8192 entries) is full the path is simply not remembered.
 class Temporary {
   public:
     explicit Temporary(const std::string& path);
@@ -20,8 +20,9 @@ class Temporary {
     int slot_ = -1;
 };
 
-// Removes every remembered path: files first, then the directories that are empty by then. Async-signal-safe: a handler
-// of SIGINT, SIGTERM or SIGHUP calls it before it ends the process. Errors are ignored, there is nobody to tell.
+// Removes every remembered path: files first, then the directories that are empty by then. Async-signal-safe:
+// a handler of SIGINT, SIGTERM or SIGHUP calls it before it ends the process. Errors are ignored, there is
+// nobody to tell.
 void remove_temporaries() noexcept;
 
 }  // namespace regkit

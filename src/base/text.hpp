@@ -13,7 +13,8 @@ std::string counted(std::int64_t count, std::string_view noun);
 // What stands behind a number that was written otherwise: "interval" or "intervals".
 std::string plural(std::int64_t count, std::string_view noun);
 
-// In quotes for a message: at most 60 characters, of which those that do not print (and the bytes of none) are "\x1b".
+// In quotes for a message: at most 60 characters, of which those that do not print (and the bytes of none)
+// are "\x1b".
 std::string quoted(std::string_view text);
 
 // "a, b, c", or "a, b, c and 7 more".

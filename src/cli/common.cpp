@@ -25,12 +25,14 @@ Option check_reference(const std::string& help) {
     return {.name = "check-reference", .help = help, .group = group::input};
 }
 Option regions() {
-    return {.name = "region",
-            .letter = 'r',
-            .value = "REGION",
-            .help = "only these regions, separated by commas, as chr20, chr20:1,000-2,000 (1-based, inclusive), chr20:1,000- or {HLA-A*01:01}:1-100",
-            .group = group::input,
-            .repeatable = true};
+    return {
+        .name = "region",
+        .letter = 'r',
+        .value = "REGION",
+        .help =
+            "only these regions, separated by commas, as chr20, chr20:1,000-2,000 (1-based, inclusive), chr20:1,000- or {HLA-A*01:01}:1-100",
+        .group = group::input,
+        .repeatable = true};
 }
 Option regions_file() {
     return {.name = "regions-file",
@@ -95,8 +97,9 @@ Option window_mode(const std::string& fallback) {
         .name = "window-mode",
         .value = "MODE",
         .fallback = fallback,
-        .help = "what is predicted at a time. tiled: every base with all the sequence around it that the model can see; "
-                "paper: windows cut as in training, each with nothing around it",
+        .help =
+            "what is predicted at a time. tiled: every base with all the sequence around it that the model can see; "
+            "paper: windows cut as in training, each with nothing around it",
         .group = group::model,
         .choices = {"paper", "tiled"}};
 }
@@ -140,12 +143,14 @@ Option seed(const std::string& fallback) {
             .group = group::model};
 }
 Option progress() {
-    return {.name = "progress",
-            .value = "MODE",
-            .fallback = "auto",
-            .help = "how far the work is, on standard error. auto: a line that is rewritten on a terminal, elsewhere a line a "
-                    "minute; json: an object a second",
-            .choices = {"auto", "none", "json"}};
+    return {
+        .name = "progress",
+        .value = "MODE",
+        .fallback = "auto",
+        .help =
+            "how far the work is, on standard error. auto: a line that is rewritten on a terminal, elsewhere a line a "
+            "minute; json: an object a second",
+        .choices = {"auto", "none", "json"}};
 }
 Option no_version() {
     return {.name = "no-version",
@@ -201,8 +206,8 @@ std::string output_file(const Arguments& args, const std::string& name) {
     if (there && !S_ISDIR(info.st_mode))
         throw Error(ErrorKind::resource, path + ": cannot create: " + folder + " is a file, not a directory");
     if (!there && errno == ENOENT && folder.find('{') == std::string::npos)
-        throw Error(ErrorKind::resource,
-                    path + ": cannot create: there is no directory " + folder + "; make it first: mkdir -p " + folder);
+        throw Error(ErrorKind::resource, path + ": cannot create: there is no directory " + folder +
+                                             "; make it first: mkdir -p " + folder);
     return path;
 }
 

@@ -47,8 +47,8 @@ std::string readable_file(const Arguments& args, const std::string& name);
 std::string fasta_file(const Arguments& args, const std::string& name = "fasta");  // "" where not given
 std::string model_file(const Arguments& args);
 std::string dataset_folder(const Arguments& args);
-// An output's name, "" where not given. Error(resource) where its folder is missing, which is told with the cure, before
-// hours of work; Error(usage) for the name of a folder.
+// An output's name, "" where not given. Error(resource) where its folder is missing, which is told with the
+// cure, before hours of work; Error(usage) for the name of a folder.
 std::string output_file(const Arguments& args, const std::string& name);
 
 }  // namespace regkit::cli

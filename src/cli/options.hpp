@@ -1,23 +1,30 @@
 // One table of options per tool, as data. It feeds the parser (Boost.ProgramOptions, no guessing of
-// abbreviations),
-// --help, the man page's OPTIONS section and the completions, so that they cannot drift apart.
+// abbreviations), --help, the man page's OPTIONS section and the completions, so that they cannot drift
+// apart.
 //
+// clang-format off
 //     // tools/regfoo.cpp
 //     #include "cli/common.hpp"
 //     #include "cli/run.hpp"
 //     using namespace regkit;
 //     int main(int argc, char** argv) {
 //         const FooParameters defaults;
-//         cli::Tool tool{.name = "regfoo", .title = "count foos along DNA", .usage = {"-f REF [options]
-//         [in.bed]"}}; tool.max_arguments = 1; tool.options = {cli::common::fasta(cli::kNeeded),
-//         cli::common::output("foos go here"), cli::common::threads(),
-//                         {.name = "window", .value = "BASES", .fallback = std::to_string(defaults.window),
-//                          .help = "width of a window", .group = cli::group::model}};
+//         cli::Tool tool{.name = "regfoo", .title = "count foos along DNA", .usage = {"-f REF [options] [in.bed]"}};
+//         tool.max_arguments = 1;
+//         tool.options = {cli::common::fasta(cli::common::Need::needed),
+//                         cli::common::output("foos go here"),
+//                         cli::common::threads(),
+//                         {.name = "window",
+//                          .value = "BASES",
+//                          .fallback = std::to_string(defaults.window),
+//                          .help = "width of a window",
+//                          .group = cli::group::model}};
 //         tool.examples = {{"regfoo -f hg19.fa -o foos.tsv", "all of the genome"}};
 //         return cli::run(argc, argv, tool, [](const cli::Arguments& args, Log& log) {
 //             count_foos({.fasta = args.text("fasta"), .window = args.integer("window", 1, 1'000'000)}, log);
 //         });
 //     }
+// clang-format on
 //
 // Every tool gets --help, --version and --verbosity by itself, and the hidden --help-man and --completion.
 #pragma once

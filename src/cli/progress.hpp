@@ -1,4 +1,5 @@
-// How far a long run is: one line that is rewritten on a terminal, a line a minute elsewhere, or JSON (--progress).
+// How far a long run is: one line that is rewritten on a terminal, a line a minute elsewhere, or JSON
+// (--progress).
 #pragma once
 
 #include <chrono>
@@ -13,12 +14,14 @@ struct ProgressField {
     std::string text;  // on a terminal; empty: not shown there
 };
 
-// Writes to standard error: ten times a second on a terminal, once a second as JSON, once a minute into a log file. Not
-// thread-safe.
+// Writes to standard error: ten times a second on a terminal, once a second as JSON, once a minute into a log
+// file. Not thread-safe.
 class Progress {
   public:
-    // mode: "auto" (a line that is rewritten where standard error is a terminal, else lines `pause` apart), "none", "json".
-    Progress(std::string tool, const std::string& mode, std::chrono::milliseconds pause = std::chrono::minutes(1));
+    // mode: "auto" (a line that is rewritten where standard error is a terminal, else lines `pause` apart),
+    // "none", "json".
+    Progress(std::string tool, const std::string& mode,
+             std::chrono::milliseconds pause = std::chrono::minutes(1));
     ~Progress();  // clears the line
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;

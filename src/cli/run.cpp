@@ -81,7 +81,8 @@ void complain_without_memory(const char* why) noexcept {
     }
 }
 
-// Some functions that must not throw end the process without a trace of what was thrown: so it is noted here before.
+// Some functions that must not throw end the process without a trace of what was thrown: so it is noted here
+// before.
 std::atomic<bool> allocation_failed{false};
 
 void on_failed_allocation() {
@@ -89,8 +90,9 @@ void on_failed_allocation() {
     throw std::bad_alloc();
 }
 
-// Where an exception meets a function that must not throw, or comes before main() or on a thread of its own, C++ ends the
-// process. A failed allocation ends it as everywhere else; anything else is a fault of ours, and aborts with a word.
+// Where an exception meets a function that must not throw, or comes before main() or on a thread of its own,
+// C++ ends the process. A failed allocation ends it as everywhere else; anything else is a fault of ours, and
+// aborts with a word.
 [[noreturn]] void on_terminate() noexcept {
     remove_temporaries();
     bool memory = allocation_failed;
@@ -119,8 +121,8 @@ struct Installed {
 
 std::atomic<bool> at_work{false};
 
-// htslib calls exit() where it lacks memory for some small things: its words are out, but they do not say whose they are,
-// and nothing is destroyed on this way.
+// htslib calls exit() where it lacks memory for some small things: its words are out, but they do not say
+// whose they are, and nothing is destroyed on this way.
 void on_exit_amid_work() {
     if (!at_work) return;
     remove_temporaries();
@@ -181,8 +183,9 @@ void refuse_near_command(const std::vector<Command>& commands, const std::vector
     for (const Command& command : commands) names.push_back(command.tool.command);
     const std::string meant = nearest(words.front(), names);
     const bool bare = words.front().find_first_of("./") == std::string::npos;
-    require(meant.empty() || !bare, ErrorKind::usage,
-            "there is no command " + quoted(words.front()) + " and no such file; did you mean " + meant + "?");
+    require(
+        meant.empty() || !bare, ErrorKind::usage,
+        "there is no command " + quoted(words.front()) + " and no such file; did you mean " + meant + "?");
 }
 
 }  // namespace

@@ -69,7 +69,8 @@ AtomicDirectory::AtomicDirectory(const std::string& path, const std::string& mar
         const bool ours = fs::is_directory(s.path, error) &&
                           (fs::is_empty(s.path, error) || fs::exists(s.path + "/" + mark, error));
         require(ours && !error, ErrorKind::resource,
-                s.path + ": exists and holds no " + mark + ", so --force does not replace it; choose another name");
+                s.path + ": exists and holds no " + mark +
+                    ", so --force does not replace it; choose another name");
         s.replace = true;
     }
     s.temp = temporary_name(s.path);
@@ -97,7 +98,8 @@ std::string AtomicDirectory::file(const std::string& name) {
 
 std::string AtomicDirectory::with_final_names(std::string message) const {
     const std::string& temp = impl_->temp;
-    for (auto at = message.find(temp); at != std::string::npos; at = message.find(temp, at + impl_->path.size()))
+    for (auto at = message.find(temp); at != std::string::npos;
+         at = message.find(temp, at + impl_->path.size()))
         message.replace(at, temp.size(), impl_->path);
     return message;
 }

@@ -30,8 +30,8 @@ struct AtomicFile::Impl {
     std::string buffer;
     std::uint64_t position = 0;
     int fd = -1;
-    bool stream = false;     // standard output, device or FIFO
-    bool owned = false;      // the descriptor is ours to close
+    bool stream = false;  // standard output, device or FIFO
+    bool owned = false;   // the descriptor is ours to close
     bool finished = false;
     bool appeared = false;
 
@@ -58,8 +58,8 @@ struct AtomicFile::Impl {
         if (old != nullptr && fchmod(fd, old->st_mode & 0777) != 0) fail(path, "set the mode of");
     }
 
-    // Closing a duplicate reports what a network file system only says on close, and leaves ours open: standard output is
-    // not ours to close, and a temporary stays locked.
+    // Closing a duplicate reports what a network file system only says on close, and leaves ours open:
+    // standard output is not ours to close, and a temporary stays locked.
     void check_close() const {
         const int copy = dup(fd);
         if (copy < 0 || close_file(copy) != 0) fail(path, "close");
@@ -108,12 +108,24 @@ AtomicFile::AtomicFile(const std::string& path) : impl_(std::make_unique<Impl>()
 AtomicFile::~AtomicFile() = default;
 AtomicFile::AtomicFile(AtomicFile&&) noexcept = default;
 
-const std::string& AtomicFile::path() const { return impl_->path; }
-const std::string& AtomicFile::asked_path() const { return impl_->asked; }
-const std::string& AtomicFile::temp_path() const { return impl_->temp; }
-bool AtomicFile::is_stdout() const { return impl_->stream; }
-int AtomicFile::descriptor() const { return impl_->fd; }
-std::uint64_t AtomicFile::position() const { return impl_->position; }
+const std::string& AtomicFile::path() const {
+    return impl_->path;
+}
+const std::string& AtomicFile::asked_path() const {
+    return impl_->asked;
+}
+const std::string& AtomicFile::temp_path() const {
+    return impl_->temp;
+}
+bool AtomicFile::is_stdout() const {
+    return impl_->stream;
+}
+int AtomicFile::descriptor() const {
+    return impl_->fd;
+}
+std::uint64_t AtomicFile::position() const {
+    return impl_->position;
+}
 
 void AtomicFile::write(std::string_view bytes) {
     Impl& s = *impl_;

@@ -1,6 +1,7 @@
-// Outputs are all or nothing: a temporary file beside the target, checked writes, fsync, rename, fsync of the directory.
-// Temporaries are remembered in base/temporaries.hpp, whose remove_temporaries() a signal handler calls. They are locked
-// while their owner lives; what a killed run left in a directory goes when the next one writes there.
+// Outputs are all or nothing: a temporary file beside the target, checked writes, fsync, rename, fsync of the
+// directory. Temporaries are remembered in base/temporaries.hpp, whose remove_temporaries() a signal handler
+// calls. They are locked while their owner lives; what a killed run left in a directory goes when the next
+// one writes there.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +13,11 @@
 
 namespace regkit {
 
-// A file being written. Until commit() nothing exists under the final name (an old file there stays intact); the
-// destructor of an uncommitted one removes the temporary. "-", "" or "/dev/stdout" is standard output, where commit()
-// flushes and checks. A device or FIFO ("/dev/null") is written directly, as standard output is.
-// All errors throw Error(resource) naming the final path. EPIPE throws BrokenPipe (SIGPIPE must be ignored: cli does).
+// A file being written. Until commit() nothing exists under the final name (an old file there stays intact);
+// the destructor of an uncommitted one removes the temporary. "-", "" or "/dev/stdout" is standard output,
+// where commit() flushes and checks. A device or FIFO ("/dev/null") is written directly, as standard output
+// is. All errors throw Error(resource) naming the final path. EPIPE throws BrokenPipe (SIGPIPE must be
+// ignored: cli does).
 class AtomicFile {
   public:
     explicit AtomicFile(const std::string& path);
@@ -28,9 +30,10 @@ class AtomicFile {
     bool is_stdout() const;                 // or a device or FIFO: cannot seek
     int descriptor() const;
 
-    void write(std::string_view bytes);                           // buffered
-    void write_at(std::uint64_t offset, std::string_view bytes);  // not on standard output; leaves position() alone
-    std::uint64_t position() const;                               // bytes written so far by write()
+    void write(std::string_view bytes);  // buffered
+    void write_at(std::uint64_t offset,
+                  std::string_view bytes);  // not on standard output; leaves position() alone
+    std::uint64_t position() const;         // bytes written so far by write()
     void flush();
     // All is written, on the disk, and closing it gave no error; it still has its temporary name.
     void finish();
@@ -44,13 +47,13 @@ class AtomicFile {
     std::unique_ptr<Impl> impl_;
 };
 
-// A directory being written: a temporary one beside the target, renamed by commit(); the destructor of an uncommitted one
-// removes it with all it holds.
+// A directory being written: a temporary one beside the target, renamed by commit(); the destructor of an
+// uncommitted one removes it with all it holds.
 class AtomicDirectory {
   public:
-    // An existing target is refused with Error(resource) unless `force`, and then only replaced when it is a directory
-    // that holds a file named `mark` (or nothing at all): --force must not delete somebody's home. It stays complete
-    // under its name until the new one takes its place.
+    // An existing target is refused with Error(resource) unless `force`, and then only replaced when it is a
+    // directory that holds a file named `mark` (or nothing at all): --force must not delete somebody's home.
+    // It stays complete under its name until the new one takes its place.
     AtomicDirectory(const std::string& path, const std::string& mark, bool force);
     ~AtomicDirectory();
     AtomicDirectory(AtomicDirectory&&) noexcept;

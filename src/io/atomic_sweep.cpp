@@ -20,18 +20,23 @@ constexpr std::time_t kLeastAge = 60;
 
 // What is locked, is somebody else's, or became another file in between is left alone.
 void remove_ownerless(const std::string& path, std::time_t changed_before) {
-    struct stat named {}, opened {};
-    if (lstat(path.c_str(), &named) != 0 || named.st_uid != geteuid() || named.st_mtime > changed_before) return;
+    struct stat named {
+    }, opened{};
+    if (lstat(path.c_str(), &named) != 0 || named.st_uid != geteuid() || named.st_mtime > changed_before)
+        return;
     const bool directory = S_ISDIR(named.st_mode);
     if (!directory && !S_ISREG(named.st_mode)) return;
     // Locks of network file systems need a descriptor that can write.
-    const int fd = open_file(path.c_str(), O_NOFOLLOW | (directory ? O_RDONLY | O_DIRECTORY : O_RDWR | O_NONBLOCK));
+    const int fd =
+        open_file(path.c_str(), O_NOFOLLOW | (directory ? O_RDONLY | O_DIRECTORY : O_RDWR | O_NONBLOCK));
     if (fd < 0) return;
     if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &opened) == 0 && opened.st_dev == named.st_dev &&
         opened.st_ino == named.st_ino) {
         std::error_code ignored;
-        if (directory) fs::remove_all(path, ignored);
-        else unlink(path.c_str());
+        if (directory)
+            fs::remove_all(path, ignored);
+        else
+            unlink(path.c_str());
     }
     close_file(fd);
 }

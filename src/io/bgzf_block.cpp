@@ -28,7 +28,8 @@ std::string_view bgzf_end_block() {
 
 std::size_t bgzf_block_size(std::string_view bytes) {
     // The specification allows other extra fields before BC; no writer of genomic files makes them.
-    if (bytes.size() < kBgzfHeader || bytes.substr(0, 4) != kEnd.substr(0, 4) || bytes.substr(10, 6) != kEnd.substr(10, 6))
+    if (bytes.size() < kBgzfHeader || bytes.substr(0, 4) != kEnd.substr(0, 4) ||
+        bytes.substr(10, 6) != kEnd.substr(10, 6))
         return 0;
     const std::size_t size = little(bytes, 16, 2) + std::size_t{1};
     return size < kBgzfHeader + kFooter ? 0 : size;

@@ -54,8 +54,8 @@ struct BgzfWriter::Impl {
     // With workers the write fails on htslib's own thread, whose errno is not ours.
     [[noreturn]] void write_failed() { throw_hts(data.path(), "write", herrno(file->fp)); }
 
-    // The block that says "complete" is written here, once all before it is out, and not by htslib's close: that writes it in
-    // any case, and takes a close() that a signal interrupted for a failure.
+    // The block that says "complete" is written here, once all before it is out, and not by htslib's close:
+    // that writes it in any case, and takes a close() that a signal interrupted for a failure.
     void finish() {
         errno = 0;
         if (bgzf_flush(file.get()) != 0 || hflush(file->fp) != 0) write_failed();
@@ -74,12 +74,14 @@ struct BgzfWriter::Impl {
         int status = 0;
         for (int tries = 0; tries < kTries; ++tries) {
             errno = 0;
-            status = build(data.temp_path().c_str(), index.temp_path().c_str(), tbi ? 0 : kCsiShift, workers > 1 ? workers : 0);
+            status = build(data.temp_path().c_str(), index.temp_path().c_str(), tbi ? 0 : kCsiShift,
+                           workers > 1 ? workers : 0);
             // htslib does not try again to open what a signal interrupted, and closes again what is closed.
             if (status == 0 || (errno != EINTR && errno != EBADF)) break;
         }
         if (status != 0 && errno == 0)
-            throw Error(ErrorKind::input, data.path() + ": its lines are not sorted, so it cannot be indexed");
+            throw Error(ErrorKind::input,
+                        data.path() + ": its lines are not sorted, so it cannot be indexed");
         if (status != 0) throw_hts(index.path(), "write");
         outputs.add_indexable(std::move(data));
         outputs.add(std::move(index));
@@ -103,10 +105,12 @@ void BgzfWriter::add_to(OutputSet& outputs) {
 }
 
 void BgzfWriter::add_indexed_to(OutputSet& outputs, const TabixColumns& columns, std::int64_t longest) {
-    const tbx_conf_t layout = {columns.zero_based ? TBX_UCSC : TBX_GENERIC, columns.contig, columns.begin, columns.end, '#', 0};
-    impl_->add_indexed_to(outputs, longest < kTbiLimit, [&](const char* data, const char* index, int shift, int workers) {
-        return tbx_index_build3(data, index, shift, workers, &layout);
-    });
+    const tbx_conf_t layout = {
+        columns.zero_based ? TBX_UCSC : TBX_GENERIC, columns.contig, columns.begin, columns.end, '#', 0};
+    impl_->add_indexed_to(outputs, longest < kTbiLimit,
+                          [&](const char* data, const char* index, int shift, int workers) {
+                              return tbx_index_build3(data, index, shift, workers, &layout);
+                          });
 }
 
 void BgzfWriter::add_indexed_to(OutputSet& outputs, Variants kind, std::int64_t longest) {

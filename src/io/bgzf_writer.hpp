@@ -14,8 +14,8 @@ class OutputSet;
 struct TabixColumns {
     int contig = 1;
     int begin = 2;
-    int end = 2;             // equal to `begin` where there is none
-    bool zero_based = false; // begin is 0-based, as in BED
+    int end = 2;              // equal to `begin` where there is none
+    bool zero_based = false;  // begin is 0-based, as in BED
 };
 
 // Lines starting with '#' are headers. Errors as AtomicFile's.
@@ -29,8 +29,8 @@ class BgzfWriter {
     void write(std::string_view text);
     // The whole file, which nothing can be written to afterwards.
     void add_to(OutputSet& outputs);
-    // With PATH.tbi (or PATH.csi where a position needs it: `longest` is the longest contig). The lines must be grouped by
-    // contig and sorted by begin within it; else Error(input).
+    // With PATH.tbi (or PATH.csi where a position needs it: `longest` is the longest contig). The lines must
+    // be grouped by contig and sorted by begin within it; else Error(input).
     void add_indexed_to(OutputSet& outputs, const TabixColumns& columns, std::int64_t longest);
     // The same of a file of variants, by htslib's own rules for where a record ends; BCF gets a .csi.
     enum class Variants { vcf, bcf };

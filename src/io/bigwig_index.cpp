@@ -31,8 +31,8 @@ void put_node_header(std::string& out, bool leaf, std::size_t count) {
     put<std::uint16_t>(out, static_cast<std::uint16_t>(count));
 }
 
-// Writes a packed tree level by level. Only the last node of a level can be short, so the place of every node follows
-// from its number; `item(level, index, child_offset)` appends one item, child_offset = 0 on leaves.
+// Writes a packed tree level by level. Only the last node of a level can be short, so the place of every node
+// follows from its number; `item(level, index, child_offset)` appends one item, child_offset = 0 on leaves.
 template <class Item>
 void put_levels(std::string& out, std::size_t items, std::size_t fan_out, std::size_t inner_item_size,
                 std::uint64_t offset, Item&& item) {
@@ -41,15 +41,18 @@ void put_levels(std::string& out, std::size_t items, std::size_t fan_out, std::s
     for (std::size_t level = 0; level < nodes.size(); ++level) {
         const bool leaf = level + 1 == nodes.size();
         const std::size_t level_items = leaf ? items : nodes[level + 1];
-        const std::uint64_t next_level = level_begin + nodes[level] * kNodeHeader + level_items * inner_item_size;
+        const std::uint64_t next_level =
+            level_begin + nodes[level] * kNodeHeader + level_items * inner_item_size;
         const bool below_is_leaf = level + 2 == nodes.size();
-        const std::size_t child_size = kNodeHeader + fan_out * (below_is_leaf ? item.leaf_size : inner_item_size);
+        const std::size_t child_size =
+            kNodeHeader + fan_out * (below_is_leaf ? item.leaf_size : inner_item_size);
         for (std::size_t node = 0; node < nodes[level]; ++node) {
             const std::size_t first = node * fan_out;
             const std::size_t last = std::min(level_items, first + fan_out);
             put_node_header(out, leaf, last - first);
             for (std::size_t i = first; i < last; ++i)
-                leaf ? item.put_leaf(out, i) : item.put_inner(out, nodes.size() - 1 - level, i, next_level + i * child_size);
+                leaf ? item.put_leaf(out, i)
+                     : item.put_inner(out, nodes.size() - 1 - level, i, next_level + i * child_size);
         }
         level_begin = next_level;
     }
@@ -155,8 +158,8 @@ std::string chromosome_tree(std::vector<NamedContig> contigs, std::uint64_t offs
     return out;
 }
 
-std::string range_tree(std::span<const BlockEntry> blocks, std::uint32_t items_per_block, std::uint64_t data_end,
-                       std::uint64_t offset) {
+std::string range_tree(std::span<const BlockEntry> blocks, std::uint32_t items_per_block,
+                       std::uint64_t data_end, std::uint64_t offset) {
     const std::vector<std::vector<Range>> ranges = node_ranges(blocks);
     const Range all = blocks.empty() ? Range{} : ranges.back().front();
     std::string out;

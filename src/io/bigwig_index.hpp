@@ -1,5 +1,6 @@
-// The two search trees of a bigWig file, as bytes (Kent, Zweig, Barber, Hinrichs, Karolchik 2010, "BigWig and BigBed:
-// enabling browsing of large distributed datasets", supplementary tables 8 to 17). Internal to the bigWig writer.
+// The two search trees of a bigWig file, as bytes (Kent, Zweig, Barber, Hinrichs, Karolchik 2010, "BigWig and
+// BigBed: enabling browsing of large distributed datasets", supplementary tables 8 to 17). Internal to the
+// bigWig writer.
 #pragma once
 
 #include <bit>
@@ -16,7 +17,7 @@ static_assert(std::endian::native == std::endian::little, "bigWig is written in 
 
 // Appends a number as it lies in memory; readers tell the byte order from the magic.
 template <class T>
-    requires std::is_arithmetic_v<T>
+requires std::is_arithmetic_v<T>
 void put(std::string& out, T value) {
     char bytes[sizeof value];
     std::memcpy(bytes, &value, sizeof value);
@@ -41,8 +42,9 @@ struct NamedContig {
 // Chromosome B+ tree that will lie at `offset`. Sorts by name. Throws Error(input) on a duplicate.
 std::string chromosome_tree(std::vector<NamedContig> contigs, std::uint64_t offset);
 
-// R tree over blocks sorted by (contig, begin), which will lie at `offset`; the blocks' bytes end at `data_end`.
-std::string range_tree(std::span<const BlockEntry> blocks, std::uint32_t items_per_block, std::uint64_t data_end,
-                       std::uint64_t offset);
+// R tree over blocks sorted by (contig, begin), which will lie at `offset`; the blocks' bytes end at
+// `data_end`.
+std::string range_tree(std::span<const BlockEntry> blocks, std::uint32_t items_per_block,
+                       std::uint64_t data_end, std::uint64_t offset);
 
 }  // namespace regkit::bigwig

@@ -1,8 +1,7 @@
 #include "io/bigwig_reader.hpp"
 
-#include <libdeflate.h>
-
 #include <fcntl.h>
+#include <libdeflate.h>
 #include <unistd.h>
 
 #include <array>

@@ -14,7 +14,9 @@ class BigWigTrack final : public TrackWriter {
     BigWigTrack(const std::string& path, const TrackOptions& options, Spool& spool)
         : writer_(path, spool, {.step = options.step, .contigs_first = options.contigs_first}) {}
 
-    void add_contig(const std::string& name, std::int64_t length) override { writer_.add_contig(name, length); }
+    void add_contig(const std::string& name, std::int64_t length) override {
+        writer_.add_contig(name, length);
+    }
     void set_length(int contig, std::int64_t length) override { writer_.set_length(contig, length); }
     void interval(const CalledInterval&) override;
     void values(int contig, std::int64_t begin, std::int64_t span, std::span<const float> values) override {

@@ -30,9 +30,9 @@ constexpr std::size_t kPreludeSize = kSummaryOffset + 40;
 constexpr std::size_t kSectionHeader = 24;
 constexpr std::size_t kFixedItem = 4;
 constexpr std::size_t kRunItem = 12;
-constexpr std::size_t kItemsPerSection = 4096;                                  // fixedStep: 16 KiB
+constexpr std::size_t kItemsPerSection = 4096;                                     // fixedStep: 16 KiB
 constexpr std::size_t kRunsPerSection = kItemsPerSection * kFixedItem / kRunItem;  // bedGraph: as many bytes
-constexpr std::int64_t kZoomItems = 64;                                        // items to a bin of the first zoom level
+constexpr std::int64_t kZoomItems = 64;  // items to a bin of the first zoom level
 constexpr std::int64_t kLongestContig = UINT32_MAX;
 
 enum class SectionType : std::uint8_t { bed_graph = 1, fixed_step = 3 };
@@ -98,7 +98,9 @@ struct BigWigWriter::Impl {
           spool(shared),
           options(how),
           zoom(static_cast<std::uint64_t>(std::min(how.step, kLongestContig / kZoomItems) * kZoomItems),
-               [this](bigwig::ZoomBlock&& b) { waiting.push_back({b.level, b.range, std::move(b.bytes)}); }) {}
+               [this](bigwig::ZoomBlock&& b) {
+                   waiting.push_back({b.level, b.range, std::move(b.bytes)});
+               }) {}
 
     AtomicFile file;
     Spool& spool;
@@ -107,7 +109,7 @@ struct BigWigWriter::Impl {
     Stretch stretch;
     std::vector<Run> runs;
     int runs_contig = -1;
-    int last_contig = -1;       // of the values so far
+    int last_contig = -1;  // of the values so far
     std::int64_t last_end = 0;
     bool header_written = false;
     std::uint64_t tree_offset = 0, data_offset = 0;
@@ -176,8 +178,9 @@ void BigWigWriter::Impl::close_stretch() {
         take_runs();
     } else {
         close_runs();
-        section(stretch.contig, static_cast<std::uint32_t>(stretch.begin), static_cast<std::uint32_t>(stretch.end()),
-                span, SectionType::fixed_step, stretch.values.size(),
+        section(stretch.contig, static_cast<std::uint32_t>(stretch.begin),
+                static_cast<std::uint32_t>(stretch.end()), span, SectionType::fixed_step,
+                stretch.values.size(),
                 {reinterpret_cast<const char*>(stretch.values.data()), stretch.values.size() * kFixedItem});
     }
     stretch.begin = stretch.end();
@@ -302,7 +305,9 @@ const std::string& BigWigWriter::path() const {
 int BigWigWriter::add_contig(const std::string& name, std::int64_t length) {
     Impl& w = *impl_;
     require(!w.header_written, ErrorKind::input, w.path() + ": contig '" + name + "' comes after the header");
-    require(!name.empty() && name.size() <= 255, ErrorKind::input, w.path() + ": a contig name in bigWig has 1 to 255 bytes; " + quoted(name) + " has " + std::to_string(name.size()));
+    require(!name.empty() && name.size() <= 255, ErrorKind::input,
+            w.path() + ": a contig name in bigWig has 1 to 255 bytes; " + quoted(name) + " has " +
+                std::to_string(name.size()));
     w.contigs.push_back({name, kUnknownLength});
     const int contig = static_cast<int>(w.contigs.size()) - 1;
     if (length != kUnknownLength) set_length(contig, length);
@@ -312,8 +317,10 @@ int BigWigWriter::add_contig(const std::string& name, std::int64_t length) {
 void BigWigWriter::set_length(int contig, std::int64_t length) {
     Impl& w = *impl_;
     Impl::Contig& c = w.contigs.at(static_cast<std::size_t>(contig));
-    if (length < 1 || length > kLongestContig) w.bad(contig, 0, "a contig of a bigWig file has 1 to 4,294,967,295 bases");
-    if (contig == w.last_contig && w.last_end > length) w.bad(contig, w.last_end - 1, "values lie outside the contig");
+    if (length < 1 || length > kLongestContig)
+        w.bad(contig, 0, "a contig of a bigWig file has 1 to 4,294,967,295 bases");
+    if (contig == w.last_contig && w.last_end > length)
+        w.bad(contig, w.last_end - 1, "values lie outside the contig");
     c.length = length;
 }
 
@@ -356,14 +363,16 @@ void BigWigWriter::drain(std::span<BigWigWriter* const> writers, ThreadPool& poo
     std::vector<Compressor> compressors(static_cast<std::size_t>(pool.workers()));
     std::vector<std::string> rooms(compressors.size());
     for (BigWigWriter* writer : writers)
-        for (const Block& block : writer->impl_->waiting)  // as long as they are raw: the buffer a reader needs
+        for (const Block& block :
+             writer->impl_->waiting)  // as long as they are raw: the buffer a reader needs
             writer->impl_->largest_block =
                 std::max(writer->impl_->largest_block, static_cast<std::uint32_t>(block.bytes.size()));
     pool.run(static_cast<std::int64_t>(blocks.size()), [&](std::int64_t task, int worker) {
         Compressor& compressor = compressors[static_cast<std::size_t>(worker)];
         if (!compressor) compressor.reset(libdeflate_alloc_compressor(compression));
         if (!compressor) throw std::bad_alloc();
-        compress(blocks[static_cast<std::size_t>(task)]->bytes, *compressor, rooms[static_cast<std::size_t>(worker)]);
+        compress(blocks[static_cast<std::size_t>(task)]->bytes, *compressor,
+                 rooms[static_cast<std::size_t>(worker)]);
     });
     for (BigWigWriter* writer : writers) {
         Impl& w = *writer->impl_;
@@ -384,7 +393,8 @@ void BigWigWriter::finish(ThreadPool& pool) {
     const std::uint64_t index_offset = w.file.position();
     w.write_level(w.data, kItemsPerSection);
 
-    // A level that is no shorter than the one below it helps no reader; the first is always there, as some want one.
+    // A level that is no shorter than the one below it helps no reader; the first is always there, as some
+    // want one.
     std::string zoom_headers;
     int levels = 0;
     for (; levels < w.zoom.levels(); ++levels) {

@@ -49,19 +49,22 @@ ZoomBuilder::ZoomBuilder(std::uint64_t first_reduction, std::function<void(ZoomB
     }
 }
 
-void ZoomBuilder::add(std::uint32_t contig, std::uint64_t begin, std::uint32_t span, std::span<const float> values) {
+void ZoomBuilder::add(std::uint32_t contig, std::uint64_t begin, std::uint32_t span,
+                      std::span<const float> values) {
     const std::uint64_t reduction = level_[0].reduction;
     for (std::size_t i = 0; i < values.size();) {
         const std::uint64_t bin = begin / reduction;
         const std::uint64_t bin_end = (bin + 1) * reduction;
         // As many whole items as the bin holds; an item across its border is shared out.
         const std::uint64_t whole = (bin_end - begin) / span;
-        const std::size_t count = std::min<std::uint64_t>(std::max<std::uint64_t>(whole, 1), values.size() - i);
+        const std::size_t count =
+            std::min<std::uint64_t>(std::max<std::uint64_t>(whole, 1), values.size() - i);
         const Moments m = moments(values.subspan(i, count));
         const std::uint64_t end = begin + count * span;
         const auto piece = [&](std::uint64_t from, std::uint64_t to) {
             const double weight = whole > 0 ? static_cast<double>(span) : static_cast<double>(to - from);
-            merge(0, {contig, from / reduction, from, to, to - from, m.min, m.max, m.sum * weight, m.sum_squares * weight});
+            merge(0, {contig, from / reduction, from, to, to - from, m.min, m.max, m.sum * weight,
+                      m.sum_squares * weight});
         };
         if (whole > 0) {
             piece(begin, end);

@@ -20,7 +20,8 @@ struct Moments {
     double sum = 0;
     double sum_squares = 0;
 };
-// One sum in an order set by values.size() alone; NaN or infinity among the values leaves sum_squares not finite.
+// One sum in an order set by values.size() alone; NaN or infinity among the values leaves sum_squares not
+// finite.
 Moments moments(std::span<const float> values);
 
 struct Summary {
@@ -38,8 +39,8 @@ struct ZoomBlock {
     std::string bytes;
 };
 
-// Bins lie on a grid of the contig: level k has bins of reduction(k) = first * 4^k bases. A record covers, within its
-// bin, the stretch from the first to the last base that has a value.
+// Bins lie on a grid of the contig: level k has bins of reduction(k) = first * 4^k bases. A record covers,
+// within its bin, the stretch from the first to the last base that has a value.
 class ZoomBuilder {
   public:
     static constexpr std::uint32_t kRecordsPerBlock = 512;
@@ -54,7 +55,9 @@ class ZoomBuilder {
     void end_contig();
 
     int levels() const { return levels_; }
-    std::uint32_t reduction(int level) const { return static_cast<std::uint32_t>(level_[at(level)].reduction); }
+    std::uint32_t reduction(int level) const {
+        return static_cast<std::uint32_t>(level_[at(level)].reduction);
+    }
     std::uint64_t records(int level) const { return level_[at(level)].records; }
     const Summary& total() const { return total_; }
 

@@ -14,7 +14,8 @@ void BlockDigests::add(std::span<const std::uint8_t> codes) {
     while (!codes.empty()) {
         const auto take = std::min(codes.size(), static_cast<std::size_t>(kDigestBlock - filled_));
         letters_.resize(take);
-        std::transform(codes.begin(), codes.begin() + static_cast<std::ptrdiff_t>(take), letters_.begin(), decode_base);
+        std::transform(codes.begin(), codes.begin() + static_cast<std::ptrdiff_t>(take), letters_.begin(),
+                       decode_base);
         hash_.add(letters_.data(), take);
         filled_ += static_cast<std::int64_t>(take);
         if (filled_ == kDigestBlock) end_block();
@@ -35,7 +36,8 @@ std::vector<std::uint64_t> BlockDigests::finish() {
 
 std::string digest_text(std::uint64_t digest) {
     std::string text(kDigits, '0');
-    for (std::size_t i = 0; i < kDigits; ++i) text[kDigits - 1 - i] = "0123456789abcdef"[(digest >> (4 * i)) & 15];
+    for (std::size_t i = 0; i < kDigits; ++i)
+        text[kDigits - 1 - i] = "0123456789abcdef"[(digest >> (4 * i)) & 15];
     return text;
 }
 
@@ -53,8 +55,9 @@ std::uint64_t digest_of_unknown(std::int64_t length) {
     return digests.finish().front();
 }
 
-ContigDigests scan_digests(FastaFile& fasta, int contig,
-                           const std::function<void(std::int64_t begin, std::span<const std::uint8_t> codes)>& sink) {
+ContigDigests scan_digests(
+    FastaFile& fasta, int contig,
+    const std::function<void(std::int64_t begin, std::span<const std::uint8_t> codes)>& sink) {
     BlockDigests digests;
     const std::string md5 = fasta.scan(contig, [&](std::int64_t begin, std::span<const std::uint8_t> codes) {
         digests.add(codes);
@@ -65,7 +68,8 @@ ContigDigests scan_digests(FastaFile& fasta, int contig,
 
 std::uint64_t read_block_digest(FastaFile& fasta, int contig, std::size_t block) {
     const std::int64_t length = fasta.contigs().at(static_cast<std::size_t>(contig)).length;
-    const std::int64_t begin = static_cast<std::int64_t>(block) * kDigestBlock, end = std::min(length, begin + kDigestBlock);
+    const std::int64_t begin = static_cast<std::int64_t>(block) * kDigestBlock,
+                       end = std::min(length, begin + kDigestBlock);
     std::vector<std::uint8_t> codes(static_cast<std::size_t>(end - begin));
     fasta.read(contig, begin, end, codes);
     BlockDigests digests;

@@ -1,6 +1,7 @@
-// Digests of a contig's bases, one for each 1,000,000 of them. They tell references of the same names and lengths apart
-// where only a part is read. What is digested is what the tools see: the letters A, C, G, T and N. So neither soft-masking
-// (case) nor U for T changes a digest, and one ambiguity code in place of another or of N does not either.
+// Digests of a contig's bases, one for each 1,000,000 of them. They tell references of the same names and
+// lengths apart where only a part is read. What is digested is what the tools see: the letters A, C, G, T and
+// N. So neither soft-masking (case) nor U for T changes a digest, and one ambiguity code in place of another
+// or of N does not either.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +24,8 @@ constexpr std::size_t block_count(std::int64_t length) {
     return static_cast<std::size_t>((length + kDigestBlock - 1) / kDigestBlock);
 }
 
-// The codes of a contig in order, in pieces of any size, to the digests of its blocks: the first 64 bits of SHA-256.
+// The codes of a contig in order, in pieces of any size, to the digests of its blocks: the first 64 bits of
+// SHA-256.
 class BlockDigests {
   public:
     void add(std::span<const std::uint8_t> codes);
@@ -50,8 +52,9 @@ struct ContigDigests {
 };
 
 // FastaFile::scan with the digests of the blocks, in the same pass.
-ContigDigests scan_digests(FastaFile& fasta, int contig,
-                           const std::function<void(std::int64_t begin, std::span<const std::uint8_t> codes)>& sink);
+ContigDigests scan_digests(
+    FastaFile& fasta, int contig,
+    const std::function<void(std::int64_t begin, std::span<const std::uint8_t> codes)>& sink);
 // The digest of one block of a contig, read from the file.
 std::uint64_t read_block_digest(FastaFile& fasta, int contig, std::size_t block);
 

@@ -10,8 +10,8 @@ using nlohmann::json;
 constexpr int kMaxDepth = 64;
 constexpr std::size_t kMaxValues = 1'000'000;
 
-// Counts, and keeps nothing. (The parser's own callback would do, but it looks through all of a list at the end of each
-// object in it.)
+// Counts, and keeps nothing. (The parser's own callback would do, but it looks through all of a list at the
+// end of each object in it.)
 class Counter {
   public:
     explicit Counter(const std::string& where) : where_(where) {}

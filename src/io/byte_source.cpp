@@ -48,7 +48,9 @@ struct ByteSource::Impl {
         if (owned) close_file(fd);
     }
 
-    [[noreturn]] void bad(const std::string& what) const { throw Error(ErrorKind::input, name + ": " + what); }
+    [[noreturn]] void bad(const std::string& what) const {
+        throw Error(ErrorKind::input, name + ": " + what);
+    }
 
     std::string_view pending() const { return {input.data() + begin, end - begin}; }
 
@@ -106,10 +108,12 @@ struct ByteSource::Impl {
             }
             const std::size_t size = bgzf_block_size(head);
             if (size == 0) {
-                if (head.size() < kBgzfHeader) bad("truncated within a BGZF block at byte " + std::to_string(offset));
+                if (head.size() < kBgzfHeader)
+                    bad("truncated within a BGZF block at byte " + std::to_string(offset));
                 bad("garbage instead of a BGZF block at byte " + std::to_string(offset));
             }
-            if (fill_to(size).size() < size) bad("truncated within the BGZF block at byte " + std::to_string(offset));
+            if (fill_to(size).size() < size)
+                bad("truncated within the BGZF block at byte " + std::to_string(offset));
             if (!inflater.inflate(pending().substr(0, size), output))
                 bad("corrupt BGZF block at byte " + std::to_string(offset));
             block = offset;
@@ -121,7 +125,8 @@ struct ByteSource::Impl {
 
     void open_member() {
         if (!zlib_open) {
-            require(inflateInit2(&zlib, 15 + 16) == Z_OK, ErrorKind::resource, name + ": no memory to decompress");
+            require(inflateInit2(&zlib, 15 + 16) == Z_OK, ErrorKind::resource,
+                    name + ": no memory to decompress");
             zlib_open = true;
         } else {
             inflateReset(&zlib);
@@ -199,8 +204,12 @@ std::string read_whole_file(const std::string& path) {
 ByteSource::~ByteSource() = default;
 ByteSource::ByteSource(ByteSource&&) noexcept = default;
 
-const std::string& ByteSource::name() const { return impl_->name; }
-std::uint64_t ByteSource::block_offset() const { return impl_->block; }
+const std::string& ByteSource::name() const {
+    return impl_->name;
+}
+std::uint64_t ByteSource::block_offset() const {
+    return impl_->block;
+}
 
 bool ByteSource::is_bgzf() {
     impl_->detect();
@@ -210,9 +219,12 @@ bool ByteSource::is_bgzf() {
 std::string_view ByteSource::next() {
     impl_->detect();
     switch (impl_->coding) {
-        case Coding::bgzf: return impl_->next_bgzf();
-        case Coding::gzip: return impl_->next_gzip();
-        default: return impl_->next_plain();
+        case Coding::bgzf:
+            return impl_->next_bgzf();
+        case Coding::gzip:
+            return impl_->next_gzip();
+        default:
+            return impl_->next_plain();
     }
 }
 

@@ -20,13 +20,15 @@ ContigAlias::ContigAlias(const std::string& rule) : conventions_(rule == "ucsc")
         split_fields(line, '\t', fields);
         if (fields.size() < 2 || fields[0].empty() || fields[1].empty())
             reader.fail("not two tab-separated columns: the name in the inputs, the name in the reference");
-        if (!names_.emplace(fields[0], fields[1]).second) reader.fail("a second alias of " + std::string(fields[0]));
+        if (!names_.emplace(fields[0], fields[1]).second)
+            reader.fail("a second alias of " + std::string(fields[0]));
     }
 }
 
 std::vector<std::string> ContigAlias::candidates(const std::string& contig) const {
     std::vector<std::string> names{contig};
-    if (const auto found = names_.find(contig); found != names_.end()) names.insert(names.begin(), found->second);
+    if (const auto found = names_.find(contig); found != names_.end())
+        names.insert(names.begin(), found->second);
     if (conventions_)
         for (auto& other : other_conventions(contig)) names.push_back(std::move(other));
     return names;

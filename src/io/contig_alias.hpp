@@ -14,8 +14,9 @@ std::vector<std::string> other_conventions(const std::string& contig);
 class ContigAlias {
   public:
     ContigAlias() = default;
-    // "ucsc": names of UCSC and Ensembl are the same. Otherwise a file of two tab-separated columns: the name in the
-    // inputs, the name in the reference; '#' starts a comment. Error(input) for a malformed line or a name given twice.
+    // "ucsc": names of UCSC and Ensembl are the same. Otherwise a file of two tab-separated columns: the name
+    // in the inputs, the name in the reference; '#' starts a comment. Error(input) for a malformed line or a
+    // name given twice.
     explicit ContigAlias(const std::string& rule);
 
     // The names to look up, best first.

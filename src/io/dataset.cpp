@@ -28,7 +28,8 @@ using Json = nlohmann::json;
 constexpr std::array<const char*, kSplits> kSplitNames{"train", "valid", "test"};
 constexpr std::int64_t kMaxLength = INT32_MAX;  // of a contig: a PeakRun holds 32 bits
 
-// The parser's own conversion would cut 100.5 to 100, and take true for 1. An unsigned number beyond 63 bits is below 0.
+// The parser's own conversion would cut 100.5 to 100, and take true for 1. An unsigned number beyond 63 bits
+// is below 0.
 std::int64_t whole_number(const Json& object, const char* key, const std::string& where) {
     const Json& value = object.at(key);
     require(value.is_number_integer(), ErrorKind::input, where + ": " + key + " is no whole number");
@@ -57,7 +58,8 @@ std::int64_t LabelLayout::needed() const {
 std::string reference_digest(const std::vector<ReferenceContig>& reference) {
     Sha256 hash;
     for (const auto& contig : reference) {
-        const std::string line = contig.name + "\t" + std::to_string(contig.length) + "\t" + contig.md5 + "\n";
+        const std::string line =
+            contig.name + "\t" + std::to_string(contig.length) + "\t" + contig.md5 + "\n";
         hash.add(line.data(), line.size());
     }
     return hash.hex();
@@ -117,7 +119,8 @@ struct Dataset::Impl {
             for (const auto field : fields) {
                 if (field.starts_with("SN:")) contig.name = field.substr(3);
                 if (field.starts_with("M5:")) contig.md5 = field.substr(3);
-                if (field.starts_with("LN:")) contig.length = parse_int(field.substr(3), 1, kMaxLength).value_or(0);
+                if (field.starts_with("LN:"))
+                    contig.length = parse_int(field.substr(3), 1, kMaxLength).value_or(0);
             }
             if (contig.name.empty() || contig.length == 0 || contig.md5.size() != 32)
                 lines.fail("an @SQ line needs SN, LN from 1 to 2147483647, and M5");
@@ -145,20 +148,23 @@ struct Dataset::Impl {
             const auto digest = parse_digest(fields[3]);
             if (!digest || begin >= of.length || parse_int(fields[1], 0, kMaxLength) != begin ||
                 parse_int(fields[2], 0, kMaxLength) != std::min(of.length, begin + kDigestBlock))
-                lines.fail("not the next block of " + std::to_string(kDigestBlock) + " bases and 16 hexadecimal digits");
+                lines.fail("not the next block of " + std::to_string(kDigestBlock) +
+                           " bases and 16 hexadecimal digits");
             of.blocks.push_back(*digest);
         }
         for (const ReferenceContig& of : reference)
             if (!of.blocks.empty() && of.blocks.size() != block_count(of.length))
                 lines.fail("blocks of " + of.name + " are missing");
         if (rows != whole_number(json, "blocks", name))
-            lines.fail(std::string("has another number of lines than ") + dataset_file::kDescription + " says");
+            lines.fail(std::string("has another number of lines than ") + dataset_file::kDescription +
+                       " says");
     }
 
     void load_markers() {
         LineReader lines(file(dataset_file::kMarkers));
         std::string_view line;
-        if (!lines.next(line) || line != kMarkerHeader) lines.fail(std::string("the header is not: ") + kMarkerHeader);
+        if (!lines.next(line) || line != kMarkerHeader)
+            lines.fail(std::string("the header is not: ") + kMarkerHeader);
         std::unordered_set<std::string> seen;
         std::vector<std::string_view> fields;
         while (lines.next(line)) {
@@ -169,8 +175,8 @@ struct Dataset::Impl {
             if (fields[0].empty() || !count || !bases || !prevalence || *prevalence < 0 ||
                 (*prevalence > 1 && !coverage()))
                 lines.fail("a column is not what the header says");
-            Marker marker{std::string(fields[0]), std::string(fields[1]), std::string(fields[3]), std::string(fields[2]),
-                          *prevalence};
+            Marker marker{std::string(fields[0]), std::string(fields[1]), std::string(fields[3]),
+                          std::string(fields[2]), *prevalence};
             if (!seen.insert(marker.name).second) lines.fail("marker " + marker.name + " twice");
             names.push_back(marker.name);
             markers.push_back(std::move(marker));
@@ -202,7 +208,8 @@ struct Dataset::Impl {
             contig = contig_of(lines, fields[0], contig);
             const std::int64_t length = reference[static_cast<std::size_t>(contig)].length;
             const auto begin = parse_int(fields[1], 0, length), end = parse_int(fields[2], 1, length);
-            if (!begin || !end || *end - *begin != window) lines.fail("not a window of " + std::to_string(window) + " bases inside the contig");
+            if (!begin || !end || *end - *begin != window)
+                lines.fail("not a window of " + std::to_string(window) + " bases inside the contig");
             if (contig == before && *begin < windows.back().begin + layout.span())
                 lines.fail("the labelled bases of windows overlap, or windows are not sorted");
             if ((*begin + layout.offset) % layout.bin != 0)
@@ -215,7 +222,8 @@ struct Dataset::Impl {
         }
         for (std::size_t i = 0; i < kSplitNames.size(); ++i)
             if (whole_number(counts, kSplitNames[i], name) != seen[i])
-                lines.fail(std::string("has another number of ") + kSplitNames[i] + " windows than " + dataset_file::kDescription);
+                lines.fail(std::string("has another number of ") + kSplitNames[i] + " windows than " +
+                           dataset_file::kDescription);
     }
 
     // Peaks, or runs of bins with their coverage.
@@ -249,7 +257,8 @@ struct Dataset::Impl {
             const auto begin = parse_int(fields[1], 0, length), end = parse_int(fields[2], 1, length);
             if (!begin || !end || *end <= *begin) lines.fail("not an interval inside the contig");
             const auto marker = number.find(fields[3]);
-            if (marker == number.end()) lines.fail("marker " + std::string(fields[3]) + " is not in " + dataset_file::kMarkers);
+            if (marker == number.end())
+                lines.fail("marker " + std::string(fields[3]) + " is not in " + dataset_file::kMarkers);
             const auto which = static_cast<std::size_t>(marker->second);
             const Peak run{static_cast<std::int32_t>(*begin), static_cast<std::int32_t>(*end),
                            marker->second};
@@ -268,7 +277,8 @@ struct Dataset::Impl {
                        " says");
         for (std::size_t i = 0; i < markers.size(); ++i)
             if (bases[i] != covered[i])
-                lines.fail("marker " + markers[i].name + " covers other bases than " + dataset_file::kMarkers + " says");
+                lines.fail("marker " + markers[i].name + " covers other bases than " +
+                           dataset_file::kMarkers + " says");
     }
 
     float coverage_of(const LineReader& lines, std::string_view text, const Peak& run) const {
@@ -283,7 +293,8 @@ struct Dataset::Impl {
     Json read_description() {
         LineReader lines(file(dataset_file::kDescription));
         std::string text;
-        for (std::string_view line; lines.next(line) && text.size() <= kMaxJsonBytes;) text += std::string(line) + "\n";
+        for (std::string_view line; lines.next(line) && text.size() <= kMaxJsonBytes;)
+            text += std::string(line) + "\n";
         const Json json = parse_bounded_json(text, lines.name());
         require(!json.is_discarded(), ErrorKind::input, lines.name() + ": not JSON");
         return json;
@@ -302,9 +313,12 @@ struct Dataset::Impl {
         const Json json = read_description();
         const std::string name = file(dataset_file::kDescription);
         try {
-            require(json.at("format") == "regkit dataset", ErrorKind::input, name + ": not a data set of regkit");
-            require(json.at("format_version") == kDatasetVersion, ErrorKind::input,
-                    name + ": a format version that this regkit does not know; use the newer one or build it anew");
+            require(json.at("format") == "regkit dataset", ErrorKind::input,
+                    name + ": not a data set of regkit");
+            require(
+                json.at("format_version") == kDatasetVersion, ErrorKind::input,
+                name +
+                    ": a format version that this regkit does not know; use the newer one or build it anew");
             load_layout(json, name);
             need(peaks_file());
             fasta = json.at("reference").at("fasta").get<std::string>();
@@ -340,14 +354,30 @@ Dataset Dataset::load(const std::string& directory, Log& log) {
     return dataset;
 }
 
-const std::string& Dataset::path() const { return impl_->path; }
-const LabelLayout& Dataset::layout() const { return impl_->layout; }
-std::int64_t Dataset::window() const { return impl_->window; }
-const std::string& Dataset::fasta_path() const { return impl_->fasta; }
-const std::vector<Marker>& Dataset::markers() const { return impl_->markers; }
-const std::vector<ReferenceContig>& Dataset::reference() const { return impl_->reference; }
-std::string Dataset::reference_digest() const { return impl_->digest; }
-const std::vector<DatasetWindow>& Dataset::windows() const { return impl_->windows; }
+const std::string& Dataset::path() const {
+    return impl_->path;
+}
+const LabelLayout& Dataset::layout() const {
+    return impl_->layout;
+}
+std::int64_t Dataset::window() const {
+    return impl_->window;
+}
+const std::string& Dataset::fasta_path() const {
+    return impl_->fasta;
+}
+const std::vector<Marker>& Dataset::markers() const {
+    return impl_->markers;
+}
+const std::vector<ReferenceContig>& Dataset::reference() const {
+    return impl_->reference;
+}
+std::string Dataset::reference_digest() const {
+    return impl_->digest;
+}
+const std::vector<DatasetWindow>& Dataset::windows() const {
+    return impl_->windows;
+}
 
 std::vector<std::int64_t> Dataset::select(Split split) const {
     std::vector<std::int64_t> chosen;
@@ -384,9 +414,10 @@ void Dataset::window_labels(std::int64_t index, std::vector<PeakRun>& out) const
     }
 }
 
-void Dataset::labels(std::int32_t contig, std::int64_t begin, std::int64_t end, std::vector<PeakRun>& out) const {
-    require(contig >= 0 && static_cast<std::size_t>(contig) < impl_->peaks.size() && begin >= 0, ErrorKind::usage,
-            impl_->path + ": no such contig or position");
+void Dataset::labels(std::int32_t contig, std::int64_t begin, std::int64_t end,
+                     std::vector<PeakRun>& out) const {
+    require(contig >= 0 && static_cast<std::size_t>(contig) < impl_->peaks.size() && begin >= 0,
+            ErrorKind::usage, impl_->path + ": no such contig or position");
     impl_->peaks[static_cast<std::size_t>(contig)].overlapping(begin, end, out);
 }
 
@@ -395,14 +426,15 @@ namespace {
 // `part` is what differs: "" for a contig as a whole, or ":1-1000000".
 [[noreturn]] void other_bases(const FastaFile& fasta, const std::string& contig, const std::string& part,
                               const std::string& dataset) {
-    throw Error(ErrorKind::mismatch, fasta.path() + ": contig " + contig + " has other bases than in the reference of " +
-                                         dataset + (part.empty() ? "" : ", first in " + contig + part) +
-                                         "; give that FASTA with -f");
+    throw Error(ErrorKind::mismatch,
+                fasta.path() + ": contig " + contig + " has other bases than in the reference of " + dataset +
+                    (part.empty() ? "" : ", first in " + contig + part) + "; give that FASTA with -f");
 }
 
 std::string block_text(const ReferenceContig& contig, std::size_t block) {
     const std::int64_t begin = static_cast<std::int64_t>(block) * kDigestBlock;
-    return ":" + std::to_string(begin + 1) + "-" + std::to_string(std::min(contig.length, begin + kDigestBlock));
+    return ":" + std::to_string(begin + 1) + "-" +
+           std::to_string(std::min(contig.length, begin + kDigestBlock));
 }
 
 }  // namespace
@@ -413,8 +445,9 @@ void Dataset::check_reference(FastaFile& fasta, bool whole) const {
         const int found = fasta.require_contig(contig.name);
         const std::int64_t length = fasta.contigs()[static_cast<std::size_t>(found)].length;
         if (length != contig.length)
-            throw Error(ErrorKind::mismatch, fasta.path() + ": contig " + contig.name + " has " + counted(length, "base") +
-                                                 ", but " + std::to_string(contig.length) + " in the reference of " +
+            throw Error(ErrorKind::mismatch, fasta.path() + ": contig " + contig.name + " has " +
+                                                 counted(length, "base") + ", but " +
+                                                 std::to_string(contig.length) + " in the reference of " +
                                                  path() + "; give that FASTA with -f");
         if (whole)
             check_contig(fasta, static_cast<std::int32_t>(i),

@@ -24,7 +24,8 @@ inline constexpr const char* kDescription = "dataset.json";
 }  // namespace dataset_file
 
 inline constexpr int kDatasetVersion = 1;
-inline constexpr const char* kMarkerHeader = "name\tclass\ttarget\tcell\tfile\tsha256\tpeaks\tcovered\tprevalence";
+inline constexpr const char* kMarkerHeader =
+    "name\tclass\ttarget\tcell\tfile\tsha256\tpeaks\tcovered\tprevalence";
 
 // A row of markers.tsv.
 struct MarkerRow {
@@ -35,21 +36,22 @@ struct MarkerRow {
     std::int64_t covered = 0;  // bases of the reference that the data set's runs of the marker cover
 };
 
-// Writes a data set beside its final name. The parts may come in any order, peaks contig by contig; each once. Nothing
-// is there under the final name before commit(). Errors as AtomicDirectory and AtomicFile.
+// Writes a data set beside its final name. The parts may come in any order, peaks contig by contig; each
+// once. Nothing is there under the final name before commit(). Errors as AtomicDirectory and AtomicFile.
 class DatasetWriter {
   public:
     // `workers` compress; the bytes do not depend on them.
-    DatasetWriter(const std::string& directory, bool force, int workers, std::vector<ReferenceContig> reference,
-                  const LabelLayout& layout);
+    DatasetWriter(const std::string& directory, bool force, int workers,
+                  std::vector<ReferenceContig> reference, const LabelLayout& layout);
     ~DatasetWriter();
 
     void markers(const std::vector<MarkerRow>& rows);  // before peaks()
     void windows(const std::vector<DatasetWindow>& windows, std::int64_t window);
-    // Runs of the next contigs in the reference's order, sorted by (begin, end, marker); of coverage with a value each.
+    // Runs of the next contigs in the reference's order, sorted by (begin, end, marker); of coverage with a
+    // value each.
     void peaks(std::int32_t contig, std::span<const Peak> runs, std::span<const float> values = {});
-    // Completes `description` with format, version, layout, counts and the reference's digest, and gives the directory
-    // its name.
+    // Completes `description` with format, version, layout, counts and the reference's digest, and gives the
+    // directory its name.
     void commit(nlohmann::ordered_json description);
 
   private:

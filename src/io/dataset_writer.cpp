@@ -116,7 +116,8 @@ DatasetWriter::DatasetWriter(const std::string& directory, bool force, int worke
     : impl_(std::make_unique<Impl>(directory, force, workers, std::move(reference), layout)) {
     std::string text = "@HD\tVN:1.6\n";
     for (const auto& contig : impl_->reference)
-        text += "@SQ\tSN:" + contig.name + "\tLN:" + std::to_string(contig.length) + "\tM5:" + contig.md5 + "\n";
+        text +=
+            "@SQ\tSN:" + contig.name + "\tLN:" + std::to_string(contig.length) + "\tM5:" + contig.md5 + "\n";
     impl_->named([&] {
         impl_->write(dataset_file::kReference, text);
         impl_->write(dataset_file::kDigests, impl_->digests());
@@ -145,8 +146,8 @@ void DatasetWriter::windows(const std::vector<DatasetWindow>& windows, std::int6
         BgzfWriter file(s.directory.file(dataset_file::kWindows), -1, s.workers);
         s.remember_index(dataset_file::kWindows);
         for (const DatasetWindow& w : windows) {
-            file.write(s.reference[static_cast<std::size_t>(w.contig)].name + "\t" + std::to_string(w.begin) + "\t" +
-                       std::to_string(w.begin + window) + "\t" + to_string(w.split) + "\n");
+            file.write(s.reference[static_cast<std::size_t>(w.contig)].name + "\t" + std::to_string(w.begin) +
+                       "\t" + std::to_string(w.begin + window) + "\t" + to_string(w.split) + "\n");
             ++s.window_rows[static_cast<std::size_t>(w.split)];
         }
         file.commit_indexed(kBedColumns, s.longest);

@@ -18,9 +18,9 @@
 namespace regkit {
 namespace {
 
-constexpr std::int64_t kPiece = 1 << 20;       // bases read at a time
-constexpr std::uint64_t kMaxGap = 2 << 20;     // header and blank lines between two contigs
-constexpr std::size_t kProbes = 256;           // contigs whose header is looked at when a file is opened
+constexpr std::int64_t kPiece = 1 << 20;    // bases read at a time
+constexpr std::uint64_t kMaxGap = 2 << 20;  // header and blank lines between two contigs
+constexpr std::size_t kProbes = 256;        // contigs whose header is looked at when a file is opened
 
 // Whether each line is blank or begins with '>'.
 bool only_headers(std::string_view text) {
@@ -63,10 +63,10 @@ struct FastaFile::Impl {
     std::vector<FastaIndexEntry> index;
     std::vector<Contig> contigs;
     std::unordered_map<std::string, int> by_name;
-    std::vector<bool> checked;  // header looked at
+    std::vector<bool> checked;          // header looked at
     std::vector<std::int64_t> counted;  // by contig: placeholders before this base
     std::int64_t placeholders = 0;
-    std::string bytes, bases;   // scratch: as in the file, and without line ends
+    std::string bytes, bases;  // scratch: as in the file, and without line ends
 
     explicit Impl(const std::string& path) : file(path) {
         const std::string name = path + ".fai";
@@ -85,8 +85,9 @@ struct FastaFile::Impl {
     }
 
     [[noreturn]] void stale(std::size_t contig, const std::string& what) const {
-        throw Error(ErrorKind::mismatch, file.path() + ".fai: contig " + index[contig].name + ": " + what +
-                                             ": the index is not of this file; remove it to have it built anew");
+        throw Error(ErrorKind::mismatch,
+                    file.path() + ".fai: contig " + index[contig].name + ": " + what +
+                        ": the index is not of this file; remove it to have it built anew");
     }
 
     std::uint64_t data_end(std::size_t contig) const {
@@ -100,17 +101,19 @@ struct FastaFile::Impl {
         return result;
     }
 
-    // Between the contig before and this one lie blank lines, headers of records without bases (which no index lists),
-    // and last the header that names this one.
+    // Between the contig before and this one lie blank lines, headers of records without bases (which no
+    // index lists), and last the header that names this one.
     void check_header(std::size_t contig) {
         if (checked[contig]) return;
         const std::uint64_t begin = contig == 0 ? 0 : data_end(contig - 1), end = index[contig].offset;
         if (end < begin || end - begin > kMaxGap) stale(contig, "far from the contig before it");
         const std::string gap = text(begin, end);
         const auto last = gap.rfind("\n>");
-        if (last == std::string::npos ? !gap.starts_with('>') || contig > 0 : !only_headers(gap.substr(0, last + 1)))
+        if (last == std::string::npos ? !gap.starts_with('>') || contig > 0
+                                      : !only_headers(gap.substr(0, last + 1)))
             stale(contig, "no header before it");
-        const std::string_view header = std::string_view(gap).substr(last == std::string::npos ? 0 : last + 1);
+        const std::string_view header =
+            std::string_view(gap).substr(last == std::string::npos ? 0 : last + 1);
         if (fasta_name(header.substr(1)) != index[contig].name || header.find('\n') + 1 != header.size())
             stale(contig, "its header is not where the index says");
         checked[contig] = true;
@@ -134,12 +137,14 @@ struct FastaFile::Impl {
         std::size_t done = 0, at = 0;
         while (done < bases.size()) {
             const std::int64_t column = (begin + static_cast<std::int64_t>(done)) % entry.line_bases;
-            const auto take = std::min(bases.size() - done, static_cast<std::size_t>(entry.line_bases - column));
+            const auto take =
+                std::min(bases.size() - done, static_cast<std::size_t>(entry.line_bases - column));
             bases.replace(done, take, bytes, at, take);
             done += take;
             at += take;
             for (std::int64_t i = entry.line_bases; i < entry.line_width && done < bases.size(); ++i, ++at)
-                if (i + 1 == entry.line_width ? bytes[at] != '\n' : kFastaBlanks.find(bytes[at]) == kFastaBlanks.npos)
+                if (i + 1 == entry.line_width ? bytes[at] != '\n'
+                                              : kFastaBlanks.find(bytes[at]) == kFastaBlanks.npos)
                     stale(contig, "a line ends elsewhere");
         }
         return bases;
@@ -151,13 +156,16 @@ struct FastaFile::Impl {
         if (encoded != Encoded::bad) return;
         const auto bad = std::find(codes, codes + text_bases.size(), 255) - codes;
         const char byte = text_bases[static_cast<std::size_t>(bad)];
-        if (byte == '\n' || byte == '>' || kFastaBlanks.find(byte) != kFastaBlanks.npos) stale(contig, "a line ends elsewhere");
-        throw Error(ErrorKind::input, file.path() + " (" + index[contig].name + ":" + std::to_string(begin + bad + 1) +
-                                          "): " + describe_byte(byte) + " is no nucleotide code");
+        if (byte == '\n' || byte == '>' || kFastaBlanks.find(byte) != kFastaBlanks.npos)
+            stale(contig, "a line ends elsewhere");
+        throw Error(ErrorKind::input, file.path() + " (" + index[contig].name + ":" +
+                                          std::to_string(begin + bad + 1) + "): " + describe_byte(byte) +
+                                          " is no nucleotide code");
     }
 
     void count(std::size_t contig, std::int64_t begin, std::string_view text_bases) {
-        const std::int64_t known = std::clamp<std::int64_t>(counted[contig] - begin, 0, std::ssize(text_bases));
+        const std::int64_t known =
+            std::clamp<std::int64_t>(counted[contig] - begin, 0, std::ssize(text_bases));
         text_bases.remove_prefix(static_cast<std::size_t>(known));
         placeholders += count_placeholders(text_bases);
         counted[contig] = std::max(counted[contig], begin + known + std::ssize(text_bases));
@@ -174,8 +182,12 @@ FastaFile::FastaFile(const std::string& path) : impl_(std::make_unique<Impl>(pat
 FastaFile::~FastaFile() = default;
 FastaFile::FastaFile(FastaFile&&) noexcept = default;
 
-const std::string& FastaFile::path() const { return impl_->file.path(); }
-const std::vector<Contig>& FastaFile::contigs() const { return impl_->contigs; }
+const std::string& FastaFile::path() const {
+    return impl_->file.path();
+}
+const std::vector<Contig>& FastaFile::contigs() const {
+    return impl_->contigs;
+}
 
 int FastaFile::find(const std::string& contig) const {
     const auto found = impl_->by_name.find(contig);
@@ -205,7 +217,8 @@ void FastaFile::read(int contig, std::int64_t begin, std::int64_t end, std::span
     require(end >= begin && static_cast<std::int64_t>(codes.size()) >= end - begin, ErrorKind::usage,
             path() + ": a buffer too small for the bases asked for");
     std::fill(codes.begin(), codes.begin() + (end - begin), kCodeN);
-    const std::int64_t from = std::max<std::int64_t>(begin, 0), to = std::min(end, impl_->contigs[which].length);
+    const std::int64_t from = std::max<std::int64_t>(begin, 0),
+                       to = std::min(end, impl_->contigs[which].length);
     for (std::int64_t at = from; at < to; at += kPiece) {
         const std::int64_t stop = std::min(to, at + kPiece);
         impl_->encode(which, at, impl_->fetch(which, at, stop), codes.data() + (at - begin));
@@ -229,7 +242,9 @@ std::string FastaFile::scan(
     return md5.hex();
 }
 
-std::int64_t FastaFile::placeholders() const { return impl_->placeholders; }
+std::int64_t FastaFile::placeholders() const {
+    return impl_->placeholders;
+}
 
 std::string FastaFile::md5(int contig) {
     return scan(contig, [](std::int64_t, std::span<const std::uint8_t>) {});

@@ -12,8 +12,9 @@
 namespace regkit {
 namespace {
 
-constexpr std::int64_t kMaxBytes = INT64_MAX / 4;  // of any offset or length: sums and products below cannot overflow
-constexpr std::int64_t kMaxBlanks = 64;             // at the end of a line, its end among them
+constexpr std::int64_t kMaxBytes =
+    INT64_MAX / 4;                       // of any offset or length: sums and products below cannot overflow
+constexpr std::int64_t kMaxBlanks = 64;  // at the end of a line, its end among them
 
 // The state of a scan: what the lines of one record have looked like so far.
 class IndexBuilder {
@@ -36,7 +37,8 @@ class IndexBuilder {
                 if (in_header) {
                     head += part;
                     if (head.size() > LineReader::kMaxLine)
-                        fail(header_fault(head) == kCarriageReturn ? kCarriageReturn : "header longer than 1 MiB");
+                        fail(header_fault(head) == kCarriageReturn ? kCarriageReturn
+                                                                   : "header longer than 1 MiB");
                     if (end == std::string_view::npos) continue;
                     header(head, position);
                     head.clear();
@@ -65,11 +67,12 @@ class IndexBuilder {
   private:
     std::string where() const { return source_.name() + ":" + std::to_string(line_); }
     [[noreturn]] void fail(std::string_view what) const {
-        throw Error(ErrorKind::input, where() + (entry_.name.empty() ? "" : " (" + entry_.name + ")") + ": " + std::string(what));
+        throw Error(ErrorKind::input, where() + (entry_.name.empty() ? "" : " (" + entry_.name + ")") + ": " +
+                                          std::string(what));
     }
 
-    // Bases behind blanks, or blanks among them, would lie elsewhere than an index can say. Other bytes that are no bases
-    // are found when they are read. One pass without branches: the common line is clean.
+    // Bases behind blanks, or blanks among them, would lie elsewhere than an index can say. Other bytes that
+    // are no bases are found when they are read. One pass without branches: the common line is clean.
     void check_line(bool behind_blanks, std::string_view text) const {
         bool low = behind_blanks;
         for (const char c : text) low |= static_cast<unsigned char>(c) <= ' ';
@@ -90,15 +93,18 @@ class IndexBuilder {
     }
 
     void sequence(std::int64_t bases, std::int64_t width) {
-        if (entry_.name.empty()) fail(bases == 0 ? "blank line before the first record" : "sequence before the first '>'");
+        if (entry_.name.empty())
+            fail(bases == 0 ? "blank line before the first record" : "sequence before the first '>'");
         if (bases == 0) {
             short_line_ = true;
             return;
         }
         if (short_line_)
-            fail("a line after one of another length: the lines of a record must have one, blanks at their ends counted; "
-                 "wrap it anew");
-        if (width - bases > kMaxBlanks) fail("more than " + std::to_string(kMaxBlanks) + " blanks at the end of a line");
+            fail(
+                "a line after one of another length: the lines of a record must have one, blanks at their ends counted; "
+                "wrap it anew");
+        if (width - bases > kMaxBlanks)
+            fail("more than " + std::to_string(kMaxBlanks) + " blanks at the end of a line");
         if (entry_.line_bases == 0) {
             entry_.line_bases = bases;
             entry_.line_width = width;
@@ -112,8 +118,8 @@ class IndexBuilder {
 
     void finish() {
         if (entry_.length == 0) return;  // samtools leaves records without bases out as well
-        text_ += entry_.name + "\t" + std::to_string(entry_.length) + "\t" + std::to_string(entry_.offset) + "\t" +
-                 std::to_string(entry_.line_bases) + "\t" + std::to_string(entry_.line_width) + "\n";
+        text_ += entry_.name + "\t" + std::to_string(entry_.length) + "\t" + std::to_string(entry_.offset) +
+                 "\t" + std::to_string(entry_.line_bases) + "\t" + std::to_string(entry_.line_width) + "\n";
     }
 
     ByteSource source_;
@@ -127,7 +133,8 @@ class IndexBuilder {
 FastaIndexEntry parse_entry(const LineReader& reader, std::string_view line, std::uint64_t previous_end,
                             std::uint64_t size) {
     const auto bad = [&](const std::string& what) {
-        throw Error(ErrorKind::mismatch, reader.where() + ": " + what + "; remove the index to have it built anew");
+        throw Error(ErrorKind::mismatch,
+                    reader.where() + ": " + what + "; remove the index to have it built anew");
     };
     std::vector<std::string_view> fields;
     split_fields(line, '\t', fields);
@@ -135,11 +142,15 @@ FastaIndexEntry parse_entry(const LineReader& reader, std::string_view line, std
     const auto length = parse_int(fields[1], 0, kMaxBytes), offset = parse_int(fields[2], 1, kMaxBytes),
                bases = parse_int(fields[3], 0, kMaxBytes), width = parse_int(fields[4], 0, kMaxBytes);
     if (!length || !offset || !bases || !width) bad("a column is no number in range");
-    const FastaIndexEntry entry{std::string(fields[0]), *length, static_cast<std::uint64_t>(*offset), *bases, *width};
-    if (header_fault(entry.name) != "") throw Error(ErrorKind::input, reader.where() + ": " + std::string(header_fault(entry.name)));
-    if (*length > 0 && (*bases < 1 || *width <= *bases || *width > *bases + kMaxBlanks)) bad("impossible line length");
+    const FastaIndexEntry entry{std::string(fields[0]), *length, static_cast<std::uint64_t>(*offset), *bases,
+                                *width};
+    if (header_fault(entry.name) != "")
+        throw Error(ErrorKind::input, reader.where() + ": " + std::string(header_fault(entry.name)));
+    if (*length > 0 && (*bases < 1 || *width <= *bases || *width > *bases + kMaxBlanks))
+        bad("impossible line length");
     if (entry.offset <= previous_end && previous_end > 0) bad("contigs overlap");
-    // Dividing first: a length made up to overflow must not pass. What is behind the last base may be missing.
+    // Dividing first: a length made up to overflow must not pass. What is behind the last base may be
+    // missing.
     const std::uint64_t lines = *length > 0 ? static_cast<std::uint64_t>(*length / *bases) : 0;
     if (entry.offset > size || static_cast<std::uint64_t>(*length) > size - entry.offset ||
         (lines > 0 && static_cast<std::uint64_t>(*width) > (size + kMaxBlanks) / lines) ||
@@ -165,9 +176,11 @@ std::vector<FastaIndexEntry> read_fasta_index(const std::string& path, std::uint
         const FastaIndexEntry& entry = entries.back();
         previous_end = entry.length > 0 ? entry.offset_of(entry.length - 1) + 1 : entry.offset;
         require(previous_end <= size, ErrorKind::mismatch,
-                reader.where() + ": contig " + entry.name + " would end after the file does; remove the index to have it "
-                                                            "built anew");
-        require(names.insert(entry.name).second, ErrorKind::mismatch, reader.where() + ": contig named twice");
+                reader.where() + ": contig " + entry.name +
+                    " would end after the file does; remove the index to have it "
+                    "built anew");
+        require(names.insert(entry.name).second, ErrorKind::mismatch,
+                reader.where() + ": contig named twice");
     }
     require(!entries.empty(), ErrorKind::mismatch, path + ": empty index; remove it to have it built anew");
     return entries;
@@ -180,8 +193,9 @@ void build_fasta_index(const std::string& fasta) {
         file.write(text);
         file.commit();
     } catch (const Error& error) {
-        throw Error(error.kind(), std::string(error.what()) + "; the index is needed: run 'samtools faidx' on a copy in "
-                                                              "a directory that can be written");
+        throw Error(error.kind(), std::string(error.what()) +
+                                      "; the index is needed: run 'samtools faidx' on a copy in "
+                                      "a directory that can be written");
     }
 }
 

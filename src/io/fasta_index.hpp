@@ -18,12 +18,13 @@ struct FastaIndexEntry {
     std::uint64_t offset_of(std::int64_t position) const;
 };
 
-// `size`: uncompressed bytes of the FASTA file. Throws Error(mismatch) naming file and line when the index is malformed,
-// points past the end, overlaps itself or names a contig twice.
+// `size`: uncompressed bytes of the FASTA file. Throws Error(mismatch) naming file and line when the index is
+// malformed, points past the end, overlaps itself or names a contig twice.
 std::vector<FastaIndexEntry> read_fasta_index(const std::string& path, std::uint64_t size);
 
-// Scans the FASTA file and writes `fasta`.fai; records without bases are left out, as samtools does. Error(input) when its lines cannot be indexed (unequal lengths, duplicate
-// or missing names), Error(resource) saying how to build it when the directory cannot be written.
+// Scans the FASTA file and writes `fasta`.fai; records without bases are left out, as samtools does.
+// Error(input) when its lines cannot be indexed (unequal lengths, duplicate or missing names),
+// Error(resource) saying how to build it when the directory cannot be written.
 void build_fasta_index(const std::string& fasta);
 
 }  // namespace regkit

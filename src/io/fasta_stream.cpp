@@ -82,7 +82,9 @@ struct FastaStream::Impl {
         return static_cast<std::int64_t>(done);
     }
 
-    [[noreturn]] void fail_blank(char byte) const { fail(byte == '\r' ? kCarriageReturn : "blank within a line"); }
+    [[noreturn]] void fail_blank(char byte) const {
+        fail(byte == '\r' ? kCarriageReturn : "blank within a line");
+    }
 
     void encode(std::string_view text, std::uint8_t* codes) {
         const Encoded encoded = encode_bases(text, codes);
@@ -123,9 +125,13 @@ bool FastaStream::next() {
     return true;
 }
 
-const std::string& FastaStream::name() const { return impl_->name; }
+const std::string& FastaStream::name() const {
+    return impl_->name;
+}
 
-std::int64_t FastaStream::placeholders() const { return impl_->placeholders; }
+std::int64_t FastaStream::placeholders() const {
+    return impl_->placeholders;
+}
 
 std::int64_t FastaStream::read(std::span<std::uint8_t> codes) {
     return impl_->in_record ? impl_->bases(codes) : 0;

@@ -19,7 +19,8 @@ std::string lower(std::string text) {
 bool is_header(std::string_view line) {
     if (line.starts_with('#')) return true;
     for (const std::string_view word : {"track", "browser"})
-        if (line.starts_with(word) && (line.size() == word.size() || line[word.size()] == ' ' || line[word.size()] == '\t'))
+        if (line.starts_with(word) &&
+            (line.size() == word.size() || line[word.size()] == ' ' || line[word.size()] == '\t'))
             return true;
     return line.find_first_not_of(" \t") == line.npos;
 }
@@ -29,15 +30,18 @@ bool is_nan(std::string_view text) {
     return lower(std::string(text.substr(0, 4))) == "nan";
 }
 
-// Whether columns 7, 8 and 10 to 12 are written as BED12 and gappedPeak write them: thick ends, number of blocks, sizes
-// and starts with commas between. The 20 columns of idr can look alike, and have other things there.
+// Whether columns 7, 8 and 10 to 12 are written as BED12 and gappedPeak write them: thick ends, number of
+// blocks, sizes and starts with commas between. The 20 columns of idr can look alike, and have other things
+// there.
 bool has_blocks(const std::vector<std::string_view>& fields) {
     if (fields.size() < 12 || fields.size() == 20) return false;
     constexpr std::string_view kDigits = "0123456789", kList = "0123456789,";
     const auto made_of = [&](std::size_t column, std::string_view allowed) {
-        return !fields[column].empty() && fields[column][0] != ',' && fields[column].find_first_not_of(allowed) == std::string_view::npos;
+        return !fields[column].empty() && fields[column][0] != ',' &&
+               fields[column].find_first_not_of(allowed) == std::string_view::npos;
     };
-    return made_of(6, kDigits) && made_of(7, kDigits) && made_of(9, kDigits) && made_of(10, kList) && made_of(11, kList);
+    return made_of(6, kDigits) && made_of(7, kDigits) && made_of(9, kDigits) && made_of(10, kList) &&
+           made_of(11, kList);
 }
 
 }  // namespace
@@ -53,7 +57,11 @@ IntervalFormat interval_format(const std::string& path) {
 
 IntervalReader::IntervalReader(const std::string& path, IntervalFormat format, Log& log,
                                std::function<void(std::string_view)> raw, Blocks blocks, Quote quote)
-    : lines_(path, std::move(raw), LineReader::Bytes::any), format_(format), log_(log), use_blocks_(blocks), quote_(quote) {}
+    : lines_(path, std::move(raw), LineReader::Bytes::any),
+      format_(format),
+      log_(log),
+      use_blocks_(blocks),
+      quote_(quote) {}
 
 void IntervalReader::fail(const std::string& what) const {
     if (quote_ == Quote::no) log_.debug(lines_.where() + ": " + quoted(line_));
@@ -70,16 +78,19 @@ bool IntervalReader::next_line(std::string_view& line) {
         if (lines_.next(line)) continue;
         if (empty_ > 0)
             log_.warn("empty-interval", lines_.name() + ": " + std::to_string(empty_) +
-                                            (empty_ == 1 ? " interval" : " intervals") + " of no length left out");
+                                            (empty_ == 1 ? " interval" : " intervals") +
+                                            " of no length left out");
         if (no_data_ > 0)
             log_.warn("no-data", lines_.name() + ": " + std::to_string(no_data_) +
-                                     (no_data_ == 1 ? " value is NaN" : " values are NaN") + ", taken for no data");
+                                     (no_data_ == 1 ? " value is NaN" : " values are NaN") +
+                                     ", taken for no data");
         return false;
     } while (is_header(line));
     line_ = line;
     for (const std::string_view word : {"fixedStep", "variableStep"})
         if (line.starts_with(word))
-            fail("this is WIG; convert it to bigWig, which --target coverage reads: wigToBigWig FILE CHROM.SIZES OUT.bw");
+            fail(
+                "this is WIG; convert it to bigWig, which --target coverage reads: wigToBigWig FILE CHROM.SIZES OUT.bw");
     return true;
 }
 
@@ -92,7 +103,8 @@ bool IntervalReader::next(Interval& interval) {
         check_columns();
         interval = {fields_[0], coordinate(1), coordinate(2), 0};
         if (interval.end < interval.begin)
-            fail("the end " + std::to_string(interval.end) + " is before the start " + std::to_string(interval.begin));
+            fail("the end " + std::to_string(interval.end) + " is before the start " +
+                 std::to_string(interval.begin));
         if (interval.end == interval.begin) {
             ++empty_;
             continue;
@@ -122,8 +134,8 @@ std::vector<std::int64_t> IntervalReader::numbers_of_blocks(std::size_t column, 
     for (const std::string_view part : parts)
         if (const auto number = parse_int(part, 0, kMaxCoordinate)) numbers.push_back(*number);
     if (numbers.size() != parts.size() || std::ssize(numbers) != count)
-        fail("the list " + text_of(column) + " does not hold the numbers of " +
-                    std::to_string(count) + (count == 1 ? " block" : " blocks") + "; --blocks ignore takes the interval around them");
+        fail("the list " + text_of(column) + " does not hold the numbers of " + std::to_string(count) +
+             (count == 1 ? " block" : " blocks") + "; --blocks ignore takes the interval around them");
     return numbers;
 }
 
@@ -134,12 +146,14 @@ void IntervalReader::read_blocks(const Interval& interval) {
         return;
     }
     const std::int64_t count = coordinate(9), length = interval.end - interval.begin;
-    const std::vector<std::int64_t> sizes = numbers_of_blocks(10, count), starts = numbers_of_blocks(11, count);
+    const std::vector<std::int64_t> sizes = numbers_of_blocks(10, count),
+                                    starts = numbers_of_blocks(11, count);
     std::int64_t last = 0;
     for (std::size_t i = 0; i < sizes.size(); ++i) {
         if (starts[i] < last || starts[i] > length || sizes[i] > length - starts[i])
-            fail("block " + std::to_string(i + 1) +
-                        " lies outside its interval, or not behind the block before; --blocks ignore takes the interval around them");
+            fail(
+                "block " + std::to_string(i + 1) +
+                " lies outside its interval, or not behind the block before; --blocks ignore takes the interval around them");
         last = starts[i] + sizes[i];
         if (sizes[i] > 0) blocks_.push_back({interval.begin + starts[i], interval.begin + last});
     }
@@ -152,15 +166,18 @@ void IntervalReader::check_columns() {
     if (format_ == IntervalFormat::bed && count < 3) fail("BED needs at least 3 columns, here are " + found);
     if (format_ == IntervalFormat::narrow_peak && count == 20)
         fail("narrowPeak has 10 columns, here are the 20 that idr writes; keep the first ten: cut -f1-10");
-    if (format_ == IntervalFormat::narrow_peak && count != 10) fail("narrowPeak has 10 columns, here are " + found);
-    if (format_ == IntervalFormat::broad_peak && count != 9) fail("broadPeak has 9 columns, here are " + found);
+    if (format_ == IntervalFormat::narrow_peak && count != 10)
+        fail("narrowPeak has 10 columns, here are " + found);
+    if (format_ == IntervalFormat::broad_peak && count != 9)
+        fail("broadPeak has 9 columns, here are " + found);
     if (format_ == IntervalFormat::bed_graph && count != 4) fail("bedGraph has 4 columns, here are " + found);
     if (fields_[0].empty()) fail("no contig name");
 }
 
 std::int64_t IntervalReader::coordinate(std::size_t column) const {
     const auto value = parse_int(fields_[column], 0, kMaxCoordinate);
-    if (!value || fields_[column][0] == '-') fail("position " + text_of(column) + " is no whole number from 0");
+    if (!value || fields_[column][0] == '-')
+        fail("position " + text_of(column) + " is no whole number from 0");
     return *value;
 }
 
@@ -171,17 +188,17 @@ void IntervalReader::check_peak(const Interval& interval) {
     if (fields_[5] != "." && fields_[5] != "+" && fields_[5] != "-")
         fail("strand " + text_of(5) + " is none of . + -");
     for (std::size_t column = 6; column < 9; ++column)
-        if (!parse_real(fields_[column]))
-            fail("value " + text_of(column) + " is no finite number");
+        if (!parse_real(fields_[column])) fail("value " + text_of(column) + " is no finite number");
     if (format_ != IntervalFormat::narrow_peak) return;
     const auto summit = parse_int(fields_[9], -1, kMaxCoordinate);
     if (!summit) fail("summit " + text_of(9) + " is neither an offset nor -1");
     if (*summit >= interval.end - interval.begin) {
         ++summits_outside_;
         log_.warn("summit-outside-peak", lines_.where() + " (" + std::string(interval.contig) + ":" +
-                                             std::to_string(interval.begin + 1) + "): summit " + std::to_string(*summit) +
-                                             " lies outside its peak of " +
-                                             std::to_string(interval.end - interval.begin) + " bases; the peak is kept");
+                                             std::to_string(interval.begin + 1) + "): summit " +
+                                             std::to_string(*summit) + " lies outside its peak of " +
+                                             std::to_string(interval.end - interval.begin) +
+                                             " bases; the peak is kept");
     }
 }
 

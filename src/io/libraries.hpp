@@ -6,6 +6,7 @@
 
 namespace regkit {
 
-std::vector<std::string> io_libraries();  // "htslib 1.16", ...: as loaded at run time where the library can tell
+std::vector<std::string>
+io_libraries();  // "htslib 1.16", ...: as loaded at run time where the library can tell
 
 }  // namespace regkit

@@ -42,12 +42,14 @@ struct Place {
     bool is(const Place& other) const {
         // What is sent to /dev/null harms nobody.
         if (exists && other.exists)
-            return S_ISREG(info.st_mode) && info.st_dev == other.info.st_dev && info.st_ino == other.info.st_ino;
+            return S_ISREG(info.st_mode) && info.st_dev == other.info.st_dev &&
+                   info.st_ino == other.info.st_ino;
         return !name.empty() && name == other.name;
     }
     bool lies_in(const Place& directory) const {
         if (!directory.is_directory() || name.empty() || directory.name.empty()) return false;
-        const auto [end, rest] = std::mismatch(directory.name.begin(), directory.name.end(), name.begin(), name.end());
+        const auto [end, rest] =
+            std::mismatch(directory.name.begin(), directory.name.end(), name.begin(), name.end());
         return end == directory.name.end() && rest != name.end();
     }
     std::string shown() const { return is_standard_output(path) ? "standard output" : path; }
@@ -59,14 +61,16 @@ struct Place {
 
 }  // namespace
 
-void refuse_inputs_as_outputs(const std::vector<std::string>& outputs, const std::vector<std::string>& inputs) {
+void refuse_inputs_as_outputs(const std::vector<std::string>& outputs,
+                              const std::vector<std::string>& inputs) {
     std::vector<Place> read;
     std::vector<std::pair<Place, const std::string*>> indexes;
     for (const std::string& input : inputs) {
         if (input.empty()) continue;
         read.emplace_back(input, STDIN_FILENO);
         if (input == "-" || read.back().is_directory()) continue;
-        for (const char* ending : kIndexEndings) indexes.emplace_back(Place(input + ending, STDIN_FILENO), &input);
+        for (const char* ending : kIndexEndings)
+            indexes.emplace_back(Place(input + ending, STDIN_FILENO), &input);
     }
     for (const std::string& path : outputs) {
         const Place output(path, STDOUT_FILENO);
@@ -85,15 +89,18 @@ void refuse_equal_outputs(const std::vector<std::string>& outputs) {
     for (const std::string& path : outputs) {
         const Place place(path, STDOUT_FILENO);
         for (const Place& other : places)
-            require(!place.is(other) && !(is_standard_output(path) && is_standard_output(other.path)), ErrorKind::usage,
-                    "the outputs '" + other.path + "' and '" + path + "' would be the same file; give each its own");
+            require(!place.is(other) && !(is_standard_output(path) && is_standard_output(other.path)),
+                    ErrorKind::usage,
+                    "the outputs '" + other.path + "' and '" + path +
+                        "' would be the same file; give each its own");
         places.push_back(place);
     }
 }
 
 bool is_special_output(const std::string& path) {
     struct stat info {};
-    return is_standard_output(path) || (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
+    return is_standard_output(path) ||
+           (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
 }
 
 }  // namespace regkit

@@ -15,14 +15,16 @@ namespace {
 
 constexpr std::array<const char*, 3> kIndexEndings = {".tbi", ".csi", ".gzi"};
 
-// Removes the indexes beside `data`. Of a symbolic link what it leads to: a new index is written there as well. Adds the
-// directories that changed.
+// Removes the indexes beside `data`. Of a symbolic link what it leads to: a new index is written there as
+// well. Adds the directories that changed.
 void remove_indexes(const std::string& data, std::set<std::string>& changed) {
     for (const char* ending : kIndexEndings) {
         if (access((data + ending).c_str(), F_OK) != 0) continue;
         const std::string index = canonical_path(data + ending);
-        if (unlink(index.c_str()) == 0) changed.insert(directory_of(index));
-        else if (errno != ENOENT) throw_errno(index + ": cannot remove the index of the file to be replaced");
+        if (unlink(index.c_str()) == 0)
+            changed.insert(directory_of(index));
+        else if (errno != ENOENT)
+            throw_errno(index + ": cannot remove the index of the file to be replaced");
     }
 }
 
@@ -56,7 +58,8 @@ void OutputSet::commit() {
             step();
         } catch (const Error& error) {
             if (last.empty()) throw;
-            throw Error(error.kind(), std::string(error.what()) + "; the outputs up to " + last + " are in place already");
+            throw Error(error.kind(),
+                        std::string(error.what()) + "; the outputs up to " + last + " are in place already");
         }
     };
     for (AtomicFile& file : files_) {
@@ -65,7 +68,8 @@ void OutputSet::commit() {
     }
     changed.clear();
     for (const AtomicFile& file : files_)
-        if (changed.insert(directory_of(file.path())).second) sync_directory(directory_of(file.path()), file.path());
+        if (changed.insert(directory_of(file.path())).second)
+            sync_directory(directory_of(file.path()), file.path());
     for (AtomicFile& stream : streams_) telling_last([&] { stream.finish(); });
     files_.clear();
     streams_.clear();

@@ -46,8 +46,9 @@ ContigDigests PackedGenome::load(std::size_t slot, FastaFile& fasta, int contig_
     const std::int64_t length = fasta.contigs().at(static_cast<std::size_t>(contig_index)).length;
     PackedContig contig;
     contig.bases.resize(static_cast<std::size_t>((length + 3) / 4));
-    ContigDigests digests = scan_digests(
-        fasta, contig_index, [&](std::int64_t, std::span<const std::uint8_t> codes) { append(contig, codes); });
+    ContigDigests digests =
+        scan_digests(fasta, contig_index,
+                     [&](std::int64_t, std::span<const std::uint8_t> codes) { append(contig, codes); });
     contig.unknown.shrink_to_fit();
     contigs_.at(slot) = std::move(contig);
     return digests;

@@ -39,9 +39,10 @@ void PeakIndex::overlapping(std::int64_t begin, std::int64_t end, std::vector<Pe
                        static_cast<std::int32_t>(std::min<std::int64_t>(run.end, end) - begin), run.marker,
                        values_.empty() ? 1.0f : values_[number]});
     }
-    std::sort(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(), [](const PeakRun& a, const PeakRun& b) {
-        return a.marker != b.marker ? a.marker < b.marker : a.begin < b.begin;
-    });
+    std::sort(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(),
+              [](const PeakRun& a, const PeakRun& b) {
+                  return a.marker != b.marker ? a.marker < b.marker : a.begin < b.begin;
+              });
 }
 
 }  // namespace regkit

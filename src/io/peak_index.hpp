@@ -15,9 +15,9 @@ struct Peak {
     std::int32_t marker = 0;
 };
 
-// Runs sorted by begin. For every stretch of kStretch bases it is known which run that reaches into it comes first (as
-// tabix's linear index does), and for every kBlock runs how far they reach, so that one long run does not make the
-// search walk over all the short ones that follow it.
+// Runs sorted by begin. For every stretch of kStretch bases it is known which run that reaches into it comes
+// first (as tabix's linear index does), and for every kBlock runs how far they reach, so that one long run
+// does not make the search walk over all the short ones that follow it.
 class PeakIndex {
   public:
     // Takes peaks sorted by begin, on a contig of `length` bases; all lie inside it. `values` are theirs, or
@@ -32,8 +32,8 @@ class PeakIndex {
     static constexpr std::size_t kBlock = 64;
     std::vector<Peak> peaks_;
     std::vector<float> values_;
-    std::vector<std::uint32_t> first_;    // per stretch
-    std::vector<std::int32_t> reach_;     // per block: largest end
+    std::vector<std::uint32_t> first_;  // per stretch
+    std::vector<std::int32_t> reach_;   // per block: largest end
 };
 
 }  // namespace regkit

@@ -68,7 +68,8 @@ struct RandomFile::Impl {
         std::array<char, 4> tail{};
         pread_all(offset + size - 4, tail);
         std::uint32_t value = 0;
-        for (int i = 3; i >= 0; --i) value = value << 8 | static_cast<unsigned char>(tail[static_cast<std::size_t>(i)]);
+        for (int i = 3; i >= 0; --i)
+            value = value << 8 | static_cast<unsigned char>(tail[static_cast<std::size_t>(i)]);
         if (value > kBgzfMaxBlock) corrupt(offset);
         return value;
     }
@@ -81,22 +82,24 @@ struct RandomFile::Impl {
         throw Error(ErrorKind::mismatch, path + ".gzi: " + what + "; remove it to have it built anew");
     }
 
-    // Walks the blocks from the last one known to the end of the file, which must be complete. Adds those met.
+    // Walks the blocks from the last one known to the end of the file, which must be complete. Adds those
+    // met.
     void walk_to_end() {
         std::uint64_t offset = blocks.back().packed, plain = blocks.back().plain;
         bool empty = false;
         while (offset < file_size) {
             const std::size_t size = block_at(offset);
             if (size == 0)
-                throw Error(ErrorKind::input, path + ": truncated or garbage at byte " + std::to_string(offset) +
-                                                  "; copy the file again");
+                throw Error(ErrorKind::input, path + ": truncated or garbage at byte " +
+                                                  std::to_string(offset) + "; copy the file again");
             const std::uint64_t content_bytes = content_size(offset, size);
             empty = content_bytes == 0;
             if (!empty && offset != blocks.back().packed) blocks.push_back({offset, plain});
             offset += size;
             plain += content_bytes;
         }
-        require(empty, ErrorKind::input, path + ": no BGZF end-of-file block; the file is truncated, copy it again");
+        require(empty, ErrorKind::input,
+                path + ": no BGZF end-of-file block; the file is truncated, copy it again");
         plain_size = plain;
     }
 
@@ -117,16 +120,17 @@ struct RandomFile::Impl {
         errno = saved;
         if (filled < 0) throw_errno(name + ": cannot read");
         const auto got = static_cast<std::size_t>(filled);
-        if (got != bytes.size() || static_cast<std::uint64_t>(info.st_size) != got || got < 8 || got % 16 != 8 ||
-            little64(bytes.data()) != got / 16)
+        if (got != bytes.size() || static_cast<std::uint64_t>(info.st_size) != got || got < 8 ||
+            got % 16 != 8 || little64(bytes.data()) != got / 16)
             stale("its size does not agree with its count, or it is longer than the data");
         for (std::size_t at = 8; at < got; at += 16) {
             const Block block{little64(bytes.data() + at), little64(bytes.data() + at + 8)};
             const Block& last = blocks.back();
             // bgzip may list the first block, and the empty one at the end.
             if (block.packed == 0 && block.plain == 0 && blocks.size() == 1) continue;
-            if (block.packed < last.packed + kBgzfHeader + kFooter || block.packed > last.packed + kBgzfMaxBlock ||
-                block.plain < last.plain || block.plain > last.plain + kBgzfMaxBlock || block.packed >= file_size)
+            if (block.packed < last.packed + kBgzfHeader + kFooter ||
+                block.packed > last.packed + kBgzfMaxBlock || block.plain < last.plain ||
+                block.plain > last.plain + kBgzfMaxBlock || block.packed >= file_size)
                 stale("entry " + std::to_string(at / 16 + 1) + " is no block of the data");
             blocks.push_back(block);
         }
@@ -148,8 +152,8 @@ struct RandomFile::Impl {
             file.write(bytes);
             file.commit();
         } catch (const Error& error) {
-            throw Error(error.kind(), std::string(error.what()) + "; the index is needed: run 'bgzip -r " + path +
-                                          "' where it can be written");
+            throw Error(error.kind(), std::string(error.what()) + "; the index is needed: run 'bgzip -r " +
+                                          path + "' where it can be written");
         }
     }
 
@@ -170,7 +174,8 @@ struct RandomFile::Impl {
         if (block.packed == cached) return;
         cached = UINT64_MAX;
         const std::size_t got =
-            pread_all(block.packed, std::span(raw).first(std::min<std::uint64_t>(kBgzfMaxBlock, file_size - block.packed)));
+            pread_all(block.packed,
+                      std::span(raw).first(std::min<std::uint64_t>(kBgzfMaxBlock, file_size - block.packed)));
         const std::size_t size = bgzf_block_size({raw.data(), got});
         if (size == 0 || size > got) stale("no block begins at byte " + std::to_string(block.packed));
         if (!inflater.inflate({raw.data(), size}, content)) corrupt(block.packed);
@@ -203,8 +208,12 @@ RandomFile::RandomFile(const std::string& path) : impl_(std::make_unique<Impl>()
 RandomFile::~RandomFile() = default;
 RandomFile::RandomFile(RandomFile&&) noexcept = default;
 
-const std::string& RandomFile::path() const { return impl_->path; }
-std::uint64_t RandomFile::size() const { return impl_->plain_size; }
+const std::string& RandomFile::path() const {
+    return impl_->path;
+}
+std::uint64_t RandomFile::size() const {
+    return impl_->plain_size;
+}
 
 std::size_t RandomFile::read(std::uint64_t offset, std::span<char> out) {
     Impl& s = *impl_;
@@ -215,8 +224,9 @@ std::size_t RandomFile::read(std::uint64_t offset, std::span<char> out) {
         require(got == out.size(), ErrorKind::resource, s.path + ": became shorter while being read");
         return got;
     }
-    const auto after = std::upper_bound(s.blocks.begin(), s.blocks.end(), offset,
-                                        [](std::uint64_t at, const Block& block) { return at < block.plain; });
+    const auto after =
+        std::upper_bound(s.blocks.begin(), s.blocks.end(), offset,
+                         [](std::uint64_t at, const Block& block) { return at < block.plain; });
     auto index = static_cast<std::size_t>(after - s.blocks.begin()) - 1;
     for (std::size_t done = 0; done < out.size(); ++index) {
         s.load(index);

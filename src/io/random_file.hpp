@@ -8,8 +8,8 @@
 
 namespace regkit {
 
-// Not thread-safe. Throws Error(resource) when reading fails, Error(input) at a corrupt block, Error(mismatch) when the
-// .gzi does not belong to the file.
+// Not thread-safe. Throws Error(resource) when reading fails, Error(input) at a corrupt block,
+// Error(mismatch) when the .gzi does not belong to the file.
 class RandomFile {
   public:
     // A missing .gzi is built beside the file. Error(input) for gzip that is not BGZF: it cannot be sought.

@@ -26,7 +26,8 @@ constexpr std::size_t kLengthBytes = 8;
 
 class InputFile {
   public:
-    explicit InputFile(const std::string& path) : path_(path), fd_(open_file(path.c_str(), O_RDONLY | O_NONBLOCK)) {
+    explicit InputFile(const std::string& path)
+        : path_(path), fd_(open_file(path.c_str(), O_RDONLY | O_NONBLOCK)) {
         if (fd_ < 0) throw_errno("cannot open " + path);
         struct stat status {};
         if (fstat(fd_, &status) != 0) {
@@ -126,13 +127,14 @@ std::string header_text(const TensorFile& file) {
 namespace {
 
 // As the header claims them, before a value is read: a sparse file of any size costs nothing to make.
-std::vector<float> room_for(const TensorEntry& entry, std::uint64_t bytes, std::uint64_t file_bytes, const std::string& path) {
+std::vector<float> room_for(const TensorEntry& entry, std::uint64_t bytes, std::uint64_t file_bytes,
+                            const std::string& path) {
     try {
         return std::vector<float>(static_cast<std::size_t>(bytes / sizeof(float)));
     } catch (const std::exception&) {  // bad_alloc, or length_error
-        throw Error(ErrorKind::resource, path + ": tensor '" + entry.name + "' claims " + std::to_string(bytes) +
-                                             " bytes, more memory than can be had; the file has " +
-                                             std::to_string(file_bytes));
+        throw Error(ErrorKind::resource,
+                    path + ": tensor '" + entry.name + "' claims " + std::to_string(bytes) +
+                        " bytes, more memory than can be had; the file has " + std::to_string(file_bytes));
     }
 }
 

@@ -20,9 +20,9 @@ struct TensorFile {
     std::vector<NamedTensor> tensors;  // in the order of their data
 };
 
-// Throws Error(input) naming what is wrong, Error(resource) when it cannot be read, or when the memory that the file claims
-// cannot be had. `check` sees metadata and shapes (of tensors without values) before room is made for a value; what it
-// throws ends the reading.
+// Throws Error(input) naming what is wrong, Error(resource) when it cannot be read, or when the memory that
+// the file claims cannot be had. `check` sees metadata and shapes (of tensors without values) before room is
+// made for a value; what it throws ends the reading.
 using CheckHeader = std::function<void(const TensorFile&)>;
 TensorFile read_safetensors(const std::string& path, const CheckHeader& check = {});
 // Atomic (AtomicFile). Tensors are written in the order given; equal input gives equal bytes. Error(input) on

@@ -53,18 +53,22 @@ void reverse_complement(std::span<std::uint8_t> codes) {
 
 Encoded encode_bases(std::string_view bases, std::uint8_t* codes) {
     std::uint8_t high = 0;  // codes are 0..4: only placeholders and bad bytes set a high bit
-    for (std::size_t i = 0; i < bases.size(); ++i) high |= codes[i] = kFastaCodes[static_cast<unsigned char>(bases[i])];
+    for (std::size_t i = 0; i < bases.size(); ++i)
+        high |= codes[i] = kFastaCodes[static_cast<unsigned char>(bases[i])];
     if (high < 8) return Encoded::clean;
     std::replace(codes, codes + bases.size(), kPlaceholder, kCodeN);
     return (high & 0x80) == 0 ? Encoded::placeholders : Encoded::bad;
 }
 
 std::int64_t count_placeholders(std::string_view bases) {
-    return std::count_if(bases.begin(), bases.end(),
-                         [](char base) { return kFastaCodes[static_cast<unsigned char>(base)] == kPlaceholder; });
+    return std::count_if(bases.begin(), bases.end(), [](char base) {
+        return kFastaCodes[static_cast<unsigned char>(base)] == kPlaceholder;
+    });
 }
 
-char upper_case(char symbol) { return symbol >= 'a' && symbol <= 'z' ? static_cast<char>(symbol & 0xdf) : symbol; }
+char upper_case(char symbol) {
+    return symbol >= 'a' && symbol <= 'z' ? static_cast<char>(symbol & 0xdf) : symbol;
+}
 
 std::string describe_byte(char byte) {
     const auto value = static_cast<unsigned char>(byte);

@@ -1,8 +1,8 @@
 #include "io/sha256.hpp"
 
 #include <fcntl.h>
-// The plain functions need no memory. libcrypto's newer ones (EVP) set up a library of providers first, and OpenSSL 3.0 ends
-// with a segmentation fault where an allocation fails in there.
+// The plain functions need no memory. libcrypto's newer ones (EVP) set up a library of providers first, and
+// OpenSSL 3.0 ends with a segmentation fault where an allocation fails in there.
 #define OPENSSL_API_COMPAT 0x10101000L
 #include <openssl/sha.h>
 #include <unistd.h>

@@ -1,11 +1,11 @@
 #include "io/spool.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "base/descriptor.hpp"
 #include "base/error.hpp"
@@ -13,8 +13,8 @@
 namespace regkit {
 namespace {
 
-// A file that never has a name, so that no kill leaves it behind; where the file system lacks that, one that loses its name
-// at once.
+// A file that never has a name, so that no kill leaves it behind; where the file system lacks that, one that
+// loses its name at once.
 int open_unlinked() {
     const char* directory = std::getenv("TMPDIR");
     std::string name = directory != nullptr && *directory != '\0' ? directory : "/tmp";

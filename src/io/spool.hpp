@@ -7,8 +7,9 @@
 
 namespace regkit {
 
-// Append, then read anywhere. The first kMemory bytes stay in memory, so that small outputs touch no disk; the file lies in
-// $TMPDIR (default /tmp), is unlinked at once and goes with the object. Not thread-safe. Errors are Error(resource).
+// Append, then read anywhere. The first kMemory bytes stay in memory, so that small outputs touch no disk;
+// the file lies in $TMPDIR (default /tmp), is unlinked at once and goes with the object. Not thread-safe.
+// Errors are Error(resource).
 class Spool {
   public:
     static constexpr std::size_t kMemory = std::size_t{1} << 20;

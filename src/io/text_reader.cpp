@@ -11,9 +11,15 @@ namespace regkit {
 LineReader::LineReader(const std::string& path, std::function<void(std::string_view)> raw, Bytes bytes)
     : source_(path, std::move(raw)), bytes_(bytes) {}
 
-const std::string& LineReader::name() const { return source_.name(); }
-std::int64_t LineReader::line_number() const { return line_; }
-std::string LineReader::where() const { return name() + ":" + std::to_string(line_); }
+const std::string& LineReader::name() const {
+    return source_.name();
+}
+std::int64_t LineReader::line_number() const {
+    return line_;
+}
+std::string LineReader::where() const {
+    return name() + ":" + std::to_string(line_);
+}
 
 void LineReader::fail(const std::string& what) const {
     throw Error(ErrorKind::input, where() + ": " + what);
@@ -39,8 +45,12 @@ void LineReader::check_first(std::string_view chunk) const {
     constexpr std::array kKnown{
         Known{"\xeb\xf2\x89\x87", "bigBed, not text; convert it: bigBedToBed FILE OUT.bed"},
         Known{"\x87\x89\xf2\xeb", "bigBed, not text; convert it: bigBedToBed FILE OUT.bed"},
-        Known{"\x26\xfc\x8f\x88", "bigWig, which holds values along the genome, not text; convert it: bigWigToBedGraph FILE OUT.bedGraph"},
-        Known{"\x88\x8f\xfc\x26", "bigWig, which holds values along the genome, not text; convert it: bigWigToBedGraph FILE OUT.bedGraph"},
+        Known{
+            "\x26\xfc\x8f\x88",
+            "bigWig, which holds values along the genome, not text; convert it: bigWigToBedGraph FILE OUT.bedGraph"},
+        Known{
+            "\x88\x8f\xfc\x26",
+            "bigWig, which holds values along the genome, not text; convert it: bigWigToBedGraph FILE OUT.bedGraph"},
         Known{"BAM\1", "BAM, which holds alignments, not text; call peaks from it first"},
         Known{"CRAM", "CRAM, which holds alignments, not text; call peaks from it first"},
         Known{"BCF\2", "BCF, not text; convert it: bcftools view FILE"},

@@ -12,9 +12,10 @@
 
 namespace regkit {
 
-// Lines end in LF or CRLF; the last may lack its end. Throws Error(input) naming file and line at a NUL, a byte outside
-// ASCII (lines that begin with '#' may hold them, and all where `any` is asked for), or a line over 1 MiB, and as
-// ByteSource does. Binary formats that are given for text by mistake are named, with what converts them.
+// Lines end in LF or CRLF; the last may lack its end. Throws Error(input) naming file and line at a NUL, a
+// byte outside ASCII (lines that begin with '#' may hold them, and all where `any` is asked for), or a line
+// over 1 MiB, and as ByteSource does. Binary formats that are given for text by mistake are named, with what
+// converts them.
 class LineReader {
   public:
     static constexpr std::size_t kMaxLine = 1 << 20;

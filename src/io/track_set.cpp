@@ -70,7 +70,8 @@ TrackSet::TrackSet(const std::string& output, const TrackOptions& options, Threa
                 "marker '" + marker + "' would share the file " + set.paths.back() +
                     " with another; rename it or leave it out with -k");
     }
-    // A compressed track is open twice, as ours and as htslib's; until all are renamed, its index is open beside it.
+    // A compressed track is open twice, as ours and as htslib's; until all are renamed, its index is open
+    // beside it.
     allow_open_files(set.paths.size() * (output.ends_with(".gz") ? 3 : 1));
     for (std::size_t m = 0; m < options.markers.size(); ++m) {
         TrackOptions one = options;
@@ -104,8 +105,9 @@ void TrackSet::interval(const CalledInterval& called) {
     impl_->files[static_cast<std::size_t>(called.marker)]->interval(only);
 }
 
-void TrackSet::Impl::feed(std::size_t first, std::size_t last, int contig, std::int64_t begin, std::int64_t span,
-                          std::int64_t count, std::span<const float> values, std::int64_t row) {
+void TrackSet::Impl::feed(std::size_t first, std::size_t last, int contig, std::int64_t begin,
+                          std::int64_t span, std::int64_t count, std::span<const float> values,
+                          std::int64_t row) {
     pool.run(static_cast<std::int64_t>(last - first), [&](std::int64_t task, int) {
         const std::size_t m = first + static_cast<std::size_t>(task);
         const std::span<const float> from =

@@ -23,10 +23,14 @@ struct Extension {
     TrackFormat format;
 };
 constexpr std::array kExtensions{
-    Extension{".narrowpeak", TrackFormat::narrow_peak}, Extension{".bed", TrackFormat::bed},
-    Extension{".bedgraph", TrackFormat::bed_graph},     Extension{".bdg", TrackFormat::bed_graph},
-    Extension{".bg", TrackFormat::bed_graph},           Extension{".bigwig", TrackFormat::bigwig},
-    Extension{".bw", TrackFormat::bigwig},              Extension{".tsv", TrackFormat::tsv},
+    Extension{".narrowpeak", TrackFormat::narrow_peak},
+    Extension{".bed", TrackFormat::bed},
+    Extension{".bedgraph", TrackFormat::bed_graph},
+    Extension{".bdg", TrackFormat::bed_graph},
+    Extension{".bg", TrackFormat::bed_graph},
+    Extension{".bigwig", TrackFormat::bigwig},
+    Extension{".bw", TrackFormat::bigwig},
+    Extension{".tsv", TrackFormat::tsv},
 };
 constexpr TabixColumns kBedColumns{.contig = 1, .begin = 2, .end = 3, .zero_based = true};
 
@@ -52,15 +56,19 @@ class TextFile {
             file_.emplace<AtomicFile>(path);
     }
     void write(std::string_view text) {
-        if (auto* plain = std::get_if<AtomicFile>(&file_)) plain->write(text);
-        else std::get<BgzfWriter>(file_).write(text);
+        if (auto* plain = std::get_if<AtomicFile>(&file_))
+            plain->write(text);
+        else
+            std::get<BgzfWriter>(file_).write(text);
     }
     void flush() {
         if (auto* plain = std::get_if<AtomicFile>(&file_)) plain->flush();
     }
     void add_to(OutputSet& outputs, std::int64_t longest) {
-        if (auto* plain = std::get_if<AtomicFile>(&file_)) outputs.add(std::move(*plain));
-        else std::get<BgzfWriter>(file_).add_indexed_to(outputs, kBedColumns, longest);
+        if (auto* plain = std::get_if<AtomicFile>(&file_))
+            outputs.add(std::move(*plain));
+        else
+            std::get<BgzfWriter>(file_).add_indexed_to(outputs, kBedColumns, longest);
     }
 
   private:
@@ -199,11 +207,12 @@ class BedGraphTrack final : public TextTrack {
 }  // namespace
 
 TrackFormat parse_track_format(const std::string& name) {
-    constexpr std::array<std::pair<std::string_view, TrackFormat>, 5> kNames{{{"narrowpeak", TrackFormat::narrow_peak},
-                                                                              {"bed", TrackFormat::bed},
-                                                                              {"bedgraph", TrackFormat::bed_graph},
-                                                                              {"bigwig", TrackFormat::bigwig},
-                                                                              {"tsv", TrackFormat::tsv}}};
+    constexpr std::array<std::pair<std::string_view, TrackFormat>, 5> kNames{
+        {{"narrowpeak", TrackFormat::narrow_peak},
+         {"bed", TrackFormat::bed},
+         {"bedgraph", TrackFormat::bed_graph},
+         {"bigwig", TrackFormat::bigwig},
+         {"tsv", TrackFormat::tsv}}};
     for (const auto& [text, format] : kNames)
         if (text == name) return format;
     throw Error(ErrorKind::usage,
@@ -252,16 +261,22 @@ void Rounding::append(std::string& text, std::int64_t scaled) const {
     text.append(digits.data(), static_cast<std::size_t>(decimals_));
 }
 
-std::unique_ptr<TrackWriter> make_track_writer(const std::string& path, const TrackOptions& options, Spool& spool) {
-    require(!holds_values(options.format) || options.markers.size() == 1, ErrorKind::usage,
-            "bedGraph and bigWig files hold one marker each; write {marker} in the name of the output, or choose one "
-            "with -k");
+std::unique_ptr<TrackWriter> make_track_writer(const std::string& path, const TrackOptions& options,
+                                               Spool& spool) {
+    require(
+        !holds_values(options.format) || options.markers.size() == 1, ErrorKind::usage,
+        "bedGraph and bigWig files hold one marker each; write {marker} in the name of the output, or choose one "
+        "with -k");
     switch (options.format) {
         case TrackFormat::narrow_peak:
-        case TrackFormat::bed: return std::make_unique<BedTrack>(path, options);
-        case TrackFormat::bed_graph: return std::make_unique<BedGraphTrack>(path, options);
-        case TrackFormat::tsv: return std::make_unique<TsvTrack>(path, options);
-        case TrackFormat::bigwig: break;
+        case TrackFormat::bed:
+            return std::make_unique<BedTrack>(path, options);
+        case TrackFormat::bed_graph:
+            return std::make_unique<BedGraphTrack>(path, options);
+        case TrackFormat::tsv:
+            return std::make_unique<TsvTrack>(path, options);
+        case TrackFormat::bigwig:
+            break;
     }
     require(!lower(path).ends_with(".gz"), ErrorKind::usage,
             path + ": bigWig is compressed already and cannot be read through gzip; leave out .gz");

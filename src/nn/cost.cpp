@@ -1,5 +1,6 @@
-// Estimates for the CPU back end, on the high side: rows are padded there, strided convolutions copy their input, and tables
-// of the first layer are larger than its weights. test/tools/hostile_specs.py measures what accepted models really take.
+// Estimates for the CPU back end, on the high side: rows are padded there, strided convolutions copy their
+// input, and tables of the first layer are larger than its weights. test/tools/hostile_specs.py measures what
+// accepted models really take.
 #include "nn/cost.hpp"
 
 #include <algorithm>
@@ -19,8 +20,9 @@ constexpr double kMaxSeconds = 2.5;
 constexpr double kBases = 100;      // of the first prediction
 constexpr double kRowPadding = 96;  // positions: alignment and what vectors read beyond the end
 constexpr double kWorkers = 16;
-constexpr double kFlopsPerSecond = 2e10;     // multiply and add are two; below what matrix products reach on one core
-constexpr double kElementsPerSecond = 1e9;   // of maxima, sums and look-ups
+constexpr double kFlopsPerSecond =
+    2e10;  // multiply and add are two; below what matrix products reach on one core
+constexpr double kElementsPerSecond = 1e9;  // of maxima, sums and look-ups
 
 // What one layer adds to memory, while it runs and afterwards, and to time.
 struct LayerCost {
@@ -44,7 +46,8 @@ class Estimate {
             bases_ = static_cast<double>(summary.context_left + summary.context_right) + kBases + 4 * stride;
         }
         for (const int layer : plan_.inference) add_trunk(layer);
-        for (const Plan::Slot& slot : plan_.slots) cost(slot.layer).kept += row(slot.layer, slot.halo) * channels(slot.layer) * 4;
+        for (const Plan::Slot& slot : plan_.slots)
+            cost(slot.layer).kept += row(slot.layer, slot.halo) * channels(slot.layer) * 4;
         add_tail();
         for (std::size_t i = 0; i < spec.layers.size(); ++i) {
             const LayerParameters& at = layout_.layer(static_cast<int>(i));
@@ -62,8 +65,9 @@ class Estimate {
             if (graph_.nodes[i].weights != static_cast<int>(i)) continue;
             total += at.weight.count + at.weight_hh.count + at.bias.count;
             if (total > kMaxParameters)
-                fail(source, i, "with it the model has " + std::to_string(total) + " weights; at most " +
-                                    std::to_string(kMaxParameters) + " can be");
+                fail(source, i,
+                     "with it the model has " + std::to_string(total) + " weights; at most " +
+                         std::to_string(kMaxParameters) + " can be");
         }
     }
 
@@ -74,15 +78,18 @@ class Estimate {
             bytes += costs_[i].kept;
             scratch = std::max(scratch, costs_[i].scratch);
             seconds += costs_[i].seconds;
-            if (costs_[i].kept + costs_[i].scratch > costs_[largest].kept + costs_[largest].scratch) largest = i;
+            if (costs_[i].kept + costs_[i].scratch > costs_[largest].kept + costs_[largest].scratch)
+                largest = i;
             if (costs_[i].seconds > costs_[slowest].seconds) slowest = i;
         }
         bytes += scratch;
         char amount[64];
-        const std::string reads = "the first prediction reads " + text(bases_) + " bases and would take about ";
+        const std::string reads =
+            "the first prediction reads " + text(bases_) + " bases and would take about ";
         if (!(bytes <= kMaxBytes)) {
             std::snprintf(amount, sizeof amount, "%.4g MiB", bytes / (1 << 20));
-            fail(source, largest, "takes too much memory: " + reads + amount + " beside the weights; at most 160 MiB can be");
+            fail(source, largest,
+                 "takes too much memory: " + reads + amount + " beside the weights; at most 160 MiB can be");
         }
         if (!(seconds <= kMaxSeconds)) {
             std::snprintf(amount, sizeof amount, "%.4g s", seconds);
@@ -100,7 +107,8 @@ class Estimate {
         return graph_.fixed_window ? static_cast<double>(n.length) : bases_ / n.scale + 1;
     }
     double row(int layer, Halo halo) const {
-        return static_cast<double>(halo.left) + positions(layer) + static_cast<double>(halo.right) + kRowPadding;
+        return static_cast<double>(halo.left) + positions(layer) + static_cast<double>(halo.right) +
+               kRowPadding;
     }
     static std::string text(double value) { return std::to_string(static_cast<std::int64_t>(value)); }
 
@@ -111,17 +119,20 @@ class Estimate {
         const double in = n.channels_in, out = n.channels, length = positions(layer), width = l.width;
         const bool sequence = n.inputs[0] == kSequence;
         const double read = sequence ? bases_ : positions(n.inputs[0]);
-        const double reach = static_cast<double>(n.geometry.pad_left) + static_cast<double>(n.geometry.pad_right);
+        const double reach =
+            static_cast<double>(n.geometry.pad_left) + static_cast<double>(n.geometry.pad_right);
         c.seconds += 4 * out * length / kElementsPerSecond;
         switch (l.type) {
             case LayerType::conv:
                 if (!sequence && reads_sequence(spec_.layers[static_cast<std::size_t>(n.inputs[0])].type)) {
                     // Look-ups in a table of 8 values a channel and tap.
                     c.seconds += out * width * (length + 8 * in) / kElementsPerSecond;
-                    c.scratch += 8 * 4 * out * width + 8 * (bases_ + reach + kRowPadding * l.stride) + 8 * width;
+                    c.scratch +=
+                        8 * 4 * out * width + 8 * (bases_ + reach + kRowPadding * l.stride) + 8 * width;
                 } else {
                     c.seconds += products(in * width, out, length);
-                    c.scratch += 4 * in * (read + reach + kRowPadding * l.stride) + 4 * in * width * out + 8 * width;
+                    c.scratch +=
+                        4 * in * (read + reach + kRowPadding * l.stride) + 4 * in * width * out + 8 * width;
                 }
                 break;
             case LayerType::up_conv:
@@ -161,8 +172,9 @@ class Estimate {
         const TailPlan& tail = plan_.tails.back();
         const int head = tail.dense.back();
         const Node& last = node(head);
-        const double wanted =
-            last.flat ? 1 : graph_.fixed_window ? static_cast<double>(last.length) : (kBases + 4.0 * graph_.stride) / last.scale;
+        const double wanted = last.flat             ? 1
+                              : graph_.fixed_window ? static_cast<double>(last.length)
+                                                    : (kBases + 4.0 * graph_.stride) / last.scale;
         std::vector<int> layers = tail.dense;
         if (tail.up >= 0) layers.push_back(tail.up);
         for (const int layer : layers) {
@@ -170,10 +182,12 @@ class Estimate {
             cost(layer).seconds += products(n.channels_in, n.channels, wanted);
             // Of a block of positions each; of the markers 96 at a time.
             const double columns = std::max(512.0, 32.0 * tail.stride);
-            cost(layer).scratch += kWorkers * 4 * columns * std::min(n.channels, layer == head ? 96 : n.channels);
+            cost(layer).scratch +=
+                kWorkers * 4 * columns * std::min(n.channels, layer == head ? 96 : n.channels);
         }
         cost(head).kept += 3 * 4.0 * markers_ * wanted;
-        // A row a value, and a block of such rows: padded to whole vectors and blocks, however few windows there are.
+        // A row a value, and a block of such rows: padded to whole vectors and blocks, however few windows
+        // there are.
         if (tail.flatten) cost(head).kept += 4 * (kRowPadding + 320) * node(tail.dense[0]).channels_in;
     }
 

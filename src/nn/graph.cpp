@@ -19,12 +19,12 @@ constexpr std::size_t kMaxLayers = 255;                      // dropout's counte
     throw Error(ErrorKind::input, source + ": " + what);
 }
 
-// Whether its windows have one length: some layer's output does not cover every base, or every position is read
-// at once.
+// Whether its windows have one length: some layer's output does not cover every base, or every position is
+// read at once.
 bool has_fixed_window(const Spec& spec) {
     return std::any_of(spec.layers.begin(), spec.layers.end(), [](const LayerSpec& l) {
-        return l.flatten || ((l.type == LayerType::conv || l.type == LayerType::pool) &&
-                             l.padding == Padding::valid);
+        return l.flatten ||
+               ((l.type == LayerType::conv || l.type == LayerType::pool) && l.padding == Padding::valid);
     });
 }
 
@@ -113,8 +113,10 @@ class Resolver {
         n.scale = input ? input->scale : 1;
         n.length = input ? input->length : spec_.window;
         n.flat = input && input->flat;
-        const bool pointwise = l.type == LayerType::dense || l.type == LayerType::add || l.type == LayerType::concat;
-        check(!n.flat || (pointwise && !l.flatten), "behind a dense layer with 'flatten' only dense, add and concat can stand");
+        const bool pointwise =
+            l.type == LayerType::dense || l.type == LayerType::add || l.type == LayerType::concat;
+        check(!n.flat || (pointwise && !l.flatten),
+              "behind a dense layer with 'flatten' only dense, add and concat can stand");
         switch (l.type) {
             case LayerType::pool:
                 n.channels = n.channels_in;
@@ -171,14 +173,16 @@ class Resolver {
         }
     }
 
-    // Every base of the window has its output, so that the network takes any window that is a multiple of the stride.
+    // Every base of the window has its output, so that the network takes any window that is a multiple of the
+    // stride.
     void cover() {
         const Node& n = node();
         if (n.length * n.scale != spec_.window)
-            fail("gives " + std::to_string(n.length) + " positions of " + std::to_string(n.scale) +
-                 " bases for a window of " + std::to_string(spec_.window) +
-                 "; every base must be covered (a window that is a multiple of the stride), or the positions read by a "
-                 "dense layer with 'flatten'");
+            fail(
+                "gives " + std::to_string(n.length) + " positions of " + std::to_string(n.scale) +
+                " bases for a window of " + std::to_string(spec_.window) +
+                "; every base must be covered (a window that is a multiple of the stride), or the positions read by a "
+                "dense layer with 'flatten'");
         const std::int64_t stride = std::lcm(std::int64_t{graph_.stride}, std::int64_t{n.scale});
         check(stride <= kMaxScale, "the strides multiply to more than a million bases");
         graph_.stride = static_cast<int>(stride);
@@ -218,9 +222,10 @@ class Resolver {
         std::int64_t channels = 0;
         for (const int other : n.inputs) {
             const Node& m = node(other);
-            if ((!concat && m.channels != n.channels_in) || m.scale != n.scale || m.length != n.length || m.flat != n.flat)
-                fail(std::string(concat ? "joins '" : "adds '") + layer().from[0] + "' of " + shape_text(node(n.inputs[0])) +
-                     " to '" + layer(other).name + "' of " + shape_text(m));
+            if ((!concat && m.channels != n.channels_in) || m.scale != n.scale || m.length != n.length ||
+                m.flat != n.flat)
+                fail(std::string(concat ? "joins '" : "adds '") + layer().from[0] + "' of " +
+                     shape_text(node(n.inputs[0])) + " to '" + layer(other).name + "' of " + shape_text(m));
             channels += m.channels;
         }
         check(channels <= kMaxReach, "has too many channels");
@@ -243,8 +248,9 @@ class Resolver {
                   l.type == LayerType::lstm,
               "weights: a layer of this type has none");
         check(owner.weights == found->second, "weights: that layer uses another one's itself; name that one");
-        if (o.type != l.type || owner.channels_in != node().channels_in || owner.channels != node().channels ||
-            o.width != l.width || (l.type == LayerType::up_conv && o.stride != l.stride) || o.flatten != l.flatten ||
+        if (o.type != l.type || owner.channels_in != node().channels_in ||
+            owner.channels != node().channels || o.width != l.width ||
+            (l.type == LayerType::up_conv && o.stride != l.stride) || o.flatten != l.flatten ||
             o.bidirectional != l.bidirectional)
             fail("weights: those of '" + l.weights + "' have another type or shape");
         check((l.type != LayerType::conv) || one_hot_input(index_) == one_hot_input(found->second),
@@ -289,8 +295,9 @@ class Resolver {
                   node().scale == node(graph_.head).scale,
               "another head has other positions");
         if (spec_.task == Task::nucleotide) {
-            check(node().scale == 1 && node().length == spec_.window && !node().flat,
-                  "the head does not have one position a base, as the task 'nucleotide' needs; add an up-convolution");
+            check(
+                node().scale == 1 && node().length == spec_.window && !node().flat,
+                "the head does not have one position a base, as the task 'nucleotide' needs; add an up-convolution");
         }
     }
 

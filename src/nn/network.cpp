@@ -34,19 +34,23 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 // Tensors by name, each to be taken exactly once. Errors begin with `where`.
 class TensorSet {
   public:
-    explicit TensorSet(const std::vector<NamedTensor>& tensors, std::string where = "", bool with_values = true)
+    explicit TensorSet(const std::vector<NamedTensor>& tensors, std::string where = "",
+                       bool with_values = true)
         : where_(std::move(where)), with_values_(with_values) {
         for (const NamedTensor& tensor : tensors)
-            if (!left_.emplace(tensor.name, &tensor).second) fail("tensor '" + tensor.name + "' stands twice");
+            if (!left_.emplace(tensor.name, &tensor).second)
+                fail("tensor '" + tensor.name + "' stands twice");
     }
     const NamedTensor& take(const ParameterInfo& info, const std::string& prefix = "") {
         const auto found = left_.find(prefix + info.name);
         if (found == left_.end())
-            fail("tensor '" + prefix + info.name + "' is missing; the weights belong to another architecture");
+            fail("tensor '" + prefix + info.name +
+                 "' is missing; the weights belong to another architecture");
         const NamedTensor& tensor = *found->second;
-        if (tensor.shape != info.shape || (with_values_ && static_cast<std::int64_t>(tensor.values.size()) != info.count))
-            fail("tensor '" + tensor.name + "' has shape " + shape_text(tensor.shape) + ", the architecture needs " +
-                 shape_text(info.shape));
+        if (tensor.shape != info.shape ||
+            (with_values_ && static_cast<std::int64_t>(tensor.values.size()) != info.count))
+            fail("tensor '" + tensor.name + "' has shape " + shape_text(tensor.shape) +
+                 ", the architecture needs " + shape_text(info.shape));
         left_.erase(found);
         return tensor;
     }
@@ -60,7 +64,8 @@ class TensorSet {
         return arena;
     }
     void finish() const {
-        if (!left_.empty()) fail("tensor '" + left_.begin()->first + "' belongs to no layer of the architecture");
+        if (!left_.empty())
+            fail("tensor '" + left_.begin()->first + "' belongs to no layer of the architecture");
     }
 
   private:
@@ -77,8 +82,9 @@ void require_variances(const NamedTensor& tensor, const std::string& source) {
         if (tensor.values[i] >= 0) continue;
         char value[32];
         std::snprintf(value, sizeof value, "%g", static_cast<double>(tensor.values[i]));
-        throw Error(ErrorKind::input, source + ": tensor '" + tensor.name + "' holds " + value + " at element " +
-                                          std::to_string(i) + "; a variance is not negative");
+        throw Error(ErrorKind::input, source + ": tensor '" + tensor.name + "' holds " + value +
+                                          " at element " + std::to_string(i) +
+                                          "; a variance is not negative");
     }
 }
 
@@ -130,10 +136,12 @@ void Network::Impl::check_window(const Codes& codes) const {
     // Of every step: messages are made only where they are needed.
     if (graph.fixed_window && codes.length != spec.window)
         throw Error(ErrorKind::usage, "network: a window of " + std::to_string(codes.length) +
-                                          " bases; the model reads windows of " + std::to_string(spec.window));
+                                          " bases; the model reads windows of " +
+                                          std::to_string(spec.window));
     if (codes.length % graph.stride != 0)
         throw Error(ErrorKind::usage, "network: a window of " + std::to_string(codes.length) +
-                                          " bases is not a multiple of the stride " + std::to_string(graph.stride));
+                                          " bases is not a multiple of the stride " +
+                                          std::to_string(graph.stride));
 }
 
 std::vector<double> Network::Impl::read(const Buffer& arena, std::int64_t count) const {
@@ -184,7 +192,8 @@ std::vector<NamedTensor> Network::state() const {
     append(tensors, n.layout.parameters(), "", n.read(n.parameters, n.layout.parameter_count()));
     append(tensors, n.layout.statistics(), "", n.read(n.statistics, n.layout.statistic_count()));
     for (const FrozenParameter& frozen : n.layout.frozen())
-        tensors.push_back({frozen.name, {frozen.to.count}, std::vector<float>(static_cast<std::size_t>(frozen.to.count))});
+        tensors.push_back(
+            {frozen.name, {frozen.to.count}, std::vector<float>(static_cast<std::size_t>(frozen.to.count))});
     return tensors;
 }
 

@@ -20,8 +20,8 @@ struct TrainStep {
     std::uint64_t step = 0;  // optimiser step, from 0: dropout's counter
     float pos_weight = 1;
     float dropout_scale = 1;  // multiplies the spec's rate; 0 turns dropout off (gradient checks)
-    // Where several ranks share the batch, codes and labels are this rank's part of it; loss, moments and gradients are
-    // the whole batch's, on every rank.
+    // Where several ranks share the batch, codes and labels are this rank's part of it; loss, moments and
+    // gradients are the whole batch's, on every rank.
     BatchShare share = {};
 };
 
@@ -31,9 +31,9 @@ struct StepResult {
     bool finite() const;   // false: training diverged; parameters were not touched
 };
 
-// What Network::load checks, before a network is made, or, without values, before they are read: of a file that nobody
-// vouches for, the spec alone could ask for any amount of memory (nn/cost.hpp). Running variances are not negative.
-// Error(input) that begins with `source`.
+// What Network::load checks, before a network is made, or, without values, before they are read: of a file
+// that nobody vouches for, the spec alone could ask for any amount of memory (nn/cost.hpp). Running variances
+// are not negative. Error(input) that begins with `source`.
 void check_tensors(const Spec& spec, int markers, const std::vector<NamedTensor>& tensors, bool with_values,
                    const std::string& source);
 
@@ -52,9 +52,10 @@ class Network {
     const std::vector<ParameterInfo>& parameters() const;
     const std::vector<ParameterInfo>& statistics() const;
 
-    // Fresh weights from a counter-based generator: convolutions and dense layers as spec().init says, embedding
-    // uniform [0,1), norm 1/0, LSTM uniform +-1/sqrt(hidden) with the forget gate's bias 1; last bias = what
-    // makes the output each marker's prevalence (or mean coverage), clamped to [1e-6, 1 - 1e-6] (to 1e-6).
+    // Fresh weights from a counter-based generator: convolutions and dense layers as spec().init says,
+    // embedding uniform [0,1), norm 1/0, LSTM uniform +-1/sqrt(hidden) with the forget gate's bias 1; last
+    // bias = what makes the output each marker's prevalence (or mean coverage), clamped to [1e-6, 1 - 1e-6]
+    // (to 1e-6).
     void initialise(std::uint64_t seed, std::span<const double> prevalence);
 
     // All parameters and statistics under PyTorch's names, canonical fp32. load checks names and shapes
@@ -71,7 +72,8 @@ class Network {
     // (zero padding at both ends), the tail only where asked for.
     void infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
                std::span<float> out);
-    // The same positions, but only those whose value is not below the cutoff, with the same values (kernels/sinks.hpp).
+    // The same positions, but only those whose value is not below the cutoff, with the same values
+    // (kernels/sinks.hpp).
     void infer_runs(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind, float cutoff,
                     CalledRuns& out);
     // The same positions as infer: the 8-bit codes of their logits (kernels/sinks.hpp).

@@ -94,7 +94,8 @@ struct Network::Impl {
 
     const LayerSpec& layer(int index) const { return spec.layers[static_cast<std::size_t>(index)]; }
     const Node& node(int index) const { return graph.nodes[static_cast<std::size_t>(index)]; }
-    // Sequence layers have no gradient with respect to their output: a convolution that reads one has it as its own.
+    // Sequence layers have no gradient with respect to their output: a convolution that reads one has it as
+    // its own.
     bool is_sequence(int index) const { return reads_sequence(layer(index).type); }
     static Slice slice(const Buffer& arena, Range range) {
         return range.count > 0 ? arena.slice(range.offset, range.count) : Slice{};
@@ -113,9 +114,10 @@ struct Network::Impl {
     LstmMemory make_lstm(int index, const Capacity& capacity, bool training) const;  // none but for LSTMs
     LstmLayer lstm(int index, const Weights& weights) const;
     Buffer make_flat(const TailPlan& tail_plan, const Capacity& capacity) const;
-    // The operation of a layer into y, without its norm and dropout; `relu` as its epilogue. x(layer): an output.
-    void run_layer(int index, const Codes& codes, const Weights& weights,
-                   const std::function<View(int)>& x, LstmMemory& memory, bool relu, const View& y);
+    // The operation of a layer into y, without its norm and dropout; `relu` as its epilogue. x(layer): an
+    // output.
+    void run_layer(int index, const Codes& codes, const Weights& weights, const std::function<View(int)>& x,
+                   LstmMemory& memory, bool relu, const View& y);
 
     // network_infer.cpp
     void refresh_inference();
@@ -162,8 +164,8 @@ struct Network::Impl {
     // From the moments of this rank's `count` values a channel to those of all ranks' values.
     void share_moments(const Norm& norm, std::int64_t count, Communicator& ranks);
     void share_covariance(const UpNormState& state, std::int64_t count, Communicator& ranks);
-    void shared_norm_act_grad(int index, const Codes& codes, const Norm& norm, const TrainStep& how, const View& before,
-                              const View& dy);
+    void shared_norm_act_grad(int index, const Codes& codes, const Norm& norm, const TrainStep& how,
+                              const View& before, const View& dy);
     // Memory for parameter gradients that are not wanted; moves the layer's places into it.
     const Buffer& discarded(LayerParameters& places);
 };

@@ -8,9 +8,8 @@ namespace regkit {
 
 void Network::Impl::refresh_inference() {
     if (inference.current) return;
-    InferenceParameters folded =
-        fold_norms(spec, graph, layout, read(parameters, layout.parameter_count()),
-                   read(statistics, layout.statistic_count()));
+    InferenceParameters folded = fold_norms(spec, graph, layout, read(parameters, layout.parameter_count()),
+                                            read(statistics, layout.statistic_count()));
     if (!inference.parameters)
         inference.parameters = backend.alloc_flat(static_cast<std::int64_t>(folded.values.size()));
     backend.write(inference.parameters.slice(), std::span<const float>(folded.values));
@@ -28,7 +27,8 @@ void Network::Impl::prepare_inference(const Codes& codes) {
         inference.slots.clear();  // first give back, then take
         inference.lstms.clear();
         inference.flat = {};
-        for (const Plan::Slot& s : plan.slots) inference.slots.push_back(make_buffer(s.layer, capacity, s.halo));
+        for (const Plan::Slot& s : plan.slots)
+            inference.slots.push_back(make_buffer(s.layer, capacity, s.halo));
         inference.lstms.resize(spec.layers.size());
         for (const int index : plan.inference)
             inference.lstms[static_cast<std::size_t>(index)] = make_lstm(index, capacity, false);
@@ -36,7 +36,8 @@ void Network::Impl::prepare_inference(const Codes& codes) {
     });
 }
 
-Network::Impl::TailRange Network::Impl::infer_trunk(const Codes& codes, std::int64_t begin, std::int64_t end) {
+Network::Impl::TailRange Network::Impl::infer_trunk(const Codes& codes, std::int64_t begin,
+                                                    std::int64_t end) {
     check_window(codes);
     require(begin >= 0 && begin <= end && end <= codes.length && begin % graph.stride == 0 &&
                 end % graph.stride == 0,
@@ -46,9 +47,11 @@ Network::Impl::TailRange Network::Impl::infer_trunk(const Codes& codes, std::int
     const Weights weights{inference.parameters, inference.places};
     const auto x = [&](int from) { return slot(from, codes); };
     for (const int index : plan.inference)
-        run_layer(index, codes, weights, x, inference.lstms[static_cast<std::size_t>(index)], layer(index).relu, slot(index, codes));
+        run_layer(index, codes, weights, x, inference.lstms[static_cast<std::size_t>(index)],
+                  layer(index).relu, slot(index, codes));
     const TailPlan& last = plan.tails.back();
-    TailRange range{tail(last, weights), slot(last.input, codes), 0, 0, last.flatten || node(last.input).flat};
+    TailRange range{tail(last, weights), slot(last.input, codes), 0, 0,
+                    last.flatten || node(last.input).flat};
     if (last.flatten) {
         const View flat = inference.flat.view(1, codes.batch);
         backend.flatten(range.h, flat);
@@ -74,16 +77,19 @@ void Network::Impl::infer_flat(const TailRange& range, TailOutput kind, std::spa
     backend.tail_infer(range.h, range.tail, 0, batch, kind, inference.values);
     for (std::int64_t s = 0; s < batch; ++s)
         for (int m = 0; m < markers; ++m)
-            out[static_cast<std::size_t>(s * markers + m)] = inference.values[static_cast<std::size_t>(m * batch + s)];
+            out[static_cast<std::size_t>(s * markers + m)] =
+                inference.values[static_cast<std::size_t>(m * batch + s)];
 }
 
-void Network::infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind, std::span<float> out) {
+void Network::infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
+                    std::span<float> out) {
     const Impl::TailRange range = impl_->infer_trunk(codes, begin, end);
     if (range.flat) return impl_->infer_flat(range, kind, out);
     impl_->backend.tail_infer(range.h, range.tail, range.begin, range.end, kind, out);
 }
 
-void Network::infer_codes(const Codes& codes, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> out) {
+void Network::infer_codes(const Codes& codes, std::int64_t begin, std::int64_t end,
+                          std::span<std::uint8_t> out) {
     const Impl::TailRange range = impl_->infer_trunk(codes, begin, end);
     if (!range.flat) return impl_->backend.tail_codes(range.h, range.tail, range.begin, range.end, out);
     std::vector<float>& logits = impl_->inference.by_window;
@@ -92,10 +98,11 @@ void Network::infer_codes(const Codes& codes, std::int64_t begin, std::int64_t e
     std::transform(logits.begin(), logits.end(), out.begin(), logit_code);
 }
 
-void Network::infer_runs(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind, float cutoff,
-                         CalledRuns& out) {
+void Network::infer_runs(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
+                         float cutoff, CalledRuns& out) {
     const Impl::TailRange range = impl_->infer_trunk(codes, begin, end);
-    if (!range.flat) return impl_->backend.tail_runs(range.h, range.tail, range.begin, range.end, kind, cutoff, out);
+    if (!range.flat)
+        return impl_->backend.tail_runs(range.h, range.tail, range.begin, range.end, kind, cutoff, out);
     // Few values, and not in the order of the windows.
     std::vector<float>& values = impl_->inference.by_window;
     values.resize(static_cast<std::size_t>(codes.batch * markers()));

@@ -4,7 +4,8 @@
 namespace regkit {
 
 Slice Network::Impl::embedding(int index, const Weights& weights) const {
-    return layer(index).type == LayerType::one_hot ? one_hot.slice() : slice(weights.arena, weights.at(index).weight);
+    return layer(index).type == LayerType::one_hot ? one_hot.slice()
+                                                   : slice(weights.arena, weights.at(index).weight);
 }
 
 Tail Network::Impl::tail(const TailPlan& tail_plan, const Weights& weights) const {
@@ -33,8 +34,8 @@ LstmMemory Network::Impl::make_lstm(int index, const Capacity& capacity, bool tr
 
 LstmLayer Network::Impl::lstm(int index, const Weights& weights) const {
     const LayerParameters& at = weights.at(index);
-    return {slice(weights.arena, at.weight), slice(weights.arena, at.weight_hh), slice(weights.arena, at.bias),
-            layer(index).filters, node(index).directions};
+    return {slice(weights.arena, at.weight), slice(weights.arena, at.weight_hh),
+            slice(weights.arena, at.bias), layer(index).filters, node(index).directions};
 }
 
 Buffer Network::Impl::make_flat(const TailPlan& tail_plan, const Capacity& capacity) const {

@@ -1,5 +1,5 @@
-// Training on a part of a batch that several ranks share: batch norm over all of it. Every rank forms the same sums in
-// the same order, from all ranks' moments (Chan, Golub and LeVeque 1983).
+// Training on a part of a batch that several ranks share: batch norm over all of it. Every rank forms the
+// same sums in the same order, from all ranks' moments (Chan, Golub and LeVeque 1983).
 #include <vector>
 
 #include "base/error.hpp"
@@ -19,11 +19,15 @@ class Parts {
             for (std::size_t c = 0; c < channels; ++c) mean_[c] += share(r) * part(r)[1 + c];
     }
     std::size_t ranks_count() const { return all_.size() / each_; }
-    std::span<const double> part(std::size_t rank) const { return std::span(all_).subspan(rank * each_, each_); }
+    std::span<const double> part(std::size_t rank) const {
+        return std::span(all_).subspan(rank * each_, each_);
+    }
     double share(std::size_t rank) const { return part(rank)[0] / count_; }
     const std::vector<double>& mean() const { return mean_; }
     // How far a rank's mean is from the whole's.
-    double away(std::size_t rank, std::size_t channel) const { return part(rank)[1 + channel] - mean_[channel]; }
+    double away(std::size_t rank, std::size_t channel) const {
+        return part(rank)[1 + channel] - mean_[channel];
+    }
 
   private:
     std::size_t each_;
@@ -44,7 +48,8 @@ void Network::Impl::share_moments(const Norm& norm, std::int64_t count, Communic
     std::vector<double> var(channels, 0.0);
     for (std::size_t r = 0; r < parts.ranks_count(); ++r)
         for (std::size_t c = 0; c < channels; ++c)
-            var[c] += parts.share(r) * (parts.part(r)[1 + channels + c] + parts.away(r, c) * parts.away(r, c));
+            var[c] +=
+                parts.share(r) * (parts.part(r)[1 + channels + c] + parts.away(r, c) * parts.away(r, c));
     backend.write(norm.mean, std::span<const double>(parts.mean()));
     backend.write(norm.var, std::span<const double>(var));
 }
@@ -67,8 +72,8 @@ void Network::Impl::share_covariance(const UpNormState& state, std::int64_t coun
     backend.write(state.input_covariance, std::span<const double>(covariance));
 }
 
-void Network::Impl::shared_norm_act_grad(int index, const Codes& codes, const Norm& norm, const TrainStep& how,
-                                         const View& before, const View& dy) {
+void Network::Impl::shared_norm_act_grad(int index, const Codes& codes, const Norm& norm,
+                                         const TrainStep& how, const View& before, const View& dy) {
     const LayerParameters& at = layout.layer(index);
     const std::int64_t channels = at.gamma.count;
     if (training.sums.shape().length < 2 * channels) training.sums = backend.alloc_flat(2 * channels);
@@ -78,7 +83,8 @@ void Network::Impl::shared_norm_act_grad(int index, const Codes& codes, const No
     backend.act_grad(before, dy, norm, layer(index).relu, dropout(index, how), dy, d_gamma, d_beta);
     backend.all_reduce(d_gamma, gamma, *how.share.ranks);
     backend.all_reduce(d_beta, beta, *how.share.ranks);
-    backend.norm_grad(before, norm, gamma, beta, values_a_channel(index, codes) / codes.batch * how.share.total, dy);
+    backend.norm_grad(before, norm, gamma, beta,
+                      values_a_channel(index, codes) / codes.batch * how.share.total, dy);
 }
 
 const Buffer& Network::Impl::discarded(LayerParameters& places) {

@@ -123,9 +123,9 @@ void Network::Impl::backward_sequence_conv(int index, const Codes& codes, const 
     const Node& n = node(index);
     const LayerParameters& at = layout.layer(index);
     const int input = n.inputs[0];
-    backend.sequence_conv_grad(codes, dy, embedding(input, trained()), slice(parameters, at.weight), n.geometry,
-                               slice(gradients, layout.layer(input).weight), slice(gradients, at.weight),
-                               slice(gradients, at.bias));
+    backend.sequence_conv_grad(codes, dy, embedding(input, trained()), slice(parameters, at.weight),
+                               n.geometry, slice(gradients, layout.layer(input).weight),
+                               slice(gradients, at.weight), slice(gradients, at.bias));
 }
 
 void Network::Impl::backward_lstm(int index, const Codes& codes, const View& dy) {
@@ -222,7 +222,8 @@ Labels Network::Impl::flat_labels(const Codes& codes, const Labels& labels) {
         for (std::int64_t r = labels.offsets[s]; r < labels.offsets[s + 1]; ++r) {
             const LabelRun& run = labels.runs[r];
             require(run.begin == 0 && run.end == 1, ErrorKind::usage, "labels: there is one output a window");
-            runs.push_back({run.marker, static_cast<std::int32_t>(s), static_cast<std::int32_t>(s + 1), run.value});
+            runs.push_back(
+                {run.marker, static_cast<std::int32_t>(s), static_cast<std::int32_t>(s + 1), run.value});
         }
     std::sort(runs.begin(), runs.end(), [](const LabelRun& a, const LabelRun& b) {
         return a.marker != b.marker ? a.marker < b.marker : a.begin < b.begin;
@@ -256,8 +257,8 @@ void Network::Impl::train_tail(std::size_t number, const Codes& codes, const Lab
     const View dh = p.flatten ? buffers.d_flat.view(1, codes.batch) : view(input.gradient, p.input, codes);
     if (p.flatten) backend.flatten(x, h);
     const bool accumulate = input.written && !p.flatten;
-    const std::int64_t outputs =
-        graph.shape(graph.heads[number], codes.batch, codes.length).size() / codes.batch * batch_size(codes, how);
+    const std::int64_t outputs = graph.shape(graph.heads[number], codes.batch, codes.length).size() /
+                                 codes.batch * batch_size(codes, how);
     const TailLoss loss{static_cast<float>(spec.heads[number].weight / static_cast<double>(outputs)),
                         how.pos_weight,
                         spec.task == Task::coverage ? LossKind::poisson : LossKind::sigmoid_cross_entropy};
@@ -270,8 +271,8 @@ void Network::Impl::train_tail(std::size_t number, const Codes& codes, const Lab
         const UpNormPlaces places(t.up.in, t.up.out, t.stride);
         const UpNorm fold{t.up.weight, t.up.bias, norm.gamma, norm.beta,
                           t.up.in,     t.up.out,  t.stride,   norm.eps};
-        UpNormState batch{slice(buffers.up_norm, places.input_mean), slice(buffers.up_norm, places.input_covariance),
-                          norm.mean, norm.var};
+        UpNormState batch{slice(buffers.up_norm, places.input_mean),
+                          slice(buffers.up_norm, places.input_covariance), norm.mean, norm.var};
         t.up.weight = slice(buffers.up_norm, places.weight);
         t.up.bias = slice(buffers.up_norm, places.bias);
         gradient.up_weight = slice(buffers.up_norm, places.d_weight);
@@ -290,11 +291,13 @@ void Network::Impl::train_tail(std::size_t number, const Codes& codes, const Lab
         if (how.share.ranks) {
             backend.all_reduce(gradient.up_weight, gradient.up_weight, *how.share.ranks);
             backend.all_reduce(gradient.up_bias, gradient.up_bias, *how.share.ranks);
-            // From whole sums, whole gradients, on every rank: they enter the sum of all ranks' gradients once.
+            // From whole sums, whole gradients, on every rank: they enter the sum of all ranks' gradients
+            // once.
             if (how.share.ranks->rank() > 0) arena = &discarded(to);
         }
-        backend.fold_up_norm_grad(h, fold, batch, gradient.up_weight, gradient.up_bias, slice(*arena, to.weight),
-                                  slice(*arena, to.bias), slice(*arena, to.gamma), slice(*arena, to.beta), dh);
+        backend.fold_up_norm_grad(h, fold, batch, gradient.up_weight, gradient.up_bias,
+                                  slice(*arena, to.weight), slice(*arena, to.bias), slice(*arena, to.gamma),
+                                  slice(*arena, to.beta), dh);
     }
     if (p.flatten && !is_sequence(p.input))
         backend.flatten_grad(dh, input.written, view(input.gradient, p.input, codes));
@@ -305,11 +308,11 @@ void Network::Impl::update_running(const Codes& codes, const TrainStep& how) {
     for (int index = 0; index < static_cast<int>(spec.layers.size()); ++index) {
         if (!layer(index).norm) continue;
         const LayerParameters& at = layout.layer(index);
-        backend.update_running(
-            slice(training.moments, at.running_mean), slice(training.moments, at.running_var),
-            values_a_channel(index, codes) / codes.batch * batch_size(codes, how),
-            static_cast<float>(spec.norm_momentum),
-            slice(statistics, at.running_mean), slice(statistics, at.running_var));
+        backend.update_running(slice(training.moments, at.running_mean),
+                               slice(training.moments, at.running_var),
+                               values_a_channel(index, codes) / codes.batch * batch_size(codes, how),
+                               static_cast<float>(spec.norm_momentum), slice(statistics, at.running_mean),
+                               slice(statistics, at.running_var));
     }
     inference.current = false;
 }

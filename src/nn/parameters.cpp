@@ -136,8 +136,9 @@ void ParameterLayout::add_lstm(const LayerSpec& layer, const Node& node, LayerPa
     }
 }
 
-// A standard normal value cut off at +-2, from the random words of draw(0), draw(1), ...: a uniform value is taken with the
-// probability of its density. Unlike the logarithms of other ways this gives the same bits with every mathematical library.
+// A standard normal value cut off at +-2, from the random words of draw(0), draw(1), ...: a uniform value is
+// taken with the probability of its density. Unlike the logarithms of other ways this gives the same bits
+// with every mathematical library.
 template <typename Draw>
 double cut_normal(const Draw& draw) {
     for (std::uint32_t attempt = 0;; ++attempt) {
@@ -200,11 +201,13 @@ InferenceParameters fold_norms(const Spec& spec, const Graph& graph, const Param
         const bool normed = spec.layers[index].norm;
         std::vector<double> scale(normed ? static_cast<std::size_t>(channels) : 0);
         for (std::size_t c = 0; c < scale.size(); ++c)
-            scale[c] = value(parameters, at.gamma, static_cast<std::int64_t>(c)) /
-                       std::sqrt(value(statistics, at.running_var, static_cast<std::int64_t>(c)) + spec.norm_eps);
+            scale[c] =
+                value(parameters, at.gamma, static_cast<std::int64_t>(c)) /
+                std::sqrt(value(statistics, at.running_var, static_cast<std::int64_t>(c)) + spec.norm_eps);
         // Weights of one output channel: a row of [out][inputs], or the strided block of [in][out][stride].
         const bool up = spec.layers[index].type == LayerType::up_conv;
-        const std::int64_t inner = up ? spec.layers[index].stride : std::max<std::int64_t>(at.weight.count / channels, 1);
+        const std::int64_t inner =
+            up ? spec.layers[index].stride : std::max<std::int64_t>(at.weight.count / channels, 1);
         const auto copy = [&](Range from, const auto& map) {
             const Range to{static_cast<std::int64_t>(folded.values.size()), from.count};
             for (std::int64_t i = 0; i < from.count; ++i)

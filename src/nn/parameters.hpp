@@ -17,15 +17,15 @@ struct Range {
     std::int64_t count = 0;  // 0: the layer has none
 };
 
-// Of an LSTM, weight and bias are those of the input's projections, both directions one after the other, and weight_hh
-// those of the recurrence. Layers that share weights have the same ranges.
+// Of an LSTM, weight and bias are those of the input's projections, both directions one after the other, and
+// weight_hh those of the recurrence. Layers that share weights have the same ranges.
 struct LayerParameters {
     Range weight, weight_hh, bias, gamma, beta;  // of the parameters
     Range running_mean, running_var;             // of the statistics
 };
 
-// A parameter that PyTorch has and this does not: zero in files, not trained, not counted. What a file holds is added to
-// another one: `to`, of the same size.
+// A parameter that PyTorch has and this does not: zero in files, not trained, not counted. What a file holds
+// is added to another one: `to`, of the same size.
 struct FrozenParameter {
     std::string name;
     Range to;
@@ -62,15 +62,15 @@ class ParameterLayout {
     std::vector<ParameterInfo> parameters_, statistics_;
     std::vector<FrozenParameter> frozen_;
     std::vector<LayerParameters> layers_;
-    std::vector<Initial> initial_;   // of each parameter
-    std::vector<Range> forget_;      // biases of forget gates
+    std::vector<Initial> initial_;  // of each parameter
+    std::vector<Range> forget_;     // biases of forget gates
     std::vector<Range> head_biases_;
     Task task_;
     Init init_;
 };
 
-// The parameters that inference uses: batch norm folded into the weights and bias of its layer, in double precision.
-// Layers that share weights have a copy each, since their norms differ.
+// The parameters that inference uses: batch norm folded into the weights and bias of its layer, in double
+// precision. Layers that share weights have a copy each, since their norms differ.
 struct InferenceParameters {
     std::vector<float> values;
     std::vector<LayerParameters> layers;  // weight, weight_hh and bias

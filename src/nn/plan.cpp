@@ -45,8 +45,8 @@ std::vector<int> ancestors(const Graph& graph, const std::vector<int>& trunk, in
     return chosen;
 }
 
-// Assigns buffers to the outputs that inference needs: a buffer is free again once the last reader of its content has
-// run. The tail's input is read after all of them.
+// Assigns buffers to the outputs that inference needs: a buffer is free again once the last reader of its
+// content has run. The tail's input is read after all of them.
 void assign_slots(const Graph& graph, Plan& plan) {
     plan.slot.assign(graph.nodes.size(), -1);
     std::vector<int> last_reader(graph.nodes.size(), -1);
@@ -59,7 +59,8 @@ void assign_slots(const Graph& graph, Plan& plan) {
         const Node& node = graph.nodes[at(layer)];
         int chosen = -1;
         for (std::size_t s = 0; s < plan.slots.size() && chosen < 0; ++s)
-            if (!busy[s] && same_shape(graph.nodes[at(plan.slots[s].layer)], node)) chosen = static_cast<int>(s);
+            if (!busy[s] && same_shape(graph.nodes[at(plan.slots[s].layer)], node))
+                chosen = static_cast<int>(s);
         if (chosen < 0) {
             chosen = static_cast<int>(plan.slots.size());
             plan.slots.push_back({layer, {}});

@@ -26,8 +26,8 @@ TailPlan head_alone(const Spec& spec, const Graph& graph, int head);
 
 struct Plan {
     std::vector<TailPlan> tails;  // one a head; the last gives the prediction
-    // Layers outside the tails that have an output of their own, in order. Embeddings are part of the convolutions that
-    // read them; a one_hot has an output only where a dense layer flattens it.
+    // Layers outside the tails that have an output of their own, in order. Embeddings are part of the
+    // convolutions that read them; a one_hot has an output only where a dense layer flattens it.
     std::vector<int> trunk;
     std::vector<int> inference;             // those of them that the prediction depends on
     std::vector<Halo> halo;                 // of each layer's output, for its consumers' padding

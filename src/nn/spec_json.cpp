@@ -22,13 +22,14 @@ constexpr int kMaxExtent = 1 << 20;  // width, stride, dilation
 constexpr std::int64_t kMaxWindow = 1 << 30;
 constexpr int kMaxDepth = 16;
 constexpr std::size_t kMaxText = std::size_t{1} << 20;  // of a spec: 255 layers need a twentieth
-constexpr std::size_t kMaxKeys = 64;                    // of an object, which is searched from its beginning for each
+constexpr std::size_t kMaxKeys = 64;  // of an object, which is searched from its beginning for each
 constexpr std::size_t kMaxName = 256;
 constexpr int kMaxObjects = 4096;  // the parser looks through a list at the end of each object in it
 
 bool is_plain_name(const std::string& name) {
     return !name.empty() && name.size() <= kMaxName &&
-           name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == name.npos;
+           name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ==
+               name.npos;
 }
 
 // The members of one JSON object, each asked for once; finish() refuses those that nobody asked for.
@@ -96,7 +97,8 @@ class Members {
             if (!item.is_string()) fail(std::string(key) + ": expected names, not " + shown(item));
             names.push_back(item.get<std::string>());
         }
-        if (names.size() > kMaxText / 1024) fail(std::string(key) + ": a list of " + std::to_string(names.size()) + " names");
+        if (names.size() > kMaxText / 1024)
+            fail(std::string(key) + ": a list of " + std::to_string(names.size()) + " names");
         return names;
     }
     const Json* list(const char* key) {
@@ -149,7 +151,8 @@ Json parse_strict(std::string_view text, const std::string& source) {
         if (event == Json::parse_event_t::object_end) open.pop_back();
         if (event == Json::parse_event_t::key) {
             if (!open.back().insert(parsed.get<std::string>()).second) repeated = parsed.get<std::string>();
-            require(open.back().size() <= kMaxKeys, ErrorKind::input, source + ": more than 64 keys in one object");
+            require(open.back().size() <= kMaxKeys, ErrorKind::input,
+                    source + ": more than 64 keys in one object");
         }
         return true;
     };
@@ -258,7 +261,8 @@ Spec parse_spec(std::string_view text, const std::string& source) {
     Spec spec;
     spec.name = members.text("name");
     if (spec.name.size() > kMaxName || !is_printable(spec.name))
-        members.fail("name: " + regkit::quoted(spec.name) + " is longer than 256 bytes or has control characters");
+        members.fail("name: " + regkit::quoted(spec.name) +
+                     " is longer than 256 bytes or has control characters");
     spec.description = printable(members.text("description", ""));  // which --describe prints
     try {
         spec.task = parse_task(members.text("task", to_string(spec.task)));
@@ -298,7 +302,8 @@ std::string to_json(const Spec& spec) {
     if (!spec.description.empty()) json["description"] = spec.description;
     json["task"] = to_string(spec.task);
     json["window"] = spec.window;
-    if (spec.init != Init::torch) json["init"] = to_string(spec.init);  // texts of older models stay as they are
+    if (spec.init != Init::torch)
+        json["init"] = to_string(spec.init);  // texts of older models stay as they are
     json["dropout"] = spec.dropout;
     json["norm_momentum"] = spec.norm_momentum;
     json["norm_eps"] = spec.norm_eps;

@@ -32,12 +32,14 @@ Interval reach(const LayerSpec& layer, const Node& node, Interval out) {
     }
 }
 
-constexpr double kMaxVisits = 1 << 24;  // of layers, while their phases are followed back: a fraction of a second
+constexpr double kMaxVisits =
+    1 << 24;  // of layers, while their phases are followed back: a fraction of a second
 
 // Follows outputs back to the sequence.
 class Reach {
   public:
-    Reach(const Spec& spec, const Graph& graph) : spec_(spec), graph_(graph), needed_(spec.layers.size()), up_(spec.layers.size()) {
+    Reach(const Spec& spec, const Graph& graph)
+        : spec_(spec), graph_(graph), needed_(spec.layers.size()), up_(spec.layers.size()) {
         double visits = 0;
         for (std::size_t i = 0; i < spec.layers.size(); ++i) {
             up_[i] = spec.layers[i].type == LayerType::up_conv;
@@ -45,18 +47,20 @@ class Reach {
                 if (input != kSequence && up_[static_cast<std::size_t>(input)]) up_[i] = true;
             visits += static_cast<double>(phases(i)) * static_cast<double>(i + 1);
             if (visits > kMaxVisits)
-                throw Error(ErrorKind::input, spec.name + ": layer '" + spec.layers[i].name + "': its outputs come in " +
-                                                  std::to_string(phases(i)) + " phases, more than can be followed back");
+                throw Error(ErrorKind::input, spec.name + ": layer '" + spec.layers[i].name +
+                                                  "': its outputs come in " + std::to_string(phases(i)) +
+                                                  " phases, more than can be followed back");
         }
     }
 
-    // Positions of a layer after which its dependence on the sequence repeats. Without an up-convolution all are alike.
+    // Positions of a layer after which its dependence on the sequence repeats. Without an up-convolution all
+    // are alike.
     std::int64_t phases(std::size_t layer) const {
         return graph_.fixed_window || !up_[layer] ? 1 : graph_.stride / graph_.nodes[layer].scale;
     }
 
-    // Bases that output `position` of layer `from` depends on; none where that is the whole window, through an LSTM or a dense
-    // layer that flattens.
+    // Bases that output `position` of layer `from` depends on; none where that is the whole window, through
+    // an LSTM or a dense layer that flattens.
     std::optional<Interval> bases(std::size_t from, std::int64_t position) {
         std::fill(needed_.begin(), needed_.begin() + static_cast<std::ptrdiff_t>(from) + 1, std::nullopt);
         needed_[from] = Interval{position, position};
@@ -68,7 +72,8 @@ class Reach {
             const Interval in = reach(spec_.layers[i], graph_.nodes[i], *needed_[i]);
             for (const int input : graph_.nodes[i].inputs) {
                 if (input == kSequence) {
-                    sequence = any ? Interval{std::min(sequence.low, in.low), std::max(sequence.high, in.high)} : in;
+                    sequence =
+                        any ? Interval{std::min(sequence.low, in.low), std::max(sequence.high, in.high)} : in;
                     any = true;
                     continue;
                 }

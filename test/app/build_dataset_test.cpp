@@ -39,7 +39,8 @@ struct Workshop {
     Workshop() {
         p.fasta = dir.write("g.fa", genome());
         p.peaks = {dir.write("m1.bed", "a\t10\t30\na\t20\t40\na\t40\t45\nb\t0\t250\n"),
-                   dir.write("m2.narrowPeak", "b\t5\t9\t.\t0\t.\t1\t-1\t-1\t-1\na\t995\t1000\t.\t0\t.\t1\t-1\t-1\t99\n")};
+                   dir.write("m2.narrowPeak",
+                             "b\t5\t9\t.\t0\t.\t1\t-1\t-1\t-1\na\t995\t1000\t.\t0\t.\t1\t-1\t-1\t99\n")};
         p.window = 100;
         p.output = dir.path("x.regds");
     }
@@ -61,14 +62,15 @@ struct Workshop {
 
 TEST_CASE("windows, splits, peaks and prevalence") {
     Workshop w;
-    w.p.masks = {w.dir.write("k1.bed", "a\t300\t306\nelsewhere\t1\t2\n"), w.dir.write("k2.bed", "a\t305\t311\na\t400\t410\n")};
+    w.p.masks = {w.dir.write("k1.bed", "a\t300\t306\nelsewhere\t1\t2\n"),
+                 w.dir.write("k2.bed", "a\t305\t311\na\t400\t410\n")};
     w.p.valid = {"a:501-650"};
     w.p.test = {"b"};
     const auto s = w.build();
-    CHECK(s.short_end == 1);       // b:200-250
-    CHECK(s.too_much_n == 1);      // a:100-200
-    CHECK(s.masked == 1);          // a:300-400: 11 bases once merged, 12 if added up; a:400-500 has 10, the limit
-    CHECK(s.straddling == 1);      // a:600-700
+    CHECK(s.short_end == 1);   // b:200-250
+    CHECK(s.too_much_n == 1);  // a:100-200
+    CHECK(s.masked == 1);      // a:300-400: 11 bases once merged, 12 if added up; a:400-500 has 10, the limit
+    CHECK(s.straddling == 1);  // a:600-700
     CHECK(s.unassigned == 0);
     CHECK(s.mask_elsewhere == 1);
     CHECK(s.summits_outside == 1);
@@ -112,7 +114,9 @@ TEST_CASE("a data set notices a FASTA of the same names and lengths and other ba
     std::string a(2'100'000, 'N'), b = "ACGT";
     for (const std::size_t begin : {100'000u, 1'500'000u, 2'050'000u})
         for (std::size_t i = 0; i < 100; ++i) a[begin + i] = "ACGT"[i * 7 % 4];
-    const auto fasta = [&](const std::string& name) { return regkit::FastaFile(w.dir.write(name, ">a\n" + a + "\n>b\n" + b + "\n")); };
+    const auto fasta = [&](const std::string& name) {
+        return regkit::FastaFile(w.dir.write(name, ">a\n" + a + "\n>b\n" + b + "\n"));
+    };
     w.p.fasta = fasta("two.fa").path();
     w.p.peaks = {w.dir.write("m.bed", "a\t100000\t100010\n")};
     w.p.valid = {"a:1000001-2000000"};
@@ -134,8 +138,9 @@ TEST_CASE("a data set notices a FASTA of the same names and lengths and other ba
     };
     a[1'999'999] = 'C';
     for (const Split split : {Split::train, Split::test}) CHECK(differs(fasta("late.fa"), split).empty());
-    CHECK(differs(fasta("late.fa"), Split::valid).find("contig a has other bases than in the reference of " + w.p.output +
-                                                       ", first in a:1000001-2000000; ") != std::string::npos);
+    CHECK(differs(fasta("late.fa"), Split::valid)
+              .find("contig a has other bases than in the reference of " + w.p.output +
+                    ", first in a:1000001-2000000; ") != std::string::npos);
     regkit::FastaFile late(w.dir.path("late.fa"));
     CHECK_THROWS_AS(d.check_reference(late, true), Error);
     CHECK_NOTHROW(d.check_reference(late, false));
@@ -172,12 +177,16 @@ TEST_CASE("peaks that do not fit the reference are left out or cut where that is
     CHECK(w.message.find("; --missing-contig skip leaves out what lies there") != std::string::npos);
     w.p.skip_missing = true;
     CHECK(w.kind() == ErrorKind::input);
-    CHECK(w.message.find("m.bed:3: ends at 1200, but a has 1000 bases; is it of another assembly? If it is not, --clip") != std::string::npos);
+    CHECK(
+        w.message.find(
+            "m.bed:3: ends at 1200, but a has 1000 bases; is it of another assembly? If it is not, --clip") !=
+        std::string::npos);
     w.p.clip = true;
     const auto s = w.build();
     CHECK(s.intervals == 6);
     CHECK(s.peaks == 4);
-    CHECK((s.left_out.empty == 1 && s.left_out.elsewhere == 2 && s.left_out.behind == 1 && s.left_out.clipped == 1));
+    CHECK((s.left_out.empty == 1 && s.left_out.elsewhere == 2 && s.left_out.behind == 1 &&
+           s.left_out.clipped == 1));
     const Dataset d = Dataset::load(w.p.output);
     std::vector<PeakRun> runs;
     d.labels(0, 0, 100, runs);
@@ -188,7 +197,8 @@ TEST_CASE("peaks that do not fit the reference are left out or cut where that is
     CHECK((runs[2].begin == 35 && runs[2].end == 40 && runs[2].marker == 1));
     CHECK((runs[3].begin == 40 && runs[3].end == 50 && runs[3].marker == 0));
     const std::string json = w.dir.read("x.regds/dataset.json");
-    for (const char* part : {"\"no_length\": 1", "\"missing_contig\": 2", "\"behind_end\": 1", "\"intervals_clipped\": 1"})
+    for (const char* part :
+         {"\"no_length\": 1", "\"missing_contig\": 2", "\"behind_end\": 1", "\"intervals_clipped\": 1"})
         CHECK_MESSAGE(json.find(part) != std::string::npos, json);
     w.p.output = w.dir.path("outer.regds");
     w.p.use_blocks = false;
@@ -208,10 +218,12 @@ TEST_CASE("coverage that does not fit the reference, and NaN") {
     w.p.target = "coverage";
     w.p.label_bin = 20;
     w.p.skip_missing = w.p.clip = true;
-    w.p.peaks = {w.dir.write("c.bg", "z\t0\t5\t1\na\t0\t20\t2\na\t20\t40\tnan\na\t980\t1020\t4\na\t1020\t1030\t1\nb\t0\t0\t1\n")};
+    w.p.peaks = {w.dir.write(
+        "c.bg", "z\t0\t5\t1\na\t0\t20\t2\na\t20\t40\tnan\na\t980\t1020\t4\na\t1020\t1030\t1\nb\t0\t0\t1\n")};
     const auto s = w.build();
     CHECK((s.intervals == 4 && s.peaks == 2));
-    CHECK((s.left_out.empty == 1 && s.left_out.elsewhere == 1 && s.left_out.behind == 1 && s.left_out.clipped == 1 && s.left_out.no_data == 1));
+    CHECK((s.left_out.empty == 1 && s.left_out.elsewhere == 1 && s.left_out.behind == 1 &&
+           s.left_out.clipped == 1 && s.left_out.no_data == 1));
 }
 
 TEST_CASE("an empty mask masks nothing, with a warning") {
@@ -240,11 +252,13 @@ TEST_CASE("random splits keep blocks whole and follow the seed") {
     std::vector<regkit::Contig> contigs{{"a", 4000000}, {"b", 1000000}};
     std::vector<regkit::DatasetWindow> all;
     for (std::int32_t contig = 0; contig < 2; ++contig)
-        for (std::int64_t begin = 0; begin + 1000 <= contigs[static_cast<std::size_t>(contig)].length; begin += 1000)
+        for (std::int64_t begin = 0; begin + 1000 <= contigs[static_cast<std::size_t>(contig)].length;
+             begin += 1000)
             all.push_back({contig, begin, Split::train});
     const auto deal = [&](std::int64_t block, std::uint64_t seed, std::int64_t dropped) {
         auto windows = all;
-        CHECK(regkit::split_at_random(regkit::parse_random_split("random:0.8,0.1,0.1"), block, seed, 1000, contigs, windows) == dropped);
+        CHECK(regkit::split_at_random(regkit::parse_random_split("random:0.8,0.1,0.1"), block, seed, 1000,
+                                      contigs, windows) == dropped);
         return windows;
     };
     const auto count = [](const std::vector<regkit::DatasetWindow>& windows, Split split) {
@@ -265,10 +279,12 @@ TEST_CASE("random splits keep blocks whole and follow the seed") {
         CHECK(changes == 0);
     }
     auto uneven = all;
-    const auto dropped = regkit::split_at_random(regkit::parse_random_split("random:0.5,0.25,0.25"), 10500, 1, 1000, contigs, uneven);
+    const auto dropped = regkit::split_at_random(regkit::parse_random_split("random:0.5,0.25,0.25"), 10500, 1,
+                                                 1000, contigs, uneven);
     CHECK(dropped > 0);
     CHECK(static_cast<std::size_t>(dropped) + uneven.size() == all.size());
-    for (const char* bad : {"", "random", "random:", "random:0.8,0.1", "random:0.8,0.1,0.2", "random:1.2,-0.1,-0.1", "random:.8,.1,.1,0", "other:0.8,0.1,0.1"})
+    for (const char* bad : {"", "random", "random:", "random:0.8,0.1", "random:0.8,0.1,0.2",
+                            "random:1.2,-0.1,-0.1", "random:.8,.1,.1,0", "other:0.8,0.1,0.1"})
         CHECK_THROWS_AS_MESSAGE(regkit::parse_random_split(bad), Error, bad);
 }
 
@@ -389,20 +405,20 @@ TEST_CASE("coverage of bins") {
         w.dir.write("x.regds/" + name, good);
     }
     std::string json = w.dir.read("x.regds/dataset.json");
-    for (const auto& [from, to] :
-         std::vector<std::pair<std::string, std::string>>{{"\"bin\": 20", "\"bin\": 0"},
-                                                          {"\"bin\": 20", "\"bin\": 10"},
-                                                          {"\"count\": 5", "\"count\": 50"},
-                                                          {"\"count\": 5", "\"count\": 5.5"},
-                                                          {"\"offset\": 0", "\"offset\": -10"},
-                                                          {"\"offset\": 0", "\"offset\": 20"},
-                                                          {"\"offset\": 0", "\"offset\": 4611686018427387904"},
-                                                          {"\"offset\": 0", "\"offset\": false"},
-                                                          {"\"window\": 100", "\"window\": 100.5"},
-                                                          {"\"window\": 100", "\"window\": 1e300"},
-                                                          {"\"train\": 11", "\"train\": 11.5"},
-                                                          {"\"labels\"", "\"label\""},
-                                                          {"\"coverage\"", "\"bins\""}}) {
+    for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
+             {"\"bin\": 20", "\"bin\": 0"},
+             {"\"bin\": 20", "\"bin\": 10"},
+             {"\"count\": 5", "\"count\": 50"},
+             {"\"count\": 5", "\"count\": 5.5"},
+             {"\"offset\": 0", "\"offset\": -10"},
+             {"\"offset\": 0", "\"offset\": 20"},
+             {"\"offset\": 0", "\"offset\": 4611686018427387904"},
+             {"\"offset\": 0", "\"offset\": false"},
+             {"\"window\": 100", "\"window\": 100.5"},
+             {"\"window\": 100", "\"window\": 1e300"},
+             {"\"train\": 11", "\"train\": 11.5"},
+             {"\"labels\"", "\"label\""},
+             {"\"coverage\"", "\"bins\""}}) {
         std::string edited = json;
         REQUIRE(edited.find(from) != std::string::npos);
         edited.replace(edited.find(from), from.size(), to);
@@ -483,7 +499,8 @@ TEST_CASE("the bytes depend on neither workers nor the order of intervals") {
     w.build();
     const auto bytes = [&] {
         std::string all;
-        for (const char* name : {"windows.bed.gz", "windows.bed.gz.tbi", "peaks.bed.gz", "peaks.bed.gz.tbi", "reference.dict", "digests.bed", "dataset.json"})
+        for (const char* name : {"windows.bed.gz", "windows.bed.gz.tbi", "peaks.bed.gz", "peaks.bed.gz.tbi",
+                                 "reference.dict", "digests.bed", "dataset.json"})
             all += w.dir.read(std::string("x.regds/") + name) + "|";
         return all;
     };
@@ -525,20 +542,29 @@ TEST_CASE("bad input leaves nothing behind and an old data set alone") {
     w.p.force = false;
     CHECK_THROWS_AS(w.build(), Error);
     w.p.output = w.dir.path("y.regds");
-    const std::vector<std::pair<std::string, ErrorKind>> bad{
-        {"a\t10\t1001\n", ErrorKind::input}, {"", ErrorKind::input}, {"#only a comment\n", ErrorKind::input},
-        {"c\t1\t2\n", ErrorKind::mismatch},  {"a\t1\tx\n", ErrorKind::input}};
+    const std::vector<std::pair<std::string, ErrorKind>> bad{{"a\t10\t1001\n", ErrorKind::input},
+                                                             {"", ErrorKind::input},
+                                                             {"#only a comment\n", ErrorKind::input},
+                                                             {"c\t1\t2\n", ErrorKind::mismatch},
+                                                             {"a\t1\tx\n", ErrorKind::input}};
     for (const auto& [text, kind] : bad) {
         w.p.peaks = {w.dir.write("bad.bed", text)};
         CHECK_MESSAGE(w.kind() == kind, text);
     }
     w.p.peaks = {w.dir.write("good.bed", "a\t1\t2\n")};
     for (const auto& break_it : std::vector<void (*)(BuildDatasetParameters&)>{
-             [](BuildDatasetParameters& p) { p.window = 0; }, [](BuildDatasetParameters& p) { p.max_n = 1.5; },
-             [](BuildDatasetParameters& p) { p.peaks.clear(); }, [](BuildDatasetParameters& p) { p.sheet = "x"; },
-             [](BuildDatasetParameters& p) { p.peaks.push_back(p.peaks[0]); }, [](BuildDatasetParameters& p) { p.output.clear(); },
-             [](BuildDatasetParameters& p) { p.valid = {"a:1-1,001"}; }, [](BuildDatasetParameters& p) { p.test = {"a:0-100"}; },
-             [](BuildDatasetParameters& p) { p.split = "random:1,0,0"; p.valid = {"a:1-100"}; }}) {
+             [](BuildDatasetParameters& p) { p.window = 0; },
+             [](BuildDatasetParameters& p) { p.max_n = 1.5; },
+             [](BuildDatasetParameters& p) { p.peaks.clear(); },
+             [](BuildDatasetParameters& p) { p.sheet = "x"; },
+             [](BuildDatasetParameters& p) { p.peaks.push_back(p.peaks[0]); },
+             [](BuildDatasetParameters& p) { p.output.clear(); },
+             [](BuildDatasetParameters& p) { p.valid = {"a:1-1,001"}; },
+             [](BuildDatasetParameters& p) { p.test = {"a:0-100"}; },
+             [](BuildDatasetParameters& p) {
+                 p.split = "random:1,0,0";
+                 p.valid = {"a:1-100"};
+             }}) {
         Workshop fresh;
         break_it(fresh.p);
         CHECK(fresh.kind() == ErrorKind::usage);
@@ -552,21 +578,29 @@ TEST_CASE("marker sheets") {
     dir.write("p/a.bed", "");
     const std::string absolute = dir.write("b.bed", "");
     const auto rows = regkit::read_marker_sheet(
-        dir.write("s.tsv", "peaks\tcell\tname\tnote\tclass\r\np/a.bed\tK562\tA\tx\tTFBS\r\n\n#c\n" + absolute + "\t\tB (2)\t\t\n"), log);
+        dir.write("s.tsv", "peaks\tcell\tname\tnote\tclass\r\np/a.bed\tK562\tA\tx\tTFBS\r\n\n#c\n" +
+                               absolute + "\t\tB (2)\t\t\n"),
+        log);
     CHECK(log.count("unknown-column") == 1);
     REQUIRE(rows.size() == 2);
-    CHECK((rows[0].marker.name == "A" && rows[0].marker.cell == "K562" && rows[0].marker.class_name == "TFBS"));
+    CHECK(
+        (rows[0].marker.name == "A" && rows[0].marker.cell == "K562" && rows[0].marker.class_name == "TFBS"));
     CHECK(rows[0].file == "p/a.bed");
     CHECK(rows[0].path == dir.path("p/a.bed"));
     CHECK(rows[1].path == absolute);
     CHECK((rows[1].given == "B (2)" && rows[1].marker.name == "B_(2)"));
     // Columns that are not used may hold anything.
-    CHECK(regkit::read_marker_sheet(dir.write("s.tsv", "name\tpeaks\tnote\nA\tb.bed\t\xc2\xb5 \x1b\n"), log).size() == 1);
-    for (const char* row : {"A\x1b\tb.bed\tx\n", "A\tb.bed\t\x1b[31m\n", "A\tb.bed\t\xc2\xb5\n", "\xc2\xb5\tb.bed\tx\n", "A b\tb.bed\tx\nA_b\tb.bed\tx\n"})
-        CHECK_THROWS_AS_MESSAGE(regkit::read_marker_sheet(dir.write("s.tsv", std::string("name\tpeaks\tclass\n") + row), log), Error, row);
-    for (const char* bad : {"", "name\tpeaks\n", "name peaks\nA a.bed\n", "name\tclass\nA\tB\n", "name\tpeaks\nA\n", "name\tpeaks\nA\tb.bed\nA\tb.bed\n",
-                            "name\tpeaks\n\tb.bed\n", "name\tpeaks\nA\t\n", "name\tname\tpeaks\nA\tB\tb.bed\n", "name\tpeaks\n A\tb.bed\n", "name\tpeaks\nA\tp\n",
-                            "name\tpeaks\nA\tp/.\n"})
+    CHECK(regkit::read_marker_sheet(dir.write("s.tsv", "name\tpeaks\tnote\nA\tb.bed\t\xc2\xb5 \x1b\n"), log)
+              .size() == 1);
+    for (const char* row : {"A\x1b\tb.bed\tx\n", "A\tb.bed\t\x1b[31m\n", "A\tb.bed\t\xc2\xb5\n",
+                            "\xc2\xb5\tb.bed\tx\n", "A b\tb.bed\tx\nA_b\tb.bed\tx\n"})
+        CHECK_THROWS_AS_MESSAGE(
+            regkit::read_marker_sheet(dir.write("s.tsv", std::string("name\tpeaks\tclass\n") + row), log),
+            Error, row);
+    for (const char* bad : {"", "name\tpeaks\n", "name peaks\nA a.bed\n", "name\tclass\nA\tB\n",
+                            "name\tpeaks\nA\n", "name\tpeaks\nA\tb.bed\nA\tb.bed\n", "name\tpeaks\n\tb.bed\n",
+                            "name\tpeaks\nA\t\n", "name\tname\tpeaks\nA\tB\tb.bed\n",
+                            "name\tpeaks\n A\tb.bed\n", "name\tpeaks\nA\tp\n", "name\tpeaks\nA\tp/.\n"})
         CHECK_THROWS_AS_MESSAGE(regkit::read_marker_sheet(dir.write("s.tsv", bad), log), Error, bad);
     CHECK(regkit::markers_of_files({"x/CTCF.K562.narrowPeak.gz", "b.bed"})[0].marker.name == "CTCF.K562");
 }
@@ -575,11 +609,13 @@ TEST_CASE("names of markers that an older version stored are cleaned, and told")
     Workshop w;
     w.build();
     const auto replaced = [](std::string text, const std::string& from, const std::string& to) {
-        for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) text.replace(at, from.size(), to);
+        for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+            text.replace(at, from.size(), to);
         return text;
     };
     w.dir.write("x.regds/markers.tsv", replaced(w.dir.read("x.regds/markers.tsv"), "\nm1\t", "\nm 1\x1b\t"));
-    w.dir.write("x.regds/peaks.bed.gz", "a\t10\t45\tm 1\x1b\na\t995\t1000\tm2\nb\t0\t250\tm 1\x1b\nb\t5\t9\tm2\n");
+    w.dir.write("x.regds/peaks.bed.gz",
+                "a\t10\t45\tm 1\x1b\na\t995\t1000\tm2\nb\t0\t250\tm 1\x1b\nb\t5\t9\tm2\n");
     const Dataset d = Dataset::load(w.p.output, w.log);
     CHECK((d.markers()[0].name == "m_1_x1b" && d.markers()[1].name == "m2"));
     CHECK(w.log.count("marker-name") == 1);
@@ -592,16 +628,34 @@ TEST_CASE("a data set that was tampered with is an error that names the file") {
     Workshop w;
     w.build();
     const std::vector<std::pair<std::string, std::string>> edits{
-        {"dataset.json", "{"}, {"dataset.json", "{}"}, {"dataset.json", "[]"}, {"reference.dict", "@HD\tVN:1.6\n"},
-        {"reference.dict", "@SQ\tSN:a\tLN:1000\tM5:0123456789abcdef0123456789abcdef\n@SQ\tSN:b\tLN:250\tM5:0123456789abcdef0123456789abcdef\n"},
-        {"reference.dict", "@SQ\tSN:a\tLN:0\tM5:0123456789abcdef0123456789abcdef\n"}, {"markers.tsv", ""}, {"markers.tsv", "name\n"},
-        {"digests.bed", ""}, {"digests.bed", "a\t0\t1000\t0123456789abcdef\n"}, {"digests.bed", "a\t0\t1000\t0123456789abcde\nb\t0\t250\t0123456789abcdef\n"},
-        {"digests.bed", "a\t0\t999\t0123456789abcdef\nb\t0\t250\t0123456789abcdef\n"}, {"digests.bed", "a\t0\t1000\t0123456789abcdef\nc\t0\t250\t0123456789abcdef\n"},
+        {"dataset.json", "{"},
+        {"dataset.json", "{}"},
+        {"dataset.json", "[]"},
+        {"reference.dict", "@HD\tVN:1.6\n"},
+        {"reference.dict",
+         "@SQ\tSN:a\tLN:1000\tM5:0123456789abcdef0123456789abcdef\n@SQ\tSN:b\tLN:250\tM5:0123456789abcdef0123456789abcdef\n"},
+        {"reference.dict", "@SQ\tSN:a\tLN:0\tM5:0123456789abcdef0123456789abcdef\n"},
+        {"markers.tsv", ""},
+        {"markers.tsv", "name\n"},
+        {"digests.bed", ""},
+        {"digests.bed", "a\t0\t1000\t0123456789abcdef\n"},
+        {"digests.bed", "a\t0\t1000\t0123456789abcde\nb\t0\t250\t0123456789abcdef\n"},
+        {"digests.bed", "a\t0\t999\t0123456789abcdef\nb\t0\t250\t0123456789abcdef\n"},
+        {"digests.bed", "a\t0\t1000\t0123456789abcdef\nc\t0\t250\t0123456789abcdef\n"},
         {"digests.bed", "a\t0\t1000\t0123456789abcdef\na\t0\t1000\t0123456789abcdef\n"},
-        {"windows.bed.gz", ""}, {"windows.bed.gz", "a\t0\t100\ttrain\n"}, {"windows.bed.gz", "a\t0\t100\tother\n"},
-        {"windows.bed.gz", "a\t900\t1001\ttrain\n"}, {"windows.bed.gz", "c\t0\t100\ttrain\n"}, {"windows.bed.gz", "b\t0\t100\ttrain\na\t0\t100\ttrain\n"},
-        {"peaks.bed.gz", ""}, {"peaks.bed.gz", "a\t10\t20\tm1\n"}, {"peaks.bed.gz", "a\t10\t20\tm1\na\t20\t30\tm1\n"},
-        {"peaks.bed.gz", "a\t10\t20\tm3\n"}, {"peaks.bed.gz", "a\t10\t1020\tm1\n"}, {"peaks.bed.gz", "a\t10\t9\tm1\n"}, {"peaks.bed.gz", "a\t10\n"}};
+        {"windows.bed.gz", ""},
+        {"windows.bed.gz", "a\t0\t100\ttrain\n"},
+        {"windows.bed.gz", "a\t0\t100\tother\n"},
+        {"windows.bed.gz", "a\t900\t1001\ttrain\n"},
+        {"windows.bed.gz", "c\t0\t100\ttrain\n"},
+        {"windows.bed.gz", "b\t0\t100\ttrain\na\t0\t100\ttrain\n"},
+        {"peaks.bed.gz", ""},
+        {"peaks.bed.gz", "a\t10\t20\tm1\n"},
+        {"peaks.bed.gz", "a\t10\t20\tm1\na\t20\t30\tm1\n"},
+        {"peaks.bed.gz", "a\t10\t20\tm3\n"},
+        {"peaks.bed.gz", "a\t10\t1020\tm1\n"},
+        {"peaks.bed.gz", "a\t10\t9\tm1\n"},
+        {"peaks.bed.gz", "a\t10\n"}};
     for (const auto& [name, content] : edits) {
         const std::string good = w.dir.read("x.regds/" + name);
         w.dir.write("x.regds/" + name, content);

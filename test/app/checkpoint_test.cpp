@@ -111,17 +111,20 @@ TEST_CASE("checkpoint: the last two stay, and the best models that they name") {
     CHECK(!scratch.holds("m.part"));
 }
 
-TEST_CASE("checkpoint: the directory goes with all that regtrain puts there, and stays for what is the user's") {
+TEST_CASE(
+    "checkpoint: the directory goes with all that regtrain puts there, and stays for what is the user's") {
     const Scratch scratch("checkpoint-clear");
     const std::string killed = "m.part/.step-7.safetensors.0123456789abcdef.regkit.tmp";
     const std::string older = "m.part/.best-7.safetensors.0123456789abcdef.tmp";
     for (const bool users : {true, false}) {
         CheckpointStore store(scratch.file("m"));
         store.save(sample(3, -1));
-        for (const std::string& name : {killed, older, std::string("m.part/log.tsv")}) scratch.write(name, "x");
+        for (const std::string& name : {killed, older, std::string("m.part/log.tsv")})
+            scratch.write(name, "x");
         if (users) scratch.write("m.part/notes.txt", "mine");
         store.clear(true);
-        for (const std::string& name : {killed, older, std::string("m.part/log.tsv")}) CHECK(!scratch.holds(name));
+        for (const std::string& name : {killed, older, std::string("m.part/log.tsv")})
+            CHECK(!scratch.holds(name));
         CHECK(scratch.holds("m.part") == users);
         if (users) std::filesystem::remove(scratch.file("m.part/notes.txt"));
     }
@@ -182,7 +185,8 @@ TEST_CASE("checkpoint: after a damaged newest one the one before is taken, loudl
     }
 }
 
-TEST_CASE("checkpoint: a best model that is missing or damaged is found when the run is resumed, not at its end") {
+TEST_CASE(
+    "checkpoint: a best model that is missing or damaged is found when the run is resumed, not at its end") {
     const Scratch scratch("checkpoint-best");
     for (const bool missing : {true, false}) {
         CountingLog log;
@@ -199,7 +203,8 @@ TEST_CASE("checkpoint: a best model that is missing or damaged is found when the
         CHECK(store.load_newest(log).state.step == 7);
         CHECK(log.warnings == 1);
         std::filesystem::remove(scratch.file("m.part/best-5.safetensors"));
-        CHECK_THROWS_WITH_AS(store.load_newest(log), doctest::Contains("none of its checkpoints can be used"), Error);
+        CHECK_THROWS_WITH_AS(store.load_newest(log), doctest::Contains("none of its checkpoints can be used"),
+                             Error);
         store.clear(true);
     }
 }
@@ -258,7 +263,8 @@ TEST_CASE("a finished run: what it covers, and what it is not") {
     const std::string settings = R"({"batch": 8})";
     CHECK(!finished_run(scratch.file("m"), settings));
     Model model = sample(7, 5).model;
-    model.summary = R"({"settings": {"batch": 8}, "steps": 7, "epochs": 0.5, "seconds": 3, "ended": "patience"})";
+    model.summary =
+        R"({"settings": {"batch": 8}, "steps": 7, "epochs": 0.5, "seconds": 3, "ended": "patience"})";
     save_model(scratch.file("m"), model);
     const auto found = finished_run(scratch.file("m"), settings);
     REQUIRE(found);

@@ -45,11 +45,13 @@ TEST_CASE("correlations and loss are those of all values at once, however they a
         std::vector<float> logits(kMarkers * kLength);
         for (float& z : logits) z = 3 * normal(random);
         // A large mean, in which a sum of squares would lose the rest.
-        for (int i = 0; i < kLength; ++i) logits[2 * kLength + static_cast<std::size_t>(i)] = 30000.0f + normal(random);
+        for (int i = 0; i < kLength; ++i)
+            logits[2 * kLength + static_cast<std::size_t>(i)] = 30000.0f + normal(random);
         const std::vector<KeptRun> kept{{3, 20}, {21, 22}, {40, kLength}};
         std::vector<PeakRun> labels;
         for (int m = 0; m < kMarkers; ++m)
-            for (int at = m; at + 6 < kLength; at += 11) labels.push_back({at, at + 5, m, static_cast<float>(random() % 9)});
+            for (int at = m; at + 6 < kLength; at += 11)
+                labels.push_back({at, at + 5, m, static_cast<float>(random() % 9)});
         sums.add(logits, kLength, kept, labels);
         threaded.add(logits, kLength, kept, labels);
         for (const KeptRun& run : kept)
@@ -57,7 +59,8 @@ TEST_CASE("correlations and loss are those of all values at once, however they a
                 for (int m = 0; m < kMarkers; ++m) {
                     double y = 0;
                     for (const PeakRun& label : labels)
-                        if (label.marker == m && label.begin <= i && i < label.end) y = static_cast<double>(label.value);
+                        if (label.marker == m && label.begin <= i && i < label.end)
+                            y = static_cast<double>(label.value);
                     const auto z = static_cast<double>(logits[static_cast<std::size_t>(m * kLength + i)]);
                     const double rate = z > 500 ? z : std::log1p(std::exp(z));
                     rates[static_cast<std::size_t>(m)].push_back(rate);
@@ -72,7 +75,8 @@ TEST_CASE("correlations and loss are those of all values at once, however they a
         CHECK(metrics[m].bins == static_cast<std::int64_t>(rates[m].size()));
         CHECK(metrics[m].scored);
         CHECK(std::fabs(metrics[m].pearson_r - correlation(rates[m], covers[m])) <= 1e-9);
-        CHECK(std::fabs(metrics[m].pearson_r_log1p - correlation(log1p_of(rates[m]), log1p_of(covers[m]))) <= 1e-9);
+        CHECK(std::fabs(metrics[m].pearson_r_log1p - correlation(log1p_of(rates[m]), log1p_of(covers[m]))) <=
+              1e-9);
         CHECK(std::fabs(metrics[m].poisson_loss - losses[m] / n) <= 1e-9 * std::fabs(losses[m] / n) + 1e-9);
         CHECK(metrics[m].pearson_r == other[m].pearson_r);
         CHECK(metrics[m].poisson_loss == other[m].poisson_loss);
@@ -83,7 +87,8 @@ TEST_CASE("correlations and loss are those of all values at once, however they a
     CHECK(sums.all_metrics()[0].bins == 0);
 }
 
-TEST_CASE("far below zero the loss is linear in the logit; what is not finite is an error; what does not vary has no score") {
+TEST_CASE(
+    "far below zero the loss is linear in the logit; what is not finite is an error; what does not vary has no score") {
     ThreadPool pool(1);
     CoverageSums sums(1, pool);
     const std::vector<KeptRun> kept{{0, 2}};

@@ -30,7 +30,8 @@ TEST_CASE("file kinds: by content, whatever the name says") {
     CHECK(kind("{\"name\": \"x\"}") == FileKind::json);
     CHECK(kind("name\tclass\tpeaks\na\tb\tc.bed\n") == FileKind::sheet);
     CHECK(kind("#name\tpeaks\n") == FileKind::sheet);
-    for (const char* unknown : {"", "\n", "ACGT\n", "chr1\t10\n", "chr1\tx\ty\n", "chr1\t-5\t20\n", "\x1f\x8bgarbage"})
+    for (const char* unknown :
+         {"", "\n", "ACGT\n", "chr1\t10\n", "chr1\tx\ty\n", "chr1\t-5\t20\n", "\x1f\x8bgarbage"})
         CHECK_MESSAGE(kind(unknown) == FileKind::unknown, unknown);
 }
 

@@ -33,7 +33,8 @@ TEST_CASE("a sorter that spools gives the same order as one that does not") {
         if (i % 3000 == 2999) {
             bound += 2500;
             sorter.release(bound, [&](const CalledInterval& c) { out.push_back(c); });
-            CHECK(std::all_of(out.begin(), out.end(), [&](const CalledInterval& c) { return c.begin < bound; }));
+            CHECK(std::all_of(out.begin(), out.end(),
+                              [&](const CalledInterval& c) { return c.begin < bound; }));
         }
     }
     sorter.release(INT64_MAX, [&](const CalledInterval& c) { out.push_back(c); });
@@ -45,9 +46,11 @@ TEST_CASE("a sorter that spools gives the same order as one that does not") {
     }
 }
 
-TEST_CASE("cells of several bases: intervals end with the last cell, the summit is the middle of the best one") {
+TEST_CASE(
+    "cells of several bases: intervals end with the last cell, the summit is the middle of the best one") {
     ThreadPool pool(2);
-    const std::vector<float> values{0.1f, 0.6f, 0.9f, 0.9f, 0.2f, 0.7f, 0.1f, 0.8f};  // cells 10..30..., the last cut at 85
+    const std::vector<float> values{0.1f, 0.6f, 0.9f, 0.9f,
+                                    0.2f, 0.7f, 0.1f, 0.8f};  // cells 10..30..., the last cut at 85
     const auto called = [&](const CallRules& rules, const std::vector<std::size_t>& cuts) {
         IntervalCaller caller(1, rules);
         std::vector<CalledInterval> out;
@@ -93,7 +96,8 @@ TEST_CASE("calls do not depend on tiles, and stretches without values end them")
     const auto cell_begin = [&](std::int64_t i) { return std::max(kBegin, (kFirst + i) * kCell); };
     const auto cell_end = [&](std::int64_t i) { return std::min(kEnd, (kFirst + i + 1) * kCell); };
 
-    for (const CallRules& rules : {CallRules{0.5f, 0, 1, kCell}, {0.9f, 4, 1, kCell}, {0.4f, 9, 5, kCell}, {0, 0, 1, kCell}}) {
+    for (const CallRules& rules :
+         {CallRules{0.5f, 0, 1, kCell}, {0.9f, 4, 1, kCell}, {0.4f, 9, 5, kCell}, {0, 0, 1, kCell}}) {
         // The definition, cell by cell.
         std::vector<CalledInterval> expected;
         for (int m = 0; m < kMarkers; ++m) {
@@ -129,13 +133,17 @@ TEST_CASE("calls do not depend on tiles, and stretches without values end them")
                 const std::int64_t to = std::min(kCells, from + tile);
                 CalledRuns called;
                 for (int m = 0; m < kMarkers; ++m)
-                    called.append_row(0, m, std::span(values).subspan(static_cast<std::size_t>(m * kCells + from),
-                                                                      static_cast<std::size_t>(to - from)), rules.cutoff);
+                    called.append_row(0, m,
+                                      std::span(values).subspan(static_cast<std::size_t>(m * kCells + from),
+                                                                static_cast<std::size_t>(to - from)),
+                                      rules.cutoff);
                 std::vector<KnownStretch> stretches;
                 for (std::int64_t i = from; i < to; ++i) {
                     if (!known[static_cast<std::size_t>(i)]) continue;
-                    if (!stretches.empty() && stretches.back().end == cell_begin(i)) stretches.back().end = cell_end(i);
-                    else stretches.push_back({cell_begin(i), cell_end(i)});
+                    if (!stretches.empty() && stretches.back().end == cell_begin(i))
+                        stretches.back().end = cell_end(i);
+                    else
+                        stretches.push_back({cell_begin(i), cell_end(i)});
                 }
                 caller.add(cell_begin(from), stretches, called, pool);
                 caller.release(0, keep);

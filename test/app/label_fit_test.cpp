@@ -37,7 +37,8 @@ TEST_CASE("every kind fits its own labels, and no others") {
         other.task = other.task == "coverage" ? "bin" : "coverage";
         CHECK(says(problem(spec, other, spec.window), "its task is '" + other.task + "'"));
         if (summarise(spec, 3).fixed_window) {
-            CHECK(says(problem(spec, kind.layout, spec.window + 20), "takes exactly " + std::to_string(spec.window)));
+            CHECK(says(problem(spec, kind.layout, spec.window + 20),
+                       "takes exactly " + std::to_string(spec.window)));
             other = kind.layout;
             ++other.count;
             CHECK(says(problem(spec, other, spec.window), "output"));
@@ -69,17 +70,20 @@ TEST_CASE("models keep their layout, and one that does not fit is refused") {
         const Model back = load_model(scratch.file("m.safetensors"), log);
         CHECK(back.layout == kind.layout);
         CHECK(output_layout(back, summarise(back.spec, 3)) == kind.layout);
-        CHECK(tensor_file_of(model).metadata.count("regkit.layout") == (kind.layout.task == "nucleotide" ? 0 : 1));
+        CHECK(tensor_file_of(model).metadata.count("regkit.layout") ==
+              (kind.layout.task == "nucleotide" ? 0 : 1));
     }
     const Model model = model_of_kind(kinds()[2], *backend);
-    for (const char* text : {R"({"task":"bin","bin":16,"offset":90,"count":1,"min_overlap":0.5})",
-                             R"({"task":"bin","bin":0,"offset":40,"count":1,"min_overlap":0.5})",
-                             R"({"task":"bin","bin":16,"offset":40,"count":9223372036854775807,"min_overlap":0.5})",
-                             R"({"task":"coverage","bin":16,"offset":40,"count":1,"min_overlap":0.5})",
-                             R"({"task":"bin","bin":"16","offset":40,"count":1,"min_overlap":0.5})",
-                             R"({"task":"bin","bin":16.5,"offset":40,"count":1,"min_overlap":0.5})",
-                             R"({"task":"bin","bin":16,"offset":40,"count":true,"min_overlap":0.5})",
-                             R"({"task":"bin","bin":1e300,"offset":40,"count":1,"min_overlap":0.5})", R"({"task":"bin"})", "[]", "x"}) {
+    for (const char* text :
+         {R"({"task":"bin","bin":16,"offset":90,"count":1,"min_overlap":0.5})",
+          R"({"task":"bin","bin":0,"offset":40,"count":1,"min_overlap":0.5})",
+          R"({"task":"bin","bin":16,"offset":40,"count":9223372036854775807,"min_overlap":0.5})",
+          R"({"task":"coverage","bin":16,"offset":40,"count":1,"min_overlap":0.5})",
+          R"({"task":"bin","bin":"16","offset":40,"count":1,"min_overlap":0.5})",
+          R"({"task":"bin","bin":16.5,"offset":40,"count":1,"min_overlap":0.5})",
+          R"({"task":"bin","bin":16,"offset":40,"count":true,"min_overlap":0.5})",
+          R"({"task":"bin","bin":1e300,"offset":40,"count":1,"min_overlap":0.5})", R"({"task":"bin"})", "[]",
+          "x"}) {
         CAPTURE(text);
         TensorFile file = tensor_file_of(model);
         file.metadata["regkit.layout"] = text;

@@ -44,13 +44,19 @@ bool says(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
 }
 
-const Variables kTorch = {{"RANK", "3"},       {"WORLD_SIZE", "4"},     {"LOCAL_RANK", "1"},
+const Variables kTorch = {{"RANK", "3"},         {"WORLD_SIZE", "4"},      {"LOCAL_RANK", "1"},
                           {"MASTER_ADDR", "n1"}, {"MASTER_PORT", "29500"}, {"LOCAL_WORLD_SIZE", "2"}};
-const Variables kMpirun = {{"OMPI_COMM_WORLD_RANK", "1"},       {"OMPI_COMM_WORLD_SIZE", "3"},
-                           {"OMPI_COMM_WORLD_LOCAL_RANK", "1"}, {"OMPI_COMM_WORLD_LOCAL_SIZE", "3"},
+const Variables kMpirun = {{"OMPI_COMM_WORLD_RANK", "1"},
+                           {"OMPI_COMM_WORLD_SIZE", "3"},
+                           {"OMPI_COMM_WORLD_LOCAL_RANK", "1"},
+                           {"OMPI_COMM_WORLD_LOCAL_SIZE", "3"},
                            {"PMIX_NAMESPACE", "1234@1"}};
-const Variables kSrun = {{"SLURM_PROCID", "5"},  {"SLURM_STEP_NUM_TASKS", "8"},          {"SLURM_LOCALID", "1"},
-                         {"SLURM_JOB_ID", "77"}, {"SLURM_STEP_ID", "0"},                 {"SLURM_STEP_NODELIST", "gpu[007-008]"},
+const Variables kSrun = {{"SLURM_PROCID", "5"},
+                         {"SLURM_STEP_NUM_TASKS", "8"},
+                         {"SLURM_LOCALID", "1"},
+                         {"SLURM_JOB_ID", "77"},
+                         {"SLURM_STEP_ID", "0"},
+                         {"SLURM_STEP_NODELIST", "gpu[007-008]"},
                          {"SLURM_STEP_TASKS_PER_NODE", "4(x2)"}};
 
 }  // namespace
@@ -68,7 +74,8 @@ TEST_CASE("torchrun's variables") {
     CHECK(launch.host == "n1");
     CHECK(launch.ports == std::vector<std::uint16_t>{29500});
     // Its agent listens on the port itself.
-    const Launch agent = launch_with(with(kTorch, {{"TORCHELASTIC_USE_AGENT_STORE", "True"}, {"TORCHELASTIC_RUN_ID", "x"}}));
+    const Launch agent =
+        launch_with(with(kTorch, {{"TORCHELASTIC_USE_AGENT_STORE", "True"}, {"TORCHELASTIC_RUN_ID", "x"}}));
     CHECK(agent.ports.front() == 29501);
     CHECK(agent.job != launch.job);
     CHECK(launch_with({{"RANK", "0"}, {"WORLD_SIZE", "1"}}).size == 1);
@@ -115,7 +122,8 @@ TEST_CASE("srun's variables") {
 }
 
 TEST_CASE("first_host") {
-    for (const auto& [list, host] : Variables{{"n1", "n1"}, {"n1,n2", "n1"}, {"n[01-04,07]", "n01"}, {"a[5,9],b", "a5"}, {"a,b[1-2]", "a"}})
+    for (const auto& [list, host] : Variables{
+             {"n1", "n1"}, {"n1,n2", "n1"}, {"n[01-04,07]", "n01"}, {"a[5,9],b", "a5"}, {"a,b[1-2]", "a"}})
         CHECK(first_host(list) == host);
 }
 

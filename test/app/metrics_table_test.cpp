@@ -38,7 +38,8 @@ TEST_CASE("metrics table: its columns, NA, and the means of the classes") {
           "test\tmean\tX\t0.75\t0.5\t0.25\t0.125\t0.2\t2\t2.5\n"
           "test\tmean\t.\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n");
     metrics[0] = {10, 2, 0.2, true, 0.5, 0.2, std::nan(""), 0, true};
-    CHECK(metrics_table("test", {kMarkers[0]}, {metrics[0]}).ends_with("test\tmean\tX\t0.5\t0.2\tNA\t0\t0.2\t2\t1\n"));
+    CHECK(metrics_table("test", {kMarkers[0]}, {metrics[0]})
+              .ends_with("test\tmean\tX\t0.5\t0.2\tNA\t0\t0.2\t2\t1\n"));
 }
 
 TEST_CASE("metrics table: curves of markers and the mean of their class") {

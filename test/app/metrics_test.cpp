@@ -81,7 +81,8 @@ TEST_CASE("metrics: a constant is one to two cells of the grid, scored or not") 
     const std::vector<PeakRun> one{{0, 1, 0}};
     CHECK(metrics_of({-1, -1, -1}, {}).constant);
     CHECK(metrics_of({-1, -1 + cell / 2, -1 + cell}, one).constant);
-    CHECK(metrics_of({-1 + cell, -1, -1}, one).average_precision == 1);  // but it is a ranking as far as it goes
+    CHECK(metrics_of({-1 + cell, -1, -1}, one).average_precision ==
+          1);  // but it is a ranking as far as it goes
     CHECK(!metrics_of({-1, -1, -1 + 2 * cell}, one).constant);
     CHECK(metrics_of({500, 600, 100}, one).constant);  // clamped
     CHECK(!metrics_of({}, {}).constant);

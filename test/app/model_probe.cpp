@@ -1,5 +1,6 @@
-// Makes a model with random weights for tests of the tools: model_probe OUT SPEC_JSON SEED SCALE MARKER[:CLASS]...
-// Weights are PyTorch's initial ones times SCALE, so that predictions vary along the sequence.
+// Makes a model with random weights for tests of the tools: model_probe OUT SPEC_JSON SEED SCALE
+// MARKER[:CLASS]... Weights are PyTorch's initial ones times SCALE, so that predictions vary along the
+// sequence.
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -22,7 +23,8 @@ int main(int argc, char** argv) {
             const std::string text = argv[i];
             const auto colon = text.find(':');
             const bool classed = colon != std::string::npos;
-            model.markers.push_back({text.substr(0, colon), classed ? text.substr(colon + 1) : "", "", "", 0.2});
+            model.markers.push_back(
+                {text.substr(0, colon), classed ? text.substr(colon + 1) : "", "", "", 0.2});
         }
         const auto choice = make_backend({.device = "reference", .workers = 1, .isa = ""});
         Network network(model.spec, static_cast<int>(model.markers.size()), *choice.backend);

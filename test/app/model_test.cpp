@@ -28,7 +28,8 @@ Model fresh_model(Backend& backend) {
     Network network(model.spec, 4, backend);
     network.initialise(5, std::vector<double>{0.002, 0.001, 0.01, 0.02});
     model.tensors = network.state();
-    model.reference = {{"chr1", 1'000'001, "0123456789abcdef0123456789abcdef", {0x0123456789abcdef, 1}}, {"chr2", 50, ""}};
+    model.reference = {{"chr1", 1'000'001, "0123456789abcdef0123456789abcdef", {0x0123456789abcdef, 1}},
+                       {"chr2", 50, ""}};
     model.summary = R"({"steps":3})";
     return model;
 }
@@ -99,7 +100,8 @@ TEST_CASE("model: markers by name, glob and class") {
     CHECK(kind_of([&] { select_markers(all, {"class:tfbs"}); }) == ErrorKind::usage);
     CHECK(kind_of([&] { select_markers(all, {""}); }) == ErrorKind::usage);
     // As an output shows a name, and as the sheet had it.
-    const std::vector<Marker> spelled{{"B_(2)", "", "", "", 0}, {"a_b_c", "open chromatin", "", "", 0}, {"class:x", "y", "", "", 0}};
+    const std::vector<Marker> spelled{
+        {"B_(2)", "", "", "", 0}, {"a_b_c", "open chromatin", "", "", 0}, {"class:x", "y", "", "", 0}};
     CHECK(select_markers(spelled, {"B (2)"}) == std::vector<int>{0});
     CHECK(select_markers(spelled, {"B_(2)", "a/b;c"}) == std::vector<int>{0, 1});
     CHECK(select_markers(spelled, {"B *", "a=*"}) == std::vector<int>{0, 1});
@@ -160,16 +162,19 @@ TEST_CASE("model: a negative running variance is refused") {
     NullLog log;
     const Scratch scratch("model-variance");
     Model model;
-    model.spec = parse_spec(R"({"name": "normed", "window": 10, "layers": [{"name": "e", "type": "embedding", "filters": 4},
-        {"name": "a", "type": "conv", "filters": 2, "width": 3, "norm": true}, {"name": "out", "type": "dense"}]})", "normed");
+    model.spec = parse_spec(
+        R"({"name": "normed", "window": 10, "layers": [{"name": "e", "type": "embedding", "filters": 4},
+        {"name": "a", "type": "conv", "filters": 2, "width": 3, "norm": true}, {"name": "out", "type": "dense"}]})",
+        "normed");
     model.markers = markers();
     model.summary = "{}";
     const auto backend = make_backend({"reference", 1, ""}).backend;
     Network network(model.spec, 4, *backend);
     network.initialise(5, std::vector<double>{0.002, 0.001, 0.01, 0.02});
     model.tensors = network.state();
-    NamedTensor& variance = *std::find_if(model.tensors.begin(), model.tensors.end(),
-                                          [](const NamedTensor& t) { return t.name == "a.norm.running_var"; });
+    NamedTensor& variance =
+        *std::find_if(model.tensors.begin(), model.tensors.end(),
+                      [](const NamedTensor& t) { return t.name == "a.norm.running_var"; });
     for (const float value : {0.0f, -0.0f, 3e38f}) {
         variance.values[1] = value;
         save_model(scratch.file("m"), model);
@@ -177,8 +182,9 @@ TEST_CASE("model: a negative running variance is refused") {
     }
     variance.values[1] = -1e-30f;
     save_model(scratch.file("m"), model);
-    CHECK_THROWS_WITH_AS(load_model(scratch.file("m"), log),
-                         doctest::Contains("m: tensor 'a.norm.running_var' holds -1e-30 at element 1; a variance"), Error);
+    CHECK_THROWS_WITH_AS(
+        load_model(scratch.file("m"), log),
+        doctest::Contains("m: tensor 'a.norm.running_var' holds -1e-30 at element 1; a variance"), Error);
 }
 
 TEST_CASE("model: what is no model, or a damaged one, is refused") {
@@ -215,8 +221,10 @@ TEST_CASE("model: what is no model, or a damaged one, is refused") {
                {"name":"a","class":"","cell":"","target":"","prevalence":0}])");
     refuse("regkit.markers", R"([{"name":"a","class":"","cell":"","target":"","prevalence":2}])");
     refuse("regkit.reference", R"([{"name":"a","length":"x","md5":""}])");
-    for (const char* blocks : {R"("0123456789abcde")", R"("0123456789abcdefg")", R"("0123456789abcdef0123456789abcdef")", R"("")", "7", "null"})
-        refuse("regkit.reference", std::string(R"([{"name":"a","length":9,"md5":"","blocks":)") + blocks + "}]");
+    for (const char* blocks : {R"("0123456789abcde")", R"("0123456789abcdefg")",
+                               R"("0123456789abcdef0123456789abcdef")", R"("")", "7", "null"})
+        refuse("regkit.reference",
+               std::string(R"([{"name":"a","length":9,"md5":"","blocks":)") + blocks + "}]");
     refuse("regkit.sha256", "00");
 }
 
@@ -243,9 +251,11 @@ TEST_CASE("model: tensors that are not those of the architecture are refused bef
     refused(file, "extra' belongs to no layer");
     // Four terabytes of weights.
     file = tensor_file_of(model);
-    file.metadata["regkit.spec"] = R"({"name": "huge", "layers": [{"name": "e", "type": "embedding", "filters": 4},
+    file.metadata["regkit.spec"] =
+        R"({"name": "huge", "layers": [{"name": "e", "type": "embedding", "filters": 4},
         {"name": "a", "type": "conv", "filters": 1048576, "width": 1},
         {"name": "b", "type": "conv", "filters": 1048576, "width": 1}, {"name": "out", "type": "dense"}]})";
     write_safetensors(scratch.file("m"), file);
-    CHECK_THROWS_WITH_AS(load_model(scratch.file("m"), log), doctest::Contains("m: layer 'b': with it the model has"), Error);
+    CHECK_THROWS_WITH_AS(load_model(scratch.file("m"), log),
+                         doctest::Contains("m: layer 'b': with it the model has"), Error);
 }

@@ -1,5 +1,5 @@
-// Models of bins, of a fixed window and without finite context: the values are those of the network on the windows that
-// should be run, and tiles, regions, batches and an end not known yet do not show.
+// Models of bins, of a fixed window and without finite context: the values are those of the network on the
+// windows that should be run, and tiles, regions, batches and an end not known yet do not show.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -45,13 +45,15 @@ struct World {
                 REQUIRE((from >= 0 && to <= known && static_cast<std::int64_t>(codes.size()) == to - from));
                 std::copy(contig.begin() + from, contig.begin() + to, codes.begin());
             },
-            [&](std::int64_t from, std::int64_t to, std::span<const std::uint8_t> codes, std::span<const float> values) {
+            [&](std::int64_t from, std::int64_t to, std::span<const std::uint8_t> codes,
+                std::span<const float> values) {
                 REQUIRE(from == next);
                 const std::int64_t cells = (to - from + bin - 1) / bin;
                 REQUIRE(static_cast<std::int64_t>(values.size()) == kKindMarkers * cells);
                 REQUIRE(std::equal(codes.begin(), codes.end(), contig.begin() + from, contig.begin() + to));
                 for (std::int64_t m = 0; m < kKindMarkers; ++m)
-                    all[static_cast<std::size_t>(m)].insert(all[static_cast<std::size_t>(m)].end(), values.begin() + m * cells,
+                    all[static_cast<std::size_t>(m)].insert(all[static_cast<std::size_t>(m)].end(),
+                                                            values.begin() + m * cells,
                                                             values.begin() + (m + 1) * cells);
                 next = to;
             });
@@ -63,7 +65,8 @@ struct World {
         return predict(predictor, length(), begin, end);
     }
 
-    // The network on contig bases [begin, end), N outside; of the other strand with `reverse`, its outputs turned back.
+    // The network on contig bases [begin, end), N outside; of the other strand with `reverse`, its outputs
+    // turned back.
     Values window(std::int64_t begin, std::int64_t end, bool reverse) const {
         std::vector<std::uint8_t> codes;
         for (std::int64_t x = begin; x < end; ++x)
@@ -100,7 +103,8 @@ struct World {
             }
             Values there = window(begin, end, false);
             const Values back = rc_average ? window(begin + other, end + other, true) : there;
-            const auto take = std::min<std::int64_t>(static_cast<std::int64_t>(there[0].size()), cells - done);
+            const auto take =
+                std::min<std::int64_t>(static_cast<std::int64_t>(there[0].size()), cells - done);
             for (std::size_t m = 0; m < kKindMarkers; ++m)
                 for (std::size_t i = 0; i < static_cast<std::size_t>(take); ++i)
                     all[m].push_back(rc_average ? 0.5f * (there[m][i] + back[m][i]) : there[m][i]);
@@ -133,14 +137,16 @@ TEST_CASE("every kind of model predicts what its network gives for the windows i
                         CHECK(world.predict({.tile = tile, .rc_average = rc_average}, 0, length) == whole);
                     for (const auto& [begin, end] : {std::pair{1LL, 2LL}, {3LL, 11LL}, {7LL, 60LL}}) {
                         if (end * world.bin > length) continue;
-                        CHECK(world.predict({.tile = 130, .rc_average = rc_average}, begin * world.bin, end * world.bin) ==
-                              part(whole, begin, end));
+                        CHECK(world.predict({.tile = 130, .rc_average = rc_average}, begin * world.bin,
+                                            end * world.bin) == part(whole, begin, end));
                     }
                 }
                 if (length < 1000) continue;
                 const Values whole = world.expected(false);
-                CHECK(std::any_of(whole[0].begin(), whole[0].end(), [](float v) { return v > 0.01f && v < 0.99f; }));
-                CHECK(*std::max_element(whole[0].begin(), whole[0].end()) > *std::min_element(whole[0].begin(), whole[0].end()));
+                CHECK(std::any_of(whole[0].begin(), whole[0].end(),
+                                  [](float v) { return v > 0.01f && v < 0.99f; }));
+                CHECK(*std::max_element(whole[0].begin(), whole[0].end()) >
+                      *std::min_element(whole[0].begin(), whole[0].end()));
             }
 }
 
@@ -150,11 +156,13 @@ TEST_CASE("every kind: called cells are those of the values") {
             CAPTURE(kind.name);
             const World world(kind, "cpu", 2, 1003);
             Predictor predictor(world.model, *world.backend, {.tile = 130, .rc_average = rc_average});
-            for (const auto& [begin, end] : {std::pair{std::int64_t{0}, std::int64_t{1003}}, {2 * world.bin, 5 * world.bin}}) {
+            for (const auto& [begin, end] :
+                 {std::pair{std::int64_t{0}, std::int64_t{1003}}, {2 * world.bin, 5 * world.bin}}) {
                 const Values values = world.predict(predictor, 1003, begin, end);
                 for (const float cutoff : {0.0f, middle_of(values[0]), 2.0f}) {
                     const Values called = called_values(predictor, 1003, begin, end, cutoff, world.contig);
-                    for (std::size_t m = 0; m < kKindMarkers; ++m) CHECK(calls_agree(called[m], values[m], cutoff));
+                    for (std::size_t m = 0; m < kKindMarkers; ++m)
+                        CHECK(calls_agree(called[m], values[m], cutoff));
                 }
             }
         }
@@ -192,7 +200,8 @@ TEST_CASE("every kind: bases counted from a multiple of the grid give the same c
             const PredictorOptions options{.tile = 300, .rc_average = rc_average};
             const std::int64_t grid = Predictor(world.model, *world.backend, options).grid();
             const Values whole = world.predict(options, 0, world.length());
-            const std::int64_t aside = 3 * world.model.spec.window / world.bin;  // cells; more than any context
+            const std::int64_t aside =
+                3 * world.model.spec.window / world.bin;  // cells; more than any context
             world.contig.erase(world.contig.begin(), world.contig.begin() + grid);
             const Values rest = world.predict(options, 0, world.length());
             const std::int64_t first = aside, last = world.length() / world.bin - aside;
@@ -213,7 +222,8 @@ TEST_CASE("every kind: windows by themselves") {
         for (std::int64_t b = 0; b < 3; ++b) {
             const Values alone = world.window(b * window, (b + 1) * window, false);
             for (std::int64_t m = 0; m < kKindMarkers; ++m)
-                CHECK(std::equal(alone[static_cast<std::size_t>(m)].begin(), alone[static_cast<std::size_t>(m)].end(),
+                CHECK(std::equal(alone[static_cast<std::size_t>(m)].begin(),
+                                 alone[static_cast<std::size_t>(m)].end(),
                                  values.begin() + (b * kKindMarkers + m) * n));
         }
     }
@@ -226,7 +236,8 @@ TEST_CASE("paper windows of a model of bins") {
     Values wanted(kKindMarkers);
     for (const auto& [begin, end] : {std::pair{0LL, 480LL}, {480LL, 960LL}, {960LL, 1104LL}}) {
         const Values rows = world.window(begin, end, false);
-        for (std::size_t m = 0; m < kKindMarkers; ++m) wanted[m].insert(wanted[m].end(), rows[m].begin(), rows[m].end());
+        for (std::size_t m = 0; m < kKindMarkers; ++m)
+            wanted[m].insert(wanted[m].end(), rows[m].begin(), rows[m].end());
     }
     CHECK(got == wanted);
 }
@@ -235,7 +246,8 @@ TEST_CASE("what does not fit is refused") {
     const World world(kinds()[0], "reference", 1, 1000);
     Predictor predictor(world.model, *world.backend, {});
     const FetchCodes fetch = [](std::int64_t, std::int64_t, std::span<std::uint8_t>) {};
-    const TileSink sink = [](std::int64_t, std::int64_t, std::span<const std::uint8_t>, std::span<const float>) {};
+    const TileSink sink = [](std::int64_t, std::int64_t, std::span<const std::uint8_t>,
+                             std::span<const float>) {};
     CHECK_THROWS_AS(predictor.predict(1000, 8, 160, fetch, sink), Error);
     CHECK_THROWS_AS(predictor.predict(1000, 0, 100, fetch, sink), Error);
     Model other = world.model;

@@ -55,9 +55,11 @@ struct World {
         model.tensors = network.state();
         std::mt19937 random(7);
         for (NamedTensor& tensor : model.tensors)  // strong effects; statistics that are not 0 and 1
-            for (float& value : tensor.values) value = value * 2.5f + 0.001f * static_cast<float>(random() % 100);
+            for (float& value : tensor.values)
+                value = value * 2.5f + 0.001f * static_cast<float>(random() % 100);
         contig.resize(static_cast<std::size_t>(length));
-        for (std::uint8_t& code : contig) code = static_cast<std::uint8_t>(random() % 33 == 0 ? 0 : 1 + random() % 4);
+        for (std::uint8_t& code : contig)
+            code = static_cast<std::uint8_t>(random() % 33 == 0 ? 0 : 1 + random() % 4);
     }
 
     std::int64_t length() const { return static_cast<std::int64_t>(contig.size()); }
@@ -74,12 +76,14 @@ struct World {
                 REQUIRE(static_cast<std::int64_t>(codes.size()) == to - from);
                 std::copy(contig.begin() + from, contig.begin() + to, codes.begin());
             },
-            [&](std::int64_t from, std::int64_t to, std::span<const std::uint8_t> codes, std::span<const float> values) {
+            [&](std::int64_t from, std::int64_t to, std::span<const std::uint8_t> codes,
+                std::span<const float> values) {
                 REQUIRE(from == next);
                 REQUIRE(static_cast<std::int64_t>(values.size()) == kMarkers * (to - from));
                 REQUIRE(std::equal(codes.begin(), codes.end(), contig.begin() + from, contig.begin() + to));
                 for (std::int64_t m = 0; m < kMarkers; ++m)
-                    std::copy_n(values.begin() + m * (to - from), to - from, all.begin() + m * (end - begin) + from - begin);
+                    std::copy_n(values.begin() + m * (to - from), to - from,
+                                all.begin() + m * (end - begin) + from - begin);
                 next = to;
             });
         REQUIRE(next == end);
@@ -106,7 +110,8 @@ struct World {
     }
 };
 
-std::vector<float> part(const std::vector<float>& all, std::int64_t length, std::int64_t begin, std::int64_t end) {
+std::vector<float> part(const std::vector<float>& all, std::int64_t length, std::int64_t begin,
+                        std::int64_t end) {
     std::vector<float> out;
     for (std::int64_t m = 0; m < kMarkers; ++m)
         out.insert(out.end(), all.begin() + m * length + begin, all.begin() + m * length + end);
@@ -125,16 +130,20 @@ TEST_CASE("tiles are invisible") {
                 const World world(spec, device, 2, length);
                 const std::vector<float> whole = world.predict({.tile = 100000}, 0, length);
                 CHECK(whole == world.one_pass(world.contig));
-                CHECK(std::any_of(whole.begin(), whole.end(), [](float v) { return v > 0.01f && v < 0.99f; }));
+                CHECK(
+                    std::any_of(whole.begin(), whole.end(), [](float v) { return v > 0.01f && v < 0.99f; }));
                 for (const std::int64_t tile : {1LL, 10LL, 70LL, 333LL, 1000LL})
                     if (length / tile < 200) CHECK(world.predict({.tile = tile}, 0, length) == whole);
-                const std::vector<float> both = world.predict({.tile = 100000, .rc_average = true}, 0, length);
+                const std::vector<float> both =
+                    world.predict({.tile = 100000, .rc_average = true}, 0, length);
                 CHECK(world.predict({.tile = 70, .rc_average = true}, 0, length) == both);
                 if (length > 1) CHECK(both != whole);
-                for (const auto& [begin, end] : {std::pair{0LL, 1LL}, {3LL, 15LL}, {99LL, 187LL}, {500LL, 1000LL}, {1234LL, 3004LL}}) {
+                for (const auto& [begin, end] :
+                     {std::pair{0LL, 1LL}, {3LL, 15LL}, {99LL, 187LL}, {500LL, 1000LL}, {1234LL, 3004LL}}) {
                     if (end > length) continue;
                     CHECK(world.predict({.tile = 130}, begin, end) == part(whole, length, begin, end));
-                    CHECK(world.predict({.tile = 130, .rc_average = true}, begin, end) == part(both, length, begin, end));
+                    CHECK(world.predict({.tile = 130, .rc_average = true}, begin, end) ==
+                          part(both, length, begin, end));
                 }
             }
 }
@@ -150,17 +159,22 @@ TEST_CASE("predict_called gives the values that are not below the cutoff, or not
                 std::fill(world.contig.begin() + 900, world.contig.begin() + 1500, kCodeN);
                 for (const auto& [begin, end] : {std::pair{0LL, 3004LL}, {3LL, 15LL}, {1234LL, 3001LL}})
                     for (const std::int64_t tile : {130LL, 1000LL}) {
-                        Predictor predictor(world.model, *world.backend, {.tile = tile, .rc_average = rc_average});
+                        Predictor predictor(world.model, *world.backend,
+                                            {.tile = tile, .rc_average = rc_average});
                         std::vector<float> values = world.predict(predictor, begin, end);
                         for (const float cutoff : {0.0f, 0.3f, test::middle_of(values), 1.0f}) {
-                            const auto called = test::called_values(predictor, world.length(), begin, end, cutoff, world.contig);
+                            const auto called = test::called_values(predictor, world.length(), begin, end,
+                                                                    cutoff, world.contig);
                             for (std::size_t m = 0; m < kMarkers; ++m) {
                                 const auto n = static_cast<std::size_t>(end - begin);
                                 for (std::size_t i = 0; i < n; ++i) {
                                     const float got = called[m][i], value = values[m * n + i];
-                                    const bool is_n = world.contig[static_cast<std::size_t>(begin) + i] == kCodeN;
-                                    if (value < cutoff) REQUIRE(std::isnan(got));
-                                    else REQUIRE((got == value || (is_n && std::isnan(got))));
+                                    const bool is_n =
+                                        world.contig[static_cast<std::size_t>(begin) + i] == kCodeN;
+                                    if (value < cutoff)
+                                        REQUIRE(std::isnan(got));
+                                    else
+                                        REQUIRE((got == value || (is_n && std::isnan(got))));
                                 }
                             }
                         }
@@ -173,7 +187,8 @@ TEST_CASE("the number of workers is invisible") {
     CHECK(one.predict({.tile = 700}, 0, 2503) == three.predict({.tile = 700}, 0, 2503));
 }
 
-TEST_CASE("the reverse strand is predicted as the reverse complement's own forward strand, in the same cells") {
+TEST_CASE(
+    "the reverse strand is predicted as the reverse complement's own forward strand, in the same cells") {
     const std::int64_t length = 1000;  // a multiple of the stride: the contig's reverse has the same cells
     const World world(kStrided, "reference", 1, length);
     std::vector<std::uint8_t> reversed = world.contig;
@@ -218,7 +233,8 @@ TEST_CASE("positions outside the contig are refused") {
     const World world(kStrided, "cpu", 1, 100);
     Predictor predictor(world.model, *world.backend, {});
     const FetchCodes fetch = [](std::int64_t, std::int64_t, std::span<std::uint8_t>) {};
-    const TileSink sink = [](std::int64_t, std::int64_t, std::span<const std::uint8_t>, std::span<const float>) {};
+    const TileSink sink = [](std::int64_t, std::int64_t, std::span<const std::uint8_t>,
+                             std::span<const float>) {};
     CHECK_THROWS_AS(predictor.predict(100, -1, 50, fetch, sink), Error);
     CHECK_THROWS_AS(predictor.predict(100, 0, 101, fetch, sink), Error);
     CHECK_THROWS_AS(Predictor(world.model, *world.backend, {.tile = 0}), Error);

@@ -10,7 +10,8 @@ TEST_CASE("positions that count: no base excluded, not all bases N") {
     std::mt19937 random(8);
     for (const std::int64_t bin : {1, 3, 16})
         for (int round = 0; round < 50; ++round) {
-            const std::int64_t begin = static_cast<std::int64_t>(random() % 500), count = 1 + static_cast<std::int64_t>(random() % 40);
+            const std::int64_t begin = static_cast<std::int64_t>(random() % 500),
+                               count = 1 + static_cast<std::int64_t>(random() % 40);
             std::vector<std::uint8_t> codes(static_cast<std::size_t>(bin * count));
             for (std::size_t i = 0; i < codes.size();) {
                 const std::size_t run = 1 + random() % 30;
@@ -19,7 +20,8 @@ TEST_CASE("positions that count: no base excluded, not all bases N") {
                     codes[i] = static_cast<std::uint8_t>(n ? 0 : 1 + random() % 4);
             }
             std::vector<BaseRange> excluded;
-            for (std::int64_t at = static_cast<std::int64_t>(random() % 60); at < begin + bin * count + 100;) {
+            for (std::int64_t at = static_cast<std::int64_t>(random() % 60);
+                 at < begin + bin * count + 100;) {
                 const auto size = 1 + static_cast<std::int64_t>(random() % 20);
                 excluded.push_back({at, at + size});
                 at += size + 1 + static_cast<std::int64_t>(random() % 100);
@@ -30,7 +32,8 @@ TEST_CASE("positions that count: no base excluded, not all bases N") {
             std::int32_t last = -1;
             for (const KeptRun& run : kept) {
                 REQUIRE((run.begin > last && run.end > run.begin && run.begin >= 7 && run.end <= count + 7));
-                for (std::int32_t p = run.begin; p < run.end; ++p) told[static_cast<std::size_t>(p - 7)] = true;
+                for (std::int32_t p = run.begin; p < run.end; ++p)
+                    told[static_cast<std::size_t>(p - 7)] = true;
                 last = run.end;
             }
             for (std::int64_t p = 0; p < count; ++p) {

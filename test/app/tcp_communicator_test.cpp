@@ -1,4 +1,5 @@
-// Ranks over real connections, as threads of this process. (Killed and stopped processes: test/tools/ranks.py.)
+// Ranks over real connections, as threads of this process. (Killed and stopped processes:
+// test/tools/ranks.py.)
 #include "app/tcp_communicator.hpp"
 
 #include <doctest/doctest.h>
@@ -55,7 +56,8 @@ std::vector<std::string> on_ranks(int size, milliseconds timeout, const Body& bo
 
 template <typename T>
 T value_of(int rank, std::size_t i) {
-    return static_cast<T>(std::sin(static_cast<double>(i) * (rank + 1)) * std::pow(10, (rank * 7 + static_cast<int>(i % 5)) % 9));
+    return static_cast<T>(std::sin(static_cast<double>(i) * (rank + 1)) *
+                          std::pow(10, (rank * 7 + static_cast<int>(i % 5)) % 9));
 }
 
 template <typename T>
@@ -77,7 +79,8 @@ void check_sum(Communicator& me, std::size_t count) {
 TEST_CASE("sums in the order of ranks, few values and many, any number of ranks") {
     for (const int size : {2, 3, 5})
         for (const auto& failure : on_ranks(size, milliseconds(20000), [](Communicator& me) {
-                 for (const std::size_t count : {0u, 1u, 1000u, 4096u, 4097u, 300'001u}) check_sum<float>(me, count);
+                 for (const std::size_t count : {0u, 1u, 1000u, 4096u, 4097u, 300'001u})
+                     check_sum<float>(me, count);
                  for (const std::size_t count : {1u, 2049u, 100'003u}) check_sum<double>(me, count);
              }))
             CHECK(failure == "");
@@ -88,7 +91,8 @@ TEST_CASE("all_gather and broadcast") {
              for (int turn = 0; turn < 50; ++turn) {
                  const double mine[] = {me.rank() + 0.5, turn * 1.0};
                  const std::vector<double> all = me.gather(mine);
-                 require(all == std::vector<double>{0.5, turn * 1.0, 1.5, turn * 1.0, 2.5, turn * 1.0}, ErrorKind::input, "gather");
+                 require(all == std::vector<double>{0.5, turn * 1.0, 1.5, turn * 1.0, 2.5, turn * 1.0},
+                         ErrorKind::input, "gather");
                  std::vector<int> values(100'000, me.rank() == 0 ? turn : -1);
                  me.broadcast(std::as_writable_bytes(std::span(values)));
                  require(values == std::vector<int>(100'000, turn), ErrorKind::input, "broadcast");
@@ -123,7 +127,8 @@ TEST_CASE("ranks that lost step do not add one thing to another") {
         std::vector<float> values(me.rank() == 0 ? 10 : 11);
         me.sum_in_order(std::span(values));
     });
-    CHECK((failures[0].find("lost step") != std::string::npos || failures[1].find("lost step") != std::string::npos));
+    CHECK((failures[0].find("lost step") != std::string::npos ||
+           failures[1].find("lost step") != std::string::npos));
     for (const std::string& failure : failures) CHECK(failure.starts_with("1: "));
 }
 
@@ -145,7 +150,8 @@ TEST_CASE("a rank that does not come is told of") {
             what = error.what();
             CHECK(error.kind() == ErrorKind::resource);
         }
-        CHECK(what.find(rank == 0 ? "rank 1 did not come within 0.3 s" : "rank 0 was not found") != std::string::npos);
+        CHECK(what.find(rank == 0 ? "rank 1 did not come within 0.3 s" : "rank 0 was not found") !=
+              std::string::npos);
     }
 }
 
@@ -162,7 +168,8 @@ TEST_CASE("strangers at the port are sent away, and so are two of the same rank"
     });
     const auto soon = std::chrono::steady_clock::now() + milliseconds(10000);
     std::optional<Socket> stranger;
-    while (!stranger && std::chrono::steady_clock::now() < soon) stranger = connect_to("127.0.0.1", port, soon);
+    while (!stranger && std::chrono::steady_clock::now() < soon)
+        stranger = connect_to("127.0.0.1", port, soon);
     REQUIRE(stranger);
     const std::string words = "GET / HTTP/1.1\r\nHost: somebody who means another server\r\n\r\n";
     CHECK(send_all(*stranger, std::as_bytes(std::span(words)), soon));

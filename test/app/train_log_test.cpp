@@ -26,7 +26,8 @@ TEST_CASE("train log: rows of steps and of validations, and what a resumed run k
     {
         TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), {});
         log.step({10, 0.5, 0.125, 2.5, 0.001, 1234.4});
-        log.validation({20, 1, std::nan(""), 3, 0.001, 1000}, {0.5, 0.25, {{"TFBS", true, 0.25, 0.75}, {"", false, 0, 0}}, 0.125, 3});
+        log.validation({20, 1, std::nan(""), 3, 0.001, 1000},
+                       {0.5, 0.25, {{"TFBS", true, 0.25, 0.75}, {"", false, 0, 0}}, 0.125, 3});
         log.step({30, 1.5, 0.1, 2, 0.001, 1000});
     }
     const std::string second = "20\t1.0000\tNA\t3\t0.001\t1000\t0.5\t0.25\t0.125\t2\t3\t0.25\t0.75\tNA\tNA\n";
@@ -34,19 +35,25 @@ TEST_CASE("train log: rows of steps and of validations, and what a resumed run k
           header + first + second + "30\t1.5000\t0.1\t2\t0.001\t1000\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n");
     scratch.write("log.tsv", scratch.text("log.tsv") + "40\t1.75");  // cut short by a kill
     { const TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), {45, 20}); }
-    CHECK(scratch.text("log.tsv").ends_with("30\t1.5000\t0.1\t2\t0.001\t1000\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"));
+    CHECK(scratch.text("log.tsv").ends_with(
+        "30\t1.5000\t0.1\t2\t0.001\t1000\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"));
     { const TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), {20, 20}); }
     CHECK(scratch.text("log.tsv") == header + first + second);
-    // A kill between a validation and the checkpoint that knows of it: it is made up for, and writes its row then.
+    // A kill between a validation and the checkpoint that knows of it: it is made up for, and writes its row
+    // then.
     { const TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), {20, 10}); }
     CHECK(scratch.text("log.tsv") == header + first);
     { const TrainLog log(path, {"TFBS", ""}, metric_names(Task::bin), {}); }
     CHECK(scratch.text("log.tsv") == header);
 }
 
-TEST_CASE("train log: what an older version kept beside the model is taken over, and all rows go there in the end") {
+TEST_CASE(
+    "train log: what an older version kept beside the model is taken over, and all rows go there in the end") {
     const Scratch scratch("train-log-move");
-    { TrainLog(scratch.file("m.log.tsv"), {}, metric_names(Task::bin), {}).step({10, 0.5, 0.125, 2.5, 0.001, 1234}); }
+    {
+        TrainLog(scratch.file("m.log.tsv"), {}, metric_names(Task::bin), {})
+            .step({10, 0.5, 0.125, 2.5, 0.001, 1234});
+    }
     const std::string before = scratch.text("m.log.tsv");
     TrainLog log(scratch.file("log.tsv"), {}, metric_names(Task::bin), {10, -1}, scratch.file("m.log.tsv"));
     CHECK(scratch.text("log.tsv") == before);
@@ -58,7 +65,10 @@ TEST_CASE("train log: what an older version kept beside the model is taken over,
     CHECK(scratch.text("m.log.tsv") == before + "20\t1.0000\t0.1\t2\t0.001\t1000\tNA\tNA\tNA\tNA\tNA\n");
     // The run's own log counts more than one beside the model.
     scratch.write("m.log.tsv", "step\n5\tother\n");
-    { const TrainLog again(scratch.file("log.tsv"), {}, metric_names(Task::bin), {10, -1}, scratch.file("m.log.tsv")); }
+    {
+        const TrainLog again(scratch.file("log.tsv"), {}, metric_names(Task::bin), {10, -1},
+                             scratch.file("m.log.tsv"));
+    }
     CHECK(scratch.text("log.tsv") == before);
 }
 
@@ -84,12 +94,14 @@ TEST_CASE("train log: one that a kill kept from its name gets it, up to the step
 TEST_CASE("train log: coverage has no prevalence; rows of a version with other columns are fitted") {
     const Scratch scratch("train-log-columns");
     const std::string path = scratch.file("log.tsv");
-    scratch.write("log.tsv",
-                  "step\tepoch\tloss\tgrad_norm\tlr\tnt_per_s\tvalid_loss\tvalid_pearson_r\tvalid_pearson_r_X\t"
-                  "valid_pearson_r_log1p_X\n10\t1.0000\tNA\t3\t0.001\t9\t0.5\t0.25\t0.75\t0.875\n");
+    scratch.write(
+        "log.tsv",
+        "step\tepoch\tloss\tgrad_norm\tlr\tnt_per_s\tvalid_loss\tvalid_pearson_r\tvalid_pearson_r_X\t"
+        "valid_pearson_r_log1p_X\n10\t1.0000\tNA\t3\t0.001\t9\t0.5\t0.25\t0.75\t0.875\n");
     {
         TrainLog log(path, {"X"}, metric_names(Task::coverage), {10, 10});
-        log.validation({20, 2, std::nan(""), 3, 0.001, std::nan("")}, {0.4, 0.3, {{"X", true, 0.3, 0.2}}, std::nan(""), 1});
+        log.validation({20, 2, std::nan(""), 3, 0.001, std::nan("")},
+                       {0.4, 0.3, {{"X", true, 0.3, 0.2}}, std::nan(""), 1});
     }
     CHECK(scratch.text("log.tsv") ==
           "step\tepoch\tloss\tgrad_norm\tlr\tnt_per_s\tvalid_loss\tvalid_pearson_r\tvalid_constant_markers\t"
@@ -105,7 +117,8 @@ TEST_CASE("validation: a constant, and what is no better than one, are counted")
     {
         // a: a constant; b: the wrong way round; c: right.
         const auto v = make_validator(Task::bin, 3, pool);
-        v->add(std::vector<float>{1, 1, 1, 1, 0, 1, 2, 3, 3, 0, 0, 1}, 4, {&all, 1}, std::vector<PeakRun>{{0, 1, 0}, {0, 1, 1}, {0, 1, 2}});
+        v->add(std::vector<float>{1, 1, 1, 1, 0, 1, 2, 3, 3, 0, 0, 1}, 4, {&all, 1},
+               std::vector<PeakRun>{{0, 1, 0}, {0, 1, 1}, {0, 1, 2}});
         const Validation result = v->result(markers);
         CHECK(result.constant == 1);
         CHECK(result.no_better == 1);

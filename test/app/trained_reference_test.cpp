@@ -40,7 +40,9 @@ struct Genome {
         ContigDigests of_a = scan_digests(fasta, 0, nothing), of_b = scan_digests(fasta, 1, nothing);
         model.reference = {{"a", 2'100'000, of_a.md5, of_a.blocks}, {"b", 50'000, of_b.md5}};
     }
-    std::string write(const std::string& name) const { return dir.write(name, ">a\n" + a + "\n>b\n" + b + "\n"); }
+    std::string write(const std::string& name) const {
+        return dir.write(name, ">a\n" + a + "\n>b\n" + b + "\n");
+    }
 
     struct Part {
         int contig;
@@ -56,12 +58,14 @@ struct Genome {
         for (const Part& part : parts) trained.reading(part.contig, part.begin, part.end);
         CHECK(log.words.warnings.size() <= 1);
         for (const std::string& text : log.words.warnings)
-            CHECK_MESSAGE(text.find(": not the reference that the model was trained on (") != text.npos, text);
+            CHECK_MESSAGE(text.find(": not the reference that the model was trained on (") != text.npos,
+                          text);
         return log.words;
     }
     bool warned(const std::vector<Part>& parts, const std::string& why = "", bool all = false) const {
         const Words words = read(parts, all);
-        if (!words.warnings.empty()) CHECK_MESSAGE(words.warnings[0].find(why) != std::string::npos, words.warnings[0]);
+        if (!words.warnings.empty())
+            CHECK_MESSAGE(words.warnings[0].find(why) != std::string::npos, words.warnings[0]);
         return !words.warnings.empty();
     }
 };
@@ -86,10 +90,11 @@ TEST_CASE("the reference trained on: one base in a block that is read whole") {
     CHECK(g.warned({{0, 0, 2'100'000}}, "a:2000001-2100000 has other bases"));
     CHECK(g.warned({{0, 2'000'000, 2'100'000}}, "a:2000001-2100000"));
     CHECK_FALSE(g.warned({{0, 0, 2'000'000}}));
-    CHECK_FALSE(g.warned({{0, 1'500'000, 2'050'000}}));   // one block is looked at: the first that is touched
+    CHECK_FALSE(g.warned({{0, 1'500'000, 2'050'000}}));  // one block is looked at: the first that is touched
     CHECK(g.warned({{0, 2'000'001, 2'000'002}}, "a:2000001-2100000"));
-    CHECK(g.warned({{0, 0, 1'000}}, "", true));           // --check-reference
-    CHECK(g.warned({{0, 1'500'000, 1'500'001}, {0, 1'999'999, 2'100'000}}));  // whole blocks also after that one
+    CHECK(g.warned({{0, 0, 1'000}}, "", true));  // --check-reference
+    CHECK(g.warned(
+        {{0, 1'500'000, 1'500'001}, {0, 1'999'999, 2'100'000}}));  // whole blocks also after that one
 }
 
 TEST_CASE("the reference trained on: blocks of N tell nothing, the next one is read") {
@@ -124,7 +129,8 @@ TEST_CASE("the reference trained on: an older model holds no digests, which is t
     const Words words = g.read({{0, 5, 10}, {0, 20, 30}, {1, 5, 10}});
     CHECK(words.warnings.empty());
     REQUIRE(words.notices.size() == 1);
-    CHECK(words.notices[0].find("m: holds no digests of the bases of a: only names and lengths were compared") == 0);
+    CHECK(words.notices[0].find(
+              "m: holds no digests of the bases of a: only names and lengths were compared") == 0);
     g.a[1'500'000] = other(g.a[1'500'000]);
     CHECK_FALSE(g.warned({{0, 5, 10}}));
     CHECK(g.warned({{0, 0, 2'100'000}}, "a has other bases"));

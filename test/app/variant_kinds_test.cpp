@@ -38,27 +38,32 @@ struct World {
     }
 
     VariantScorer scorer(const ScorerOptions& options) {
-        return VariantScorer(model, *backend,
-                             [this](int, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
-                                 REQUIRE((begin >= 0 && end <= static_cast<std::int64_t>(contig.size())));
-                                 for (std::int64_t x = begin; x < end; ++x)
-                                     codes[static_cast<std::size_t>(x - begin)] = encode_base(contig[static_cast<std::size_t>(x)]);
-                             },
-                             options);
+        return VariantScorer(
+            model, *backend,
+            [this](int, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
+                REQUIRE((begin >= 0 && end <= static_cast<std::int64_t>(contig.size())));
+                for (std::int64_t x = begin; x < end; ++x)
+                    codes[static_cast<std::size_t>(x - begin)] =
+                        encode_base(contig[static_cast<std::size_t>(x)]);
+            },
+            options);
     }
 
     // Bases [begin, end) of a haplotype, N outside.
     Values predict(const std::string& bases, std::int64_t begin, std::int64_t end) {
         std::vector<std::uint8_t> codes;
         for (std::int64_t x = begin; x < end; ++x)
-            codes.push_back(x < 0 || x >= static_cast<std::int64_t>(bases.size()) ? kCodeN
-                                                                                   : encode_base(bases[static_cast<std::size_t>(x)]));
+            codes.push_back(x < 0 || x >= static_cast<std::int64_t>(bases.size())
+                                ? kCodeN
+                                : encode_base(bases[static_cast<std::size_t>(x)]));
         const std::int64_t n = summary.fixed_window ? summary.outputs : (end - begin) / summary.scale;
         std::vector<float> values(static_cast<std::size_t>(kKindMarkers * n));
         network.infer({codes.data(), 1, end - begin}, 0, end - begin,
-                      model.spec.task == Task::coverage ? TailOutput::rates : TailOutput::probabilities, values);
+                      model.spec.task == Task::coverage ? TailOutput::rates : TailOutput::probabilities,
+                      values);
         Values rows;
-        for (std::int64_t m = 0; m < kKindMarkers; ++m) rows.emplace_back(values.begin() + m * n, values.begin() + (m + 1) * n);
+        for (std::int64_t m = 0; m < kKindMarkers; ++m)
+            rows.emplace_back(values.begin() + m * n, values.begin() + (m + 1) * n);
         return rows;
     }
 
@@ -82,7 +87,8 @@ std::vector<Variant> variants(const World& world) {
     std::vector<Variant> list;
     for (const std::int64_t x : {0, 3, 47, 250, 600, 601, 611, 1100, 1190, 1202}) {
         for (const char* base : {"A", "T"})
-            if (world.contig[static_cast<std::size_t>(x)] != base[0]) list.push_back(world.variant(x, 1, base));
+            if (world.contig[static_cast<std::size_t>(x)] != base[0])
+                list.push_back(world.variant(x, 1, base));
         const std::string kept = world.contig.substr(static_cast<std::size_t>(x), 1);
         list.push_back(world.variant(x, 1, kept + "GATTACA"));
         if (x + 12 < 1203) list.push_back(world.variant(x, 12, kept));
@@ -109,13 +115,16 @@ std::vector<Strongest> by_windows(World& world, const Variant& v, std::int64_t s
     std::vector<Strongest> effects(kKindMarkers);
     for (std::int64_t k = -(span / layout.bin); k * layout.bin <= span; ++k) {
         // The window of which the bin in question is the output `p`.
-        const std::int64_t bin_begin = edit.begin - layout.bin / 2 + k * layout.bin, middle = layout.count / 2;
+        const std::int64_t bin_begin = edit.begin - layout.bin / 2 + k * layout.bin,
+                           middle = layout.count / 2;
         std::int64_t p = k + middle;
         while (p < 0) p += layout.count;
         p %= layout.count;
-        const std::int64_t begin = bin_begin - p * layout.bin - layout.offset, end = begin + world.model.spec.window;
+        const std::int64_t begin = bin_begin - p * layout.bin - layout.offset,
+                           end = begin + world.model.spec.window;
         bool known = false;
-        for (std::int64_t x = std::max<std::int64_t>(0, bin_begin); x < std::min<std::int64_t>(1203, bin_begin + layout.bin); ++x)
+        for (std::int64_t x = std::max<std::int64_t>(0, bin_begin);
+             x < std::min<std::int64_t>(1203, bin_begin + layout.bin); ++x)
             known = known || world.contig[static_cast<std::size_t>(x)] != 'N';
         if (!known) continue;
         const Values ref = world.predict(world.contig, begin, end), other = world.predict(alt, begin, end);
@@ -125,15 +134,19 @@ std::vector<Strongest> by_windows(World& world, const Variant& v, std::int64_t s
     return effects;
 }
 
-// Flanks base by base. `shift` bases are between REF's and ALT's positions right of the variant; REF is then preceded by
-// N's that bring it into ALT's phase.
+// Flanks base by base. `shift` bases are between REF's and ALT's positions right of the variant; REF is then
+// preceded by N's that bring it into ALT's phase.
 std::vector<Strongest> by_flanks(World& world, const Variant& v, std::int64_t span) {
     const Edit edit = trimmed_edit(v.position, v.ref, v.alt);
-    const std::int64_t stride = world.summary.stride, shift = edit.shift(), lead = ((shift % stride) + stride) % stride;
-    const std::string alt = world.mutated(v), shifted = std::string(static_cast<std::size_t>(lead), 'N') + world.contig;
+    const std::int64_t stride = world.summary.stride, shift = edit.shift(),
+                       lead = ((shift % stride) + stride) % stride;
+    const std::string alt = world.mutated(v),
+                      shifted = std::string(static_cast<std::size_t>(lead), 'N') + world.contig;
     const bool lstm = !world.summary.finite_context;
     if (lstm) span = std::min(span, world.model.spec.window / 2 - stride);
-    const auto up = [&](const std::string& s) { return (static_cast<std::int64_t>(s.size()) + stride - 1) / stride * stride; };
+    const auto up = [&](const std::string& s) {
+        return (static_cast<std::int64_t>(s.size()) + stride - 1) / stride * stride;
+    };
     // Value of every base of a haplotype, of which `anchor` is at the variant.
     const auto values = [&](const std::string& s, std::int64_t anchor) {
         std::int64_t begin = 0, end = up(s);
@@ -145,7 +158,8 @@ std::vector<Strongest> by_flanks(World& world, const Variant& v, std::int64_t sp
         Values bases(kKindMarkers, std::vector<float>(static_cast<std::size_t>(up(s)), NAN));
         for (std::size_t m = 0; m < kKindMarkers; ++m)
             for (std::int64_t x = begin; x < end; ++x)
-                bases[m][static_cast<std::size_t>(x)] = outputs[m][static_cast<std::size_t>((x - begin) / world.summary.scale)];
+                bases[m][static_cast<std::size_t>(x)] =
+                    outputs[m][static_cast<std::size_t>((x - begin) / world.summary.scale)];
         return bases;
     };
     const Values left_ref = values(world.contig, edit.begin), left_alt = values(alt, edit.begin);
@@ -153,12 +167,18 @@ std::vector<Strongest> by_flanks(World& world, const Variant& v, std::int64_t sp
     const Values right_ref = values(shifted, shift == 0 ? edit.begin : after + lead);
     const Values right_alt = values(alt, shift == 0 ? edit.begin : after + shift);
     std::vector<Strongest> effects(kKindMarkers);
-    for (std::int64_t x = std::max<std::int64_t>(0, edit.begin - span); x < std::min<std::int64_t>(1203, after + span); ++x) {
-        if (world.contig[static_cast<std::size_t>(x)] == 'N' || (shift != 0 && x >= edit.begin && x < after)) continue;
+    for (std::int64_t x = std::max<std::int64_t>(0, edit.begin - span);
+         x < std::min<std::int64_t>(1203, after + span); ++x) {
+        if (world.contig[static_cast<std::size_t>(x)] == 'N' || (shift != 0 && x >= edit.begin && x < after))
+            continue;
         if (lstm && shift == 0 && x >= edit.begin + world.model.spec.window / 2 - stride) continue;
         for (std::size_t m = 0; m < kKindMarkers; ++m) {
-            if (x < after) effects[m].take(left_ref[m][static_cast<std::size_t>(x)], left_alt[m][static_cast<std::size_t>(x)]);
-            else effects[m].take(right_ref[m][static_cast<std::size_t>(x + lead)], right_alt[m][static_cast<std::size_t>(x + shift)]);
+            if (x < after)
+                effects[m].take(left_ref[m][static_cast<std::size_t>(x)],
+                                left_alt[m][static_cast<std::size_t>(x)]);
+            else
+                effects[m].take(right_ref[m][static_cast<std::size_t>(x + lead)],
+                                right_alt[m][static_cast<std::size_t>(x + shift)]);
         }
     }
     return effects;
@@ -183,8 +203,8 @@ TEST_CASE("every kind of model: effects are those of both haplotypes written out
                     CAPTURE(list[i].position);
                     CAPTURE(list[i].ref);
                     CAPTURE(list[i].alt);
-                    const auto wanted =
-                        world.summary.fixed_window ? by_windows(world, list[i], span) : by_flanks(world, list[i], span);
+                    const auto wanted = world.summary.fixed_window ? by_windows(world, list[i], span)
+                                                                   : by_flanks(world, list[i], span);
                     REQUIRE(wanted[0].any == (effects[i].compared > 0));
                     if (!wanted[0].any) continue;
                     for (std::size_t m = 0; m < kKindMarkers; ++m) {

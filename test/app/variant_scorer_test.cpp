@@ -32,7 +32,8 @@ struct World {
     Model model;
     std::vector<std::string> contigs;
 
-    explicit World(const std::string& device) : backend(make_backend({.device = device, .workers = 2, .isa = ""}).backend) {
+    explicit World(const std::string& device)
+        : backend(make_backend({.device = device, .workers = 2, .isa = ""}).backend) {
         model.spec = parse_spec(kSpec, "test");
         for (const char* name : {"a", "b", "c"}) model.markers.push_back({name, "X", "", "", 0.2});
         Network network(model.spec, 3, *backend);
@@ -49,15 +50,17 @@ struct World {
     }
 
     VariantScorer scorer(const ScorerOptions& options) {
-        return VariantScorer(model, *backend,
-                             [this](int contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
-                                 const std::string& bases = contigs[static_cast<std::size_t>(contig)];
-                                 REQUIRE(begin >= 0);
-                                 REQUIRE(end <= static_cast<std::int64_t>(bases.size()));
-                                 for (std::int64_t x = begin; x < end; ++x)
-                                     codes[static_cast<std::size_t>(x - begin)] = encode_base(bases[static_cast<std::size_t>(x)]);
-                             },
-                             options);
+        return VariantScorer(
+            model, *backend,
+            [this](int contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
+                const std::string& bases = contigs[static_cast<std::size_t>(contig)];
+                REQUIRE(begin >= 0);
+                REQUIRE(end <= static_cast<std::int64_t>(bases.size()));
+                for (std::int64_t x = begin; x < end; ++x)
+                    codes[static_cast<std::size_t>(x - begin)] =
+                        encode_base(bases[static_cast<std::size_t>(x)]);
+            },
+            options);
     }
 
     // The whole sequence in one window: [marker][position], trimmed to the sequence.
@@ -87,7 +90,8 @@ struct Variant {
 Allele allele_of(const World& world, const Variant& v) {
     Allele allele;
     allele.contig = v.contig;
-    allele.contig_length = static_cast<std::int64_t>(world.contigs[static_cast<std::size_t>(v.contig)].size());
+    allele.contig_length =
+        static_cast<std::int64_t>(world.contigs[static_cast<std::size_t>(v.contig)].size());
     allele.change = trimmed_edit(v.position, v.ref, v.alt);
     allele.alt_edit = allele.change;
     return allele;
@@ -98,8 +102,8 @@ void update(MarkerEffect& best, bool& any, float ref, float alt) {
     any = true;
 }
 
-// Both haplotypes as strings, predicted whole, and compared base by base; bases right of a change of length in a REF
-// string that N's shift into ALT's phase.
+// Both haplotypes as strings, predicted whole, and compared base by base; bases right of a change of length
+// in a REF string that N's shift into ALT's phase.
 std::vector<MarkerEffect> brute_force(World& world, const Variant& v, std::int64_t span) {
     const std::string& ref = world.contigs[static_cast<std::size_t>(v.contig)];
     std::string alt = ref;
@@ -118,7 +122,8 @@ std::vector<MarkerEffect> brute_force(World& world, const Variant& v, std::int64
             const bool inside = x >= edit.begin && x < edit.begin + edit.removed && shift == 0;
             const bool right = x >= edit.begin + edit.removed && x < edit.begin + edit.removed + span;
             if (left || inside)
-                update(best, any, ref_values[m][static_cast<std::size_t>(x)], alt_values[m][static_cast<std::size_t>(x)]);
+                update(best, any, ref_values[m][static_cast<std::size_t>(x)],
+                       alt_values[m][static_cast<std::size_t>(x)]);
             else if (right)
                 update(best, any, shifted_values[m][static_cast<std::size_t>(x + lead)],
                        alt_values[m][static_cast<std::size_t>(x + shift)]);
@@ -131,7 +136,10 @@ std::vector<MarkerEffect> brute_force(World& world, const Variant& v, std::int64
 std::vector<Variant> variants(const World& world) {
     std::vector<Variant> list;
     const auto add = [&](int contig, std::int64_t position, std::size_t removed, const std::string& alt) {
-        list.push_back({contig, position, world.contigs[static_cast<std::size_t>(contig)].substr(static_cast<std::size_t>(position), removed), alt});
+        list.push_back({contig, position,
+                        world.contigs[static_cast<std::size_t>(contig)].substr(
+                            static_cast<std::size_t>(position), removed),
+                        alt});
     };
     const auto kept = [&](int contig, std::int64_t position) {
         return world.contigs[static_cast<std::size_t>(contig)].substr(static_cast<std::size_t>(position), 1);
@@ -141,7 +149,8 @@ std::vector<Variant> variants(const World& world) {
     for (std::int64_t x : {3, 40, 700, 1506, 2960}) {
         add(0, x, 3, "GTA");
         for (const std::size_t size : {1, 5, 10, 13, 20, 45}) {
-            add(0, x, 1, kept(0, x) + std::string("ACGGTTACAGATTACAGTCCATGCATCGATTACGAGGATCCATTGCA").substr(0, size));
+            add(0, x, 1,
+                kept(0, x) + std::string("ACGGTTACAGATTACAGTCCATGCATCGATTACGAGGATCCATTGCA").substr(0, size));
             if (x + static_cast<std::int64_t>(size) < 3000) add(0, x, size + 1, kept(0, x));
         }
         add(0, x, 7, "AC");
@@ -155,12 +164,15 @@ std::vector<Variant> variants(const World& world) {
     return list;
 }
 
-void check_equal(const std::vector<MarkerEffect>& got, const std::vector<MarkerEffect>& expected, const Variant& v) {
+void check_equal(const std::vector<MarkerEffect>& got, const std::vector<MarkerEffect>& expected,
+                 const Variant& v) {
     REQUIRE(got.size() == expected.size());
     for (std::size_t m = 0; m < got.size(); ++m) {
-        const bool same = got[m].delta == expected[m].delta && got[m].ref == expected[m].ref && got[m].alt == expected[m].alt;
-        CHECK_MESSAGE(same, "contig " << v.contig << " position " << v.position << " " << v.ref << ">" << v.alt << ": "
-                                      << got[m].ref << "->" << got[m].alt << ", expected " << expected[m].ref << "->" << expected[m].alt);
+        const bool same = got[m].delta == expected[m].delta && got[m].ref == expected[m].ref &&
+                          got[m].alt == expected[m].alt;
+        CHECK_MESSAGE(same, "contig " << v.contig << " position " << v.position << " " << v.ref << ">"
+                                      << v.alt << ": " << got[m].ref << "->" << got[m].alt << ", expected "
+                                      << expected[m].ref << "->" << expected[m].alt);
     }
 }
 
@@ -216,9 +228,11 @@ TEST_CASE("REF probabilities are what regcall prints") {
         3000, 0, 3000,
         [&](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
             for (std::int64_t x = begin; x < end; ++x)
-                codes[static_cast<std::size_t>(x - begin)] = encode_base(world.contigs[0][static_cast<std::size_t>(x)]);
+                codes[static_cast<std::size_t>(x - begin)] =
+                    encode_base(world.contigs[0][static_cast<std::size_t>(x)]);
         },
-        [&](std::int64_t begin, std::int64_t end, std::span<const std::uint8_t>, std::span<const float> values) {
+        [&](std::int64_t begin, std::int64_t end, std::span<const std::uint8_t>,
+            std::span<const float> values) {
             const auto length = static_cast<std::size_t>(end - begin);
             for (std::size_t m = 0; m < 3; ++m)
                 std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(m * length), length,
@@ -229,7 +243,8 @@ TEST_CASE("REF probabilities are what regcall prints") {
         const std::string ref = world.contigs[0].substr(static_cast<std::size_t>(x), 1);
         const Allele allele = allele_of(world, {0, x, ref, ref == "A" ? "C" : "A"});
         const auto effect = scorer.score({&allele, 1});
-        for (std::size_t m = 0; m < 3; ++m) CHECK(effect[0].markers[m].ref == track[m][static_cast<std::size_t>(x)]);
+        for (std::size_t m = 0; m < 3; ++m)
+            CHECK(effect[0].markers[m].ref == track[m][static_cast<std::size_t>(x)]);
     }
 }
 
@@ -248,18 +263,22 @@ TEST_CASE("away from the contig's start a shifted phase needs no N") {
     for (std::size_t m = 0; m < 3; ++m) {
         MarkerEffect best;
         bool any = false;
-        for (auto x = static_cast<std::size_t>(edit.begin) - 100; x < static_cast<std::size_t>(edit.begin); ++x)
+        for (auto x = static_cast<std::size_t>(edit.begin) - 100; x < static_cast<std::size_t>(edit.begin);
+             ++x)
             update(best, any, normal[m][x], alt_values[m][x]);
-        for (auto x = static_cast<std::size_t>(edit.begin); x < static_cast<std::size_t>(edit.begin) + 100; ++x)
+        for (auto x = static_cast<std::size_t>(edit.begin); x < static_cast<std::size_t>(edit.begin) + 100;
+             ++x)
             update(best, any, dropped[m][x - 7], alt_values[m][x + 3]);
         CHECK(effect[0].markers[m].delta == best.delta);
     }
     CHECK(effect[0].compared == 200);
 }
 
-TEST_CASE("an insertion far from everything else changes nothing far away; a deletion undoes it with the opposite sign") {
+TEST_CASE(
+    "an insertion far from everything else changes nothing far away; a deletion undoes it with the opposite sign") {
     World world("reference");
-    const std::string inserted = world.contigs[0].substr(0, 1500) + "GATTACAGG" + world.contigs[0].substr(1500);
+    const std::string inserted =
+        world.contigs[0].substr(0, 1500) + "GATTACAGG" + world.contigs[0].substr(1500);
     const std::string anchor = world.contigs[0].substr(1499, 1);
     VariantScorer scorer = world.scorer({100, true});
     const Allele forward = allele_of(world, {0, 1499, anchor, anchor + "GATTACAGG"});

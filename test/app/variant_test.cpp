@@ -27,7 +27,8 @@ FetchContig from(const std::string& bases) {
     };
 }
 
-std::string text(const Haplotype& haplotype, const FetchContig& fetch, std::int64_t begin, std::int64_t count) {
+std::string text(const Haplotype& haplotype, const FetchContig& fetch, std::int64_t begin,
+                 std::int64_t count) {
     std::vector<std::uint8_t> codes(static_cast<std::size_t>(count), 77);
     haplotype.codes(begin, fetch, codes);
     std::string bases;
@@ -39,10 +40,14 @@ std::string text(const Haplotype& haplotype, const FetchContig& fetch, std::int6
 
 TEST_CASE("alleles are told apart") {
     using enum AlleleKind;
-    for (const char* allele : {"A", "acgt", "TTTTTTTTTTTT"}) CHECK_MESSAGE(classify_allele(allele) == bases, allele);
-    for (const char* allele : {"N", "AnC", "R", "ACGTY"}) CHECK_MESSAGE(classify_allele(allele) == ambiguous, allele);
-    for (const char* allele : {"<DEL>", "<NON_REF>", "<*>", "<DUP:TANDEM>"}) CHECK_MESSAGE(classify_allele(allele) == symbolic, allele);
-    for (const char* allele : {"]chr1:5]A", "A[<c>:5[", "A.", ".ACG", "A<INS>."}) CHECK_MESSAGE(classify_allele(allele) == breakend, allele);
+    for (const char* allele : {"A", "acgt", "TTTTTTTTTTTT"})
+        CHECK_MESSAGE(classify_allele(allele) == bases, allele);
+    for (const char* allele : {"N", "AnC", "R", "ACGTY"})
+        CHECK_MESSAGE(classify_allele(allele) == ambiguous, allele);
+    for (const char* allele : {"<DEL>", "<NON_REF>", "<*>", "<DUP:TANDEM>"})
+        CHECK_MESSAGE(classify_allele(allele) == symbolic, allele);
+    for (const char* allele : {"]chr1:5]A", "A[<c>:5[", "A.", ".ACG", "A<INS>."})
+        CHECK_MESSAGE(classify_allele(allele) == breakend, allele);
     CHECK(classify_allele("*") == star);
     for (const char* allele : {"", ".", "..", "<", "<>", "<DEL", "A*", "A-", "X", "A C", "1"})
         CHECK_MESSAGE(!classify_allele(allele), allele);
@@ -87,7 +92,8 @@ TEST_CASE("phases") {
     CHECK(lead_for_shift(-7, 1) == 0);
     // A base that lies `shift` further along in ALT has the same place on the grid in both.
     for (std::int64_t shift = -25; shift <= 25; ++shift)
-        for (std::int64_t x = 30; x < 50; ++x) CHECK((x + lead_for_shift(shift, 10)) % 10 == (x + shift) % 10);
+        for (std::int64_t x = 30; x < 50; ++x)
+            CHECK((x + lead_for_shift(shift, 10)) % 10 == (x + shift) % 10);
 }
 
 TEST_CASE("a haplotype's codes are those of the edited string") {
@@ -109,8 +115,8 @@ TEST_CASE("a haplotype's codes are those of the edited string") {
         CHECK(haplotype.length() == static_cast<std::int64_t>(expected.size()));
         expected += std::string(50, 'N');
         const std::size_t from_base = random() % 20, count = 1 + random() % 30;
-        CHECK(text(haplotype, fetch, static_cast<std::int64_t>(from_base), static_cast<std::int64_t>(count)) ==
-              expected.substr(from_base, count));
+        CHECK(text(haplotype, fetch, static_cast<std::int64_t>(from_base),
+                   static_cast<std::int64_t>(count)) == expected.substr(from_base, count));
     }
 }
 

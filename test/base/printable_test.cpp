@@ -14,12 +14,12 @@ TEST_CASE("nothing of an input moves the terminal's cursor or ends a line") {
         {"\x1b[2Jx", "\\x1b[2Jx"},
         {std::string("a\0b\n\r\t\x7f", 7), "a\\x00b\\x0a\\x0d\\x09\\x7f"},
         {"\xc2\xb5 \xe2\x82\xac \xf0\x9f\xa7\xac", "\xc2\xb5 \xe2\x82\xac \xf0\x9f\xa7\xac"},
-        {"\xc2\x9b", "\\xc2\\x9b"},          // CSI, as one character
+        {"\xc2\x9b", "\\xc2\\x9b"},  // CSI, as one character
         {"\xc2\xa0", "\xc2\xa0"},
-        {"\xff\xb5", "\\xff\\xb5"},          // Latin-1
-        {"\xc2", "\\xc2"},                   // cut
+        {"\xff\xb5", "\\xff\\xb5"},  // Latin-1
+        {"\xc2", "\\xc2"},           // cut
         {"\xe2\x82", "\\xe2\\x82"},
-        {"\xc0\x8a", "\\xc0\\x8a"},          // overlong line feed
+        {"\xc0\x8a", "\\xc0\\x8a"},  // overlong line feed
         {"\xe0\x80\x8a", "\\xe0\\x80\\x8a"},
         {"\xed\xa0\x80", "\\xed\\xa0\\x80"},  // surrogate
         {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},

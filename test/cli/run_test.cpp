@@ -132,7 +132,8 @@ struct Terminator {
     ~Terminator() { std::terminate(); }
 };
 
-TEST_CASE("an allocation that fails where nothing may be thrown ends with the same line, and takes temporaries along") {
+TEST_CASE(
+    "an allocation that fails where nothing may be thrown ends with the same line, and takes temporaries along") {
     const test::Scratch scratch;
     const std::string path = scratch.write("temporary", "x");
     const auto nothing_may_be_thrown = [&]() noexcept {
@@ -143,7 +144,8 @@ TEST_CASE("an allocation that fails where nothing may be thrown ends with the sa
     CHECK(died.code == 1);
     CHECK(died.err == "regfoo: out of memory\n");
     CHECK(scratch.names().empty());
-    const Outcome alone = run_child({"x"}, [&](const Arguments&, Log&) { std::thread(run_out_of_memory).join(); });
+    const Outcome alone =
+        run_child({"x"}, [&](const Arguments&, Log&) { std::thread(run_out_of_memory).join(); });
     CHECK(alone.code == 1);
     CHECK(alone.err == "regfoo: out of memory\n");
     // As some of libstdc++'s own functions end: what was thrown is not to be seen at that point.
@@ -153,7 +155,8 @@ TEST_CASE("an allocation that fails where nothing may be thrown ends with the sa
     });
     CHECK(unseen.code == 1);
     CHECK(unseen.err == "regfoo: out of memory\n");
-    const Outcome bug = run_child({"x"}, [&](const Arguments&, Log&) { std::thread([] { throw std::logic_error("x"); }).join(); });
+    const Outcome bug = run_child(
+        {"x"}, [&](const Arguments&, Log&) { std::thread([] { throw std::logic_error("x"); }).join(); });
     CHECK(bug.code == 128 + SIGABRT);
     CHECK(bug.err.starts_with("regfoo: internal error"));
 }

@@ -1,6 +1,6 @@
-// What cuBLASLt takes without a GPU: the descriptors of every product of every preset's tail, made by the back
-// end's own code and read back from the library, and what it is asked for in a plan. Which algorithms it has,
-// it tells on a GPU alone. Exits 77 where the library is not installed.
+// What cuBLASLt takes without a GPU: the descriptors of every product of every preset's tail, made by the
+// back end's own code and read back from the library, and what it is asked for in a plan. Which algorithms it
+// has, it tells on a GPU alone. Exits 77 where the library is not installed.
 #include <dlfcn.h>
 
 #include <cstdio>
@@ -75,16 +75,19 @@ struct Checker {
 
     void check_layout(cublasLtMatrixLayout_t of, cudaDataType_t type, std::int64_t rows, std::int64_t columns,
                       std::int64_t pitch) const {
-        require_that(layout<std::uint32_t>(of, CUBLASLT_MATRIX_LAYOUT_TYPE) == static_cast<std::uint32_t>(type),
-                     "a matrix has another type");
+        require_that(
+            layout<std::uint32_t>(of, CUBLASLT_MATRIX_LAYOUT_TYPE) == static_cast<std::uint32_t>(type),
+            "a matrix has another type");
         require_that(layout<std::uint32_t>(of, CUBLASLT_MATRIX_LAYOUT_ORDER) == CUBLASLT_ORDER_COL,
                      "a matrix does not lie column by column");
-        require_that(layout<std::uint64_t>(of, CUBLASLT_MATRIX_LAYOUT_ROWS) == static_cast<std::uint64_t>(rows) &&
-                         layout<std::uint64_t>(of, CUBLASLT_MATRIX_LAYOUT_COLS) ==
-                             static_cast<std::uint64_t>(columns),
-                     "a matrix has another size");
-        require_that(layout<std::int64_t>(of, CUBLASLT_MATRIX_LAYOUT_LD) == pitch, "a matrix has another pitch");
-        require_that(pitch >= rows && pitch % 8 == 0, "a matrix' columns do not begin at multiples of 16 bytes");
+        require_that(
+            layout<std::uint64_t>(of, CUBLASLT_MATRIX_LAYOUT_ROWS) == static_cast<std::uint64_t>(rows) &&
+                layout<std::uint64_t>(of, CUBLASLT_MATRIX_LAYOUT_COLS) == static_cast<std::uint64_t>(columns),
+            "a matrix has another size");
+        require_that(layout<std::int64_t>(of, CUBLASLT_MATRIX_LAYOUT_LD) == pitch,
+                     "a matrix has another pitch");
+        require_that(pitch >= rows && pitch % 8 == 0,
+                     "a matrix' columns do not begin at multiples of 16 bytes");
     }
     void check_layouts(const Descriptors& d) const {
         const Product& p = d.product();
@@ -130,8 +133,8 @@ struct Checker {
         const Preference preference(library, product);
         const auto mask = get<std::uint32_t>(
             [&](void* to, std::size_t size, std::size_t* written) {
-                return library.get_preference(preference.raw(), CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, to, size,
-                                              written);
+                return library.get_preference(preference.raw(), CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+                                              to, size, written);
             },
             "what may be split");
         const bool over_positions = product.positions == Positions::depth;
@@ -144,7 +147,8 @@ struct Checker {
 // That the answers are the library's: by its file, and by questions to which the answer is no.
 void check_library(const Library& library) {
     Dl_info where{};
-    require_that(dladdr(reinterpret_cast<const void*>(library.matmul), &where) != 0, "the library has no file");
+    require_that(dladdr(reinterpret_cast<const void*>(library.matmul), &where) != 0,
+                 "the library has no file");
     const std::string path = where.dli_fname;
     std::printf("cuBLASLt %s, %s\n", library.version().c_str(), path.c_str());
     require_that(path.substr(path.rfind('/') + 1).find("libcublasLt") == 0, "that is not cuBLASLt");
@@ -182,8 +186,8 @@ int main() {
                 std::printf("%s: %d layers, %d -> %d, %lld positions a chunk\n", name.c_str(), shapes.depth(),
                             shapes[0].in, shapes.padded_markers(), static_cast<long long>(shapes.pitch()));
                 for (int k = 0; k < shapes.depth(); ++k)
-                    for (const Product& product :
-                         {shapes.forward(k, columns), shapes.to_input(k, columns), shapes.to_weights(k, columns)})
+                    for (const Product& product : {shapes.forward(k, columns), shapes.to_input(k, columns),
+                                                   shapes.to_weights(k, columns)})
                         checker.check(product);
                 ++tails;
             }

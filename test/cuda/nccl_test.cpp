@@ -17,7 +17,8 @@ int main() {
         return 77;
     }
     NcclId first{}, second{};
-    const bool made = nccl->get_unique_id(&first) == NcclResult::success && nccl->get_unique_id(&second) == NcclResult::success;
+    const bool made = nccl->get_unique_id(&first) == NcclResult::success &&
+                      nccl->get_unique_id(&second) == NcclResult::success;
     if (!made || std::memcmp(&first, &second, sizeof first) == 0) {
         std::printf("no two unique ids\n");
         return 1;

@@ -1,11 +1,10 @@
 // The tail through cuBLASLt, all of it but cuBLASLt itself, for which the tests' own engine stands in.
-#include "kernels/cuda/cublaslt/tail.hpp"
-
 #include <doctest/doctest.h>
 
 #include <cmath>
 
 #include "base/error.hpp"
+#include "kernels/cuda/cublaslt/tail.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "test/emulator/emulator_backend.hpp"
 #include "test/emulator/stand_in_matmul.hpp"
@@ -105,7 +104,8 @@ struct OfTails {
 Outputs infer(Backend& backend, const TailCase& c, std::int64_t begin, std::int64_t end) {
     Run run(backend);
     const View h = run.random(c.h(), 1);
-    return outputs_of(OfBackend{backend, h, make_tail(c, run, Weights(c).random()), begin, end}, c, begin, end);
+    return outputs_of(OfBackend{backend, h, make_tail(c, run, Weights(c).random()), begin, end}, c, begin,
+                      end);
 }
 
 Outputs infer_in_chunks(const TailCase& c, std::int64_t begin, std::int64_t end, std::int64_t chunk_bytes,
@@ -144,11 +144,11 @@ void check_sinks(const Outputs& got, const TailCase& c, std::int64_t positions) 
     bool same_codes = true, same_bits = true;
     const std::int64_t row_bytes = (positions + 7) / 8;
     for (std::int64_t row = 0; row < c.batch * c.markers(); ++row) {
-        const auto values = std::span(got.values)
-                                .subspan(static_cast<std::size_t>(row * positions),
-                                         static_cast<std::size_t>(positions));
-        runs.append_row(static_cast<std::int32_t>(row / c.markers()), static_cast<std::int32_t>(row % c.markers()),
-                        values, got.cutoff);
+        const auto values =
+            std::span(got.values)
+                .subspan(static_cast<std::size_t>(row * positions), static_cast<std::size_t>(positions));
+        runs.append_row(static_cast<std::int32_t>(row / c.markers()),
+                        static_cast<std::int32_t>(row % c.markers()), values, got.cutoff);
         for (std::int64_t p = 0; p < positions; ++p) {
             const auto at = static_cast<std::size_t>(row * positions + p);
             same_codes = same_codes && got.codes[at] == logit_code(got.logits[at]);
@@ -175,7 +175,8 @@ TEST_CASE("cublaslt: values, codes, bits and runs of every shape, in every order
     for (const TailCase& c : cases) {
         CAPTURE(c.text());
         const Script script;
-        for (const auto& [begin, end] : {std::pair{std::int64_t{0}, c.length}, {c.length / 3, c.length - 1}}) {
+        for (const auto& [begin, end] :
+             {std::pair{std::int64_t{0}, c.length}, {c.length / 3, c.length - 1}}) {
             const Outputs got = infer(*make(), c, begin, end);
             CHECK(!stand_in_matmul().runs.empty());
             check_close("logits", values_of(got.logits), values_of(infer(*reference, c, begin, end).logits),
@@ -289,8 +290,8 @@ TEST_CASE("cublaslt: a missing barrier of the loss is noticed") {
     for (const int n : {0, 1}) {
         CAPTURE(n);
         emulator::leave_out_barrier(n);
-        const bool differs = problem.train(*make(Order::forward)) != right ||
-                             problem.train(*make(Order::reverse)) != right;
+        const bool differs =
+            problem.train(*make(Order::forward)) != right || problem.train(*make(Order::reverse)) != right;
         emulator::leave_out_barrier(-1);
         CHECK(differs);
     }
@@ -305,9 +306,10 @@ TEST_CASE("cublaslt: where the library is not here, other kernels compute the ta
     CHECK(problem.train(*backend) == problem.train(*fast));
     CHECK(infer(*backend, c, 0, 20) == infer(*fast, c, 0, 20));
     CHECK(backend->description() == std::string("emulator stand-in 1.0 bf16"));
-    CHECK(backend->take_notices() ==
-          std::vector<std::string>{"cuBLASLt is not used (libcublasLt.so.13: cannot open shared object file); "
-                                   "regkit's own kernels compute the tail"});
+    CHECK(
+        backend->take_notices() ==
+        std::vector<std::string>{"cuBLASLt is not used (libcublasLt.so.13: cannot open shared object file); "
+                                 "regkit's own kernels compute the tail"});
     CHECK(backend->take_notices().empty());
 }
 
@@ -324,8 +326,9 @@ TEST_CASE("cublaslt: what the library has no plan for is left to other kernels, 
     CHECK(!stand_in_matmul().runs.empty());
     const auto notices = backend->take_notices();
     REQUIRE(notices.size() == 1);
-    CHECK(notices[0] == "stand-in Lt 1.0 is not used for a tail of 7 markers: it has no product of 16 x 32 x 160; "
-                        "regkit's own kernels compute it");
+    CHECK(notices[0] ==
+          "stand-in Lt 1.0 is not used for a tail of 7 markers: it has no product of 16 x 32 x 160; "
+          "regkit's own kernels compute it");
 }
 
 TEST_CASE("cublaslt: a product that does not start is an error") {
@@ -333,8 +336,8 @@ TEST_CASE("cublaslt: a product that does not start is an error") {
     const auto backend = make();
     stand_in_matmul().fails = true;
     const TailCase c{1, 4, 20, 1, 0, {7}, 0, 1};
-    CHECK_THROWS_WITH_AS(infer(*backend, c, 0, 20),
-                         doctest::Contains("cuBLASLt could not start a product"), Error);
+    CHECK_THROWS_WITH_AS(infer(*backend, c, 0, 20), doctest::Contains("cuBLASLt could not start a product"),
+                         Error);
 }
 
 TEST_CASE("cublaslt: the description names the library, which determines the bits") {

@@ -3,21 +3,23 @@
 // path.
 //
 // Each CUDA thread is a fiber (a stack of its own on one operating-system thread). Blocks run one after the
-// other;
-// __syncthreads yields until every live thread of the block waits at the same barrier; the collectives of a
-// warp meet in slots. What makes faults show:
+// other; __syncthreads yields until every live thread of the block waits at the same barrier; the collectives
+// of a warp meet in slots. What makes faults show:
 //  - shared memory and fresh device memory hold NaN,
 //  - threads run in forward, reverse or shuffled order: code that lacks a barrier gives another result in one
 //  of them,
 //  - threads that wait at different barriers, or for a thread that never comes, are an error,
 //  - an asynchronous copy or product is done as late as its wait, or at once, or either by chance: code that
 //  lacks a wait reads what was there before, code that copies over what others still read spoils it,
-//  - what threads store in shared memory without a fence is NaN to the products that read it there themselves,
-//  - copies and products that nobody waits for, matrices and copies at odd addresses, and lanes of a warp that
+//  - what threads store in shared memory without a fence is NaN to the products that read it there
+//    themselves,
+//  - copies and products that nobody waits for, matrices and copies at odd addresses, and lanes of a warp
+//    that
 //  meet in different collectives are errors,
-//  - what is queued on a stream (launches, copies, fills) runs in its order as late as a wait for it, or at once, or
-//  by chance in between, as asynchronous copies: a read before the wait finds NaN, memory that is changed before the
-//  copy from it has run spoils the copy; device memory that is given back too early becomes NaN,
+//  - what is queued on a stream (launches, copies, fills) runs in its order as late as a wait for it, or at
+//    once, or
+//  by chance in between, as asynchronous copies: a read before the wait finds NaN, memory that is changed
+//  before the copy from it has run spoils the copy; device memory that is given back too early becomes NaN,
 //  - there are no calls that block by themselves, and none for the default stream, which would run beside the
 //  others; copies from or to host memory that is not page-locked are errors,
 //  - a chosen barrier or wait can be left out on purpose, to see that the tests notice,
@@ -83,7 +85,10 @@ struct cudaDeviceProp {
     int major, minor;
 };
 enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75, cudaDevAttrComputeCapabilityMinor = 76 };
-enum cudaDriverEntryPointQueryResult { cudaDriverEntryPointSuccess = 0, cudaDriverEntryPointSymbolNotFound = 1 };
+enum cudaDriverEntryPointQueryResult {
+    cudaDriverEntryPointSuccess = 0,
+    cudaDriverEntryPointSymbolNotFound = 1
+};
 inline constexpr unsigned long long cudaEnableDefault = 0;
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
@@ -113,7 +118,8 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream);
 cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t bytes, cudaStream_t stream);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaDriverGetVersion(int* version);
@@ -121,12 +127,13 @@ cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaGetDriverEntryPointByVersion(const char* name, void** function, unsigned version,
-                                             unsigned long long flags, cudaDriverEntryPointQueryResult* result);
+                                             unsigned long long flags,
+                                             cudaDriverEntryPointQueryResult* result);
 const char* cudaGetErrorString(cudaError_t error);
 
 namespace regkit::emulator {
 
-inline constexpr int kPoison = 0xFF;  // of every byte: as float or double NaN
+inline constexpr int kPoison = 0xFF;                  // of every byte: as float or double NaN
 inline constexpr std::size_t kMemoryAlignment = 256;  // of what cudaMalloc gives
 
 enum class Order { forward, reverse, shuffled };
@@ -134,18 +141,20 @@ enum class CopyTime { at_wait, at_once, by_chance };
 
 // In which order the threads of a block are resumed, from now on.
 void set_order(Order order);
-// Leaves out the n-th barrier (from 0), of the block or of some of its threads, that each thread of each block meets, from now on; -1 = none.
+// Leaves out the n-th barrier (from 0), of the block or of some of its threads, that each thread of each
+// block meets, from now on; -1 = none.
 void leave_out_barrier(int n);
 // When an asynchronous copy is done, and what is queued on streams, from now on.
 void set_copy_time(CopyTime time);
 CopyTime copy_time();
-// Leaves out the n-th wait for copies or products (from 0) of each thread of each block, from now on; -1 = none.
+// Leaves out the n-th wait for copies or products (from 0) of each thread of each block, from now on; -1 =
+// none.
 void leave_out_wait(int n);
 // Leaves out all calls of this function of the runtime, which then give cudaSuccess, from now on; "" = none.
 void leave_out_calls(const std::string& call);
-// The n-th call (from 1) of this function of the runtime gives `error`, from now on; of "kernel": the n-th that runs.
-// Want of memory passes; after any other error, and after a kernel that did wrong, the device is lost, and every call
-// gives it.
+// The n-th call (from 1) of this function of the runtime gives `error`, from now on; of "kernel": the n-th
+// that runs. Want of memory passes; after any other error, and after a kernel that did wrong, the device is
+// lost, and every call gives it.
 void inject(const std::string& call, int nth, cudaError_t error);
 // What the call that is made now has to give.
 cudaError_t injected(const char* call);
@@ -189,9 +198,10 @@ const Machine& machine();
 // What the last launch that failed did wrong, for the tests' messages.
 const char* last_failure();
 
-// Queues a run of `thread`, once for every thread of every block, which has `shared` bytes of dynamic shared memory. The
-// settings above are as they stand now.
-cudaError_t queue_grid(cudaStream_t stream, dim3 grid, dim3 block, std::size_t shared, std::function<void()> thread);
+// Queues a run of `thread`, once for every thread of every block, which has `shared` bytes of dynamic shared
+// memory. The settings above are as they stand now.
+cudaError_t queue_grid(cudaStream_t stream, dim3 grid, dim3 block, std::size_t shared,
+                       std::function<void()> thread);
 // How much dynamic shared memory `kernel` may have, which without asking is 48 KiB.
 cudaError_t allow_shared(const void* kernel, int bytes);
 bool is_shared_allowed(const void* kernel, std::size_t bytes);

@@ -37,8 +37,8 @@ namespace regkit::emulator {
 namespace {
 
 constexpr std::size_t kStackBytes = 256 << 10;
-constexpr std::size_t kFreeShared = 48 << 10;   // bytes a block may have without asking
-constexpr std::size_t kMostShared = 163 << 10;  // on sm_80 ...
+constexpr std::size_t kFreeShared = 48 << 10;         // bytes a block may have without asking
+constexpr std::size_t kMostShared = 163 << 10;        // on sm_80 ...
 constexpr std::size_t kMostSharedHopper = 227 << 10;  // ... and on sm_90
 
 struct Settings {
@@ -403,7 +403,8 @@ cudaError_t run_grid(dim3 grid, dim3 block_size, std::size_t shared, const std::
 
 }  // namespace
 
-cudaError_t queue_grid(cudaStream_t stream, dim3 grid, dim3 block, std::size_t shared, std::function<void()> thread) {
+cudaError_t queue_grid(cudaStream_t stream, dim3 grid, dim3 block, std::size_t shared,
+                       std::function<void()> thread) {
     if (!stream) return cudaErrorInvalidResourceHandle;
     if (block.x * block.y * block.z > 1024 || grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 ||
         grid.z > 65535)

@@ -1,12 +1,14 @@
-// A stand-in for libnccl.so.2 between processes of one machine that have emulated devices: the functions that regkit calls.
-// Values go through files in a folder that rank 0 makes and whose path is the unique id; what is gathered is queued on the
-// emulator's stream, reads its values when the stream comes to it, and waits there for the other ranks, for ever where one
-// has ended, as NCCL does. REGKIT_EMULATED_NCCL holds words, of
+// A stand-in for libnccl.so.2 between processes of one machine that have emulated devices: the functions that
+// regkit calls. Values go through files in a folder that rank 0 makes and whose path is the unique id; what
+// is gathered is queued on the emulator's stream, reads its values when the stream comes to it, and waits
+// there for the other ranks, for ever where one has ended, as NCCL does. REGKIT_EMULATED_NCCL holds words, of
 //   version=21300       what the library says it is
 //   connect=1           this rank cannot connect
 //   gather=3:1          the 3rd gather fails on rank 1, behind its return
 //   hang=1              this rank never connects
 //   stall=5:1           the 5th gather does not come about, for rank 1 gives nothing
+#include "kernels/cuda/nccl.hpp"
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -15,8 +17,6 @@
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "kernels/cuda/nccl.hpp"
 
 using regkit::cuda::NcclConfig;
 using regkit::cuda::NcclId;
@@ -108,7 +108,8 @@ NcclResult ncclCommGetAsyncError(NcclComm* comm, NcclResult* error) {
     return NcclResult::success;
 }
 
-NcclResult ncclAllGather(const void* from, void* to, std::size_t count, int type, NcclComm* comm, cudaStream_t stream) {
+NcclResult ncclAllGather(const void* from, void* to, std::size_t count, int type, NcclComm* comm,
+                         cudaStream_t stream) {
     if (!comm->joined || type != regkit::cuda::kNcclFloat) return NcclResult::invalid_usage;
     const int number = ++comm->gathers;
     const Setting fault = setting("gather");
@@ -124,7 +125,8 @@ NcclResult ncclAllGather(const void* from, void* to, std::size_t count, int type
         if (!shared->all_there(kGather, number)) return cudaErrorNotReady;
         for (int r = 0; r < shared->ranks; ++r)
             std::ifstream(shared->file(kGather, number, r), std::ios::binary)
-                .read(static_cast<char*>(to) + static_cast<std::size_t>(r) * bytes, static_cast<std::streamsize>(bytes));
+                .read(static_cast<char*>(to) + static_cast<std::size_t>(r) * bytes,
+                      static_cast<std::streamsize>(bytes));
         // All have begun this one, so have ended the one before.
         std::filesystem::remove(shared->file(kGather, number - 1, shared->rank));
         return cudaSuccess;
@@ -139,7 +141,8 @@ NcclResult ncclCommAbort(NcclComm* comm) {
 }
 
 const char* ncclGetErrorString(NcclResult result) {
-    return result == NcclResult::system_error ? "unhandled system error (run with NCCL_DEBUG=INFO for details)"
-                                              : "invalid usage (run with NCCL_DEBUG=WARN for details)";
+    return result == NcclResult::system_error
+               ? "unhandled system error (run with NCCL_DEBUG=INFO for details)"
+               : "invalid usage (run with NCCL_DEBUG=WARN for details)";
 }
 }

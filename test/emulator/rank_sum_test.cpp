@@ -1,5 +1,5 @@
-// Sums over ranks on the device: their order, and when the ranks agree to use NCCL. (With processes, the emulated plug-in
-// and a stand-in for NCCL: test/tools/ranks_emulated.py.)
+// Sums over ranks on the device: their order, and when the ranks agree to use NCCL. (With processes, the
+// emulated plug-in and a stand-in for NCCL: test/tools/ranks_emulated.py.)
 #include "kernels/cuda/rank_sum.hpp"
 
 #include <doctest/doctest.h>
@@ -20,7 +20,8 @@ std::vector<float> sum_of(const std::vector<std::vector<float>>& parts) {
     std::vector<float> all, to(parts[0].size());
     for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
     on_stream([&] {
-        cuda::add_parts(all.data(), static_cast<int>(parts.size()), static_cast<std::int64_t>(to.size()), to.data());
+        cuda::add_parts(all.data(), static_cast<int>(parts.size()), static_cast<std::int64_t>(to.size()),
+                        to.data());
     });
     return to;
 }
@@ -36,7 +37,8 @@ RankAbility able(char device, int version = 22809) {
 
 TEST_CASE("the ranks' parts are added in their order, in double, and rounded once") {
     // In another order the large ones would swallow the 1, or leave it.
-    CHECK(sum_of({{1e30f, 1, 1e30f}, {1, 1e30f, -1e30f}, {-1e30f, -1e30f, 1}}) == std::vector<float>{0, 0, 1});
+    CHECK(sum_of({{1e30f, 1, 1e30f}, {1, 1e30f, -1e30f}, {-1e30f, -1e30f, 1}}) ==
+          std::vector<float>{0, 0, 1});
     // In fp32 each of these two sums would stay where it begins.
     CHECK(sum_of({{16777216.0f}, {1}, {1}}) == std::vector<float>{16777218.0f});
     CHECK(sum_of({{1}, {0x1p-24f}, {0x1p-24f}}) == std::vector<float>{1.0f + 0x1p-23f});
@@ -46,7 +48,8 @@ TEST_CASE("the ranks' parts are added in their order, in double, and rounded onc
 TEST_CASE("ranks use NCCL together or not at all") {
     CHECK(cuda::reason_against_nccl({able(1), able(2), able(3)}) == "");
     CHECK(cuda::reason_against_nccl({able(1), able(2), able(1)}) == "ranks 0 and 2 share a GPU");
-    CHECK(cuda::reason_against_nccl({able(1), able(2), able(3, 22005)}) == "rank 0 has NCCL 2.28.9, rank 2 2.20.5");
+    CHECK(cuda::reason_against_nccl({able(1), able(2), able(3, 22005)}) ==
+          "rank 0 has NCCL 2.28.9, rank 2 2.20.5");
     RankAbility unable;
     std::strcpy(unable.why, "there is none");
     CHECK(cuda::reason_against_nccl({able(1), unable, able(1)}) == "rank 1: there is none");

@@ -55,7 +55,8 @@ void store(const Product& p, const Operands& o, std::int64_t row, std::int64_t c
 void compute(const Product& p, const Operands& o) {
     const Matrix a{static_cast<const Bf16*>(o.a), p.a_pitch, p.a_transposed},
         b{static_cast<const Bf16*>(o.b), p.b_pitch, p.b_transposed};
-    std::vector<double> left(static_cast<std::size_t>(p.rows * p.depth)), right(static_cast<std::size_t>(p.depth));
+    std::vector<double> left(static_cast<std::size_t>(p.rows * p.depth)),
+        right(static_cast<std::size_t>(p.depth));
     for (std::int64_t row = 0; row < p.rows; ++row)
         for (std::int64_t k = 0; k < p.depth; ++k)
             left[static_cast<std::size_t>(row * p.depth + k)] = a.at(row, k);
@@ -63,7 +64,8 @@ void compute(const Product& p, const Operands& o) {
         double total = 0;
         for (std::int64_t k = 0; k < p.depth; ++k)
             total += right[static_cast<std::size_t>(k)] = b.at(k, column);
-        if (p.epilogue == Epilogue::bias_gradient) static_cast<float*>(o.bias)[column] = static_cast<float>(total);
+        if (p.epilogue == Epilogue::bias_gradient)
+            static_cast<float*>(o.bias)[column] = static_cast<float>(total);
         for (std::int64_t row = 0; row < p.rows; ++row) {
             const double* const from = left.data() + row * p.depth;
             double sum = 0;
@@ -79,9 +81,12 @@ bool is_aligned(const void* memory) {
 
 // What the library would not take, or what a plan was not made for.
 bool is_taken(const Product& p, std::int64_t positions, const Operands& o, std::int64_t workspace) {
-    const auto pitch = [](std::int64_t values, std::int64_t least) { return values >= least && values % 8 == 0; };
+    const auto pitch = [](std::int64_t values, std::int64_t least) {
+        return values >= least && values % 8 == 0;
+    };
     const Product now = p.at(positions);
-    return positions > 0 && (p.positions == Positions::depth ? positions == p.size() : positions <= p.size()) &&
+    return positions > 0 &&
+           (p.positions == Positions::depth ? positions == p.size() : positions <= p.size()) &&
            pitch(p.a_pitch, p.a_transposed ? now.depth : now.rows) &&
            pitch(p.b_pitch, p.b_transposed ? now.columns : now.depth) && pitch(p.d_pitch, now.rows) &&
            (p.epilogue == Epilogue::none || o.bias) && (workspace == 0 || o.workspace) && is_aligned(o.a) &&
@@ -101,7 +106,8 @@ class Engine final : public cuda::cublaslt::Engine {
 
     bool run(cuda::cublaslt::Plan& plan, std::int64_t positions, const Operands& operands) override {
         const Product& product = static_cast<BuiltPlan&>(plan).product;
-        if (stand_in_matmul().fails || !is_taken(product, positions, operands, plan.workspace())) return false;
+        if (stand_in_matmul().fails || !is_taken(product, positions, operands, plan.workspace()))
+            return false;
         stand_in_matmul().runs.push_back(product.at(positions));
         const auto bytes = static_cast<std::size_t>(plan.workspace());
         static_cast<cudaStream_t>(operands.stream)->queue([=, now = product.at(positions)] {

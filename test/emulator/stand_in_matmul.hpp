@@ -14,8 +14,8 @@ struct StandInMatmul {
     bool installed = true;
     bool fails = false;  // when it runs
     std::function<bool(const cuda::cublaslt::Product&)> refuses;
-    std::int64_t workspace = 1000;  // bytes, all of which it writes
-    int plans = 0;                  // that were asked for so far
+    std::int64_t workspace = 1000;              // bytes, all of which it writes
+    int plans = 0;                              // that were asked for so far
     std::vector<cuda::cublaslt::Product> runs;  // so far, each with its own number of positions
 };
 // Of all back ends that are made from now on.

@@ -1,5 +1,5 @@
-// The back end's stream: what is copied through it arrives, whatever the device is still busy with; what a queued kernel did
-// wrong is told; and a wait that is missing shows.
+// The back end's stream: what is copied through it arrives, whatever the device is still busy with; what a
+// queued kernel did wrong is told; and a wait that is missing shows.
 #include "kernels/cuda/stream.hpp"
 
 #include <doctest/doctest.h>
@@ -166,7 +166,8 @@ TEST_CASE("stream: what a queued kernel did wrong is told at the next wait, and 
         const auto read = [&] { stream.download(&value, memory, sizeof value); };
         CHECK(failure_of(read).find("different barriers") != std::string::npos);
         CHECK(failure_of([&] { stream.wait(); }).find("different barriers") != std::string::npos);
-        CHECK(failure_of([&] { const Stream::Operation operation(stream); }).empty());  // it waits for nothing
+        CHECK(
+            failure_of([&] { const Stream::Operation operation(stream); }).empty());  // it waits for nothing
         stream.free(memory);
         CHECK(failure_of([&] { const Stream::Operation operation(stream); }) != "");
     }
@@ -184,7 +185,8 @@ TEST_CASE("stream: what free() meets is told to the next operation, even by a de
     }
     stream.free(memory);
     emulator::revive_device();
-    CHECK(failure_of([&] { const Stream::Operation operation(stream); }).find("different barriers") != std::string::npos);
+    CHECK(failure_of([&] { const Stream::Operation operation(stream); }).find("different barriers") !=
+          std::string::npos);
 }
 
 TEST_CASE("stream: memory that is given back is waited for") {
@@ -206,7 +208,8 @@ TEST_CASE("stream: launches outside of an operation, and the default stream, are
     const Restored restored;
     CHECK(failure_of([] { cuda::launch(never_meet, dim3(1), dim3(1)); }).find("outside of an operation") !=
           std::string::npos);
-    CHECK(cudaLaunchKernel(never_meet, dim3(1), dim3(1), nullptr, 0, nullptr) == cudaErrorInvalidResourceHandle);
+    CHECK(cudaLaunchKernel(never_meet, dim3(1), dim3(1), nullptr, 0, nullptr) ==
+          cudaErrorInvalidResourceHandle);
     CHECK(cudaMemsetAsync(nullptr, 0, 0, nullptr) == cudaErrorInvalidResourceHandle);
     Stream stream(0);
     float pageable = 0;
@@ -218,7 +221,8 @@ TEST_CASE("stream: launches outside of an operation, and the default stream, are
 
 TEST_CASE("stream: a back end that cannot have one says why") {
     const Restored restored;
-    for (const char* const call : {"cudaMallocHost", "cudaStreamCreateWithFlags", "cudaEventCreateWithFlags"}) {
+    for (const char* const call :
+         {"cudaMallocHost", "cudaStreamCreateWithFlags", "cudaEventCreateWithFlags"}) {
         emulator::inject(call, 1, cudaErrorMemoryAllocation);
         CHECK_THROWS_WITH(make_emulator_backend(Order::forward), "out of memory");
     }

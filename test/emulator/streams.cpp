@@ -1,5 +1,5 @@
-// Streams, events, and what is queued on them. Nothing runs by itself: each call that waits runs what it waits for, and,
-// where that is asked for, each call that queues something runs all of it, or some by chance.
+// Streams, events, and what is queued on them. Nothing runs by itself: each call that waits runs what it
+// waits for, and, where that is asked for, each call that queues something runs all of it, or some by chance.
 #include "test/emulator/streams.hpp"
 
 #include <cstdlib>
@@ -187,7 +187,8 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
     return emulator::injected("");
 }
 
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
     const cudaError_t error = emulator::injected("cudaMemcpyAsync");
     if (error != cudaSuccess) return error;
     if (!stream) return cudaErrorInvalidResourceHandle;

@@ -47,8 +47,8 @@ struct TailProblem {
         cuda::Stream stream(0);
         cuda::Scratch scratch(stream);
         const cuda::Stream::Operation operation(stream);
-        train(cuda::TailTraining{own_tail, cuda::tensor_of(h_view), own_labels, how, cuda::pointer_to(loss), to,
-                                 false, cuda::tensor_of(dh)},
+        train(cuda::TailTraining{own_tail, cuda::tensor_of(h_view), own_labels, how, cuda::pointer_to(loss),
+                                 to, false, cuda::tensor_of(dh)},
               scratch);
         stream.wait();
         return outcome(run, loss, dh, gradient);

@@ -9,7 +9,8 @@ void fuzz_one(std::string_view input) {
     std::int64_t end = 0, contig = -1;
     reader.read([&](const regkit::BigWigReader::Value& value) {
         const auto& contigs = reader.contigs();
-        expect(value.contig >= contig && static_cast<std::size_t>(value.contig) < contigs.size(), "contigs out of order");
+        expect(value.contig >= contig && static_cast<std::size_t>(value.contig) < contigs.size(),
+               "contigs out of order");
         if (value.contig != contig) end = 0;
         contig = value.contig;
         expect(value.begin >= end && value.end > value.begin, "values overlap or are out of order");

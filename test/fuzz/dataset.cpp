@@ -22,7 +22,8 @@ void check_runs(const std::vector<regkit::PeakRun>& runs, std::int64_t length, s
 void fuzz_one(std::string_view input) {
     using namespace regkit::dataset_file;
     const std::string folder = absent("d.regds");
-    for (const char* name : {kDescription, kReference, kMarkers, kWindows}) put(std::string("d.regds/") + name, next_part(input));
+    for (const char* name : {kDescription, kReference, kMarkers, kWindows})
+        put(std::string("d.regds/") + name, next_part(input));
     const std::string_view labels = next_part(input);
     put(std::string("d.regds/") + kPeaks, labels);
     put(std::string("d.regds/") + kCoverage, labels);

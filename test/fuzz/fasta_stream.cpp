@@ -12,7 +12,8 @@ void fuzz_one(std::string_view input) {
         expect(!stream.name().empty(), "a record without a name");
         while (const std::int64_t got = stream.read(codes)) {
             expect(got > 0 && got <= 1000, "more bases than asked for");
-            for (std::int64_t i = 0; i < got; ++i) expect(codes[static_cast<std::size_t>(i)] <= 4, "a code that is none");
+            for (std::int64_t i = 0; i < got; ++i)
+                expect(codes[static_cast<std::size_t>(i)] <= 4, "a code that is none");
         }
     }
 }

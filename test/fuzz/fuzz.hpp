@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-// Reads `input` as the format that the target is about. regkit::Error is the right answer to bad input; a crash, any
-// other exception and a broken expectation are findings.
+// Reads `input` as the format that the target is about. regkit::Error is the right answer to bad input; a
+// crash, any other exception and a broken expectation are findings.
 void fuzz_one(std::string_view input);
 
 // Writes a file of the process's own scratch folder and returns its path.

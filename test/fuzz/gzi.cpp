@@ -13,7 +13,8 @@ std::string pack(const std::string& path) {
     expect(file != nullptr, "cannot write to the scratch folder");
     for (std::size_t at = 0; at < kFasta.size(); at += kBlock) {
         const std::string_view piece = kFasta.substr(at, kBlock);
-        expect(bgzf_write(file, piece.data(), piece.size()) == static_cast<ssize_t>(piece.size()) && bgzf_flush(file) == 0,
+        expect(bgzf_write(file, piece.data(), piece.size()) == static_cast<ssize_t>(piece.size()) &&
+                   bgzf_flush(file) == 0,
                "cannot write to the scratch folder");
     }
     expect(bgzf_close(file) == 0, "cannot write to the scratch folder");

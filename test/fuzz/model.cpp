@@ -8,7 +8,8 @@ void fuzz_one(std::string_view input) {
     file.metadata.erase(regkit::kChecksumKey);
     regkit::NullLog quiet;
     const regkit::Model model = regkit::model_of(std::move(file), "x");
-    expect(regkit::select_markers(model.markers, {"*"}).size() == model.markers.size(), "'*' does not choose all");
+    expect(regkit::select_markers(model.markers, {"*"}).size() == model.markers.size(),
+           "'*' does not choose all");
     const std::string path = absent("y");
     regkit::save_model(path, regkit::restrict_markers(model, {0}));
     const regkit::Model again = regkit::load_model(path, quiet);

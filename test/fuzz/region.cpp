@@ -1,4 +1,5 @@
-// The text of regions, as -r takes it, in a genome whose names are odd; and the name of a sequence that was cut out of one.
+// The text of regions, as -r takes it, in a genome whose names are odd; and the name of a sequence that was
+// cut out of one.
 #include "base/region.hpp"
 
 #include <set>
@@ -23,7 +24,8 @@ void fuzz_one(std::string_view input) {
         for (const regkit::Region& region : regkit::parse_regions(input, rules)) {
             check(region);
             if (!names.contains(region.contig)) continue;
-            expect(regkit::parse_region(to_string(region), rules) == region, "another region once it is printed");
+            expect(regkit::parse_region(to_string(region), rules) == region,
+                   "another region once it is printed");
         }
     }
     if (const auto placed = regkit::parse_placed_name(input)) check(*placed);

@@ -10,7 +10,8 @@ void fuzz_one(std::string_view input) {
     const regkit::TensorFile again = regkit::read_safetensors(path);
     expect(again.metadata == file.metadata && again.tensors.size() == file.tensors.size(), "another file");
     for (std::size_t i = 0; i < file.tensors.size(); ++i)
-        expect(again.tensors[i].name == file.tensors[i].name && again.tensors[i].shape == file.tensors[i].shape &&
+        expect(again.tensors[i].name == file.tensors[i].name &&
+                   again.tensors[i].shape == file.tensors[i].shape &&
                    again.tensors[i].values == file.tensors[i].values,
                "another tensor");
 }

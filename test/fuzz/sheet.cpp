@@ -1,8 +1,7 @@
 // A marker sheet.
-#include "app/marker_sheet.hpp"
-
 #include <set>
 
+#include "app/marker_sheet.hpp"
 #include "test/fuzz/fuzz.hpp"
 
 void fuzz_one(std::string_view input) {

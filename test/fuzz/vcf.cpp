@@ -1,5 +1,6 @@
-// VCF and BCF: what was read can be annotated and written in each format, and is read again record for record; of text every
-// column but INFO leaves as it came. The first byte chooses the format and whether there is an index.
+// VCF and BCF: what was read can be annotated and written in each format, and is read again record for
+// record; of text every column but INFO leaves as it came. The first byte chooses the format and whether
+// there is an index.
 #include "io/vcf.hpp"
 
 #include <cmath>
@@ -27,8 +28,10 @@ std::vector<std::string_view> records_of(std::string_view text) {
 void compare(std::string_view before, std::string_view after) {
     constexpr int kInfo = 7;
     for (int column = 0; column < kInfo || !before.empty(); ++column) {
-        const std::string_view was = before.substr(0, before.find('\t')), is = after.substr(0, after.find('\t'));
-        expect(column == kInfo ? was == "." || is.starts_with(was.substr(0, was.find_last_not_of(";\r") + 1)) : was == is,
+        const std::string_view was = before.substr(0, before.find('\t')),
+                               is = after.substr(0, after.find('\t'));
+        expect(column == kInfo ? was == "." || is.starts_with(was.substr(0, was.find_last_not_of(";\r") + 1))
+                               : was == is,
                "a column changed");
         before.remove_prefix(std::min(before.size(), was.size() + 1));
         after.remove_prefix(std::min(after.size(), is.size() + 1));

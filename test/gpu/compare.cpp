@@ -95,7 +95,8 @@ double relative_norm(const std::vector<float>& a, const std::vector<float>& b) {
 
 bool report(const std::string& kernels, const char* what, double difference, double bound) {
     const bool ok = difference <= bound;  // not of NaN
-    std::printf("%s %s: %.2g (at most %.2g)%s\n", kernels.c_str(), what, difference, bound, ok ? "" : " FAILED");
+    std::printf("%s %s: %.2g (at most %.2g)%s\n", kernels.c_str(), what, difference, bound,
+                ok ? "" : " FAILED");
     return ok;
 }
 
@@ -110,7 +111,8 @@ bool compare(const std::string& device, const Spec& spec, int markers, std::int6
         setenv("REGKIT_CUDA_KERNELS", name.c_str(), 1);
         const bool exact = name == "naive";
         const Outcome got = run(inputs, {device, 0, "", exact ? Precision::f32 : Precision::bf16});
-        for (const std::string& notice : got.notices) std::printf("%s notice: %s\n", name.c_str(), notice.c_str());
+        for (const std::string& notice : got.notices)
+            std::printf("%s notice: %s\n", name.c_str(), notice.c_str());
         ok &= report(name, "logits", largest(got.logits, expected.logits), exact ? 1e-4 : 2e-2);
         ok &= report(name, "loss", std::fabs(got.loss - expected.loss) / expected.loss, exact ? 1e-5 : 2e-3);
         // In bf16 ReLUs turn here and there.
@@ -130,7 +132,9 @@ int main(int argc, char** argv) {
         std::ifstream file(argv[2]);
         const std::string text{std::istreambuf_iterator<char>(file), {}};
         const std::vector<std::string> choices(argv + 5, argv + argc);
-        return compare(argv[1], parse_spec(text, argv[2]), std::atoi(argv[3]), std::atoll(argv[4]), choices) ? 0 : 1;
+        return compare(argv[1], parse_spec(text, argv[2]), std::atoi(argv[3]), std::atoll(argv[4]), choices)
+                   ? 0
+                   : 1;
     } catch (const std::exception& e) {
         std::fprintf(stderr, "gpu_compare: %s\n", e.what());
         return 1;

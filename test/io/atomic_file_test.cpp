@@ -140,12 +140,14 @@ TEST_CASE("temporaries of dead runs go when the next one writes to their folder,
     const std::string dead = left_behind(dir, "dead", 90), folder = left_behind(dir, "folder", 90, true);
     const std::string young = left_behind(dir, "young", 20), owned = left_behind(dir, "owned", 90);
     const std::string locked_folder = left_behind(dir, "locked", 90, true);
-    const int lock = open(owned.c_str(), O_RDWR), folder_lock = open(locked_folder.c_str(), O_RDONLY | O_DIRECTORY);
+    const int lock = open(owned.c_str(), O_RDWR),
+              folder_lock = open(locked_folder.c_str(), O_RDONLY | O_DIRECTORY);
     REQUIRE(flock(lock, LOCK_EX | LOCK_NB) == 0);
     REQUIRE(flock(folder_lock, LOCK_EX | LOCK_NB) == 0);
     dir.write("precious", "x");
     fs::create_symlink("precious", dir.path(".link.0123456789abcdef.regkit.tmp"));
-    const std::vector<std::string> others = {".x.0123456789abcdef.tmp", ".x.0123456789abcde.regkit.tmp", "x.0123456789abcdef.regkit.tmp",
+    const std::vector<std::string> others = {".x.0123456789abcdef.tmp", ".x.0123456789abcde.regkit.tmp",
+                                             "x.0123456789abcdef.regkit.tmp",
                                              ".x.0123456789ABCDEF.regkit.tmp"};
     for (const std::string& other : others) {
         dir.write(other, "x");

@@ -1,7 +1,6 @@
 #include "io/bgzf_writer.hpp"
 
 #include <doctest/doctest.h>
-
 #include <sys/resource.h>
 
 #include <csignal>
@@ -23,7 +22,9 @@ TEST_CASE("bgzip text reads back with bgzip and tabix") {
     CHECK(dir.names().size() == 1);  // the temporary
     writer.commit_indexed({}, 50000);
     CHECK(dir.names() == std::vector<std::string>{"t.tsv.gz", "t.tsv.gz.tbi"});
-    REQUIRE(std::system(("cd " + dir.path("") + " && bgzip -dc t.tsv.gz > t.tsv && tabix t.tsv.gz chr1:49999-60000 > hit").c_str()) == 0);
+    REQUIRE(std::system(("cd " + dir.path("") +
+                         " && bgzip -dc t.tsv.gz > t.tsv && tabix t.tsv.gz chr1:49999-60000 > hit")
+                            .c_str()) == 0);
     CHECK(dir.read("t.tsv") == text);
     CHECK(dir.read("hit") == "chr1\t49999\nchr1\t50000\n");
 }

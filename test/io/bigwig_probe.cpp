@@ -47,23 +47,32 @@ std::vector<float> signal(std::size_t n, std::uint32_t seed) {
 std::vector<Case> cases() {
     std::vector<Case> all;
     all.push_back({"dense", 1, {{"chr2", 1000000}, {"chr10", 300001}, {"empty", 5}}, {}});
-    all.back().pieces = {{0, 0, 1, signal(70001, 1)}, {0, 70001, 1, signal(20000, 2)}, {0, 500003, 1, signal(499997, 3)},
+    all.back().pieces = {{0, 0, 1, signal(70001, 1)},
+                         {0, 70001, 1, signal(20000, 2)},
+                         {0, 500003, 1, signal(499997, 3)},
                          {1, 7, 1, signal(299994, 4)}};
     // Long runs of equal values, alternating with values that all differ.
     all.push_back({"runs", 1, {{"a", 400000}}, {}});
     for (int i = 0; i < 12; ++i) {
         const std::int64_t begin = i * 30000;
-        if (i % 3 == 2) all.back().pieces.push_back({0, begin, 1, signal(30000, 9)});
-        else all.back().pieces.push_back({0, begin, 1, std::vector<float>(29000, static_cast<float>(i) * 0.125f)});
+        if (i % 3 == 2)
+            all.back().pieces.push_back({0, begin, 1, signal(30000, 9)});
+        else
+            all.back().pieces.push_back(
+                {0, begin, 1, std::vector<float>(29000, static_cast<float>(i) * 0.125f)});
     }
     // Averaged bins of 10 with a short one at a stretch's end and a phase that does not fit the zoom bins.
     all.push_back({"bins", 10, {{"c", 200003}}, {}});
-    all.back().pieces = {{0, 3, 7, {0.5f}}, {0, 10, 10, signal(9000, 5)}, {0, 90010, 4, {0.25f}},
-                         {0, 100005, 10, signal(9999, 6)}, {0, 199995, 8, {0.75f}}};
+    all.back().pieces = {{0, 3, 7, {0.5f}},
+                         {0, 10, 10, signal(9000, 5)},
+                         {0, 90010, 4, {0.25f}},
+                         {0, 100005, 10, signal(9999, 6)},
+                         {0, 199995, 8, {0.75f}}};
     all.push_back({"scaffolds", 1, {}, {}});
     for (int i = 0; i < 700; ++i) {
         all.back().contigs.push_back({"scaffold_" + std::to_string(i * 37 % 701), 200 + i});
-        if (i % 5 != 0) all.back().pieces.push_back({i, i % 7, 1, signal(150, static_cast<std::uint32_t>(i))});
+        if (i % 5 != 0)
+            all.back().pieces.push_back({i, i % 7, 1, signal(150, static_cast<std::uint32_t>(i))});
     }
     all.push_back({"one", 1, {{"x", 1}}, {{0, 0, 1, {0.25f}}}});
     all.push_back({"none", 1, {{"x", 100}}, {}});
@@ -86,11 +95,13 @@ void write(const std::string& path, const Case& c, int workers, std::size_t chun
     for (const Piece& p : c.pieces)
         for (std::size_t i = 0; i < p.values.size(); i += chunk) {
             const std::size_t n = std::min(chunk, p.values.size() - i);
-            writer.add(p.contig, p.begin + static_cast<std::int64_t>(i) * p.span, p.span, {p.values.data() + i, n});
+            writer.add(p.contig, p.begin + static_cast<std::int64_t>(i) * p.span, p.span,
+                       {p.values.data() + i, n});
             BigWigWriter::drain({&self, 1}, pool);
         }
     if (!contigs_first)
-        for (std::size_t i = 0; i < c.contigs.size(); ++i) writer.set_length(static_cast<int>(i), c.contigs[i].second);
+        for (std::size_t i = 0; i < c.contigs.size(); ++i)
+            writer.set_length(static_cast<int>(i), c.contigs[i].second);
     writer.finish(pool);
     writer.commit();
 }
@@ -103,8 +114,8 @@ void write_expected(const std::string& path, const Case& c) {
             char text[64];
             std::snprintf(text, sizeof text, "%.9g", static_cast<double>(p.values[i]));
             const std::int64_t begin = p.begin + static_cast<std::int64_t>(i) * p.span;
-            out << c.contigs[static_cast<std::size_t>(p.contig)].first << "\t" << begin << "\t" << begin + p.span << "\t"
-                << text << "\n";
+            out << c.contigs[static_cast<std::size_t>(p.contig)].first << "\t" << begin << "\t"
+                << begin + p.span << "\t" << text << "\n";
         }
 }
 

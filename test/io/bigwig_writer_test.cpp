@@ -21,13 +21,15 @@ TEST_CASE("values that a bigWig file cannot hold are refused by place") {
     writer.add_contig("chr2", 50);
     const std::vector<float> ten(10, 0.5f);
     writer.add(0, 20, 1, ten);
-    CHECK_THROWS_WITH_AS(writer.add(0, 29, 1, ten), doctest::Contains("(chr1:30): values are out of order"), Error);
+    CHECK_THROWS_WITH_AS(writer.add(0, 29, 1, ten), doctest::Contains("(chr1:30): values are out of order"),
+                         Error);
     CHECK_THROWS_WITH_AS(writer.add(0, 91, 1, ten), doctest::Contains("outside the contig"), Error);
     CHECK_THROWS_WITH_AS(writer.add(0, 60, 5, ten), doctest::Contains("outside the contig"), Error);
     CHECK_THROWS_WITH_AS(writer.add(2, 0, 1, ten), doctest::Contains("no contig"), Error);
     std::vector<float> bad = ten;
     bad[3] = std::numeric_limits<float>::quiet_NaN();
-    CHECK_THROWS_WITH_AS(writer.add(0, 40, 2, bad), doctest::Contains("(chr1:47): the value is not a finite"), Error);
+    CHECK_THROWS_WITH_AS(writer.add(0, 40, 2, bad), doctest::Contains("(chr1:47): the value is not a finite"),
+                         Error);
     bad[3] = std::numeric_limits<float>::infinity();
     bad[5] = -bad[3];
     CHECK_THROWS_AS(writer.add(0, 40, 1, bad), Error);
@@ -47,7 +49,8 @@ TEST_CASE("contigs of a bigWig file are unique and have a length") {
     {
         BigWigWriter writer(scratch.path("t.bw"), spool, {});
         CHECK_THROWS_AS(writer.add_contig("long", std::int64_t{1} << 32), Error);
-        CHECK_THROWS_WITH_AS(writer.finish(pool), doctest::Contains("length of contig 'long' is not known"), Error);
+        CHECK_THROWS_WITH_AS(writer.finish(pool), doctest::Contains("length of contig 'long' is not known"),
+                             Error);
     }
     BigWigWriter writer(scratch.path("t.bw"), spool, {});
     writer.add_contig("a", 5);

@@ -19,7 +19,8 @@ std::vector<std::uint64_t> digests_of(const std::vector<std::uint8_t>& codes, st
 }
 
 std::vector<std::uint64_t> digests_of(const test::Scratch& dir, const std::string& bases) {
-    FastaFile fasta(dir.write("x" + std::to_string(std::hash<std::string>()(bases)) + ".fa", ">c\n" + bases + "\n"));
+    FastaFile fasta(
+        dir.write("x" + std::to_string(std::hash<std::string>()(bases)) + ".fa", ">c\n" + bases + "\n"));
     const ContigDigests all = scan_digests(fasta, 0, [](std::int64_t, std::span<const std::uint8_t>) {});
     for (std::size_t block = 0; block < all.blocks.size(); ++block)
         CHECK(read_block_digest(fasta, 0, block) == all.blocks[block]);
@@ -37,7 +38,8 @@ TEST_CASE("block digests: the first 16 digits of the SHA-256 of the letters") {
     CHECK(BlockDigests().finish().empty());
     CHECK(parse_digest("0123456789abcdef") == 0x0123456789abcdefULL);
     CHECK(digest_text(1) == "0000000000000001");
-    for (const char* bad : {"", "0123456789abcde", "0123456789abcdef0", "0123456789abcdeg", "0123456789ABCDEF", " 123456789abcdef"})
+    for (const char* bad : {"", "0123456789abcde", "0123456789abcdef0", "0123456789abcdeg",
+                            "0123456789ABCDEF", " 123456789abcdef"})
         CHECK_FALSE(parse_digest(bad).has_value());
 }
 
@@ -49,7 +51,8 @@ TEST_CASE("block digests: blocks are of 1,000,000 bases, however the bases come"
         const auto whole = digests_of(codes, length);
         CHECK(whole.size() == block_count(static_cast<std::int64_t>(length)));
         CHECK(std::count(whole.begin(), whole.end(), a) == static_cast<std::ptrdiff_t>(length / block));
-        for (const std::size_t piece : {std::size_t{999'983}, std::size_t{1} << 20, block}) CHECK(digests_of(codes, piece) == whole);
+        for (const std::size_t piece : {std::size_t{999'983}, std::size_t{1} << 20, block})
+            CHECK(digests_of(codes, piece) == whole);
     }
 }
 
@@ -62,20 +65,22 @@ TEST_CASE("block digests: what the tools see the same has the same digest, one o
     REQUIRE(digests.size() == 3);
 
     std::string lower = bases;
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return static_cast<char>(c | 0x20); });
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](char c) { return static_cast<char>(c | 0x20); });
     CHECK(digests_of(dir, lower) == digests);
     std::string codes = bases;  // other ambiguity codes in place of N
     for (std::size_t i = 0; i < 10'000; ++i) codes[i] = "RYSWKMBDHVN"[i % 11];
     CHECK(digests_of(dir, codes) == digests);
 
-    for (const std::size_t at : {std::size_t{0}, std::size_t{999'999}, std::size_t{1'000'000}, std::size_t{1'999'999},
-                                 std::size_t{2'099'999}})
+    for (const std::size_t at : {std::size_t{0}, std::size_t{999'999}, std::size_t{1'000'000},
+                                 std::size_t{1'999'999}, std::size_t{2'099'999}})
         for (const char base : {'A', 'C', 'N'}) {
             if (bases[at] == base) continue;
             std::string other = bases;
             other[at] = base;
             const auto found = digests_of(dir, other);
             for (std::size_t block = 0; block < 3; ++block)
-                CHECK((found[block] != digests[block]) == (block == at / static_cast<std::size_t>(kDigestBlock)));
+                CHECK((found[block] != digests[block]) ==
+                      (block == at / static_cast<std::size_t>(kDigestBlock)));
         }
 }

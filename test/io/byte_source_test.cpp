@@ -89,7 +89,8 @@ TEST_CASE("every truncation of compressed data is an error") {
     const Scratch dir;
     const std::string content = text().substr(0, 70000);
     for (const std::string& whole : {gzip(content), bgzf(content)})
-        for (std::size_t size = 3; size < whole.size(); size += size < 40 || size + 60 > whole.size() ? 1 : 997) {
+        for (std::size_t size = 3; size < whole.size();
+             size += size < 40 || size + 60 > whole.size() ? 1 : 997) {
             const std::string path = dir.write("cut", whole.substr(0, size));
             CHECK_THROWS_AS_MESSAGE(read_all(path), Error, size);
         }

@@ -33,7 +33,8 @@ ErrorKind kind_of(const Scratch& dir, const std::string& fasta, const std::strin
         FastaFile file(dir.path("x.fa"));
         std::vector<std::uint8_t> codes(1 << 12);
         for (std::size_t i = 0; i < file.contigs().size(); ++i)
-            file.read(static_cast<int>(i), 0, std::min<std::int64_t>(file.contigs()[i].length, 1 << 12), codes);
+            file.read(static_cast<int>(i), 0, std::min<std::int64_t>(file.contigs()[i].length, 1 << 12),
+                      codes);
     } catch (const Error& error) {
         return error.kind();
     }
@@ -47,7 +48,8 @@ std::string stream(const std::string& path, std::size_t piece) {
     while (fasta.next()) {
         text += ">" + fasta.name() + "=";
         for (std::int64_t got; (got = fasta.read(codes)) > 0;)
-            for (std::int64_t i = 0; i < got; ++i) text += regkit::decode_base(codes[static_cast<std::size_t>(i)]);
+            for (std::int64_t i = 0; i < got; ++i)
+                text += regkit::decode_base(codes[static_cast<std::size_t>(i)]);
     }
     return text;
 }
@@ -78,8 +80,9 @@ TEST_CASE("a FASTA is indexed and read; outside the contig is N") {
     const Scratch dir;
     for (const char* end : {"\n", "\r\n"}) {
         const std::string e = end;
-        FastaFile fasta(dir.write("x" + std::to_string(e.size()) + ".fa",
-                                  ">a first" + e + "ACGT" + e + "acgR" + e + "TT" + e + ">empty" + e + ">b" + e + "GGG" + e + e));
+        FastaFile fasta(dir.write(
+            "x" + std::to_string(e.size()) + ".fa",
+            ">a first" + e + "ACGT" + e + "acgR" + e + "TT" + e + ">empty" + e + ">b" + e + "GGG" + e + e));
         REQUIRE(fasta.contigs().size() == 2);
         CHECK(fasta.contigs()[0].length == 10);
         CHECK(read(fasta, 0, -2, 12) == "NNACGTACGNTTNN");
@@ -104,7 +107,8 @@ TEST_CASE("blanks before a name and at the ends of lines are read as samtools re
     CHECK(read(fasta, 0, 3, 9) == "TACGNT");
     CHECK(read(fasta, 1, 0, 4) == "GGGG");
     CHECK(fasta.md5(1) == "4b11a187dc597c6de5bb39dc96a5dbbf");
-    for (const std::size_t piece : {1, 2, 3, 7, 64}) CHECK(stream(dir.path("x.fa"), piece) == ">a=ACGTACGNTT>b=GGGG");
+    for (const std::size_t piece : {1, 2, 3, 7, 64})
+        CHECK(stream(dir.path("x.fa"), piece) == ">a=ACGTACGNTT>b=GGGG");
     // An index of longer lines than there are, or of blanks that are bases.
     CHECK(kind_of(dir, ">a\nACGT \nACGT \n", "a\t8\t3\t4\t6\n") == ErrorKind::interrupted);
     CHECK(kind_of(dir, ">a\nACGT \nACGT \n", "a\t10\t3\t5\t6\n") == ErrorKind::mismatch);
@@ -134,7 +138,8 @@ TEST_CASE("U is T, and '.', '*' and X are N and counted once") {
 
 TEST_CASE("an index of a line longer than 2^31 bases") {
     const Scratch dir;
-    const std::string path = dir.write("x.fai", "a\t2300000000\t3\t2300000000\t2300000001\nb\t7\t2300000008\t7\t8\n");
+    const std::string path =
+        dir.write("x.fai", "a\t2300000000\t3\t2300000000\t2300000001\nb\t7\t2300000008\t7\t8\n");
     const auto entries = regkit::read_fasta_index(path, 2300000016);
     CHECK(entries[0].offset_of(2299999999) == 2300000002);
     CHECK_THROWS_AS(regkit::read_fasta_index(path, 2300000005), Error);
@@ -143,10 +148,26 @@ TEST_CASE("an index of a line longer than 2^31 bases") {
 TEST_CASE("what cannot be indexed is named") {
     const Scratch dir;
     int number = 0;
-    for (const char* bad : {"", ">a\n", "ACGT\n", "\n>a\nAC\n", ">a\nAC\nACG\n", ">a\nACG\nA\nACG\n", ">a\nAC\n\nAC\n",
-                            ">a\nAC\n>a\nAC\n", ">\nAC\n", "> \nAC\n", ">a\nACG\r\nACG\n\rACG\n", ">a\nAC GT\n", ">a\n ACGT\n",
-                            ">a\nACGT \nACGT\nACGT\n", ">a\nAC\rGT\n", ">a\rACGT\rACGT\r", ">a\r\rACGT\n", ">chr\xc3\xa9\nACGT\n",
-                            ">a\x1b[31m\nACGT\n", ">a\x7f\nACGT\n"}) {
+    for (const char* bad : {"",
+                            ">a\n",
+                            "ACGT\n",
+                            "\n>a\nAC\n",
+                            ">a\nAC\nACG\n",
+                            ">a\nACG\nA\nACG\n",
+                            ">a\nAC\n\nAC\n",
+                            ">a\nAC\n>a\nAC\n",
+                            ">\nAC\n",
+                            "> \nAC\n",
+                            ">a\nACG\r\nACG\n\rACG\n",
+                            ">a\nAC GT\n",
+                            ">a\n ACGT\n",
+                            ">a\nACGT \nACGT\nACGT\n",
+                            ">a\nAC\rGT\n",
+                            ">a\rACGT\rACGT\r",
+                            ">a\r\rACGT\n",
+                            ">chr\xc3\xa9\nACGT\n",
+                            ">a\x1b[31m\nACGT\n",
+                            ">a\x7f\nACGT\n"}) {
         const std::string path = dir.write("bad" + std::to_string(number++) + ".fa", bad);
         CHECK_THROWS_AS_MESSAGE(FastaFile{path}, Error, bad);
         CHECK_MESSAGE(dir.read("bad" + std::to_string(number - 1) + ".fa.fai").empty(), bad);
@@ -155,11 +176,13 @@ TEST_CASE("what cannot be indexed is named") {
     CHECK_THROWS_AS(FastaFile{dir.write("blanks.fa", ">a\nAC" + blanks + "\n")}, Error);
     // A name that is in the index of another program is refused by the same words.
     CHECK(kind_of(dir, ">chr\xc3\xa9\nACGT\n", "chr\xc3\xa9\t4\t7\t4\t5\n") == ErrorKind::input);
-    CHECK_THROWS_WITH_AS(FastaFile{dir.write("mac.fa", ">a\rACGT\r" + std::string(2 << 20, 'A') + "\r")},
-                         (dir.path("mac.fa") + ":1: carriage return within a line; lines that end in CR alone are not read, convert "
-                                               "them: tr '\\r' '\\n'")
-                             .c_str(),
-                         Error);
+    CHECK_THROWS_WITH_AS(
+        FastaFile{dir.write("mac.fa", ">a\rACGT\r" + std::string(2 << 20, 'A') + "\r")},
+        (dir.path("mac.fa") +
+         ":1: carriage return within a line; lines that end in CR alone are not read, convert "
+         "them: tr '\\r' '\\n'")
+            .c_str(),
+        Error);
 }
 
 TEST_CASE("bad bytes are named by contig and position") {
@@ -231,9 +254,11 @@ TEST_CASE("streams give records in pieces of any size") {
         dir.write("x.fa", "\r\n>a first\r\nACGT\r\n\r\nacgR\r\nTT\r\n>empty\n>b\nGGG\n\nG");
     for (const std::size_t piece : {1, 2, 3, 5, 64})
         CHECK(stream(path, piece) == ">a=ACGTACGNTT>empty=>b=GGGG");
-    for (const char* bad : {"", "\n\n", ">a\n", ">a\n>b\n", "ACGT\n", ">\nA\n", ">a\nAC>b\n", ">a\nA\rC\n", ">a\nA C\n",
-                            "@a\nAC\n+\n##\n", "\n \n>a\nA\n", ">a\rACGT\rACGT\r", ">a\n ACGT\n", ">chr\xc3\xa9\nACGT\n", ">a\x1b[b\nACGT\n"})
-        for (const std::size_t piece : {1, 4}) CHECK_THROWS_AS_MESSAGE(stream(dir.write("bad.fa", bad), piece), Error, bad);
+    for (const char* bad : {"", "\n\n", ">a\n", ">a\n>b\n", "ACGT\n", ">\nA\n", ">a\nAC>b\n", ">a\nA\rC\n",
+                            ">a\nA C\n", "@a\nAC\n+\n##\n", "\n \n>a\nA\n", ">a\rACGT\rACGT\r", ">a\n ACGT\n",
+                            ">chr\xc3\xa9\nACGT\n", ">a\x1b[b\nACGT\n"})
+        for (const std::size_t piece : {1, 4})
+            CHECK_THROWS_AS_MESSAGE(stream(dir.write("bad.fa", bad), piece), Error, bad);
     CHECK_THROWS_WITH_AS(stream(dir.write("bad.fa", ">a\nACGT\nAC!T\n"), 3),
                          (dir.path("bad.fa") + ":3 (a:7): '!' is no nucleotide code").c_str(), Error);
     // The rest of a record that is skipped is checked all the same.

@@ -20,12 +20,15 @@ TEST_CASE("an output that is an input, or its index, is refused whether it exist
     const std::string input = dir.write("ref.fa", "x");
     fs::create_hard_link(input, dir.path("same"));
     fs::create_symlink("ref.fa", dir.path("link"));
-    for (const char* name : {"ref.fa", "same", "link", "ref.fa.fai", "ref.fa.gzi", "ref.fa.tbi", "ref.fa.csi", "x/../ref.fa.fai"})
+    for (const char* name : {"ref.fa", "same", "link", "ref.fa.fai", "ref.fa.gzi", "ref.fa.tbi", "ref.fa.csi",
+                             "x/../ref.fa.fai"})
         CHECK_THROWS_AS(refuse_inputs_as_outputs({dir.path("other"), dir.path(name)}, {"", input}), Error);
     dir.write("ref.fa.fai", "x");
     fs::create_symlink("ref.fa.fai", dir.path("index"));
-    CHECK_THROWS_WITH_AS(refuse_inputs_as_outputs({dir.path("index")}, {input}), doctest::Contains("is the index of the input"), Error);
-    CHECK_NOTHROW(refuse_inputs_as_outputs({dir.path("other"), "-", "", "/dev/null"}, {input, "-", "/dev/null"}));
+    CHECK_THROWS_WITH_AS(refuse_inputs_as_outputs({dir.path("index")}, {input}),
+                         doctest::Contains("is the index of the input"), Error);
+    CHECK_NOTHROW(
+        refuse_inputs_as_outputs({dir.path("other"), "-", "", "/dev/null"}, {input, "-", "/dev/null"}));
     CHECK_THROWS_AS(refuse_inputs_as_outputs({dir.path("later")}, {dir.path("later")}), Error);
 }
 
@@ -35,12 +38,15 @@ TEST_CASE("an output within an input data set is refused, and a folder of output
     fs::create_directory(set);
     const std::string part = dir.write("d.regds/peaks.bed.gz", "x");
     fs::create_symlink("d.regds", dir.path("link"));
-    for (const char* name : {"d.regds/new.tsv", "d.regds/peaks.bed.gz", "link/new.tsv", "d.regds/deep/new.tsv", "d.regds"}) {
+    for (const char* name :
+         {"d.regds/new.tsv", "d.regds/peaks.bed.gz", "link/new.tsv", "d.regds/deep/new.tsv", "d.regds"}) {
         CAPTURE(name);
-        if (std::string(name) != "d.regds") CHECK_THROWS_AS(refuse_inputs_as_outputs({dir.path(name)}, {set + "/"}), Error);
+        if (std::string(name) != "d.regds")
+            CHECK_THROWS_AS(refuse_inputs_as_outputs({dir.path(name)}, {set + "/"}), Error);
         CHECK_THROWS_AS(refuse_inputs_as_outputs({set}, {part, dir.path(name)}), Error);
     }
-    CHECK_NOTHROW(refuse_inputs_as_outputs({dir.path("d.regds.tsv"), dir.path("new.tsv"), dir.path("d.reg")}, {set}));
+    CHECK_NOTHROW(
+        refuse_inputs_as_outputs({dir.path("d.regds.tsv"), dir.path("new.tsv"), dir.path("d.reg")}, {set}));
 }
 
 TEST_CASE("standard output that is an input is refused") {

@@ -60,7 +60,8 @@ TEST_CASE("an old index goes before its data are replaced") {
     const Scratch dir;
     fs::create_directory(dir.path("elsewhere"));
     dir.write("elsewhere/x.gz.csi", "old");
-    for (const char* name : {"x.gz", "x.gz.tbi", "x.gz.gzi", "link.gz.tbi", "other.gz.tbi"}) dir.write(name, "old");
+    for (const char* name : {"x.gz", "x.gz.tbi", "x.gz.gzi", "link.gz.tbi", "other.gz.tbi"})
+        dir.write(name, "old");
     fs::create_symlink("elsewhere/x.gz.csi", dir.path("x.gz.csi"));
     fs::create_symlink("x.gz", dir.path("link.gz"));
     {
@@ -70,7 +71,8 @@ TEST_CASE("an old index goes before its data are replaced") {
         outputs.commit();
     }
     CHECK(dir.read("x.gz") == "new");
-    for (const char* name : {"x.gz.tbi", "x.gz.gzi", "link.gz.tbi", "elsewhere/x.gz.csi"}) CHECK_FALSE(fs::exists(dir.path(name)));
+    for (const char* name : {"x.gz.tbi", "x.gz.gzi", "link.gz.tbi", "elsewhere/x.gz.csi"})
+        CHECK_FALSE(fs::exists(dir.path(name)));
     CHECK(fs::exists(dir.path("other.gz.tbi")));
 }
 

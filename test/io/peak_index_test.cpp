@@ -32,7 +32,8 @@ TEST_CASE("overlaps are those of a plain search") {
                             static_cast<float>(random() % 100)});
             at = end + 1 + random() % 4000;
         }
-    std::stable_sort(runs.begin(), runs.end(), [](const PeakRun& a, const PeakRun& b) { return a.begin < b.begin; });
+    std::stable_sort(runs.begin(), runs.end(),
+                     [](const PeakRun& a, const PeakRun& b) { return a.begin < b.begin; });
     std::vector<Peak> peaks;
     std::vector<float> values;
     for (const PeakRun& run : runs) {
@@ -41,7 +42,8 @@ TEST_CASE("overlaps are those of a plain search") {
     }
     const PeakIndex index(peaks, values, kLength), plain(peaks, {}, kLength);
     for (int round = 0; round < 500; ++round) {
-        const std::int64_t begin = random() % kLength, end = std::min<std::int64_t>(kLength, begin + 1 + random() % 30000);
+        const std::int64_t begin = random() % kLength,
+                           end = std::min<std::int64_t>(kLength, begin + 1 + random() % 30000);
         std::vector<PeakRun> expected{{1, 2, 3}}, found{{1, 2, 3}};
         for (std::int32_t marker = 0; marker < 40; ++marker)
             for (const PeakRun& run : runs)

@@ -1,5 +1,5 @@
-// Highway's choice of an instruction set, for a processor without a build of Highway's library at hand and with
-// one set to choose.
+// Highway's choice of an instruction set, for a processor without a build of Highway's library at hand and
+// with one set to choose.
 #include <hwy/highway.h>
 
 namespace hwy {

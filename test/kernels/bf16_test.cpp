@@ -126,20 +126,24 @@ TEST_CASE("bf16: the fused tail in training rounds h and the weights") {
 TEST_CASE("bf16: tail_train where every unit is active") {
     for (TailCase c : tail_cases()) {
         const OwnedLabels labels(c);
-        run_everywhere(c.text(), [&](Run& run) {
-            std::vector<Values> weights;
-            for (std::size_t i = 0; i < Weights(c).counts.size(); ++i)
-                weights.push_back(
-                    random_values(Weights(c).counts[i], 10 + static_cast<std::uint32_t>(i), 0.01, 0.1));
-            const View h = run.input(c.h(), random_values(c.h().size(), 1, 0.5, 1)), dh = run.output(c.h());
-            const Slice loss = run.zeros(1);
-            const std::vector<Slice> gradient = Weights(c).zeros(run);
-            run.backend().tail_train(h, make_tail(c, run, weights), labels.labels(), loss_of(c), loss,
-                                     make_gradient(c, gradient), false, dh);
-            run.keep("loss", loss);
-            run.keep("dh", dh);
-            for (const Slice& slice : gradient) run.keep("gradient", slice);
-        }, false, c.is_long());
+        run_everywhere(
+            c.text(),
+            [&](Run& run) {
+                std::vector<Values> weights;
+                for (std::size_t i = 0; i < Weights(c).counts.size(); ++i)
+                    weights.push_back(
+                        random_values(Weights(c).counts[i], 10 + static_cast<std::uint32_t>(i), 0.01, 0.1));
+                const View h = run.input(c.h(), random_values(c.h().size(), 1, 0.5, 1)),
+                           dh = run.output(c.h());
+                const Slice loss = run.zeros(1);
+                const std::vector<Slice> gradient = Weights(c).zeros(run);
+                run.backend().tail_train(h, make_tail(c, run, weights), labels.labels(), loss_of(c), loss,
+                                         make_gradient(c, gradient), false, dh);
+                run.keep("loss", loss);
+                run.keep("dh", dh);
+                for (const Slice& slice : gradient) run.keep("gradient", slice);
+            },
+            false, c.is_long());
     }
 }
 

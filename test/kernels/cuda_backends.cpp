@@ -29,8 +29,9 @@ constexpr bool kSanitized = false;
 #endif
 
 // The CUDA back end under the emulator: the order in which threads run must not change a bit. Compute
-// capability 9.0 has fast kernels of its own, some of whose sums have another order. The emulator is slow: the
-// short form has one order for each capability's kernels, and none under the sanitizers, ten times as slow still.
+// capability 9.0 has fast kernels of its own, some of whose sums have another order. The emulator is slow:
+// the short form has one order for each capability's kernels, and none under the sanitizers, ten times as
+// slow still.
 void add_emulator(std::vector<BackendUnderTest>& table, const Kernels& kernels) {
     const bool fast = kernels.choice != KernelChoice::naive;
     const std::string label = std::string("emulator ") + kernels.name + ", threads ";
@@ -63,8 +64,7 @@ void add_gpu(std::vector<BackendUnderTest>& table, const Kernels& kernels) {
 void add_cuda(std::vector<BackendUnderTest>& table) {
     for (const Kernels& kernels : kKernels) add_emulator(table, kernels);
     const auto with_stand_ins = [] { return make_emulator_backend(Order::forward, kCudnn.choice); };
-    if (long_form() && !kSanitized)
-        table.push_back({"emulator cudnn", with_stand_ins, kCudnn.tolerance, ""});
+    if (long_form() && !kSanitized) table.push_back({"emulator cudnn", with_stand_ins, kCudnn.tolerance, ""});
     for (const Kernels& kernels : kKernels) add_gpu(table, kernels);
     setenv("REGKIT_CUDNN_PLANS", "off", 1);  // every shape is timed here, and the user's file left alone
     add_gpu(table, kCudnn);

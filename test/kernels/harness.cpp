@@ -300,7 +300,8 @@ void check_gradient(const std::string& what, const std::vector<Values>& inputs, 
             sampled.push_back(analytic[k][i]);
         }
         REQUIRE(analytic[k].size() == count);
-        // Differences come from sums of the whole size: the tolerance is of the largest gradient, sampled or not.
+        // Differences come from sums of the whole size: the tolerance is of the largest gradient, sampled or
+        // not.
         double largest = 0, among = 0;
         for (const double value : analytic[k]) largest = std::fmax(largest, std::fabs(value));
         for (const double value : numeric) among = std::fmax(among, std::fabs(value));

@@ -1,5 +1,5 @@
-// A CUDA plug-in of another build, whose entry must not be called. Compiled with OLD: one from before plug-ins told
-// their build.
+// A CUDA plug-in of another build, whose entry must not be called. Compiled with OLD: one from before
+// plug-ins told their build.
 #include <cstdlib>
 
 #ifndef OLD

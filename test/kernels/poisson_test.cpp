@@ -155,19 +155,22 @@ TEST_CASE("Poisson: tail_train") {
         const Coverage coverage(c);
         for (const bool accumulate : {false, true}) {
             if (accumulate && c.is_long()) continue;
-            run_everywhere(c.text(), [&](Run& run) {
-                const View h = run.random(c.h(), 1, {1, 0});
-                const View dh = accumulate ? run.random(c.h(), 2, {2, 2}) : run.output(c.h());
-                const Slice loss = run.flat({accumulate ? 0.25 : 0.0});
-                const std::vector<Slice> gradient = Weights(c).zeros(run);
-                const Tail tail = make_tail(c, run, Weights(c).random());
-                run.through_relu = true;
-                run.backend().tail_train(h, tail, coverage.labels(), poisson_of(c), loss,
-                                         make_gradient(c, gradient), accumulate, dh);
-                run.keep("loss", loss);
-                run.keep("dh", dh);
-                for (const Slice& slice : gradient) run.keep("gradient", slice);
-            }, false, c.is_long());
+            run_everywhere(
+                c.text(),
+                [&](Run& run) {
+                    const View h = run.random(c.h(), 1, {1, 0});
+                    const View dh = accumulate ? run.random(c.h(), 2, {2, 2}) : run.output(c.h());
+                    const Slice loss = run.flat({accumulate ? 0.25 : 0.0});
+                    const std::vector<Slice> gradient = Weights(c).zeros(run);
+                    const Tail tail = make_tail(c, run, Weights(c).random());
+                    run.through_relu = true;
+                    run.backend().tail_train(h, tail, coverage.labels(), poisson_of(c), loss,
+                                             make_gradient(c, gradient), accumulate, dh);
+                    run.keep("loss", loss);
+                    run.keep("dh", dh);
+                    for (const Slice& slice : gradient) run.keep("gradient", slice);
+                },
+                false, c.is_long());
         }
     }
 }

@@ -23,7 +23,10 @@ struct Subject {
     Tail tail;
 
     Subject(const TailCase& tail_case, Backend& backend)
-        : c(tail_case), run(backend), h(run.random(c.h(), 1, {2, 3})), tail(make_tail(c, run, Weights(c).random())) {}
+        : c(tail_case),
+          run(backend),
+          h(run.random(c.h(), 1, {2, 3})),
+          tail(make_tail(c, run, Weights(c).random())) {}
 
     std::size_t rows() const { return static_cast<std::size_t>(c.batch * c.markers()); }
     std::vector<float> values(std::int64_t begin, std::int64_t end, TailOutput kind) {
@@ -58,8 +61,9 @@ CalledRuns runs_by_hand(const std::vector<float>& values, std::size_t rows, int 
             const float value = values[r * length + p];
             const bool below = value < cutoff;
             if (!below && !inside)
-                called.runs.push_back({static_cast<std::int32_t>(r) / markers, static_cast<std::int32_t>(r) % markers,
-                                       static_cast<std::int32_t>(p), static_cast<std::int32_t>(p),
+                called.runs.push_back({static_cast<std::int32_t>(r) / markers,
+                                       static_cast<std::int32_t>(r) % markers, static_cast<std::int32_t>(p),
+                                       static_cast<std::int32_t>(p),
                                        static_cast<std::int64_t>(called.values.size())});
             inside = !below;
             if (below) continue;
@@ -76,7 +80,8 @@ std::vector<std::uint8_t> bits_by_hand(const std::vector<float>& values, std::si
     for (std::size_t i = 0; i < values.size(); ++i)
         if (!(values[i] < cutoff)) {
             const std::size_t p = i % length;
-            bits[i / length * bytes + p / 8] = static_cast<std::uint8_t>(bits[i / length * bytes + p / 8] | 1u << p % 8);
+            bits[i / length * bytes + p / 8] =
+                static_cast<std::uint8_t>(bits[i / length * bytes + p / 8] | 1u << p % 8);
         }
     return bits;
 }
@@ -105,7 +110,8 @@ TEST_CASE("tail_runs and tail_bits agree with the values of tail_infer to the bi
             for (const auto& [begin, end] : {std::pair{std::int64_t{0}, n}, {n / 3, n - n / 4}, {n, n}})
                 for (const TailOutput kind : kKinds) {
                     const std::vector<float> values = s.values(begin, end, kind);
-                    for (const float cutoff : cutoffs(values, kind, std::string(backend.name()) == "emulator")) {
+                    for (const float cutoff :
+                         cutoffs(values, kind, std::string(backend.name()) == "emulator")) {
                         CAPTURE(cutoff);
                         CalledRuns called;
                         called.append(0, 0, 0, std::vector<float>{1});  // what it held does not matter
@@ -131,7 +137,8 @@ TEST_CASE("tail_codes: codes of tail_infer's logits") {
             const std::int64_t n = c.length;
             for (const auto& [begin, end] : {std::pair{std::int64_t{0}, n}, {n / 3, n - n / 4}, {n, n}}) {
                 std::vector<std::uint8_t> expected, got;
-                for (const float z : s.values(begin, end, TailOutput::logits)) expected.push_back(logit_code(z));
+                for (const float z : s.values(begin, end, TailOutput::logits))
+                    expected.push_back(logit_code(z));
                 got.resize(expected.size(), 0xA5);
                 s.run.backend().tail_codes(s.h, s.tail, begin, end, got);
                 CHECK(got == expected);
@@ -160,14 +167,16 @@ TEST_CASE("sinks of extreme logits and of what is not a number") {
         for (const TailOutput kind : {TailOutput::probabilities, TailOutput::rates}) {
             std::vector<float> values(length);
             backend.tail_infer(h, tail, 0, n, kind, values);
-            for (const float cutoff : {0.0f, 1e-40f, 1e-38f, 1e-30f, 1e-8f, 0.5f, 0.9999999f, 1.0f, 17.0f, 88.0f, 3e38f}) {
+            for (const float cutoff :
+                 {0.0f, 1e-40f, 1e-38f, 1e-30f, 1e-8f, 0.5f, 0.9999999f, 1.0f, 17.0f, 88.0f, 3e38f}) {
                 CAPTURE(cutoff);
                 CalledRuns called;
                 backend.tail_runs(h, tail, 0, n, kind, cutoff, called);
                 const CalledRuns expected = runs_by_hand(values, 1, 1, cutoff);
                 CHECK(called.runs == expected.runs);
                 CHECK(same_floats(called.values, expected.values));
-                CHECK(std::any_of(called.values.begin(), called.values.end(), [](float v) { return std::isnan(v); }));
+                CHECK(std::any_of(called.values.begin(), called.values.end(),
+                                  [](float v) { return std::isnan(v); }));
                 std::vector<std::uint8_t> bits(static_cast<std::size_t>(n + 7) / 8);
                 backend.tail_bits(h, tail, 0, n, kind, cutoff, bits);
                 CHECK(bits == bits_by_hand(values, 1, cutoff));
@@ -177,7 +186,8 @@ TEST_CASE("sinks of extreme logits and of what is not a number") {
 }
 
 TEST_CASE("logit codes keep their promise") {
-    const CodeTable logits = code_table(TailOutput::logits), probabilities = code_table(TailOutput::probabilities);
+    const CodeTable logits = code_table(TailOutput::logits),
+                    probabilities = code_table(TailOutput::probabilities);
     const CodeTable rates = code_table(TailOutput::rates);
     CHECK(std::isnan(logits[0]));
     CHECK(logit_code(NAN) == 0);
@@ -193,7 +203,8 @@ TEST_CASE("logit codes keep their promise") {
         const std::uint8_t code = logit_code(z);
         worst = std::max(worst, std::fabs(static_cast<double>(logits[code] - z)));
         const double p = 1 / (1 + std::exp(-static_cast<double>(z)));
-        worst_probability = std::max(worst_probability, std::fabs(static_cast<double>(probabilities[code]) - p));
+        worst_probability =
+            std::max(worst_probability, std::fabs(static_cast<double>(probabilities[code]) - p));
     }
     CHECK(worst <= 1.0 / 16);
     CHECK(worst > 0.06);  // the bound is no looser than it must be

@@ -57,8 +57,8 @@ struct OwnedLabels {
 // The mean over samples, nucleotides and markers.
 TailLoss loss_of(const TailCase& c);
 
-// That a NaN of the input reaches all markers at its positions, no others, and the loss. A ReLU that takes the
-// larger of x and 0 would stop it.
+// That a NaN of the input reaches all markers at its positions, no others, and the loss. A ReLU that takes
+// the larger of x and 0 would stop it.
 void check_nan_passes(Backend& backend);
 
 }  // namespace regkit::test

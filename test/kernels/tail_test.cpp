@@ -90,19 +90,22 @@ TEST_CASE("tail_train") {
         const OwnedLabels labels(c);
         for (const bool accumulate : {false, true}) {
             if (accumulate && c.is_long()) continue;
-            run_everywhere(c.text(), [&](Run& run) {
-                const View h = run.random(c.h(), 1, {1, 0});
-                const View dh = accumulate ? run.random(c.h(), 2, {2, 2}) : run.output(c.h());
-                const Slice loss = run.flat({accumulate ? 0.25 : 0.0});
-                run.through_relu = true;
-                const std::vector<Slice> gradient = Weights(c).zeros(run);
-                const Tail tail = make_tail(c, run, Weights(c).random());
-                run.backend().tail_train(h, tail, labels.labels(), loss_of(c), loss,
-                                         make_gradient(c, gradient), accumulate, dh);
-                run.keep("loss", loss);
-                run.keep("dh", dh);
-                for (const Slice& slice : gradient) run.keep("gradient", slice);
-            }, false, c.is_long());
+            run_everywhere(
+                c.text(),
+                [&](Run& run) {
+                    const View h = run.random(c.h(), 1, {1, 0});
+                    const View dh = accumulate ? run.random(c.h(), 2, {2, 2}) : run.output(c.h());
+                    const Slice loss = run.flat({accumulate ? 0.25 : 0.0});
+                    run.through_relu = true;
+                    const std::vector<Slice> gradient = Weights(c).zeros(run);
+                    const Tail tail = make_tail(c, run, Weights(c).random());
+                    run.backend().tail_train(h, tail, labels.labels(), loss_of(c), loss,
+                                             make_gradient(c, gradient), accumulate, dh);
+                    run.keep("loss", loss);
+                    run.keep("dh", dh);
+                    for (const Slice& slice : gradient) run.keep("gradient", slice);
+                },
+                false, c.is_long());
         }
     }
 }
@@ -282,40 +285,47 @@ struct HostLoss {
 
 TEST_CASE("the fused tail equals the plain composition of its layers: inference") {
     for (const TailCase& c : tail_cases())
-        run_everywhere(c.text(), [&](Run& run) {
-            const View h = run.random(c.h(), 1);
-            const Tail tail = make_tail(c, run, Weights(c).random());
-            std::vector<float> out(static_cast<std::size_t>(c.batch * c.markers() * c.nucleotides()), NAN);
-            run.backend().tail_infer(h, tail, 0, c.length, TailOutput::logits, out);
-            const Composition plain(run, c, tail, h, false);
-            const Values logits = run.read(plain.logits());
-            check_same(run, "logits", Values(out.begin(), out.end()), logits, kFusedTolerance);
-            run.keep("logits", logits);
-        }, false, c.is_long());
+        run_everywhere(
+            c.text(),
+            [&](Run& run) {
+                const View h = run.random(c.h(), 1);
+                const Tail tail = make_tail(c, run, Weights(c).random());
+                std::vector<float> out(static_cast<std::size_t>(c.batch * c.markers() * c.nucleotides()),
+                                       NAN);
+                run.backend().tail_infer(h, tail, 0, c.length, TailOutput::logits, out);
+                const Composition plain(run, c, tail, h, false);
+                const Values logits = run.read(plain.logits());
+                check_same(run, "logits", Values(out.begin(), out.end()), logits, kFusedTolerance);
+                run.keep("logits", logits);
+            },
+            false, c.is_long());
 }
 
 TEST_CASE("the fused tail equals the plain composition of its layers: training, with dropout") {
     for (const TailCase& c : tail_cases()) {
         const OwnedLabels labels(c);
-        run_everywhere(c.text(), [&](Run& run) {
-            const View h = run.random(c.h(), 1), dh = run.output(c.h()), plain_dh = run.output(c.h());
-            const Tail tail = make_tail(c, run, Weights(c).random());
-            const Slice loss = run.zeros(1);
-            const std::vector<Slice> fused = Weights(c).zeros(run), plain = Weights(c).zeros(run);
-            run.backend().tail_train(h, tail, labels.labels(), loss_of(c), loss, make_gradient(c, fused),
-                                     false, dh);
+        run_everywhere(
+            c.text(),
+            [&](Run& run) {
+                const View h = run.random(c.h(), 1), dh = run.output(c.h()), plain_dh = run.output(c.h());
+                const Tail tail = make_tail(c, run, Weights(c).random());
+                const Slice loss = run.zeros(1);
+                const std::vector<Slice> fused = Weights(c).zeros(run), plain = Weights(c).zeros(run);
+                run.backend().tail_train(h, tail, labels.labels(), loss_of(c), loss, make_gradient(c, fused),
+                                         false, dh);
 
-            Composition composition(run, c, tail, h, true);
-            const HostLoss expected(c, run.read(composition.logits()), labels);
-            const View d_logits = run.input(composition.logits().shape, expected.d_logits);
-            composition.backward(d_logits, make_gradient(c, plain), plain_dh);
+                Composition composition(run, c, tail, h, true);
+                const HostLoss expected(c, run.read(composition.logits()), labels);
+                const View d_logits = run.input(composition.logits().shape, expected.d_logits);
+                composition.backward(d_logits, make_gradient(c, plain), plain_dh);
 
-            run.through_relu = true;
-            check_same(run, "loss", run.read(loss), {expected.loss}, kFusedTolerance);
-            check_same(run, "dh", run.read(dh), run.read(plain_dh), kFusedTolerance);
-            for (std::size_t i = 0; i < fused.size(); ++i)
-                check_same(run, "gradient", run.read(fused[i]), run.read(plain[i]), kFusedTolerance);
-            run.keep("dh", dh);
-        }, false, c.is_long());
+                run.through_relu = true;
+                check_same(run, "loss", run.read(loss), {expected.loss}, kFusedTolerance);
+                check_same(run, "dh", run.read(dh), run.read(plain_dh), kFusedTolerance);
+                for (std::size_t i = 0; i < fused.size(); ++i)
+                    check_same(run, "gradient", run.read(fused[i]), run.read(plain[i]), kFusedTolerance);
+                run.keep("dh", dh);
+            },
+            false, c.is_long());
     }
 }

@@ -69,8 +69,9 @@ void check_tile(const cpu::TileKernels& kernel, bool bf16, const TileCase& c) {
         for (int i = 0; i < c.taps * c.inputs; ++i) plain.push_back(w.single(o, i));
         for (int k = 0; k < rows; ++k) {
             const bool alone = kernel.depth * k + 1 == c.inputs;
-            unpacked.push_back(bf16 ? cpu::bf16_word(w.single(o, 2 * k), alone ? 0.0f : w.single(o, 2 * k + 1))
-                                    : w.single(o, k));
+            unpacked.push_back(bf16
+                                   ? cpu::bf16_word(w.single(o, 2 * k), alone ? 0.0f : w.single(o, 2 * k + 1))
+                                   : w.single(o, k));
         }
     }
     const int blocks = cpu::Blocks(c.out, kernel.block).count;
@@ -170,8 +171,9 @@ TEST_CASE("tile: every number of outputs, packed and not") {
                     CAPTURE(packed);
                     CAPTURE(inputs);
                     const int turn = out % 4;  // none, relu, accumulate, resume
-                    check_tile(kernel, bf16,
-                               {out, inputs, packed ? 1 + out % 2 : 1, packed, turn == 1, turn == 2, turn == 3});
+                    check_tile(
+                        kernel, bf16,
+                        {out, inputs, packed ? 1 + out % 2 : 1, packed, turn == 1, turn == 2, turn == 3});
                 }
     });
 }

@@ -145,7 +145,8 @@ TEST_CASE("a network with an LSTM through cuDNN agrees with the reference, in ev
     emulator::stand_in() = {};
 }
 
-// Everything of a step is queued before any of it has run: the host waits once, for the loss and the gradient's norm.
+// Everything of a step is queued before any of it has run: the host waits once, for the loss and the
+// gradient's norm.
 TEST_CASE("a step of training on the CUDA back end waits for the device once") {
     const Spec spec = small_spec();
     const auto emulated = make_emulator_backend(Order::forward);

@@ -113,9 +113,11 @@ TEST_CASE("infer_codes gives the codes of infer's logits, and back ends differ b
             CHECK(codes == expected);
             if (first.empty()) first = codes;
             int largest = 0;
-            for (std::size_t i = 0; i < codes.size(); ++i) largest = std::max(largest, std::abs(codes[i] - first[i]));
+            for (std::size_t i = 0; i < codes.size(); ++i)
+                largest = std::max(largest, std::abs(codes[i] - first[i]));
             CHECK(largest <= 1);
-            CHECK(*std::max_element(codes.begin(), codes.end()) > *std::min_element(codes.begin(), codes.end()));
+            CHECK(*std::max_element(codes.begin(), codes.end()) >
+                  *std::min_element(codes.begin(), codes.end()));
         }
     }
 }
@@ -167,8 +169,8 @@ TEST_CASE("bf16 agrees with f32 as closely as its 8 bits allow, and is not f32")
     }
 }
 
-// Errors of 30 seeds are a tenth of what is allowed: these networks are so small that single precision hardly shows. Of large
-// ones network_torch.py has tolerances of their own.
+// Errors of 30 seeds are a tenth of what is allowed: these networks are so small that single precision hardly
+// shows. Of large ones network_torch.py has tolerances of their own.
 TEST_CASE("the cpu agrees with the reference, with every instruction set") {
     const auto reference = backend("reference");
     std::vector<Spec> specs = specs_of_every_kind();

@@ -24,7 +24,11 @@ struct Outcome {
 };
 
 Windows part_of(const Windows& w, std::int64_t begin, std::int64_t end) {
-    Windows part{{w.codes.begin() + begin * w.length, w.codes.begin() + end * w.length}, {}, {0}, end - begin, w.length};
+    Windows part{{w.codes.begin() + begin * w.length, w.codes.begin() + end * w.length},
+                 {},
+                 {0},
+                 end - begin,
+                 w.length};
     for (std::int64_t s = begin; s < end; ++s) {
         part.runs.insert(part.runs.end(), w.runs.begin() + w.offsets[static_cast<std::size_t>(s)],
                          w.runs.begin() + w.offsets[static_cast<std::size_t>(s) + 1]);
@@ -49,7 +53,8 @@ Outcome train(const Spec& spec, bool fused, Backend& backend, const Windows& w, 
     return outcome;
 }
 
-std::vector<Outcome> train_on_ranks(int ranks, const Spec& spec, bool fused, const MakeBackend& make, const Windows& w) {
+std::vector<Outcome> train_on_ranks(int ranks, const Spec& spec, bool fused, const MakeBackend& make,
+                                    const Windows& w) {
     std::vector<Outcome> outcomes(static_cast<std::size_t>(ranks));
     ThreadRanks(ranks).run([&](Communicator& me) {
         const std::int64_t begin = kBatch * me.rank() / ranks, end = kBatch * (me.rank() + 1) / ranks;
@@ -77,9 +82,10 @@ bool same(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) 
     return a.size() == b.size();
 }
 
-// The reference: parameters too; in fp32, where Adam's first steps take a gradient of nothing but rounding for a sign,
-// loss and gradients.
-void check_ranks(const std::vector<Spec>& specs, const MakeBackend& make, double tolerance, bool parameters_too) {
+// The reference: parameters too; in fp32, where Adam's first steps take a gradient of nothing but rounding
+// for a sign, loss and gradients.
+void check_ranks(const std::vector<Spec>& specs, const MakeBackend& make, double tolerance,
+                 bool parameters_too) {
     double worst = 0;
     for (const Spec& spec : specs)
         for (const bool fused : {true, false}) {
@@ -110,16 +116,28 @@ void check_ranks(const std::vector<Spec>& specs, const MakeBackend& make, double
 }  // namespace
 
 TEST_CASE("a batch that ranks share trains what one rank trains: reference") {
-    check_ranks(specs_of_every_kind(), [] { return make_backend({"reference", 1, ""}).backend; }, 1e-6, true);
+    check_ranks(
+        specs_of_every_kind(),
+        [] {
+            return make_backend({"reference", 1, ""}).backend;
+        },
+        1e-6, true);
 }
 
 TEST_CASE("a batch that ranks share trains what one rank trains: cpu") {
-    check_ranks(specs_of_every_kind(), [] { return make_backend({"cpu", 1, ""}).backend; }, 1e-5, false);
+    check_ranks(
+        specs_of_every_kind(),
+        [] {
+            return make_backend({"cpu", 1, ""}).backend;
+        },
+        1e-5, false);
 }
 
 #ifdef REGKIT_EMULATED
 TEST_CASE("a batch that ranks share trains what one rank trains: the emulated CUDA back end") {
-    check_ranks({small_spec(), flat_spec()}, [] { return make_emulator_backend(emulator::Order::forward); }, 1e-5, false);
+    check_ranks(
+        {small_spec(), flat_spec()}, [] { return make_emulator_backend(emulator::Order::forward); }, 1e-5,
+        false);
 }
 #endif
 

@@ -54,10 +54,11 @@ TEST_CASE("initial weights: uniform in their bounds, the same for a seed, other 
     Network network(preset("cnn3"), 2, *b);
     network.initialise(42, std::vector<double>{0.01, 0.0});
     const std::vector<NamedTensor> state = network.state();
-    for (const auto& [tensor_id, low, high] : {std::tuple{"embed.weight", 0.0, 1.0},
-                                          {"conv2.weight", -1 / std::sqrt(1280.0), 1 / std::sqrt(1280.0)},
-                                          {"up.weight", -1 / std::sqrt(120.0), 1 / std::sqrt(120.0)},
-                                          {"dense1.bias", -1 / std::sqrt(50.0), 1 / std::sqrt(50.0)}}) {
+    for (const auto& [tensor_id, low, high] :
+         {std::tuple{"embed.weight", 0.0, 1.0},
+          {"conv2.weight", -1 / std::sqrt(1280.0), 1 / std::sqrt(1280.0)},
+          {"up.weight", -1 / std::sqrt(120.0), 1 / std::sqrt(120.0)},
+          {"dense1.bias", -1 / std::sqrt(50.0), 1 / std::sqrt(50.0)}}) {
         const std::string tensor_name = tensor_id;
         INFO(tensor_name);
         double sum = 0, smallest = 1e9, largest = -1e9;
@@ -98,11 +99,15 @@ TEST_CASE("initial weights of he and paper have their variances, bounds and bias
     };
     // A normal value cut off at 2 deviations has 1 - 2 * 2 phi(2) / (2 Phi(2) - 1) = 0.77374 of the variance.
     const double cut = 0.01 * 0.7737413;
-    for (const Expected& e :
-         {Expected{Init::he, "conv2.weight", std::sqrt(6 / 1280.0), 2 / 1280.0}, {Init::he, "up.weight", std::sqrt(6 / 120.0), 2 / 120.0},
-          {Init::he, "dense1.weight", std::sqrt(6 / 50.0), 2 / 50.0}, {Init::he, "dense1.bias", 0, 0},
-          {Init::he, "dense2.weight", std::sqrt(6 / 125.0), 2 / 125.0}, {Init::paper, "conv2.weight", 0.2, cut},
-          {Init::paper, "up.weight", 0.2, cut}, {Init::paper, "dense1.weight", 0.2, cut}, {Init::paper, "dense2.weight", 0.2, cut}}) {
+    for (const Expected& e : {Expected{Init::he, "conv2.weight", std::sqrt(6 / 1280.0), 2 / 1280.0},
+                              {Init::he, "up.weight", std::sqrt(6 / 120.0), 2 / 120.0},
+                              {Init::he, "dense1.weight", std::sqrt(6 / 50.0), 2 / 50.0},
+                              {Init::he, "dense1.bias", 0, 0},
+                              {Init::he, "dense2.weight", std::sqrt(6 / 125.0), 2 / 125.0},
+                              {Init::paper, "conv2.weight", 0.2, cut},
+                              {Init::paper, "up.weight", 0.2, cut},
+                              {Init::paper, "dense1.weight", 0.2, cut},
+                              {Init::paper, "dense2.weight", 0.2, cut}}) {
         CAPTURE(to_string(e.init));
         CAPTURE(e.tensor);
         Spec spec = preset("cnn3");
@@ -126,7 +131,8 @@ TEST_CASE("initial weights of he and paper have their variances, bounds and bias
         const float bias = named(state, "conv1.bias").values[3];
         CHECK(bias == (e.init == Init::he ? 0.0f : 0.1f));
         CHECK(named(state, "dense1.bias").values[7] == bias);
-        CHECK(std::fabs(static_cast<double>(named(state, "dense2.bias").values[1]) - std::log(0.01 / 0.99)) <= 1e-6);
+        CHECK(std::fabs(static_cast<double>(named(state, "dense2.bias").values[1]) - std::log(0.01 / 0.99)) <=
+              1e-6);
         CHECK(named(state, "embed.weight").values[0] == 5007384 * 0x1p-24f);  // as ever
     }
 }

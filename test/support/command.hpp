@@ -21,14 +21,15 @@ inline Outcome run(const std::string& command) {
     if (pipe == nullptr) throw std::runtime_error("popen failed");
     Outcome outcome;
     char buffer[65536];
-    for (std::size_t got; (got = fread(buffer, 1, sizeof buffer, pipe)) > 0;) outcome.output.append(buffer, got);
+    for (std::size_t got; (got = fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+        outcome.output.append(buffer, got);
     const int status = pclose(pipe);
     outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
     return outcome;
 }
 
-// Ends the whole test program as skipped (77) where something it needs is absent. Programs that call this hold nothing
-// but tests that need it.
+// Ends the whole test program as skipped (77) where something it needs is absent. Programs that call this
+// hold nothing but tests that need it.
 inline void need(bool there, const std::string& what) {
     if (there) return;
     std::fprintf(stderr, "SKIPPED: %s is absent\n", what.c_str());

@@ -23,7 +23,8 @@ std::pair<std::string, std::string> halves(const std::string& text, char at) {
 void make(int argc, char** argv) {
     Model model;
     std::ifstream file(argv[2]);
-    model.spec = file ? parse_spec(std::string{std::istreambuf_iterator<char>(file), {}}, argv[2]) : preset(argv[2]);
+    model.spec =
+        file ? parse_spec(std::string{std::istreambuf_iterator<char>(file), {}}, argv[2]) : preset(argv[2]);
     const auto [contig, length] = halves(argv[4], ':');
     model.reference.push_back({contig, std::atoll(length.c_str()), "0123456789abcdef0123456789abcdef"});
     for (int i = 5; i < argc; ++i) {
@@ -31,7 +32,8 @@ void make(int argc, char** argv) {
         model.markers.push_back({name, class_name, "", "", 0.2});
     }
     const SpecSummary summary = summarise(model.spec, static_cast<int>(model.markers.size()));
-    model.layout = {to_string(model.spec.task), summary.fixed_window ? 200 : summary.scale, 0, summary.outputs, 0.5};
+    model.layout = {to_string(model.spec.task), summary.fixed_window ? 200 : summary.scale, 0,
+                    summary.outputs, 0.5};
     if (summary.fixed_window) model.layout.offset = (model.spec.window - model.layout.span()) / 2;
     const auto backend = make_backend({.device = "cpu", .workers = 1, .isa = ""}).backend;
     Network network(model.spec, static_cast<int>(model.markers.size()), *backend);

@@ -1,5 +1,5 @@
-// Ranks that are threads of one process, for tests of what a Communicator's users do. One runs at a time, until it waits
-// for the others: the emulator of CUDA is not made for several threads.
+// Ranks that are threads of one process, for tests of what a Communicator's users do. One runs at a time,
+// until it waits for the others: the emulator of CUDA is not made for several threads.
 #pragma once
 
 #include <barrier>
@@ -18,8 +18,8 @@ class ThreadRanks {
   public:
     explicit ThreadRanks(int size) : size_(size), shown_(static_cast<std::size_t>(size)), barrier_(size) {}
 
-    // Calls body(communicator) on as many threads; rethrows what the first rank that failed threw. (A rank that throws
-    // between calls leaves the others waiting: bodies check after their last call.)
+    // Calls body(communicator) on as many threads; rethrows what the first rank that failed threw. (A rank
+    // that throws between calls leaves the others waiting: bodies check after their last call.)
     void run(const std::function<void(Communicator&)>& body) {
         std::vector<std::exception_ptr> failures(static_cast<std::size_t>(size_));
         std::vector<std::thread> threads;

@@ -22,7 +22,8 @@ struct F32 {
     static HWY_INLINE Vec part(Vec word, int) { return word; }
     static HWY_INLINE Vec multiply_add(Vec weight, Vec value, Vec sum) {
 #if HWY_TARGET == HWY_AVX2
-        // 15 of the 16 registers are taken; g++ copies and spills sums when it chooses the form of the instruction.
+        // 15 of the 16 registers are taken; g++ copies and spills sums when it chooses the form of the
+        // instruction.
         asm("vfmadd231ps %2, %1, %0" : "+x"(sum.raw) : "x"(weight.raw), "x"(value.raw));
         return sum;
 #else

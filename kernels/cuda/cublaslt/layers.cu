@@ -1,9 +1,8 @@
-#include "kernels/cuda/cublaslt/layers.hpp"
-
 #include <algorithm>
 #include <cmath>
 
 #include "base/arithmetic.hpp"
+#include "kernels/cuda/cublaslt/layers.hpp"
 
 namespace regkit::cuda::cublaslt {
 
@@ -75,8 +74,9 @@ Layers::Layers(const Tail& tail, std::int64_t columns, Scratch& scratch) : Shape
     for (int k = 0; k < depth(); ++k) {
         const Layer& layer = (*this)[k];
         const int own_in = layer.spec->in, own_out = layer.spec->out;
-        for_each(std::int64_t{layer.outputs()} * layer.in,
-                 PackWeights{pointer_to(layer.spec->weight), layer, own_in, own_out, weights_ + layer.weights});
+        for_each(
+            std::int64_t{layer.outputs()} * layer.in,
+            PackWeights{pointer_to(layer.spec->weight), layer, own_in, own_out, weights_ + layer.weights});
         const float* const from = pointer_to(layer.spec->bias);
         if (k < last())
             for_each(layer.outputs(), PackBias{from, layer.out, own_out, bias_ + layer.bias});
@@ -107,7 +107,8 @@ Chunk::Chunk(const Layers& layers, bool training, Multiplier& multiplier, Scratc
     const std::int64_t positions = layers.pitch();
     std::int64_t values = 0;
     for (int k = 0; k < layers.last(); ++k) values += positions * layers[k].out;
-    Bf16* next = scratch.get<Bf16>(Scratch::kTailRows, std::max<std::int64_t>(1, training ? 2 * values : values));
+    Bf16* next =
+        scratch.get<Bf16>(Scratch::kTailRows, std::max<std::int64_t>(1, training ? 2 * values : values));
     for (int k = 0; k < layers.last(); ++k) {
         inputs_[k + 1] = outputs_[k] = next;
         if (training) gradients_[k] = next + values;
@@ -128,8 +129,8 @@ void Chunk::forward(int k) {
     const Product product = layers_.forward(k, layers_.columns());
     if (k < layers_.last())
         multiplier_.multiply(product, positions(k),
-                             {layers_.weights(k), inputs_[k], outputs_[k],
-                              const_cast<Bf16*>(layers_.bias(k)), 0, nullptr, nullptr});
+                             {layers_.weights(k), inputs_[k], outputs_[k], const_cast<Bf16*>(layers_.bias(k)),
+                              0, nullptr, nullptr});
     else
         multiplier_.multiply(product, positions(k),
                              {inputs_[k], layers_.weights(k), logits_, nullptr, 0, nullptr, nullptr});

@@ -91,8 +91,8 @@ struct Columns {
     std::int64_t count() const { return samples * row(); }
 };
 
-// The output positions of a chunk. Its kernels have a thread for some logits, and so few instructions for each
-// that 64-bit divisions would be most of them.
+// The output positions of a chunk. Its kernels have a thread for some logits, and so few instructions for
+// each that 64-bit divisions would be most of them.
 struct ChunkPositions {
     std::int64_t first_sample;
     std::uint32_t first;        // of the chunk, in that sample

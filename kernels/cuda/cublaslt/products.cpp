@@ -41,25 +41,20 @@ Product Shapes::forward(int k, std::int64_t columns) const {
     const Layer& layer = layers_[k];
     const std::int64_t count = positions(k, columns);
     if (k == last())
-        return {count,  layer.out, layer.in, Positions::rows, true, false, layer.in, layer.in, pitch(), true,
-                Epilogue::none};
-    return {layer.outputs(), count,    layer.in,        Positions::columns, true, false, layer.in,
+        return {count,    layer.out, layer.in, Positions::rows, true, false, layer.in,
+                layer.in, pitch(),   true,     Epilogue::none};
+    return {layer.outputs(), count,           layer.in, Positions::columns, true, false, layer.in,
             layer.in,        layer.outputs(), false,    Epilogue::bias_relu};
 }
 
 Product Shapes::to_input(int k, std::int64_t columns) const {
     const Layer& layer = layers_[k];
     const bool of_logits = k == last();
-    return {layer.in,
-            positions(k, columns),
-            layer.outputs(),
-            Positions::columns,
-            false,
-            of_logits,
-            layer.in,
-            of_logits ? 2 * pitch() : layer.outputs(),
-            layer.in,
-            k == 0,
+    return {layer.in,        positions(k, columns),
+            layer.outputs(), Positions::columns,
+            false,           of_logits,
+            layer.in,        of_logits ? 2 * pitch() : layer.outputs(),
+            layer.in,        k == 0,
             Epilogue::none};
 }
 

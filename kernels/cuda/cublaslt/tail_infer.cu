@@ -86,8 +86,8 @@ void run_piece(const Layers& layers, const TailRange& range, const OutputPiece& 
         const ChunkLogits logits{chunk.logits(), layers.last_bias(), layers.pitch(),
                                  static_cast<int>(chunk.count() * stride), layers.tail().markers()};
         const unsigned blocks = blocks_for(logits.count, 32 * kBlockWords);
-        launch(sink_kernel, dim3(blocks * static_cast<unsigned>(logits.markers)), dim3(kSinkThreads), logits, piece,
-               ChunkPositions(columns, begin, layers.tail().stride), blocks, to);
+        launch(sink_kernel, dim3(blocks * static_cast<unsigned>(logits.markers)), dim3(kSinkThreads), logits,
+               piece, ChunkPositions(columns, begin, layers.tail().stride), blocks, to);
     }
 }
 

@@ -65,7 +65,8 @@ struct ReturnGradient {
     bool accumulate;
     __device__ void operator()(std::int64_t index) const {
         const std::int64_t column = index / dh.channels, channel = index % dh.channels;
-        const std::int64_t sample = (first + column) / columns.row(), position = (first + column) % columns.row();
+        const std::int64_t sample = (first + column) / columns.row(),
+                           position = (first + column) % columns.row();
         if (position >= columns.length) return;
         const float value = scale * gradients[column * channels + channel];
         float& to = dh.at(sample, channel, position);
@@ -225,8 +226,7 @@ class Trainer {
     }
 
     void run() {
-        const Rows input =
-            padded_rows_of(training_.h, 0, columns_.row(), Scratch::kTailInput, scratch_);
+        const Rows input = padded_rows_of(training_.h, 0, columns_.row(), Scratch::kTailInput, scratch_);
         for (std::int64_t number = 0; number < chunks_; ++number) {
             const std::int64_t first = number * layers_.columns();
             chunk_.begin(input.data + first * input.channels,
@@ -259,24 +259,25 @@ class Trainer {
             const Dropout& dropout = layers_[k].spec->dropout;
             if (k == layers_.last() || dropout.rate == 0) continue;
             const std::int64_t values = chunk_.positions(k) * layers_[k].outputs();
-            for_each(values / 2, Drop{chunk_.outputs(k), layers_[k].out, positions(first), DropoutFactor(dropout)});
+            for_each(values / 2,
+                     Drop{chunk_.outputs(k), layers_[k].out, positions(first), DropoutFactor(dropout)});
         }
     }
 
     void loss(std::int64_t first) {
         const std::int64_t count = chunk_.count() * training_.tail.stride;
         launch(loss_kernel, dim3(static_cast<unsigned>(layers_.padded_markers())), dim3(kThreads),
-               LossRows{chunk_.logits(), layers_.pitch(), count, layers_.last_bias(), training_.tail.markers(),
-                        positions(first), runs_, training_.how, losses_, slopes_});
+               LossRows{chunk_.logits(), layers_.pitch(), count, layers_.last_bias(),
+                        training_.tail.markers(), positions(first), runs_, training_.how, losses_, slopes_});
         sum_each(1, layers_.padded_markers(), TotalLoss{losses_, total_});
     }
 
     void weight_gradient(int k, std::int64_t number) {
         const Product product = layers_.to_weights(k, chunk_.count());
-        multiplier_.multiply(product, product.depth,
-                             {chunk_.inputs(k), chunk_.gradients(k), weight_sums_[k],
-                              bias_sums_[k] + number * bias_pitch(k), number > 0 ? 1.0f : 0.0f, nullptr,
-                              nullptr});
+        multiplier_.multiply(
+            product, product.depth,
+            {chunk_.inputs(k), chunk_.gradients(k), weight_sums_[k], bias_sums_[k] + number * bias_pitch(k),
+             number > 0 ? 1.0f : 0.0f, nullptr, nullptr});
     }
 
     // Of layer k, and behind the activation of the one before.
@@ -289,8 +290,7 @@ class Trainer {
         const Dropout& dropout = layers_[k - 1].spec->dropout;
         const float survivors = dropout.rate > 0 ? dropout_key(dropout).scale : 1.0f;
         const std::int64_t values = chunk_.positions(k) * layers_[k].in;
-        for_each(values / 2,
-                 ActivationGradient{chunk_.outputs(k - 1), survivors, chunk_.gradients(k - 1)});
+        for_each(values / 2, ActivationGradient{chunk_.outputs(k - 1), survivors, chunk_.gradients(k - 1)});
     }
 
     void add_gradients(int k) {
@@ -307,7 +307,8 @@ class Trainer {
         if (k == layers_.last())
             for_each(out, AddSlopes{slopes_, scale, bias});
         else
-            for_each(out, AddBias{bias_sums_[k], chunks_, bias_pitch(k), layer.out, layer.phases, scale, bias});
+            for_each(out,
+                     AddBias{bias_sums_[k], chunks_, bias_pitch(k), layer.out, layer.phases, scale, bias});
     }
 
     const TailTraining& training_;

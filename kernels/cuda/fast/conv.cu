@@ -14,11 +14,10 @@
 // cycles of an sm_80's tensor cores, or about 103 of an sm_90's as mma.sync reaches them. Device memory, with
 // x in fp32 made rows first, moves 656 bytes a position of 82 KFLOP: 125 FLOP a byte, 375 TFLOP/s at 3 TB/s,
 // which fp32 tensors cost.
-#include "kernels/cuda/fast/conv.hpp"
-
 #include <algorithm>
 
 #include "base/arithmetic.hpp"
+#include "kernels/cuda/fast/conv.hpp"
 #include "kernels/cuda/fast/conv_hopper.hpp"
 #include "kernels/cuda/fast/row_shift.hpp"
 #include "kernels/cuda/fast/rows.hpp"

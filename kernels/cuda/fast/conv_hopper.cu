@@ -28,10 +28,9 @@
 // memory moves x in fp32 to rows, the rows, and y: 768 bytes a position for 64 -> 64 channels (82 KFLOP: 320
 // TFLOP/s at 3 TB/s), 2.0 KB for 128 -> 240 (614 KFLOP: 930), 2.1 KB for 240 -> 50 (240 KFLOP: 340). Of a
 // sample's 2,500 positions tiles are 98 % full, in steps of 81 89 %, with 40 % more rows than positions.
-#include "kernels/cuda/fast/conv_hopper.hpp"
-
 #include <algorithm>
 
+#include "kernels/cuda/fast/conv_hopper.hpp"
 #include "kernels/cuda/fast/windows.hpp"
 
 namespace regkit::cuda {

@@ -46,7 +46,8 @@ struct FillSlots {
                 const LabelRun& run = labels.runs[r];
                 if (run.marker != marker || run.begin >= end) break;
                 for (int word = 0; word < kPositions / 32; ++word)
-                    slot.word[word] |= bits_between(run.begin - begin - 32 * word, run.end - begin - 32 * word);
+                    slot.word[word] |=
+                        bits_between(run.begin - begin - 32 * word, run.end - begin - 32 * word);
             }
             if (is_poisson)
                 slot = {{static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(first >> 32),

@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "base/error.hpp"
 #include "kernels/backend.hpp"
+#include "kernels/base/error.hpp"
 
 namespace regkit {
 

@@ -1,8 +1,8 @@
 #include <optional>
 
-#include "base/error.hpp"
-#include "base/number.hpp"
 #include "kernels/backend.hpp"
+#include "kernels/base/error.hpp"
+#include "kernels/base/number.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/cuda/choice.hpp"
 #include "kernels/cuda/plugin.hpp"

@@ -4,33 +4,44 @@
 set -euo pipefail
 source_dir=${REGKIT_SOURCE:-$(cd "$(dirname "$0")/.." && pwd)}
 
-# Layer, then the prefixes that it may include besides its own folder. "std" stands for headers without a dot and
-# without a folder (<vector>); POSIX for the system's own.
+# Room, then the prefixes that it may include besides its own folder, each only from further up in this table. "std" stands
+# for headers without a dot and without a folder (<vector>); posix for the system's own.
 allowed() {
     local seam="kernels/backend.hpp kernels/communicator.hpp kernels/dropout.hpp kernels/sinks.hpp kernels/tensor.hpp"
+    local files="std posix kernels/base/ base/ htslib/ zlib.h libdeflate.h openssl/ nlohmann/ io/files/"
+    local app="std posix kernels/base/ base/ nn/ io/ $seam nlohmann/"
     case $1 in
-        base) echo "std posix" ;;
-        kernels) echo "std posix base/" ;;
-        kernels/cpu) echo "std posix base/ $seam kernels/reference/ hwy/" ;;
-        kernels/reference) echo "std base/ $seam" ;;
-        kernels/cuda) echo "std posix base/ $seam cuda cublas cudnn nccl mma.h cub/" ;;
-        nn) echo "std base/ $seam nlohmann/" ;;
-        io) echo "std posix base/ htslib/ zlib.h libdeflate.h openssl/ nlohmann/" ;;
-        app) echo "std posix base/ nn/ io/ $seam nlohmann/" ;;
-        cli) echo "std posix base/ app/ boost/" ;;
-        tools) echo "std base/ app/ cli/" ;;
+        kernels/base) echo "std posix" ;;
+        kernels) echo "std posix kernels/base/" ;;
+        kernels/reference) echo "std kernels/base/ $seam" ;;
+        kernels/cpu) echo "std posix kernels/base/ $seam kernels/reference/ hwy/" ;;
+        kernels/cuda) echo "std posix kernels/base/ $seam cuda cublas cudnn nccl mma.h cub/" ;;
+        base) echo "std posix kernels/base/" ;;
+        nn) echo "std kernels/base/ base/ $seam nlohmann/" ;;
+        io/files) echo "$files" ;;
+        io/fasta | io/bigwig | io/safetensors) echo "$files" ;;
+        io/tracks) echo "$files io/bigwig/" ;;
+        io/vcf | io/dataset) echo "$files io/fasta/" ;;
+        ranks) echo "std posix kernels/base/ base/ kernels/communicator.hpp kernels/tensor.hpp" ;;
+        app/model) echo "$app" ;;
+        app/dataset | app/evaluate | app/call | app/variants) echo "$app app/model/" ;;
+        app/train) echo "$app app/model/ app/evaluate/ ranks/" ;;
+        cli) echo "std posix kernels/base/ base/ app/ ranks/ boost/" ;;
+        tools) echo "std kernels/base/ base/ app/ ranks/ cli/" ;;
         *) return 1 ;;
     esac
 }
 
-# The layer that a path belongs to; the folders of kernels/ are layers of their own.
+# The room that a path belongs to: its folder, which in io, app and kernels is that of a subject.
 layer_of() {
-    local below=${1#*/}
-    case $1 in
-        src/*) echo "${below%%/*}" ;;
-        kernels/*/*) echo "kernels/${below%%/*}" ;;
-        kernels/*) echo kernels ;;
-        tools/*) echo tools ;;
+    local below=${1#src/}
+    case $below in
+        io/*/* | app/*/* | kernels/*/*)
+            local subject=${below#*/}
+            echo "${below%%/*}/${subject%%/*}"
+            ;;
+        io/* | app/*) echo "${below%%/*} (name a room of it)" ;;
+        *) echo "${below%%/*}" ;;
     esac
 }
 
@@ -91,12 +102,21 @@ plant() {  # file, include that must be refused there
         exit 1
     fi
 }
-plant src/base/x.hpp '"io/fasta.hpp"'
-plant src/io/x.cpp '"nn/spec.hpp"'
+plant src/base/x.hpp '"io/fasta/fasta.hpp"'
+plant src/io/files/x.cpp '"nn/spec.hpp"'
+plant src/io/files/x.cpp '"io/fasta/fasta.hpp"'
+plant src/io/bigwig/x.cpp '"io/tracks/track_set.hpp"'
+plant src/io/x.cpp '<vector>'
+plant kernels/base/x.cpp '"base/text.hpp"'
+plant kernels/x.cpp '"base/text.hpp"'
+plant src/ranks/x.cpp '"io/files/atomic_file.hpp"'
+plant src/app/model/x.cpp '"app/call/call.hpp"'
+plant src/app/evaluate/x.cpp '"app/train/trainer.hpp"'
+plant src/app/x.cpp '"app/model/model.hpp"'
 plant src/nn/x.cpp '"kernels/cpu/conv.hpp"'
 plant src/nn/x.cpp '<htslib/vcf.h>'
-plant src/app/x.cpp '"cli/options.hpp"'
-plant src/app/x.cpp '<htslib/hts.h>'
+plant src/app/model/x.cpp '"cli/options.hpp"'
+plant src/app/call/x.cpp '<htslib/hts.h>'
 plant src/cli/x.cpp '"nn/network.hpp"'
 plant kernels/backend.cpp '<hwy/highway.h>'
 plant kernels/cpu/x.cpp '<cuda_runtime.h>'

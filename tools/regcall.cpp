@@ -2,8 +2,8 @@
 #include <cstdio>
 #include <string>
 
-#include "app/call.hpp"
-#include "app/input_kind.hpp"
+#include "app/call/call.hpp"
+#include "app/model/input_kind.hpp"
 #include "base/text.hpp"
 #include "cli/common.hpp"
 #include "cli/run.hpp"

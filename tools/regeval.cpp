@@ -1,8 +1,8 @@
 // regeval: how well a model ranks the positions of a held-out split. The work is in src/app/evaluate.hpp.
 #include <cstdio>
 
-#include "app/evaluate.hpp"
-#include "app/input_kind.hpp"
+#include "app/evaluate/evaluate.hpp"
+#include "app/model/input_kind.hpp"
 #include "base/text.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"

@@ -1,6 +1,6 @@
 // regsnp: what variants do to predicted markers. Options to parameters; the work is in src/app.
-#include "app/annotate.hpp"
-#include "app/input_kind.hpp"
+#include "app/model/input_kind.hpp"
+#include "app/variants/annotate.hpp"
 #include "cli/common.hpp"
 #include "cli/run.hpp"
 

@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "app/architecture.hpp"
-#include "app/input_kind.hpp"
-#include "app/metrics.hpp"
-#include "app/trainer.hpp"
+#include "app/evaluate/metrics.hpp"
+#include "app/model/architecture.hpp"
+#include "app/model/input_kind.hpp"
+#include "app/train/trainer.hpp"
 #include "base/text.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"

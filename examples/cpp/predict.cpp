@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "app/model.hpp"
-#include "app/predictor.hpp"
-#include "base/error.hpp"
+#include "app/model/model.hpp"
+#include "app/model/predictor.hpp"
 #include "base/log.hpp"
-#include "io/fasta.hpp"
+#include "io/fasta/fasta.hpp"
 #include "kernels/backend.hpp"
+#include "kernels/base/error.hpp"
 
 // The library prints nothing: what it warns of goes where its caller says.
 class Words : public regkit::Log {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "base/thread_pool.hpp"
 #include "kernels/backend.hpp"
+#include "kernels/base/thread_pool.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/layout.hpp"
 #include "kernels/cpu/scratch.hpp"

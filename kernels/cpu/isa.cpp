@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/cpu/kernels.hpp"
 
 namespace regkit::cpu {

@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "base/arithmetic.hpp"
+#include "kernels/base/arithmetic.hpp"
 #include "kernels/tensor.hpp"
 
 namespace regkit::cpu {

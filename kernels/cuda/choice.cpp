@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 
 namespace regkit {
 

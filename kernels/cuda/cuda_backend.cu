@@ -2,7 +2,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/cuda/backend_impl.hpp"
 #include "kernels/cuda/cublaslt/tail.hpp"
 #include "kernels/cuda/cuda_backend.hpp"

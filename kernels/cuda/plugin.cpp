@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 
 namespace regkit {
 

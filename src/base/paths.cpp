@@ -7,7 +7,7 @@
 #include <new>
 #include <system_error>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 
 namespace regkit {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "base/error.hpp"
-#include "base/number.hpp"
+#include "kernels/base/error.hpp"
+#include "kernels/base/number.hpp"
 
 namespace regkit {
 namespace {

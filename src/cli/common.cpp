@@ -6,9 +6,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "app/input_kind.hpp"
-#include "base/error.hpp"
-#include "base/thread_pool.hpp"
+#include "app/model/input_kind.hpp"
+#include "kernels/base/error.hpp"
+#include "kernels/base/thread_pool.hpp"
 
 namespace regkit::cli {
 namespace common {

@@ -7,11 +7,11 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "base/error.hpp"
-#include "base/number.hpp"
 #include "base/printable.hpp"
 #include "base/text.hpp"
 #include "cli/common.hpp"
+#include "kernels/base/error.hpp"
+#include "kernels/base/number.hpp"
 
 namespace regkit::cli {
 namespace po = boost::program_options;

@@ -15,7 +15,6 @@
 #include <system_error>
 
 #include "base/descriptor.hpp"
-#include "base/error.hpp"
 #include "base/printable.hpp"
 #include "base/temporaries.hpp"
 #include "base/text.hpp"
@@ -24,6 +23,7 @@
 #include "cli/signals.hpp"
 #include "cli/stderr_log.hpp"
 #include "cli/versions.hpp"
+#include "kernels/base/error.hpp"
 
 namespace regkit::cli {
 namespace {

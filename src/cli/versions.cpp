@@ -2,7 +2,7 @@
 
 #include <boost/version.hpp>
 
-#include "app/libraries.hpp"
+#include "app/model/libraries.hpp"
 #include "base/version.hpp"
 
 namespace regkit::cli {

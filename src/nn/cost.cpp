@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "nn/graph.hpp"
 #include "nn/parameters.hpp"
 #include "nn/plan.hpp"

@@ -4,7 +4,7 @@
 #include <map>
 #include <numeric>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 
 namespace regkit {
 namespace {

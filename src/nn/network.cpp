@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <map>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "nn/cost.hpp"
 #include "nn/network_impl.hpp"
 

@@ -1,7 +1,7 @@
 // Inference: running statistics folded into the weights, outputs in shared buffers, then the fused tail.
 #include <algorithm>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "nn/network_impl.hpp"
 
 namespace regkit {

@@ -2,7 +2,7 @@
 // same sums in the same order, from all ranks' moments (Chan, Golub and LeVeque 1983).
 #include <vector>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "nn/network_impl.hpp"
 
 namespace regkit {

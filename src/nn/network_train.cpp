@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "nn/network_impl.hpp"
 
 namespace regkit {

@@ -1,6 +1,6 @@
 #include "nn/presets.hpp"
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "nn/spec.hpp"
 
 namespace regkit {

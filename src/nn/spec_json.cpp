@@ -6,9 +6,9 @@
 #include <set>
 #include <vector>
 
-#include "base/error.hpp"
 #include "base/printable.hpp"
 #include "base/text.hpp"
+#include "kernels/base/error.hpp"
 #include "nn/cost.hpp"
 #include "nn/graph.hpp"
 

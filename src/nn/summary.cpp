@@ -4,8 +4,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/arithmetic.hpp"
-#include "base/error.hpp"
+#include "kernels/base/arithmetic.hpp"
+#include "kernels/base/error.hpp"
 #include "nn/graph.hpp"
 #include "nn/parameters.hpp"
 

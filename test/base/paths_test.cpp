@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "test/support/scratch.hpp"
 
 using namespace regkit;

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 
 using regkit::kContigEnd;
 using regkit::OnePosition;

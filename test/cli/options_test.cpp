@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "base/error.hpp"
 #include "cli/common.hpp"
+#include "kernels/base/error.hpp"
 
 using namespace regkit;
 using namespace regkit::cli;

@@ -14,10 +14,10 @@
 #include <system_error>
 #include <thread>
 
-#include "base/error.hpp"
 #include "base/temporaries.hpp"
 #include "cli/common.hpp"
 #include "cli/signals.hpp"
+#include "kernels/base/error.hpp"
 #include "test/support/scratch.hpp"
 
 using namespace regkit;

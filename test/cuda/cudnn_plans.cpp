@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/cuda/cudnn/cudnn_lstm.hpp"
 #include "kernels/cuda/cudnn/graph.hpp"
 #include "kernels/cuda/cudnn/library.hpp"

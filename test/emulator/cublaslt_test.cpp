@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/cuda/cublaslt/tail.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "test/emulator/emulator_backend.hpp"

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <limits>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/cuda/cudnn/plan_file.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "test/emulator/conv_case.hpp"

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <string>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "test/emulator/emulator_backend.hpp"
 #include "test/kernels/harness.hpp"
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <iterator>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "test/emulator/emulator_backend.hpp"
 #include "test/emulator/fault.hpp"

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/cuda/cudnn/engines.hpp"
 #include "kernels/cuda/tensor_core.hpp"
 #include "test/emulator/pictures.hpp"

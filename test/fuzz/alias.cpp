@@ -1,5 +1,5 @@
 // A table of contig names, as --alias takes it.
-#include "io/contig_alias.hpp"
+#include "io/fasta/contig_alias.hpp"
 #include "test/fuzz/fuzz.hpp"
 
 void fuzz_one(std::string_view input) {

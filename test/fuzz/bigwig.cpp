@@ -1,5 +1,5 @@
 // A bigWig file.
-#include "io/bigwig_reader.hpp"
+#include "io/bigwig/bigwig_reader.hpp"
 #include "test/fuzz/fuzz.hpp"
 
 void fuzz_one(std::string_view input) {

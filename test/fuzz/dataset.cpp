@@ -1,9 +1,9 @@
 // A data set: its files one after the other, between lines "@@@@".
-#include "io/dataset.hpp"
+#include "io/dataset/dataset.hpp"
 
 #include <algorithm>
 
-#include "io/dataset_files.hpp"
+#include "io/dataset/dataset_files.hpp"
 #include "test/fuzz/fuzz.hpp"
 
 namespace {

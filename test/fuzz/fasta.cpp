@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "io/fasta.hpp"
+#include "io/fasta/fasta.hpp"
 #include "test/fuzz/fuzz.hpp"
 
 void use_fasta(const std::string& path) {

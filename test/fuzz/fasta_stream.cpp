@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "io/fasta.hpp"
+#include "io/fasta/fasta.hpp"
 #include "test/fuzz/fuzz.hpp"
 
 void fuzz_one(std::string_view input) {

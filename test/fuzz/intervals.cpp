@@ -1,5 +1,5 @@
 // BED, narrowPeak, broadPeak and bedGraph; the first byte says which.
-#include "io/intervals.hpp"
+#include "io/tracks/intervals.hpp"
 
 #include <cmath>
 

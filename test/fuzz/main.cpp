@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "test/fuzz/fuzz.hpp"
 
 namespace {

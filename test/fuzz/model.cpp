@@ -1,5 +1,5 @@
 // A model file; its checksum does not stand in the way.
-#include "app/model.hpp"
+#include "app/model/model.hpp"
 
 #include "test/fuzz/fuzz.hpp"
 

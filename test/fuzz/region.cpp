@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "test/fuzz/fuzz.hpp"
 
 namespace {

@@ -1,5 +1,5 @@
 // A BED file of regions, as -R takes it, on a good FASTA file.
-#include "app/regions.hpp"
+#include "app/model/regions.hpp"
 #include "test/fuzz/fuzz.hpp"
 
 void fuzz_one(std::string_view input) {

@@ -1,5 +1,5 @@
 // A safetensors file: what was read can be written, and is read again the same.
-#include "io/safetensors.hpp"
+#include "io/safetensors/safetensors.hpp"
 
 #include "test/fuzz/fuzz.hpp"
 

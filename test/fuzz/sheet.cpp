@@ -1,7 +1,7 @@
 // A marker sheet.
 #include <set>
 
-#include "app/marker_sheet.hpp"
+#include "app/dataset/marker_sheet.hpp"
 #include "test/fuzz/fuzz.hpp"
 
 void fuzz_one(std::string_view input) {

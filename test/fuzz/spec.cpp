@@ -1,7 +1,7 @@
 // An architecture in JSON.
 #include "nn/spec.hpp"
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "test/fuzz/fuzz.hpp"
 
 void fuzz_one(std::string_view input) {

@@ -1,13 +1,13 @@
 // VCF and BCF: what was read can be annotated and written in each format, and is read again record for
 // record; of text every column but INFO leaves as it came. The first byte chooses the format and whether
 // there is an index.
-#include "io/vcf.hpp"
+#include "io/vcf/vcf.hpp"
 
 #include <cmath>
 #include <fstream>
 #include <iterator>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "test/fuzz/fuzz.hpp"
 
 namespace {

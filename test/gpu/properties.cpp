@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/cuda/cudnn/graph.hpp"
 #include "kernels/cuda/cudnn/library.hpp"
 

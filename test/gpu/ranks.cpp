@@ -5,8 +5,8 @@
 #include <cstring>
 #include <vector>
 
-#include "base/error.hpp"
 #include "kernels/backend.hpp"
+#include "kernels/base/error.hpp"
 
 using namespace regkit;
 

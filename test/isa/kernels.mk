@@ -1,7 +1,7 @@
 # The tests of the CPU's kernels, compiled for another processor with one instruction set that Highway knows.
 # CXX and OUT (a folder) are set by neon.sh; OUT/../sources and OUT/../flags are written by CMakeLists.txt.
 # Optimised as in regkit where the vectors are; elsewhere it is compilation that takes the time.
-sources := $(filter-out test/emulator/% %/cuda_backends.cpp,$(filter %.cpp,$(file < $(OUT)/../sources))) \
+sources := $(filter-out test/emulator/% %/cuda_backends.cpp,$(filter %.cpp,$(subst $(CURDIR)/,,$(file < $(OUT)/../sources)))) \
     test/isa/cpu_only.cpp test/isa/one_target.cpp
 objects := $(foreach source,$(sources),$(OUT)/$(subst /,_,$(source)).o)
 

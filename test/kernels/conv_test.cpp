@@ -3,7 +3,7 @@
 
 #include <sstream>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "test/kernels/harness.hpp"
 
 using namespace regkit;

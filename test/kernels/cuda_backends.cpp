@@ -1,7 +1,7 @@
 // The rows of the CUDA back end in the table of back ends under test.
 #include <doctest/doctest.h>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/cuda/plugin.hpp"
 #include "test/emulator/emulator_backend.hpp"
 #include "test/emulator/fault.hpp"

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "test/kernels/harness.hpp"
 
 using namespace regkit;

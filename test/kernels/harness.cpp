@@ -8,7 +8,7 @@
 #include <limits>
 #include <map>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/reference/reference_backend.hpp"
 

@@ -1,7 +1,7 @@
 // The LSTM layer as a whole, and its gradient. By cuDNN: test/emulator/cudnn_lstm_test.cpp.
 #include <doctest/doctest.h>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "test/kernels/lstm_layer_case.hpp"
 

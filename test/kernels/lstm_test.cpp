@@ -4,7 +4,7 @@
 #include <cmath>
 #include <sstream>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "test/kernels/harness.hpp"
 

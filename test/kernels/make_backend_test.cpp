@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <fstream>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/cuda/plugin.hpp"
 

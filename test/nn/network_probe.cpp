@@ -6,7 +6,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "io/safetensors.hpp"
+#include "io/safetensors/safetensors.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "support.hpp"
 

@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "support.hpp"
 

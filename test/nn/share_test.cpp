@@ -1,7 +1,7 @@
 // A batch that several ranks share: what one rank gets from the whole of it.
 #include <doctest/doctest.h>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "support.hpp"
 #ifdef REGKIT_EMULATED
 #include "test/emulator/emulator_backend.hpp"

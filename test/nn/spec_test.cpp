@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "support.hpp"
 
 using namespace regkit;

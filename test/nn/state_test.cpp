@@ -3,7 +3,7 @@
 
 #include <bit>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "support.hpp"
 
 using namespace regkit;

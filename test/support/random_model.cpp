@@ -7,7 +7,7 @@
 #include <iostream>
 #include <iterator>
 
-#include "app/model.hpp"
+#include "app/model/model.hpp"
 #include "kernels/backend.hpp"
 #include "nn/network.hpp"
 

@@ -17,7 +17,7 @@ if [[ -f $build/build.ninja ]]; then
 else
     make -C "$build" -n -B installed > "$work/commands"
 fi
-grep -o "\"$build/[^\"]*\"" "$build/cmake_install.cmake" | tr -d '"' | grep -v -e '\.cmake$' -e '${' | sort -u > "$work/files"
+find "$build" -name cmake_install.cmake -exec grep -oh "\"$build/[^\"]*\"" {} + | tr -d '"' | grep -v -e '\.cmake$' -e '${' | sort -u > "$work/files"
 [[ $(wc -l < "$work/files") -ge 20 ]] || fail "what is installed was not found in cmake_install.cmake"
 while read -r file; do
     grep -qF "${file#"$build/"}" "$work/commands" || fail "make install installs $file, but does not build it"

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/arithmetic.hpp"
+#include "kernels/base/arithmetic.hpp"
 #include "kernels/cuda/cublaslt/layers.hpp"
 
 namespace regkit::cuda::cublaslt {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/arithmetic.hpp"
+#include "kernels/base/arithmetic.hpp"
 
 namespace regkit::cuda::cublaslt {
 

@@ -2,7 +2,7 @@
 // values.
 #include <algorithm>
 
-#include "base/arithmetic.hpp"
+#include "kernels/base/arithmetic.hpp"
 #include "kernels/cuda/cublaslt/tail.hpp"
 #include "kernels/cuda/words.hpp"
 

@@ -12,7 +12,7 @@
 // output passed the ReLU and survived dropout; that is asked instead.
 #include <algorithm>
 
-#include "base/arithmetic.hpp"
+#include "kernels/base/arithmetic.hpp"
 #include "kernels/cuda/cublaslt/tail.hpp"
 #include "kernels/cuda/dropout_factor.hpp"
 #include "kernels/cuda/fast/quick_loss.hpp"

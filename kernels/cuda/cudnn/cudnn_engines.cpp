@@ -3,7 +3,7 @@
 
 #include <map>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/cuda/cudnn/cudnn_lstm.hpp"
 #include "kernels/cuda/cudnn/graph.hpp"
 #include "kernels/cuda/cudnn/library.hpp"

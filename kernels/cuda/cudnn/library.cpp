@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/cuda/shared_library.hpp"
 
 namespace regkit::cuda::cudnn {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/arithmetic.hpp"
+#include "kernels/base/arithmetic.hpp"
 #include "kernels/cuda/conv.hpp"
 #include "kernels/cuda/cudnn/compare.hpp"
 #include "kernels/cuda/cudnn/lstm.hpp"

@@ -1,4 +1,4 @@
-#include "base/error.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/cuda/cudnn/engines.hpp"
 
 namespace regkit::cuda::cudnn {

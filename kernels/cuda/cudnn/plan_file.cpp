@@ -13,7 +13,7 @@
 #include <system_error>
 #include <utility>
 
-#include "base/number.hpp"
+#include "kernels/base/number.hpp"
 #include "kernels/cuda/choice.hpp"
 
 namespace regkit::cuda::cudnn {

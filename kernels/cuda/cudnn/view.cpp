@@ -1,6 +1,6 @@
 #include "kernels/cuda/cudnn/view.hpp"
 
-#include "base/arithmetic.hpp"
+#include "kernels/base/arithmetic.hpp"
 
 namespace regkit::cuda::cudnn {
 

@@ -16,7 +16,7 @@
 // which fp32 tensors cost.
 #include <algorithm>
 
-#include "base/arithmetic.hpp"
+#include "kernels/base/arithmetic.hpp"
 #include "kernels/cuda/fast/conv.hpp"
 #include "kernels/cuda/fast/conv_hopper.hpp"
 #include "kernels/cuda/fast/row_shift.hpp"

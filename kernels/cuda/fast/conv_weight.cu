@@ -12,7 +12,7 @@
 // Computed, not measured: a step of five taps is 1.3 MFLOP on 8.7 KB, 150 FLOP a byte out of L2; for 32 of a
 // warp's products (65 K multiply-adds, 64 cycles of an sm_80's tensor cores) shared memory gives 4 KB, in 32
 // cycles. The partial sums, 80 KB a block, are written and read once.
-#include "base/arithmetic.hpp"
+#include "kernels/base/arithmetic.hpp"
 #include "kernels/cuda/fast/conv.hpp"
 #include "kernels/cuda/fast/conv_weight.hpp"
 #include "kernels/cuda/fast/rows.hpp"

@@ -1,4 +1,4 @@
-#include "base/arithmetic.hpp"
+#include "kernels/base/arithmetic.hpp"
 #include "kernels/cuda/fast/rows.hpp"
 
 namespace regkit::cuda {

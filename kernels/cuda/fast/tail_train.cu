@@ -17,7 +17,7 @@
 // The gradients in bf16 are not scaled, so that they are near 1; the loss's scale is in the sums.
 #include <algorithm>
 
-#include "base/arithmetic.hpp"
+#include "kernels/base/arithmetic.hpp"
 #include "kernels/cuda/fast/rows.hpp"
 #include "kernels/cuda/fast/tail_train.hpp"
 #include "kernels/cuda/fast/tail_train_rows.hpp"

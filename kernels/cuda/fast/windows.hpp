@@ -2,7 +2,7 @@
 // taps, and how rows follow one another in them (conv_hopper.cu).
 #pragma once
 
-#include "base/arithmetic.hpp"
+#include "kernels/base/arithmetic.hpp"
 #include "kernels/cuda/fast/rows.hpp"
 #include "kernels/cuda/hopper.hpp"
 

@@ -1,0 +1,360 @@
+#include "app/call/call.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "app/call/call_sink.hpp"
+#include "app/model/genome_of.hpp"
+#include "app/model/model.hpp"
+#include "app/model/predictor.hpp"
+#include "app/model/regions.hpp"
+#include "app/model/trained_reference.hpp"
+#include "base/text.hpp"
+#include "base/version.hpp"
+#include "io/fasta/fasta.hpp"
+#include "io/files/output_check.hpp"
+#include "kernels/base/error.hpp"
+
+namespace regkit {
+namespace {
+
+constexpr std::int64_t kTile = 50000;
+// Values of one tile lie in memory: at most so many, 160 MB.
+constexpr std::int64_t kTileValues = 40'000'000;
+constexpr double kCutoff = 0.5;
+
+std::int64_t tile_for(std::int64_t asked, std::int64_t markers) {
+    return asked > 0 ? asked : std::clamp<std::int64_t>(kTileValues / markers, 1000, kTile);
+}
+
+TrackFormat format_of(const CallParameters& p) {
+    if (p.format) return *p.format;
+    const bool to_stdout = p.output.empty() || p.output == "-";
+    if (to_stdout) return TrackFormat::narrow_peak;
+    const std::optional<TrackFormat> format = track_format_of(p.output);
+    require(
+        format.has_value(), ErrorKind::usage,
+        p.output +
+            ": the name does not tell the format; say it with -O (narrowpeak, bed, bedgraph, bigwig, tsv)");
+    return *format;
+}
+
+void check(const CallParameters& p, TrackFormat format) {
+    const bool stream = !p.input.empty();
+    require(stream != !p.fasta.empty(), ErrorKind::usage,
+            "give either a reference with -f, or a FASTA file (or - for standard input) to read as a stream");
+    require(!stream || (p.regions.empty() && p.regions_file.empty()), ErrorKind::usage,
+            "-r and -R need an indexed reference: name it with -f");
+    require(!stream || !p.check_reference, ErrorKind::usage,
+            "--check-reference needs a reference: name it with -f");
+    require(stream || !p.remap, ErrorKind::usage,
+            "--remap reads the names of records of a stream; with -f use -r");
+    require(p.cutoff.value_or(kCutoff) >= 0, ErrorKind::usage, "the cutoff is at least 0");
+    require(p.resolution >= 0 && p.min_length >= 1 && p.merge_gap >= 0, ErrorKind::usage,
+            "resolution and least length are at least 1, the gap to merge at least 0");
+    require(p.resolution <= 1 || holds_values(format), ErrorKind::usage,
+            "--resolution averages values: it goes with bedgraph and bigwig, not with intervals");
+    require(!p.coded || holds_values(format), ErrorKind::usage,
+            "--values 8bit goes with bedgraph and bigwig, not with intervals");
+}
+
+// Bases of a record between what is needed behind and ahead of the position; local positions, multiples of
+// the stride begin cells.
+class RecordWindow {
+  public:
+    void start(std::int64_t lead) {
+        first_ = 0;
+        codes_.assign(static_cast<std::size_t>(lead), kCodeN);
+    }
+    std::int64_t end() const { return first_ + static_cast<std::int64_t>(codes_.size()); }
+    // Reads until `position` is reached; false when the record ends before it.
+    bool fill(FastaStream& stream, std::int64_t position) {
+        while (end() < position) {
+            const std::size_t have = codes_.size();
+            codes_.resize(have + static_cast<std::size_t>(position - end()));
+            const std::int64_t n = stream.read(std::span(codes_).subspan(have));
+            codes_.resize(have + static_cast<std::size_t>(n));
+            if (n == 0) return false;
+        }
+        return true;
+    }
+    void drop_before(std::int64_t position) {
+        if (position <= first_) return;
+        codes_.erase(codes_.begin(), codes_.begin() + (position - first_));
+        first_ = position;
+    }
+    void copy(std::int64_t begin, std::int64_t end, std::span<std::uint8_t> to) const {
+        std::copy(codes_.begin() + (begin - first_), codes_.begin() + (end - first_), to.begin());
+    }
+
+  private:
+    std::int64_t first_ = 0;
+    std::vector<std::uint8_t> codes_;
+};
+
+class Caller {
+  public:
+    Caller(const CallParameters& p, TrackFormat format, Log& log)
+        : p_(p), format_(format), log_(log), pool_(resolve_workers(p.backend.workers)) {
+        model_ = load_model(p_.model, log_);
+        const std::string digest = model_.digest;
+        if (!p_.markers.empty()) {
+            model_ = restrict_markers(std::move(model_), select_markers(model_.markers, p_.markers));
+            model_.digest = digest;
+        }
+        BackendChoice choice = make_backend(p_.backend);
+        if (!choice.notice.empty()) log_.info(choice.notice);
+        backend_ = std::move(choice.backend);
+        const auto markers = static_cast<std::int64_t>(model_.markers.size());
+        predictor_ = std::make_unique<Predictor>(model_, *backend_,
+                                                 PredictorOptions{.tile = tile_for(p_.tile, markers),
+                                                                  .rc_average = p_.rc_average,
+                                                                  .coded = p_.coded,
+                                                                  .paper_windows = p_.paper_windows});
+        check_model();
+    }
+
+    CallSummary run() {
+        const auto start = std::chrono::steady_clock::now();
+        if (p_.input.empty())
+            call_reference();
+        else
+            call_stream();
+        for (const std::string& notice : backend_->take_notices()) log_.info(notice);
+        tracks_->commit();
+        summary_.bases = sink_->bases();
+        summary_.n_bases = sink_->n_bases();
+        summary_.intervals = sink_->intervals();
+        summary_.dropped = sink_->dropped();
+        summary_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        return summary_;
+    }
+
+  private:
+    bool coverage() const { return model_.spec.task == Task::coverage; }
+    float cutoff() const { return static_cast<float>(p_.cutoff.value_or(kCutoff)); }
+
+    // Predicts local positions [begin, end) of `length`; those from `lead` on lie at `shift` + their own on
+    // the contig.
+    void predict(std::int64_t length, std::int64_t begin, std::int64_t end, std::int64_t lead,
+                 std::int64_t shift, const FetchCodes& fetch) {
+        const auto missing = [lead](std::int64_t at) { return std::max<std::int64_t>(0, lead - at); };
+        if (holds_values(format_))
+            predictor_->predict(
+                length, begin, end, fetch, [&](std::int64_t at, std::int64_t, auto codes, auto values) {
+                    sink_->values(at + missing(at) + shift,
+                                  codes.subspan(static_cast<std::size_t>(missing(at))), values);
+                });
+        else
+            predictor_->predict_called(
+                length, begin, end, cutoff(), fetch,
+                [&](std::int64_t at, std::int64_t, auto codes, const CalledRuns& called) {
+                    sink_->called(at + missing(at) + shift,
+                                  codes.subspan(static_cast<std::size_t>(missing(at))), called);
+                });
+    }
+
+    // What depends on what the model predicts.
+    void check_model() {
+        cell_ = predictor_->resolution();
+        width_ = p_.resolution > 0 ? p_.resolution : cell_;
+        require(width_ % cell_ == 0, ErrorKind::usage,
+                "--resolution " + std::to_string(width_) + " is not a multiple of the " +
+                    std::to_string(cell_) + " bases that an output of this model stands for");
+        require(coverage() || p_.cutoff.value_or(kCutoff) <= 1, ErrorKind::usage,
+                "the cutoff is a probability, 0 to 1");
+        require(
+            !coverage() || !p_.coded, ErrorKind::usage,
+            "--values 8bit is for probabilities; the model predicts coverage, which goes beyond what the codes hold");
+        require(!coverage() || p_.cutoff || holds_values(format_), ErrorKind::usage,
+                "the model predicts coverage: give the least coverage of an interval with -c");
+    }
+
+    // `digest` is the reference's; a stream has none.
+    void open(bool contigs_first, const std::string& source, const std::string& digest) {
+        TrackOptions options;
+        options.format = format_;
+        for (const Marker& marker : model_.markers) options.markers.push_back(marker.name);
+        if (p_.provenance)
+            options.header = {"regcallVersion=" + std::string(version()), "regcallCommand=" + p_.command_line,
+                              "regcallModel=sha256:" + model_.digest,
+                              "regcallDevice=" + std::string(backend_->description()), "reference=" + source};
+        if (p_.provenance && !digest.empty()) options.header.push_back("regcallReference=sha256:" + digest);
+        if (p_.provenance && (cell_ > 1 || coverage() || p_.coded))
+            options.header.push_back(
+                std::string("regcallValues=") + (coverage() ? "coverage" : "probability") + " of " +
+                std::to_string(cell_) + (cell_ > 1 ? " bases" : " base") + (p_.coded ? ", in 8 bits" : ""));
+        options.decimals = p_.decimals;
+        options.step = width_;
+        options.contigs_first = contigs_first;
+        tracks_ = std::make_unique<TrackSet>(p_.output, options, pool_);
+        refuse_inputs_as_outputs(tracks_->paths(), {p_.input, p_.fasta, p_.model, p_.regions_file});
+        const CallRules rules{cutoff(), p_.merge_gap, p_.min_length, cell_};
+        const float largest = coverage() ? std::numeric_limits<float>::max() : 1.0f;
+        sink_ = std::make_unique<CallSink>(*tracks_, format_, predictor_->markers(), rules, width_, largest,
+                                           pool_);
+    }
+
+    void call_reference();
+    void call_stream();
+    void call_record(FastaStream& stream);
+    Region place_of(const std::string& record);
+    int stream_contig(const std::string& name);
+    void end_contig();
+
+    const CallParameters& p_;
+    TrackFormat format_;
+    Log& log_;
+    ThreadPool pool_;
+    Model model_;
+    std::unique_ptr<Backend> backend_;
+    std::unique_ptr<Predictor> predictor_;
+    std::unique_ptr<TrackSet> tracks_;
+    std::unique_ptr<CallSink> sink_;
+    std::int64_t cell_ = 1, width_ = 1;  // bases an output, bases a value written
+    CallSummary summary_;
+    RecordWindow window_;
+    // Of a stream.
+    std::string last_contig_;
+    int last_number_ = -1;
+    std::int64_t last_end_ = 0;           // of the last record, on last_contig_
+    std::set<std::string> left_contigs_;  // with --remap: those before
+};
+
+void Caller::call_reference() {
+    FastaFile fasta(p_.fasta);
+    std::vector<Region> regions = parse_regions(p_.regions, region_rules(fasta, "--region"));
+    if (!p_.regions_file.empty()) {
+        const std::vector<Region> more = read_bed_regions(p_.regions_file, log_);
+        regions.insert(regions.end(), more.begin(), more.end());
+    }
+    const bool all = p_.regions.empty() && p_.regions_file.empty();
+    const std::vector<ContigRange> ranges = plan_regions(regions, all, fasta, cell_, log_);
+
+    const bool upfront = format_ == TrackFormat::bigwig;  // its header names every contig
+    open(upfront, p_.fasta, reference_digest(fasta));
+    if (upfront)
+        for (const Contig& contig : fasta.contigs()) tracks_->add_contig(contig.name, contig.length);
+    TrainedReference trained(model_, p_.model, fasta, log_);
+    if (p_.check_reference) trained.check_all();
+    int current = -1;
+    for (const ContigRange& range : ranges) {
+        const Contig& contig = fasta.contigs()[static_cast<std::size_t>(range.contig)];
+        trained.reading(range.contig, range.begin, range.end);
+        if (range.contig != current) {
+            current = range.contig;
+            ++summary_.contigs;
+            sink_->begin_contig(upfront ? range.contig : tracks_->add_contig(contig.name, contig.length));
+        }
+        predict(contig.length, range.begin, range.end, 0, 0,
+                [&](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
+                    fasta.read(range.contig, begin, end, codes);
+                });
+        sink_->end_region();
+        tracks_->flush();
+    }
+    tell_placeholders(p_.fasta, fasta.placeholders(), log_);
+}
+
+void Caller::call_stream() {
+    FastaStream stream(p_.input);
+    open(false, p_.input == "-" ? "stdin" : p_.input, "");
+    while (stream.next()) call_record(stream);
+    end_contig();
+    tell_placeholders(p_.input == "-" ? "standard input" : p_.input, stream.placeholders(), log_);
+}
+
+// How long it is shows when its last record has ended.
+void Caller::end_contig() {
+    if (last_number_ >= 0) tracks_->set_length(last_number_, last_end_);
+}
+
+int Caller::stream_contig(const std::string& name) {
+    if (last_number_ >= 0 && name == last_contig_ && p_.remap) return last_number_;
+    end_contig();
+    if (p_.remap && last_number_ >= 0) left_contigs_.insert(last_contig_);
+    last_contig_ = name;
+    constexpr std::int64_t kUnknown = -1;
+    return last_number_ = tracks_->add_contig(name, kUnknown);
+}
+
+// A name without a range is the contig's own; "chr1:100" could be meant as one.
+Region Caller::place_of(const std::string& record) {
+    const std::string where = p_.input + " (" + record + "): ";
+    try {
+        if (const std::optional<Region> place = parse_placed_name(record)) return *place;
+    } catch (const Error&) {
+        throw Error(ErrorKind::input, where + "--remap needs records named contig:begin-end, from 1");
+    }
+    const auto colon = record.rfind(':');
+    if (colon != std::string::npos && record.find_first_not_of("0123456789,", colon + 1) == std::string::npos)
+        log_.warn(
+            "remap-name",
+            where + "taken for a contig of this name, which begins at 1; a place is written " + record + "-");
+    return {record, 0, kContigEnd};
+}
+
+// Predicts unit by unit, as soon as enough bases ahead are known. With --remap a record lies at the
+// coordinates in its name: local position 0 is the start of the stride cell (or window) in which it begins,
+// and the missing bases are N; an output cell of which bases are missing begins with the record.
+void Caller::call_record(FastaStream& stream) {
+    Region place{stream.name(), 0, kContigEnd};
+    if (p_.remap) {
+        place = place_of(stream.name());
+        require(
+            place.contig != last_contig_ || place.begin >= last_end_, ErrorKind::input,
+            p_.input + " (" + stream.name() +
+                "): begins before the end of the record above; --remap needs records sorted by position, without overlap");
+        require(!left_contigs_.contains(place.contig), ErrorKind::input,
+                p_.input + " (" + stream.name() + "): " + place.contig +
+                    " again, after another contig; --remap needs all records of a contig together");
+    }
+    const std::int64_t lead = place.begin % predictor_->grid();
+    const std::int64_t shift = place.begin - lead;
+    window_.start(lead);
+    const FetchCodes fetch = [this](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
+        window_.copy(begin, end, codes);
+    };
+    int contig = -1;
+    for (std::int64_t position = lead / cell_ * cell_;;) {
+        const std::int64_t stop = (position / predictor_->unit() + 1) * predictor_->unit();
+        const std::int64_t needed = stop + predictor_->ahead();
+        const bool more = window_.fill(stream, needed);
+        if (contig < 0 && window_.end() > lead) {
+            const int before = last_number_;
+            contig = stream_contig(place.contig);
+            sink_->begin_contig(contig);
+            summary_.contigs += contig != before;
+        }
+        const std::int64_t length = more ? needed : window_.end();
+        if (contig >= 0) predict(length, position, more ? stop : length, lead, shift, fetch);
+        if (!more) break;
+        position = stop;
+        window_.drop_before(position - predictor_->behind());
+    }
+    if (contig < 0) {
+        log_.warn("empty-record", p_.input + " (" + stream.name() + "): the record has no bases");
+        return;
+    }
+    const std::int64_t end = shift + window_.end();
+    require(place.end == kContigEnd || place.end == end, ErrorKind::input,
+            p_.input + " (" + stream.name() + "): the record has " + counted(end - place.begin, "base") +
+                ", its name says " + std::to_string(place.end - place.begin));
+    sink_->end_region();
+    last_end_ = end;
+    tracks_->flush();
+}
+
+}  // namespace
+
+CallSummary call(const CallParameters& parameters, Log& log) {
+    const TrackFormat format = format_of(parameters);
+    check(parameters, format);
+    return Caller(parameters, format, log).run();
+}
+
+}  // namespace regkit

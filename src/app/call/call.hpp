@@ -1,0 +1,56 @@
+// regcall: a model over a genome, a few regions or a stream, into tracks.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "io/tracks/track_writer.hpp"
+#include "kernels/backend.hpp"
+
+namespace regkit {
+
+struct CallParameters {
+    std::string input;  // FASTA read as a stream: a path or "-"; empty: `fasta`, by its index
+    std::string fasta;
+    std::vector<std::string> regions;  // texts of parse_regions, with `fasta`; none and no file: all of it
+    std::string regions_file;          // BED
+    std::string model;
+    std::vector<std::string> markers;  // patterns of select_markers; empty = all
+    std::string output = "-";          // "{marker}" in it: one file a marker
+    std::optional<TrackFormat>
+        format;  // by default what the output's name says; narrowPeak on standard output
+    // Compared, as a float, with the float value of each cell; by default probability 0.5. For intervals of
+    // coverage it must be given.
+    std::optional<double> cutoff;
+    std::int64_t min_length = 1;
+    std::int64_t merge_gap = 0;
+    std::int64_t resolution = 0;  // bases a value; a multiple of the model's own, which is taken for 0
+    int decimals = 4;
+    bool coded = false;     // values of the logits' 8-bit codes: off by 1/64 at most, and in long runs
+    std::int64_t tile = 0;  // bases predicted at a time; 0 = what suits the number of markers
+    bool rc_average = false;
+    bool paper_windows =
+        false;  // independent zero-padded windows on the contig's grid; some models have no others
+    bool check_reference = false;  // all bases of the contigs that the model knows, not only of those read
+    bool remap = false;            // stream: a record named as parse_placed_name reads it lies there
+    bool provenance = true;
+    std::string command_line;
+    BackendOptions backend;
+};
+
+struct CallSummary {
+    std::int64_t contigs = 0;  // or records
+    std::int64_t bases = 0;
+    std::int64_t n_bases = 0;  // of them, without a value (cells that are all N)
+    std::int64_t intervals = 0;
+    std::int64_t dropped = 0;  // shorter than min_length
+    double seconds = 0;
+};
+
+// Throws Error; then no output comes to be (standard output apart).
+CallSummary call(const CallParameters& parameters, Log& log);
+
+}  // namespace regkit

@@ -1,0 +1,182 @@
+#include "app/call/call_sink.hpp"
+
+#include <algorithm>
+
+#include "io/fasta/fasta.hpp"
+#include "kernels/base/error.hpp"
+
+namespace regkit {
+
+namespace {
+
+// The cells of `size` bases that bases [begin, end) lie in.
+struct Cells {
+    std::int64_t begin, end, size;
+
+    std::int64_t count() const { return (end - 1) / size - begin / size + 1; }
+    std::int64_t cell_begin(std::int64_t i) const { return std::max(begin, (begin / size + i) * size); }
+    std::int64_t cell_end(std::int64_t i) const { return std::min(end, (begin / size + i + 1) * size); }
+};
+
+}  // namespace
+
+BinAverager::BinAverager(int markers, std::int64_t cell, std::int64_t width, TrackSet& tracks,
+                         ThreadPool& pool)
+    : cell_(cell), width_(width), tracks_(tracks), pool_(pool), sum_(static_cast<std::size_t>(markers)) {}
+
+// The open part, [begin_, end), as one value a marker.
+void BinAverager::emit(std::int64_t end) {
+    const double count = static_cast<double>(end - begin_);
+    averages_.resize(sum_.size());
+    for (std::size_t m = 0; m < sum_.size(); ++m) {
+        averages_[m] = static_cast<float>(sum_[m] / count);
+        sum_[m] = 0;
+    }
+    tracks_.values(contig_, begin_, end - begin_, 1, averages_, 1);
+    begin_ = end;
+}
+
+void BinAverager::end_stretch() {
+    if (end_ > begin_) emit(end_);
+    begin_ = end_ = 0;
+}
+
+void BinAverager::add(int contig, std::int64_t begin, std::int64_t end, std::span<const float> values,
+                      std::int64_t row) {
+    if (contig != contig_ || begin != end_) {
+        end_stretch();
+        contig_ = contig;
+        begin_ = begin;
+    }
+    end_ = end;
+    const Cells cells{begin, end, cell_};
+    const std::int64_t markers = static_cast<std::int64_t>(sum_.size());
+    const auto add_up = [&](double sum, std::int64_t m, std::int64_t from, std::int64_t to) {
+        const float* v = values.data() + m * row;
+        for (std::int64_t i = from / cell_ - begin / cell_; i < cells.count() && cells.cell_begin(i) < to;
+             ++i)
+            sum += static_cast<double>(v[i]) * static_cast<double>(cells.cell_end(i) - cells.cell_begin(i));
+        return sum;
+    };
+    // The open bin first.
+    const std::int64_t open_end = std::min(end, (begin_ / width_ + 1) * width_);
+    pool_.run(markers, [&](std::int64_t m, int) {
+        double& sum = sum_[static_cast<std::size_t>(m)];
+        sum = add_up(sum, m, begin, open_end);
+    });
+    if (open_end % width_ != 0) return;
+    emit(open_end);
+    // Whole bins, then the start of the next.
+    const std::int64_t bins = (end - open_end) / width_;
+    averages_.resize(static_cast<std::size_t>(markers * bins));
+    pool_.run(markers, [&](std::int64_t m, int) {
+        for (std::int64_t b = 0; b < bins; ++b)
+            averages_[static_cast<std::size_t>(m * bins + b)] =
+                static_cast<float>(add_up(0, m, open_end + b * width_, open_end + (b + 1) * width_) /
+                                   static_cast<double>(width_));
+        sum_[static_cast<std::size_t>(m)] = add_up(0, m, open_end + bins * width_, end);
+    });
+    if (bins > 0) tracks_.values(contig_, open_end, width_, bins, averages_, bins);
+    begin_ = open_end + bins * width_;
+}
+
+CallSink::CallSink(TrackSet& tracks, TrackFormat format, int markers, const CallRules& rules,
+                   std::int64_t width, float largest, ThreadPool& pool)
+    : tracks_(tracks),
+      pool_(pool),
+      markers_(markers),
+      intervals_wanted_(!holds_values(format)),
+      cell_(rules.resolution),
+      width_(width),
+      largest_(largest),
+      caller_(markers, rules),
+      bins_(markers, cell_, width, tracks, pool) {}
+
+void CallSink::refuse(std::int64_t begin) const {
+    throw Error(ErrorKind::input, std::string("the model predicts something that is no ") +
+                                      (largest_ == 1.0f ? "probability" : "coverage") + " near position " +
+                                      std::to_string(begin + 1));
+}
+
+// Where cells have values; counts the bases.
+std::span<const KnownStretch> CallSink::known(std::int64_t begin, std::span<const std::uint8_t> codes) {
+    const Cells cells{begin, begin + static_cast<std::int64_t>(codes.size()), cell_};
+    const std::int64_t count = cells.count();
+    const auto is_n = [&](std::int64_t i) {
+        const auto first = codes.begin() + (cells.cell_begin(i) - begin);
+        return std::all_of(first, codes.begin() + (cells.cell_end(i) - begin),
+                           [](std::uint8_t c) { return c == kCodeN; });
+    };
+    known_.clear();
+    for (std::int64_t i = 0; i < count;) {
+        const bool unknown = is_n(i);
+        std::int64_t j = i + 1;
+        while (j < count && is_n(j) == unknown) ++j;
+        const std::int64_t from = cells.cell_begin(i), to = cells.cell_end(j - 1);
+        if (unknown)
+            n_bases_ += to - from;
+        else
+            known_.push_back({from, to});
+        i = j;
+    }
+    bases_ += cells.end - cells.begin;
+    return known_;
+}
+
+void CallSink::values(std::int64_t begin, std::span<const std::uint8_t> codes,
+                      std::span<const float> values) {
+    const std::int64_t row = Cells{begin, begin + static_cast<std::int64_t>(codes.size()), cell_}.count();
+    pool_.run(markers_, [&](std::int64_t m, int) {
+        unsigned bad = 0;
+        const float largest = largest_;
+        for (const float v : values.subspan(static_cast<std::size_t>(m * row), static_cast<std::size_t>(row)))
+            bad |= (v >= 0.0f ? 0u : 1u) | (v <= largest ? 0u : 1u);  // without a branch: vector code
+        if (bad != 0) refuse(begin);
+    });
+    for (const KnownStretch& known : this->known(begin, codes))
+        stretch(known.begin, known.end,
+                values.subspan(static_cast<std::size_t>(known.begin / cell_ - begin / cell_)), row);
+}
+
+void CallSink::called(std::int64_t begin, std::span<const std::uint8_t> codes, const CalledRuns& called) {
+    for (const float v : called.values)
+        if (!(v >= 0.0f && v <= largest_)) refuse(begin);
+    caller_.add(begin, known(begin, codes), called, pool_);
+    release();
+}
+
+void CallSink::stretch(std::int64_t begin, std::int64_t end, std::span<const float> values,
+                       std::int64_t row) {
+    if (begin != next_) end_region();
+    next_ = end;
+    if (width_ > cell_) return bins_.add(contig_, begin, end, values, row);
+    // Whole cells together, one that an end cuts by itself.
+    const Cells cells{begin, end, cell_};
+    for (std::int64_t i = 0, n = cells.count(); i < n;) {
+        const std::int64_t span = cells.cell_end(i) - cells.cell_begin(i);
+        std::int64_t j = i + 1;
+        if (span == cell_) j = std::max(j, cells.cell_end(n - 1) % cell_ == 0 ? n : n - 1);
+        tracks_.values(contig_, cells.cell_begin(i), span, j - i, values.subspan(static_cast<std::size_t>(i)),
+                       row);
+        i = j;
+    }
+}
+
+void CallSink::end_region() {
+    next_ = -1;
+    if (intervals_wanted_) {
+        caller_.end_stretch();
+        release();
+    } else {
+        bins_.end_stretch();
+    }
+}
+
+void CallSink::release() {
+    caller_.release(contig_, [this](const CalledInterval& called) {
+        tracks_.interval(called);
+        ++intervals_;
+    });
+}
+
+}  // namespace regkit

@@ -1,0 +1,85 @@
+// What becomes of the predictions of a call: intervals over a cutoff, or values per cell or per bin, into the
+// output files. A cell is the bases that one output of the model stands for; cells lie on the contig's grid.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "app/call/interval_caller.hpp"
+#include "io/tracks/track_set.hpp"
+#include "kernels/base/thread_pool.hpp"
+
+namespace regkit {
+
+// Averages over the bases of bins that lie on the contig's grid of multiples of `width`, itself a multiple of
+// the cell. A bin that N or the end of a region cuts gives the average of each part that has values, with the
+// part's own extent. One sum in ascending order a bin and marker, so that tiles do not show.
+class BinAverager {
+  public:
+    BinAverager(int markers, std::int64_t cell, std::int64_t width, TrackSet& tracks, ThreadPool& pool);
+
+    // The cells of bases [begin, end).
+    void add(int contig, std::int64_t begin, std::int64_t end, std::span<const float> values,
+             std::int64_t row);
+    void end_stretch();
+
+  private:
+    void emit(std::int64_t end);
+
+    std::int64_t cell_, width_;
+    TrackSet& tracks_;
+    ThreadPool& pool_;
+    int contig_ = 0;
+    std::int64_t begin_ = 0, end_ = 0;  // of the open bin's part
+    std::vector<double> sum_;
+    std::vector<float> averages_;
+};
+
+// Takes tiles in ascending order. Cells whose bases are all N get no value and end an interval.
+class CallSink {
+  public:
+    // A `width` above rules.resolution averages values; only for formats that hold them. Values are at most
+    // `largest`.
+    CallSink(TrackSet& tracks, TrackFormat format, int markers, const CallRules& rules, std::int64_t width,
+             float largest, ThreadPool& pool);
+
+    // Of the track set; everything before must have ended.
+    void begin_contig(int contig) { contig_ = contig; }
+    // Predictions of the cells of these bases from `begin` on; the end of what is known may cut the first and
+    // the last. Error(input) when one is not a number from 0 to `largest`. Values [markers][cells], of
+    // formats that hold values;
+    void values(std::int64_t begin, std::span<const std::uint8_t> codes, std::span<const float> values);
+    // or the called cells (runs of sample 0, in cells from the one that holds `begin` on), of formats that
+    // hold intervals.
+    void called(std::int64_t begin, std::span<const std::uint8_t> codes, const CalledRuns& called);
+    // Nothing contiguous follows.
+    void end_region();
+
+    std::int64_t intervals() const { return intervals_; }
+    std::int64_t dropped() const { return caller_.dropped(); }
+    std::int64_t bases() const { return bases_; }
+    std::int64_t n_bases() const { return n_bases_; }
+
+  private:
+    std::span<const KnownStretch> known(std::int64_t begin, std::span<const std::uint8_t> codes);
+    [[noreturn]] void refuse(std::int64_t begin) const;
+    void stretch(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row);
+    void release();
+
+    TrackSet& tracks_;
+    ThreadPool& pool_;
+    int markers_;
+    bool intervals_wanted_;
+    std::int64_t cell_, width_;
+    float largest_;
+    IntervalCaller caller_;
+    BinAverager bins_;
+    std::vector<KnownStretch> known_;
+    int contig_ = 0;
+    std::int64_t next_ = -1;  // the position behind the last stretch
+    std::int64_t intervals_ = 0, bases_ = 0, n_bases_ = 0;
+};
+
+}  // namespace regkit

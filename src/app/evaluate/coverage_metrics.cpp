@@ -1,0 +1,166 @@
+#include "app/evaluate/coverage_metrics.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+#include "kernels/base/error.hpp"
+
+namespace regkit {
+namespace {
+
+// Below this softplus(z) is e^z to the last bit of a double.
+constexpr double kLogLinear = -40;
+
+double log_rate(double z) {
+    return z < kLogLinear ? z : std::log(softplus(z));
+}
+
+std::string number(double value) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.6g", value);
+    return text;
+}
+
+std::string row(const std::string& split, const std::string& marker, const std::string& class_name,
+                const CoverageMetrics& m, std::int64_t bins) {
+    const std::string correlations =
+        m.scored ? number(m.pearson_r) + "\t" + number(m.pearson_r_log1p) : std::string("NA\tNA");
+    return split + "\t" + marker + "\t" + (class_name.empty() ? "." : class_name) + "\t" + correlations +
+           "\t" + number(m.poisson_loss) + "\t" + number(m.mean_coverage) + "\t" + std::to_string(bins) +
+           "\n";
+}
+
+}  // namespace
+
+void CoverageSums::Moments::add(double x, double y, double n) {
+    const double dx = x - mean_x, dy = y - mean_y;
+    mean_x += dx / n;
+    mean_y += dy / n;
+    xx += dx * (x - mean_x);
+    yy += dy * (y - mean_y);
+    xy += dx * (y - mean_y);
+}
+
+double CoverageSums::Moments::correlation() const {
+    return std::clamp(xy / std::sqrt(xx) / std::sqrt(yy), -1.0, 1.0);
+}
+
+CoverageSums::CoverageSums(int markers, ThreadPool& pool)
+    : sums_(static_cast<std::size_t>(markers)),
+      pool_(&pool),
+      coverage_(static_cast<std::size_t>(pool.workers())) {}
+
+void CoverageSums::clear() {
+    std::fill(sums_.begin(), sums_.end(), Sums{});
+}
+
+void CoverageSums::add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
+                       std::span<const PeakRun> labels) {
+    pool_->run(static_cast<std::int64_t>(sums_.size()), [&](std::int64_t marker, int worker) {
+        auto& coverage = coverage_[static_cast<std::size_t>(worker)];
+        coverage.assign(static_cast<std::size_t>(length), 0.0f);
+        const auto less = [](const PeakRun& run, std::int64_t m) { return run.marker < m; };
+        auto label = std::lower_bound(labels.begin(), labels.end(), marker, less);
+        for (; label != labels.end() && label->marker == marker; ++label)
+            std::fill(coverage.begin() + label->begin, coverage.begin() + label->end, label->value);
+        Sums& s = sums_[static_cast<std::size_t>(marker)];
+        const float* row = logits.data() + marker * length;
+        for (const KeptRun& run : kept)
+            for (std::int32_t i = run.begin; i < run.end; ++i) {
+                const auto z = static_cast<double>(row[i]);
+                require(std::isfinite(z), ErrorKind::diverged,
+                        "the model's output for marker " + std::to_string(marker + 1) + " is not finite");
+                const auto y = static_cast<double>(coverage[static_cast<std::size_t>(i)]);
+                const double rate = softplus(z);
+                const auto n = static_cast<double>(++s.bins);
+                s.loss += rate - y * log_rate(z);
+                s.plain.add(rate, y, n);
+                s.logs.add(std::log1p(rate), std::log1p(y), n);
+            }
+    });
+}
+
+std::vector<CoverageMetrics> CoverageSums::all_metrics() const {
+    std::vector<CoverageMetrics> all;
+    for (const Sums& s : sums_) {
+        CoverageMetrics& m = all.emplace_back();
+        m.bins = s.bins;
+        if (s.bins == 0) continue;
+        m.mean_coverage = s.plain.mean_y;
+        m.poisson_loss = s.loss / static_cast<double>(s.bins);
+        const double best =
+            m.mean_coverage > 0 ? m.mean_coverage - m.mean_coverage * std::log(m.mean_coverage) : 0;
+        m.loss_of_constant = !(m.poisson_loss < best);
+        m.constant = s.plain.constant(static_cast<double>(s.bins));
+        m.scored = !m.constant && s.plain.varies() && s.logs.varies();
+        if (!m.scored) continue;
+        m.pearson_r = s.plain.correlation();
+        m.pearson_r_log1p = s.logs.correlation();
+    }
+    return all;
+}
+
+double CoverageSums::loss() const {
+    double sum = 0, bins = 0;
+    for (const Sums& s : sums_) {
+        sum += s.loss;
+        bins += static_cast<double>(s.bins);
+    }
+    return sum / bins;
+}
+
+std::vector<CoverageClassMean> class_means(const std::vector<Marker>& markers,
+                                           const std::vector<CoverageMetrics>& metrics) {
+    std::vector<CoverageClassMean> means;
+    for (std::size_t i = 0; i < markers.size(); ++i) {
+        auto found = std::find_if(means.begin(), means.end(), [&](const CoverageClassMean& c) {
+            return c.class_name == markers[i].class_name;
+        });
+        if (found == means.end()) found = means.insert(found, {markers[i].class_name, 0, 0, 0, {}});
+        ++found->markers;
+        if (metrics[i].constant) ++found->constant;
+        found->mean.bins += metrics[i].bins;
+        found->mean.mean_coverage += metrics[i].mean_coverage;
+        found->mean.poisson_loss += metrics[i].poisson_loss;
+        if (!metrics[i].scored) continue;
+        ++found->scored;
+        found->mean.pearson_r += metrics[i].pearson_r;
+        found->mean.pearson_r_log1p += metrics[i].pearson_r_log1p;
+    }
+    for (CoverageClassMean& c : means) {
+        c.mean.scored = c.scored > 0;
+        c.mean.bins /= c.markers;
+        c.mean.mean_coverage /= c.markers;
+        c.mean.poisson_loss /= c.markers;
+        if (c.scored == 0) continue;
+        c.mean.pearson_r /= c.scored;
+        c.mean.pearson_r_log1p /= c.scored;
+    }
+    return means;
+}
+
+double mean_pearson(const std::vector<CoverageClassMean>& means) {
+    double sum = 0;
+    int classes = 0;
+    for (const CoverageClassMean& c : means) {
+        if (c.scored == 0) continue;
+        sum += c.mean.pearson_r;
+        ++classes;
+    }
+    return classes > 0 ? sum / classes : std::numeric_limits<double>::quiet_NaN();
+}
+
+std::string coverage_table(const std::string& split, const std::vector<Marker>& markers,
+                           const std::vector<CoverageMetrics>& metrics) {
+    std::string table =
+        "split\tmarker\tclass\tpearson_r\tpearson_r_log1p\tpoisson_loss\tmean_coverage\tbins\n";
+    for (std::size_t i = 0; i < markers.size(); ++i)
+        table += row(split, markers[i].name, markers[i].class_name, metrics[i], metrics[i].bins);
+    for (const CoverageClassMean& c : class_means(markers, metrics))
+        table += row(split, "mean", c.class_name, c.mean, c.mean.bins);
+    return table;
+}
+
+}  // namespace regkit

@@ -1,0 +1,58 @@
+// Ranking metrics, or for coverage correlations, of a model on one split of a data set: what regeval does.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "io/dataset/dataset.hpp"
+#include "kernels/backend.hpp"
+
+namespace regkit {
+
+struct EvaluateParameters {
+    std::string model;
+    std::string dataset;
+    std::string fasta;                 // empty: the path that the data set remembers
+    std::string split = "test";        // train | valid | test
+    std::vector<std::string> exclude;  // BED files: positions inside count neither way
+    std::vector<std::string> markers;  // names, globs, class:NAME; empty: all
+    // paper: each window by itself, zero-padded, as in training. tiled: every position with its full context;
+    // models that have none (a fixed window, an LSTM) are Error(usage).
+    std::string window_mode = "paper";
+    std::string output;            // metrics, TSV; empty: standard output
+    std::string curves;            // points of the curves, TSV; empty: none
+    bool check_reference = false;  // bases of every contig, not only where the windows lie
+    BackendOptions backend;
+
+    void verify() const;  // Error(usage)
+};
+
+struct EvaluateHost {
+    // Windows done, windows in all, nucleotides a second. Called on the thread of evaluate().
+    std::function<void(std::int64_t done, std::int64_t total, double nt_per_second)> progress =
+        [](std::int64_t, std::int64_t, double) {};
+};
+
+struct ClassReport {
+    std::string class_name;
+    int markers = 0, scored = 0, constant = 0;
+    std::string text;  // its means, for people; empty when none is scored
+};
+
+struct EvaluateReport {
+    std::int64_t windows = 0;
+    std::int64_t positions = 0;  // counted: not N, not excluded; bases or bins
+    std::vector<ClassReport> classes;
+    double loss = 0;
+    double nt_per_second = 0;
+};
+
+// Writes the table (and the curves). Errors: mismatch when the FASTA is not the data set's, or the data set
+// lacks a marker of the model's or labels something else; input when the split has no windows or no counted
+// position.
+EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost& host, Log& log);
+
+}  // namespace regkit

@@ -1,0 +1,319 @@
+#include "app/evaluate/metrics.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+#include "kernels/base/error.hpp"
+
+namespace regkit {
+namespace {
+
+// The grid as a sum of clamped ramps: each is monotone, and so is their rounded sum. Nested intervals give
+// slopes of 64, 256, 1024 and 4096 cells per unit of logit, from the outside in.
+struct Ramp {
+    float low, high, slope;
+};
+constexpr Ramp kRamps[] = {{-88, 90, 64}, {-24, 26, 192}, {-8, 10, 768}, {-4, 6, 3072}};
+constexpr float kOffset = 64 * 88 + 192 * 24 + 768 * 8 + 3072 * 4;
+
+// Cells of a row; false when a logit is not finite (its cell is then meaningless). Counting waits for this,
+// so it goes in pieces, one simple loop after the other, each of which becomes vector code; as one loop none
+// did.
+bool fill_bins(const float* logits, std::int64_t length, std::uint16_t* bins) {
+    constexpr std::int64_t kPiece = 256;
+    float z[kPiece], sum[kPiece];
+    std::uint32_t bad = 0;
+    for (std::int64_t at = 0; at < length; at += kPiece) {
+        const std::int64_t n = std::min(kPiece, length - at);
+        for (std::int64_t i = 0; i < n; ++i) {
+            const auto bits = std::bit_cast<std::uint32_t>(logits[at + i]);
+            const std::uint32_t odd = (bits & 0x7F800000u) == 0x7F800000u ? 0xFFFFFFFFu : 0u;
+            bad |= odd;
+            z[i] = std::bit_cast<float>(bits & ~odd);
+            sum[i] = kOffset;
+        }
+        for (const Ramp& ramp : kRamps)
+            for (std::int64_t i = 0; i < n; ++i) {
+                const float low = z[i] < ramp.low ? ramp.low : z[i];
+                sum[i] += ramp.slope * (low > ramp.high ? ramp.high : low);
+            }
+        for (std::int64_t i = 0; i < n; ++i)
+            bins[at + i] =
+                static_cast<std::uint16_t>(std::min(static_cast<std::int32_t>(sum[i]), kLogitBins - 1));
+    }
+    return bad == 0;
+}
+
+struct Range {
+    std::size_t begin, end;
+};
+
+Range runs_of(std::span<const PeakRun> labels, int marker) {
+    const auto less = [](const PeakRun& run, int m) { return run.marker < m; };
+    const auto begin = std::lower_bound(labels.begin(), labels.end(), marker, less);
+    const auto end = std::lower_bound(begin, labels.end(), marker + 1, less);
+    return {static_cast<std::size_t>(begin - labels.begin()), static_cast<std::size_t>(end - labels.begin())};
+}
+
+// Running totals from the highest cell down.
+struct Cumulative {
+    std::uint64_t true_positives = 0, called = 0;
+
+    double precision() const { return static_cast<double>(true_positives) / static_cast<double>(called); }
+    std::uint64_t false_positives() const { return called - true_positives; }
+};
+
+}  // namespace
+
+double softplus(double z) {
+    return std::max(z, 0.0) + std::log1p(std::exp(-std::fabs(z)));
+}
+
+int logit_bin(float logit) {
+    std::uint16_t bin = 0;
+    fill_bins(&logit, 1, &bin);
+    return bin;
+}
+
+double bin_logit(int bin) {
+    double z = kRamps[0].low, first = 0;
+    const double ends[] = {-24, -8, -4, 6, 10, 26, 90};
+    const double slopes[] = {64, 256, 1024, 4096, 1024, 256, 64};
+    for (int i = 0; i < 7; ++i) {
+        const double cells = (ends[i] - z) * slopes[i];
+        if (bin < first + cells) return z + (bin - first) / slopes[i];
+        first += cells;
+        z = ends[i];
+    }
+    return z;
+}
+
+MarkerCounts::MarkerCounts(int markers, ThreadPool& pool)
+    : markers_(markers),
+      pool_(&pool),
+      counts_(static_cast<std::size_t>(markers) * 2 * kLogitBins),
+      bins_(static_cast<std::size_t>(pool.workers())) {}
+
+void MarkerCounts::clear() {
+    std::fill(counts_.begin(), counts_.end(), 0u);
+    wide_.clear();
+    since_widening_ = 0;
+}
+
+void MarkerCounts::add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
+                       std::span<const PeakRun> labels) {
+    if (since_widening_ + static_cast<std::uint64_t>(length) > limit_) widen();
+    since_widening_ += static_cast<std::uint64_t>(length);
+    pool_->run(markers_, [&](std::int64_t marker, int worker) {
+        auto& bins = bins_[static_cast<std::size_t>(worker)];
+        bins.resize(static_cast<std::size_t>(length));
+        require(fill_bins(logits.data() + marker * length, length, bins.data()), ErrorKind::diverged,
+                "the model's output for marker " + std::to_string(marker + 1) + " is not finite");
+        std::uint32_t* all = counts_.data() + static_cast<std::size_t>(marker) * 2 * kLogitBins;
+        std::uint32_t* positive = all + kLogitBins;
+        const Range runs = runs_of(labels, static_cast<int>(marker));
+        std::size_t run = runs.begin;
+        for (const KeptRun& keep : kept) {
+            for (std::int32_t i = keep.begin; i < keep.end; ++i) ++all[bins[static_cast<std::size_t>(i)]];
+            while (run < runs.end && labels[run].end <= keep.begin) ++run;
+            for (std::size_t r = run; r < runs.end && labels[r].begin < keep.end; ++r) {
+                const std::int32_t end = std::min(labels[r].end, keep.end);
+                for (std::int32_t i = std::max(labels[r].begin, keep.begin); i < end; ++i)
+                    ++positive[bins[static_cast<std::size_t>(i)]];
+            }
+        }
+    });
+}
+
+void MarkerCounts::widen() {
+    wide_.resize(counts_.size());
+    for (std::size_t i = 0; i < counts_.size(); ++i) wide_[i] += counts_[i];
+    std::fill(counts_.begin(), counts_.end(), 0u);
+    since_widening_ = 0;
+}
+
+std::uint64_t MarkerCounts::all(int marker, int bin) const {
+    const std::size_t i = static_cast<std::size_t>(marker) * 2 * kLogitBins + static_cast<std::size_t>(bin);
+    return counts_[i] + (wide_.empty() ? 0 : wide_[i]);
+}
+
+std::uint64_t MarkerCounts::positive(int marker, int bin) const {
+    return all(marker, bin + kLogitBins);
+}
+
+MarkerMetrics MarkerCounts::metrics(int marker) const {
+    MarkerMetrics m;
+    std::uint64_t positions = 0, positives = 0;
+    int lowest = kLogitBins, highest = -1;
+    for (int bin = 0; bin < kLogitBins; ++bin) {
+        const std::uint64_t here = all(marker, bin);
+        if (here == 0) continue;
+        lowest = std::min(lowest, bin);
+        highest = bin;
+        positions += here;
+        positives += positive(marker, bin);
+    }
+    m.constant = positions > 0 && highest - lowest <= 1;
+    const auto p = static_cast<double>(positives), n = static_cast<double>(positions - positives);
+    m.positions = static_cast<std::int64_t>(positions);
+    m.positives = static_cast<std::int64_t>(positives);
+    m.prevalence = positions > 0 ? p / static_cast<double>(positions) : 0;
+    m.scored = positives > 0 && positives < positions;
+    if (!m.scored) return m;
+    Cumulative now;
+    double precision = 0;
+    for (int bin = highest; bin >= lowest; --bin) {
+        const std::uint64_t called = all(marker, bin);
+        if (called == 0) continue;
+        const Cumulative before = now;
+        now.called += called;
+        now.true_positives += positive(marker, bin);
+        const double gained = static_cast<double>(now.true_positives - before.true_positives) / p;
+        const double last_precision = bin == highest ? now.precision() : precision;
+        precision = now.precision();
+        m.average_precision += gained * precision;
+        m.pr_auc_trapezoid += gained * (precision + last_precision) / 2;
+        m.roc_auc += static_cast<double>(now.false_positives() - before.false_positives()) *
+                     static_cast<double>(now.true_positives + before.true_positives) / 2;
+        if (now.true_positives * 20 >= now.called * 19)
+            m.recall_at_fdr05 = static_cast<double>(now.true_positives) / p;
+    }
+    m.roc_auc /= p * n;
+    if (m.constant) m.pr_auc_trapezoid = std::numeric_limits<double>::quiet_NaN();
+    return m;
+}
+
+std::vector<MarkerMetrics> MarkerCounts::all_metrics() const {
+    std::vector<MarkerMetrics> result(static_cast<std::size_t>(markers_));
+    pool_->run(markers_, [&](std::int64_t marker, int) {
+        result[static_cast<std::size_t>(marker)] = metrics(static_cast<int>(marker));
+    });
+    return result;
+}
+
+double MarkerCounts::loss() const {
+    std::vector<double> up(kLogitBins), down(kLogitBins);
+    for (int bin = 0; bin < kLogitBins; ++bin) {
+        const double z = (bin_logit(bin) + bin_logit(bin + 1)) / 2;
+        up[static_cast<std::size_t>(bin)] = softplus(z);
+        down[static_cast<std::size_t>(bin)] = softplus(-z);
+    }
+    std::vector<double> sums(static_cast<std::size_t>(markers_)), counts(sums);
+    pool_->run(markers_, [&](std::int64_t marker, int) {
+        double sum = 0, count = 0;
+        for (int bin = 0; bin < kLogitBins; ++bin) {
+            const auto called = static_cast<double>(all(static_cast<int>(marker), bin));
+            const auto hits = static_cast<double>(positive(static_cast<int>(marker), bin));
+            sum += hits * down[static_cast<std::size_t>(bin)] +
+                   (called - hits) * up[static_cast<std::size_t>(bin)];
+            count += called;
+        }
+        sums[static_cast<std::size_t>(marker)] = sum;
+        counts[static_cast<std::size_t>(marker)] = count;
+    });
+    double sum = 0, count = 0;
+    for (std::size_t i = 0; i < sums.size(); ++i) sum += sums[i], count += counts[i];
+    return sum / count;
+}
+
+std::vector<CurvePoint> MarkerCounts::curve(int marker, int points) const {
+    std::vector<CurvePoint> curve;
+    const MarkerMetrics m = metrics(marker);
+    if (!m.scored) return curve;
+    const auto p = static_cast<double>(m.positives), n = static_cast<double>(m.positions - m.positives);
+    const double step = 3.0 / points;  // recall, precision and false positive rate each run over a range of 1
+    Cumulative now;
+    CurvePoint point;
+    double travelled = 1;  // the first point is kept
+    for (int bin = kLogitBins - 1; bin >= 0; --bin) {
+        const std::uint64_t called = all(marker, bin);
+        if (called == 0) continue;
+        const CurvePoint before = point;
+        now.called += called;
+        now.true_positives += positive(marker, bin);
+        point = {bin_logit(bin), static_cast<double>(now.true_positives) / p, now.precision(),
+                 static_cast<double>(now.false_positives()) / n};
+        // Precision may zigzag without end at the top; only its net change since the last kept point counts.
+        travelled += point.recall - before.recall + point.false_positive_rate - before.false_positive_rate;
+        const double turned = curve.empty() ? 0 : std::fabs(point.precision - curve.back().precision);
+        const bool last = now.called == static_cast<std::uint64_t>(m.positions);
+        if (travelled + std::min(turned, step / 2) < step && !last) continue;
+        curve.push_back(point);
+        travelled = 0;
+    }
+    return curve;
+}
+
+std::vector<ClassMean> class_means(const std::vector<Marker>& markers,
+                                   const std::vector<MarkerMetrics>& metrics) {
+    std::vector<ClassMean> means;
+    std::vector<int> trapezoids;  // markers of each class that have one
+    for (std::size_t i = 0; i < markers.size(); ++i) {
+        auto found = std::find_if(means.begin(), means.end(),
+                                  [&](const ClassMean& c) { return c.class_name == markers[i].class_name; });
+        if (found == means.end()) {
+            means.push_back({markers[i].class_name, 0, 0, 0, 0, {}});
+            trapezoids.push_back(0);
+            found = means.end() - 1;
+        }
+        ++found->markers;
+        if (metrics[i].constant) ++found->constant;
+        if (!metrics[i].scored) continue;
+        ++found->scored;
+        found->positives += static_cast<double>(metrics[i].positives);
+        found->mean.prevalence += metrics[i].prevalence;
+        found->mean.roc_auc += metrics[i].roc_auc;
+        found->mean.average_precision += metrics[i].average_precision;
+        if (!metrics[i].constant) {
+            found->mean.pr_auc_trapezoid += metrics[i].pr_auc_trapezoid;
+            ++trapezoids[static_cast<std::size_t>(found - means.begin())];
+        }
+        found->mean.recall_at_fdr05 += metrics[i].recall_at_fdr05;
+    }
+    for (std::size_t i = 0; i < means.size(); ++i) {
+        ClassMean& c = means[i];
+        c.mean.scored = c.scored > 0;
+        c.mean.constant = c.constant == c.markers;
+        if (c.scored == 0) continue;
+        for (double* value : {&c.positives, &c.mean.prevalence, &c.mean.roc_auc, &c.mean.average_precision,
+                              &c.mean.recall_at_fdr05})
+            *value /= c.scored;
+        c.mean.pr_auc_trapezoid /= trapezoids[i];  // NaN of none
+    }
+    return means;
+}
+
+namespace {
+
+double mean_over_classes(const std::vector<ClassMean>& means, double MarkerMetrics::*value) {
+    double sum = 0;
+    int classes = 0;
+    for (const ClassMean& c : means) {
+        if (c.scored == 0) continue;
+        sum += c.mean.*value;
+        ++classes;
+    }
+    return classes > 0 ? sum / classes : std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace
+
+double mean_average_precision(const std::vector<ClassMean>& means) {
+    return mean_over_classes(means, &MarkerMetrics::average_precision);
+}
+
+double mean_prevalence(const std::vector<ClassMean>& means) {
+    return mean_over_classes(means, &MarkerMetrics::prevalence);
+}
+
+std::string precision_text(double average_precision, const char* what, double prevalence) {
+    char text[120];
+    std::snprintf(text, sizeof text, "%.4f, %.3g times the %s %.4g", average_precision,
+                  average_precision / prevalence, what, prevalence);
+    return text;
+}
+
+}  // namespace regkit

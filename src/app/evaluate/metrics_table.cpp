@@ -1,0 +1,124 @@
+#include "app/evaluate/metrics_table.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace regkit {
+namespace {
+
+constexpr int kCurvePoints = 300;
+constexpr int kMeanPoints = 200;
+
+std::string number(double value) {
+    if (!std::isfinite(value)) return "NA";
+    char text[32];
+    std::snprintf(text, sizeof text, "%.6g", value);
+    return text;
+}
+
+std::string values_of(const MarkerMetrics& m) {
+    if (!m.scored) return "NA\tNA\tNA\tNA";
+    return number(m.roc_auc) + "\t" + number(m.average_precision) + "\t" + number(m.pr_auc_trapezoid) + "\t" +
+           number(m.recall_at_fdr05);
+}
+
+std::string ratio_of(const MarkerMetrics& m) {
+    return m.scored ? number(m.average_precision / m.prevalence) : "NA";
+}
+
+std::string class_text(const std::string& name) {
+    return name.empty() ? "." : name;
+}
+
+// y of a polyline with ascending x, at `x`; its first y before it begins.
+double value_at(const std::vector<std::pair<double, double>>& line, double x) {
+    const auto after = std::lower_bound(line.begin(), line.end(), x,
+                                        [](const auto& point, double at) { return point.first < at; });
+    if (after == line.end()) return line.back().second;
+    if (after == line.begin()) return after->second;
+    const auto before = after - 1;
+    const double run = after->first - before->first;
+    return before->second + (after->second - before->second) * (run > 0 ? (x - before->first) / run : 1);
+}
+
+struct NamedCurve {
+    const char* name;
+    bool from_origin;  // or, below the first x, level: precision has no value where nothing is called
+    double CurvePoint::*x;
+    double CurvePoint::*y;
+};
+constexpr NamedCurve kCurves[] = {{"pr", false, &CurvePoint::recall, &CurvePoint::precision},
+                                  {"roc", true, &CurvePoint::false_positive_rate, &CurvePoint::recall}};
+
+// Sum over markers of y on a grid of x, for the mean of a class.
+struct MeanCurve {
+    std::vector<double> y = std::vector<double>(kMeanPoints + 1);
+    int markers = 0;
+
+    void add(const std::vector<CurvePoint>& curve, const NamedCurve& kind) {
+        std::vector<std::pair<double, double>> line;
+        if (kind.from_origin) line.emplace_back(0, 0);
+        for (const CurvePoint& point : curve) line.emplace_back(point.*kind.x, point.*kind.y);
+        for (int i = 0; i <= kMeanPoints; ++i)
+            y[static_cast<std::size_t>(i)] += value_at(line, static_cast<double>(i) / kMeanPoints);
+        ++markers;
+    }
+};
+
+}  // namespace
+
+std::string metrics_table(const std::string& split, const std::vector<Marker>& markers,
+                          const std::vector<MarkerMetrics>& metrics) {
+    std::string table =
+        "split\tmarker\tclass\troc_auc\taverage_precision\tpr_auc_trapezoid\trecall_at_"
+        "fdr05\tprevalence\tpositives\tap_over_prevalence\n";
+    for (std::size_t i = 0; i < markers.size(); ++i)
+        table += split + "\t" + markers[i].name + "\t" + class_text(markers[i].class_name) + "\t" +
+                 values_of(metrics[i]) + "\t" + number(metrics[i].prevalence) + "\t" +
+                 std::to_string(metrics[i].positives) + "\t" + ratio_of(metrics[i]) + "\n";
+    for (const ClassMean& c : class_means(markers, metrics))
+        table += split + "\tmean\t" + class_text(c.class_name) + "\t" + values_of(c.mean) + "\t" +
+                 (c.scored ? number(c.mean.prevalence) + "\t" + number(c.positives) : "NA\tNA") + "\t" +
+                 ratio_of(c.mean) + "\n";
+    return table;
+}
+
+std::string curves_table(const std::string& split, const std::vector<Marker>& markers,
+                         const MarkerCounts& counts) {
+    std::string table = "split\tmarker\tclass\tcurve\tthreshold\tx\ty\n";
+    std::vector<std::string> classes;
+    std::vector<MeanCurve> means;  // [class][curve]
+    for (std::size_t i = 0; i < markers.size(); ++i) {
+        const auto curve = counts.curve(static_cast<int>(i), kCurvePoints);
+        if (curve.empty()) continue;
+        const std::string& class_name = markers[i].class_name;
+        const auto place =
+            static_cast<std::size_t>(std::find(classes.begin(), classes.end(), class_name) - classes.begin());
+        if (place == classes.size()) {
+            classes.push_back(class_name);
+            means.resize(means.size() + std::size(kCurves));
+        }
+        for (std::size_t k = 0; k < std::size(kCurves); ++k) {
+            const NamedCurve& kind = kCurves[k];
+            const std::string row =
+                split + "\t" + markers[i].name + "\t" + class_text(class_name) + "\t" + kind.name + "\t";
+            for (const CurvePoint& point : curve)
+                table += row + number(point.threshold) + "\t" + number(point.*kind.x) + "\t" +
+                         number(point.*kind.y) + "\n";
+            means[place * std::size(kCurves) + k].add(curve, kind);
+        }
+    }
+    for (std::size_t c = 0; c < classes.size(); ++c)
+        for (std::size_t k = 0; k < std::size(kCurves); ++k) {
+            const MeanCurve& mean = means[c * std::size(kCurves) + k];
+            const std::string row =
+                split + "\tmean\t" + class_text(classes[c]) + "\t" + kCurves[k].name + "\tNA\t";
+            for (int i = 0; i <= kMeanPoints; ++i)
+                table += row + number(static_cast<double>(i) / kMeanPoints) + "\t" +
+                         number(mean.y[static_cast<std::size_t>(i)] / mean.markers) + "\n";
+        }
+    return table;
+}
+
+}  // namespace regkit

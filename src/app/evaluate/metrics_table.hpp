@@ -1,0 +1,24 @@
+// Metrics and curves as TSV.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/evaluate/metrics.hpp"
+
+namespace regkit {
+
+// split, marker, class, roc_auc, average_precision, pr_auc_trapezoid, recall_at_fdr05, prevalence, positives,
+// ap_over_prevalence: a row a marker, then a row a class whose marker is "mean" (its last column is the ratio
+// of the means). NA where a marker is not scored (and where a class has none that is), and the trapezoid of a
+// constant.
+std::string metrics_table(const std::string& split, const std::vector<Marker>& markers,
+                          const std::vector<MarkerMetrics>& metrics);
+
+// split, marker, class, curve, threshold, x, y: curve "pr" has x = recall, y = precision; "roc" x = false
+// positive rate, y = true positive rate; threshold is a logit. Each marker's thresholds, thinned; then for
+// each class the mean y at fixed x, with threshold NA.
+std::string curves_table(const std::string& split, const std::vector<Marker>& markers,
+                         const MarkerCounts& counts);
+
+}  // namespace regkit

@@ -1,0 +1,138 @@
+#include "app/evaluate/scoring.hpp"
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "kernels/base/error.hpp"
+
+namespace regkit {
+
+LabelMap LabelMap::identity(std::size_t markers) {
+    LabelMap map;
+    for (std::size_t i = 0; i < markers; ++i) map.labels_of.push_back(static_cast<int>(i));
+    return map;
+}
+
+LabelMap LabelMap::by_name(const std::vector<Marker>& model, const Dataset& dataset) {
+    std::map<std::string, std::size_t> place;
+    for (std::size_t i = 0; i < dataset.markers().size(); ++i) place[dataset.markers()[i].name] = i;
+    LabelMap map;
+    map.labels_of.assign(dataset.markers().size(), -1);
+    for (std::size_t i = 0; i < model.size(); ++i) {
+        const auto found = place.find(model[i].name);
+        require(found != place.end(), ErrorKind::mismatch,
+                dataset.path() + ": has no marker '" + model[i].name +
+                    "' of the model; choose those that it has with -k");
+        map.labels_of[found->second] = static_cast<int>(i);
+    }
+    return map;
+}
+
+void LabelMap::window_labels(const Dataset& dataset, std::int64_t index, std::int64_t shift,
+                             std::vector<PeakRun>& out) const {
+    const std::size_t first = out.size();
+    dataset.window_labels(index, out);
+    for (std::size_t i = first; i < out.size(); ++i) {
+        PeakRun& run = out[i];
+        run.marker = labels_of[static_cast<std::size_t>(run.marker)];
+        run.begin += static_cast<std::int32_t>(shift);
+        run.end += static_cast<std::int32_t>(shift);
+    }
+    out.erase(std::remove_if(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(),
+                             [](const PeakRun& run) { return run.marker < 0; }),
+              out.end());
+}
+
+void sort_labels(std::vector<PeakRun>& runs) {
+    const auto before = [](const PeakRun& a, const PeakRun& b) {
+        return a.marker != b.marker ? a.marker < b.marker : a.begin < b.begin;
+    };
+    if (!std::is_sorted(runs.begin(), runs.end(), before)) std::sort(runs.begin(), runs.end(), before);
+}
+
+void kept_positions(std::span<const std::uint8_t> codes, std::int64_t begin, std::int64_t bin,
+                    const std::vector<BaseRange>& excluded, std::int64_t shift, std::vector<KeptRun>& out) {
+    const std::int64_t count = static_cast<std::int64_t>(codes.size()) / bin;
+    auto skip = std::upper_bound(
+        excluded.begin(), excluded.end(), begin,
+        [](std::int64_t position, const BaseRange& interval) { return position < interval.end; });
+    const auto counts = [&](std::int64_t p) {
+        const std::int64_t from = begin + p * bin;
+        while (skip != excluded.end() && skip->end <= from) ++skip;
+        if (skip != excluded.end() && skip->begin < from + bin) return false;
+        const auto cell = codes.subspan(static_cast<std::size_t>(p * bin), static_cast<std::size_t>(bin));
+        return std::any_of(cell.begin(), cell.end(), [](std::uint8_t code) { return code != kCodeN; });
+    };
+    bool open = false;
+    for (std::int64_t p = 0; p < count; ++p) {
+        const auto at = static_cast<std::int32_t>(p + shift);
+        const bool now = counts(p);
+        if (now && open) out.back().end = at + 1;
+        if (now && !open) out.push_back({at, at + 1});
+        open = now;
+    }
+}
+
+namespace {
+
+constexpr std::int64_t kBatchBases = std::int64_t{1} << 17;
+constexpr std::int64_t kBatchValues = std::int64_t{1} << 24;
+
+// Logits of a batch, [window][marker][position], as rows of a marker each.
+void side_by_side(std::span<const float> logits, std::int64_t windows, std::int64_t markers,
+                  std::int64_t positions, std::vector<float>& rows) {
+    rows.resize(logits.size());
+    for (std::int64_t w = 0; w < windows; ++w)
+        for (std::int64_t m = 0; m < markers; ++m)
+            std::copy_n(logits.data() + (w * markers + m) * positions, positions,
+                        rows.data() + (m * windows + w) * positions);
+}
+
+}  // namespace
+
+bool count_windows(Network& network, const Dataset& dataset, std::span<const std::int64_t> windows,
+                   const ReadCodes& read, const LabelMap& labels, const ContigIntervals& excluded,
+                   const KeepGoing& keep_going, const CountPositions& count) {
+    const SpecSummary& summary = network.summary();
+    const LabelLayout& layout = dataset.layout();
+    const std::int64_t window = dataset.window(), stride = summary.stride, markers = network.markers();
+    // Padded right with N where the stride asks for it; no label lies there.
+    const std::int64_t length = (window + stride - 1) / stride * stride;
+    const std::int64_t positions = summary.fixed_window ? summary.outputs : length / summary.scale;
+    const std::int64_t batch =
+        std::max<std::int64_t>(1, std::min(kBatchBases / length, kBatchValues / (markers * positions)));
+    std::vector<std::uint8_t> codes;
+    std::vector<float> logits, rows;
+    std::vector<KeptRun> kept;
+    std::vector<PeakRun> runs;
+    const auto total = static_cast<std::int64_t>(windows.size());
+    for (std::int64_t first = 0; first < total; first += batch) {
+        if (!keep_going(first)) return false;
+        const std::int64_t here = std::min(batch, total - first);
+        codes.assign(static_cast<std::size_t>(here * length), kCodeN);
+        kept.clear();
+        runs.clear();
+        for (std::int64_t s = 0; s < here; ++s) {
+            const std::int64_t index = windows[static_cast<std::size_t>(first + s)];
+            const DatasetWindow& at = dataset.windows()[static_cast<std::size_t>(index)];
+            const auto sequence = std::span(codes).subspan(static_cast<std::size_t>(s * length),
+                                                           static_cast<std::size_t>(window));
+            read(at.contig, at.begin, at.begin + window, sequence);
+            kept_positions(sequence.subspan(static_cast<std::size_t>(layout.offset),
+                                            static_cast<std::size_t>(layout.count * layout.bin)),
+                           at.begin + layout.offset, layout.bin,
+                           excluded[static_cast<std::size_t>(at.contig)], s * positions, kept);
+            labels.window_labels(dataset, index, s * positions, runs);
+        }
+        logits.resize(static_cast<std::size_t>(here * markers * positions));
+        // In f32: metrics rank, and 8-bit codes would tie what a model tells apart.
+        network.infer({codes.data(), here, length}, 0, length, TailOutput::logits, logits);
+        sort_labels(runs);
+        if (here > 1) side_by_side(logits, here, markers, positions, rows);
+        count(here > 1 ? rows : logits, here * positions, kept, runs);
+    }
+    return keep_going(total);
+}
+
+}  // namespace regkit

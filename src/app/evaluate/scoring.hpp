@@ -1,0 +1,63 @@
+// Counting a network's logits against a data set's labels, window by window: what regtrain's validation and
+// regeval share. Output positions are bases or bins (LabelLayout).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "app/evaluate/metrics.hpp"
+#include "io/dataset/dataset.hpp"
+#include "nn/network.hpp"
+
+namespace regkit {
+
+// Ranges of each of the data set's contigs, ascending and disjoint.
+struct BaseRange {
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+};
+using ContigIntervals = std::vector<std::vector<BaseRange>>;
+
+// Codes of positions [begin, end) of a data set's contig; N outside it.
+using ReadCodes = std::function<void(std::int32_t contig, std::int64_t begin, std::int64_t end,
+                                     std::span<std::uint8_t> codes)>;
+
+// A model's markers within a data set's: labels_of[dataset marker] = model marker, or -1.
+struct LabelMap {
+    std::vector<int> labels_of;
+
+    // The same markers in the same order.
+    static LabelMap identity(std::size_t markers);
+    // By name. Error(mismatch) naming the first of the model's markers that the data set lacks.
+    static LabelMap by_name(const std::vector<Marker>& model, const Dataset& dataset);
+    // Appends the labels of window `index` with the model's marker numbers, `shift` output positions further
+    // along.
+    void window_labels(const Dataset& dataset, std::int64_t index, std::int64_t shift,
+                       std::vector<PeakRun>& out) const;
+};
+// Runs of several windows side by side, in the order that metrics take them: by marker, then by begin.
+void sort_labels(std::vector<PeakRun>& runs);
+
+// Which of the output positions of `bin` bases that begin at `begin` count, appended, `shift` positions
+// further along: none of whose bases is excluded, and not all of whose bases are N. codes.size() is a
+// multiple of `bin`.
+void kept_positions(std::span<const std::uint8_t> codes, std::int64_t begin, std::int64_t bin,
+                    const std::vector<BaseRange>& excluded, std::int64_t shift, std::vector<KeptRun>& out);
+
+// Called between windows with the number done; false stops.
+using KeepGoing = std::function<bool(std::int64_t done)>;
+
+// Takes the logits [markers][length] of some output positions, with those that count and their labels; as
+// MarkerCounts::add.
+using CountPositions = std::function<void(std::span<const float> logits, std::int64_t length,
+                                          std::span<const KeptRun> kept, std::span<const PeakRun> labels)>;
+
+// The paper's windows: each by itself, zero-padded at both ends; several run together. The network fits the
+// data set (app/label_fit.hpp). False when stopped before the end.
+bool count_windows(Network& network, const Dataset& dataset, std::span<const std::int64_t> windows,
+                   const ReadCodes& read, const LabelMap& labels, const ContigIntervals& excluded,
+                   const KeepGoing& keep_going, const CountPositions& count);
+
+}  // namespace regkit

@@ -1,0 +1,31 @@
+#include "app/model/genome_of.hpp"
+
+#include <set>
+
+namespace regkit {
+
+FastaFile open_reference(const Dataset& dataset, const std::string& fasta, bool whole) {
+    FastaFile file(fasta.empty() ? dataset.fasta_path() : fasta);
+    dataset.check_reference(file, whole);
+    return file;
+}
+
+PackedGenome load_genome(const Dataset& dataset, FastaFile& fasta) {
+    const auto& reference = dataset.reference();
+    PackedGenome genome(reference.size());
+    std::set<std::int32_t> contigs;
+    for (const DatasetWindow& window : dataset.windows()) contigs.insert(window.contig);
+    for (const std::int32_t contig : contigs) {
+        const int index = fasta.require_contig(reference[static_cast<std::size_t>(contig)].name);
+        dataset.check_contig(fasta, contig, genome.load(static_cast<std::size_t>(contig), fasta, index));
+    }
+    return genome;
+}
+
+void tell_placeholders(const std::string& path, std::int64_t count, Log& log) {
+    if (count > 0)
+        log.info(path + ": " + std::to_string(count) + (count == 1 ? " base is" : " bases are") +
+                 " '.', '*' or 'X', read as N");
+}
+
+}  // namespace regkit

@@ -1,0 +1,280 @@
+#include "app/variants/annotate.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "app/model/genome_of.hpp"
+#include "app/model/model.hpp"
+#include "app/model/trained_reference.hpp"
+#include "app/variants/annotation_fields.hpp"
+#include "app/variants/annotation_header.hpp"
+#include "app/variants/cached_reference.hpp"
+#include "app/variants/effect_matrix.hpp"
+#include "app/variants/record_alleles.hpp"
+#include "app/variants/variant_regions.hpp"
+#include "app/variants/variant_scorer.hpp"
+#include "base/region.hpp"
+#include "base/text.hpp"
+#include "base/version.hpp"
+#include "io/files/output_check.hpp"
+#include "io/files/output_set.hpp"
+#include "io/vcf/vcf.hpp"
+#include "kernels/base/error.hpp"
+
+namespace regkit {
+namespace {
+
+// Of records that wait for scores. A line that is longer waits alone.
+constexpr std::size_t kWaitingBytes = std::size_t{64} << 20;
+// A record's memory is kept for the next one up to this size: a chunk has at most 256 of them.
+constexpr std::size_t kKeptBytes = std::size_t{1} << 18;
+
+// A record on its way through: read, then scored, then written.
+struct Pending {
+    VcfRecord record;
+    RecordAlleles alleles;
+};
+
+class Annotator {
+  public:
+    Annotator(const AnnotateParameters& parameters, Log& log)
+        : p_(parameters),
+          log_(log),
+          model_(chosen(parameters, log)),
+          reference_(parameters.fasta),
+          trained_(model_, parameters.model, reference_.fasta(), log),
+          reader_(parameters.input, &log) {
+        check_paths();
+        format_ = p_.format ? *p_.format : variant_format_of(p_.output);
+        BackendChoice choice = make_backend(p_.backend);
+        if (!choice.notice.empty()) log_.info(choice.notice);
+        backend_ = std::move(choice.backend);
+        scorer_ = std::make_unique<VariantScorer>(
+            model_, *backend_,
+            [this](int contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
+                reference_.read(contig, begin, end, codes);
+            },
+            ScorerOptions{p_.span, p_.all_phases});
+        if (p_.check_reference) trained_.check_all();
+    }
+
+    AnnotateSummary run() {
+        const auto start = std::chrono::steady_clock::now();
+        const AnnotationFields fields(model_.markers, model_.spec.task, scorer_->compared());
+        const std::vector<std::string> about = p_.provenance ? provenance() : std::vector<std::string>{};
+        const bool listed =
+            complete_header(reader_.header(), fields, reference_.contigs(), about, p_.fasta, log_);
+        choose_records();
+        RecordAlleleFinder finder(p_, reference_, reader_.header(), listed, summary_, log_);
+        VcfWriter writer(p_.output, reader_.header(),
+                         {format_, p_.write_index, longest_contig(), &log_, p_.lossy});
+        std::optional<EffectMatrix> matrix;
+        if (!p_.matrix.empty()) matrix.emplace(p_.matrix, model_.markers, about);
+        while (read_chunk(finder)) {
+            const std::vector<AlleleEffect> effects = scorer_->score(alleles_);
+            for (const std::string& notice : backend_->take_notices()) log_.info(notice);
+            for (std::size_t i = 0; i < filled_; ++i) finish(chunk_[i], effects, fields, writer, matrix);
+            writer.flush();
+        }
+        check_counts(matrix ? matrix->rows() : summary_.alleles);
+        OutputSet outputs;
+        if (matrix) matrix->add_to(outputs, p_.write_index ? longest_contig() : 0);
+        writer.add_to(outputs);
+        outputs.commit();
+        summary_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        report();
+        return summary_;
+    }
+
+  private:
+    static Model chosen(const AnnotateParameters& p, Log& log) {
+        Model model = load_model(p.model, log);
+        if (p.markers.empty()) return model;
+        const std::string digest = model.digest;
+        const std::vector<int> indexes = select_markers(model.markers, p.markers);
+        Model kept = restrict_markers(std::move(model), indexes);
+        kept.digest = digest;
+        return kept;
+    }
+
+    void check_paths() const {
+        std::vector<std::string> outputs = {p_.output};
+        if (!p_.matrix.empty()) outputs.push_back(p_.matrix);
+        if (p_.write_index)
+            for (const char* ending : {".tbi", ".csi"})
+                for (const std::string& data : {p_.output, p_.matrix})
+                    if (!data.empty() && data != "-") outputs.push_back(data + ending);
+        refuse_inputs_as_outputs(outputs,
+                                 {p_.input, p_.model, p_.fasta, p_.alias, p_.regions_file, p_.targets_file});
+        refuse_equal_outputs(outputs);
+    }
+
+    std::int64_t longest_contig() {
+        std::int64_t longest = 1;
+        for (const Contig& contig : reference_.contigs()) longest = std::max(longest, contig.length);
+        return longest;
+    }
+
+    std::vector<std::string> provenance() {
+        return {"##regsnpVersion=" + std::string(version()), "##regsnpCommand=" + p_.command_line,
+                "##regsnpModel=sha256:" + model_.digest,
+                "##regsnpReference=sha256:" + reference_digest(reference_.fasta()),
+                "##regsnpDevice=" + std::string(backend_->description())};
+    }
+
+    // Around the first variant of a contig.
+    void compare_with_training(const Allele& allele) {
+        if (allele.contig == compared_contig_) return;
+        compared_contig_ = allele.contig;
+        trained_.reading(allele.contig, allele.change.begin, allele.change.begin + 1);
+    }
+
+    RegionRules rules(const char* called) {
+        return {.has_contig =
+                    [this](const std::string& name) {
+                        return reader_.has_contig(name) || reference_.fasta().find(name) >= 0;
+                    },
+                .called = called,
+                .one = OnePosition::alone};
+    }
+
+    // What a file names may be missing; what the user typed must be there.
+    std::vector<Region> asked_regions(const std::vector<std::string>& texts, const std::string& file,
+                                      const char* called) {
+        std::vector<Region> regions = parse_regions(texts, rules(called));
+        for (const Region& region : regions)
+            require(rules(called).has_contig(region.contig), ErrorKind::mismatch,
+                    std::string(called) + " " + to_string(region) + ": neither the variants nor " + p_.fasta +
+                        " have such a contig");
+        if (file.empty()) return regions;
+        for (Region& region : read_regions_file(file, log_)) regions.push_back(std::move(region));
+        return regions;
+    }
+
+    void choose_records() {
+        if (!p_.regions.empty() || !p_.regions_file.empty()) {
+            reader_.fetch({});  // the index knows names that the header may not
+            reader_.fetch(ordered_regions(asked_regions(p_.regions, p_.regions_file, "--region")));
+        }
+        if (p_.targets.empty() && p_.targets_file.empty()) return;
+        targets_.emplace(asked_regions(p_.targets, p_.targets_file, "--targets"), p_.outside_targets);
+    }
+
+    // Reads until a chunk of alleles, or of memory, is full. False when there is nothing left.
+    bool read_chunk(RecordAlleleFinder& finder) {
+        filled_ = 0;
+        alleles_.clear();
+        std::size_t seen = 0, bytes = 0;
+        while (seen < scorer_->chunk() && bytes < kWaitingBytes) {
+            if (filled_ == chunk_.size()) chunk_.emplace_back();
+            Pending& next = chunk_[filled_];
+            const std::size_t room = filled_ == 0 ? VcfReader::kMaxLine : kWaitingBytes - bytes;
+            if (reader_.next(next.record, room) != VcfReader::Got::record) break;
+            if (targets_ && !targets_->contains(next.record.contig(), next.record.position())) {
+                ++summary_.outside;
+                continue;
+            }
+            ++filled_;
+            const std::size_t before = alleles_.size();
+            finder.find(next.record, next.alleles, alleles_);
+            if (alleles_.size() > before) compare_with_training(alleles_[before]);
+            // Records without alternatives count too, or a stretch of them would pile up.
+            seen += std::max<std::size_t>(1, next.alleles.notes.size());
+            bytes += next.record.bytes();
+        }
+        return filled_ > 0;
+    }
+
+    void finish(Pending& pending, const std::vector<AlleleEffect>& effects, const AnnotationFields& fields,
+                VcfWriter& writer, std::optional<EffectMatrix>& matrix) {
+        auto& [record, alleles] = pending;
+        std::vector<AlleleEffect> own(alleles.notes.size());
+        for (std::size_t a = 0; a < own.size(); ++a) {
+            if (alleles.queries[a] >= 0) {
+                own[a] = effects[static_cast<std::size_t>(alleles.queries[a])];
+                if (own[a].compared == 0) alleles.notes[a] = AlleleNote::uncompared;
+                check_finite(record, own[a]);
+            }
+            summary_.scored += own[a].compared > 0;
+            ++summary_.notes[static_cast<std::size_t>(alleles.notes[a])];
+        }
+        fields.values(own, alleles.notes, fields_);
+        summary_.replaced_fields += writer.write(record, fields_);
+        if (matrix) matrix->add(record, own);
+        if (record.bytes() > kKeptBytes) record.release();
+    }
+
+    // What is no number is no score.
+    void check_finite(const VcfRecord& record, const AlleleEffect& effect) const {
+        for (std::size_t m = 0; m < effect.markers.size(); ++m) {
+            const MarkerEffect& e = effect.markers[m];
+            require(std::isfinite(e.delta) && std::isfinite(e.ref) && std::isfinite(e.alt), ErrorKind::input,
+                    p_.model + ": its output for marker " + model_.markers[m].name + " is not finite at " +
+                        record.where() + "; the model is damaged or did not learn");
+        }
+    }
+
+    // Rows out = alleles in; every allele is scored or has a reason.
+    void check_counts(std::int64_t rows) const {
+        std::int64_t accounted = 0;
+        for (const std::int64_t count : summary_.notes) accounted += count;
+        const std::int64_t reasons = accounted - summary_.notes[static_cast<std::size_t>(AlleleNote::none)] -
+                                     summary_.notes[static_cast<std::size_t>(AlleleNote::vcf_ref)];
+        if (rows != summary_.alleles || accounted != summary_.alleles ||
+            summary_.scored + reasons != summary_.alleles)
+            throw std::logic_error("alleles in and out differ");
+    }
+
+    void report() {
+        if (reader_.unterminated())
+            log_.warn(
+                "unterminated",
+                p_.input +
+                    ": the last line has no newline, and got one in the output; was the file cut there?");
+        std::string text = counted(summary_.records, "record") + ", " + counted(summary_.alleles, "allele") +
+                           ", " + std::to_string(summary_.scored) + " scored";
+        for (int i = 1; i < kAlleleNotes; ++i)
+            if (summary_.notes[static_cast<std::size_t>(i)] > 0)
+                text += ", " + std::to_string(summary_.notes[static_cast<std::size_t>(i)]) + " " +
+                        to_string(static_cast<AlleleNote>(i));
+        log_.info(text);
+        tell(summary_.outside, "outside the targets left out");
+        tell(summary_.ref_mismatches, "whose REF is not the reference's");
+        tell(summary_.missing_contig, "on contigs that the reference lacks");
+        tell(summary_.unlisted_contig, "on contigs that the header does not list");
+        tell(summary_.odd_quality, "whose QUAL is not a number that VCF can hold");
+        tell_placeholders(p_.fasta, reference_.fasta().placeholders(), log_);
+        if (summary_.replaced_fields > 0)
+            log_.info(counted(summary_.replaced_fields, "field") + " of an earlier run of regsnp replaced");
+    }
+
+    void tell(std::int64_t records, const char* what) {
+        if (records > 0) log_.info(counted(records, "record") + " " + what);
+    }
+
+    const AnnotateParameters& p_;
+    Log& log_;
+    VariantFormat format_ = VariantFormat::vcf;
+    Model model_;
+    CachedReference reference_;
+    TrainedReference trained_;
+    int compared_contig_ = -1;
+    VcfReader reader_;
+    std::unique_ptr<Backend> backend_;
+    std::unique_ptr<VariantScorer> scorer_;
+    std::vector<Pending> chunk_;
+    std::size_t filled_ = 0;
+    std::vector<Allele> alleles_;
+    std::vector<InfoField> fields_;
+    std::optional<PositionSet> targets_;
+    AnnotateSummary summary_;
+};
+
+}  // namespace
+
+AnnotateSummary annotate(const AnnotateParameters& parameters, Log& log) {
+    return Annotator(parameters, log).run();
+}
+
+}  // namespace regkit

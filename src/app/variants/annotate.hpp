@@ -1,0 +1,82 @@
+// regsnp annotate: VCF in, the same VCF with predicted effects out.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "io/vcf/vcf.hpp"
+#include "kernels/backend.hpp"
+
+namespace regkit {
+
+// What to do with a record whose REF is not what the reference has there.
+enum class RefMismatch { error, skip, use_vcf };
+// What to do with a record on a contig that the reference lacks.
+enum class MissingContig { error, skip };
+
+struct AnnotateParameters {
+    std::string input = "-";
+    std::string output = "-";
+    std::optional<VariantFormat> format;  // by default what the output's extension says
+    std::string model;
+    std::string fasta;
+    std::vector<std::string> regions, targets;  // -r and -t
+    std::string regions_file, targets_file;     // -R and -T
+    bool outside_targets = false;               // records that do not begin in the targets
+    bool lossy = false;                         // what BCF cannot hold of text is a warning
+    std::string alias;                          // rule of ContigAlias; empty = names must agree
+    std::vector<std::string> markers;           // -k; empty = all
+    std::int64_t span = 100;
+    bool all_phases = false;
+    RefMismatch ref_mismatch = RefMismatch::error;
+    MissingContig missing_contig = MissingContig::error;
+    bool check_reference = false;  // all bases of the contigs that the model knows, not only around variants
+    std::string matrix;            // path of the bgzip TSV; empty = none
+    bool write_index = false;
+    bool provenance = true;  // version, command and digests in the headers
+    std::string command_line;
+    BackendOptions backend;
+};
+
+// Why an allele has no score, or which caveat its score has: the values of REG_NOTE.
+enum class AlleleNote {
+    none,
+    star,
+    symbolic,
+    breakend,
+    ambiguous,
+    not_sequence,
+    telomere,
+    uncompared,
+    ref_mismatch,
+    missing_contig,
+    vcf_ref
+};
+inline constexpr int kAlleleNotes = 11;
+const char* to_string(AlleleNote note);
+
+struct AnnotateSummary {
+    std::int64_t records = 0;
+    std::int64_t alleles = 0;
+    std::int64_t scored = 0;
+    std::int64_t outside = 0;          // records that do not begin in the targets: not in the output
+    std::int64_t ref_mismatches = 0;   // records
+    std::int64_t replaced_fields = 0;  // INFO fields of an earlier run of regsnp
+    std::int64_t missing_contig = 0;   // records on contigs that the reference lacks
+    std::int64_t unlisted_contig = 0;  // records on contigs that the header's ##contig lines do not list
+    std::int64_t odd_quality = 0;      // records whose QUAL is no number that a float holds
+    std::array<std::int64_t, kAlleleNotes> notes{};
+    double seconds = 0;  // of reading, scoring and writing
+};
+
+// Throws Error; on any the outputs do not come to be. Memory does not grow with the number of records.
+AnnotateSummary annotate(const AnnotateParameters& parameters, Log& log);
+
+// log2((alt + e) / (ref + e)): e = 1e-6 only keeps a value of 0 from giving infinity.
+float log2_fold_change(float ref, float alt);
+
+}  // namespace regkit

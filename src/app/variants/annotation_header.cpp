@@ -1,0 +1,56 @@
+#include "app/variants/annotation_header.hpp"
+
+#include <algorithm>
+
+#include "base/printable.hpp"
+#include "kernels/base/error.hpp"
+
+namespace regkit {
+namespace {
+
+// Fields of earlier runs go; those of others that would be written stop the run.
+void replace_fields(VcfHeader& header, const std::vector<InfoDefinition>& ours) {
+    const std::vector<InfoDefinition> theirs = header.info_definitions();
+    for (const InfoDefinition& field : theirs) {
+        if (written_by_regsnp(field)) continue;
+        const bool taken = std::any_of(ours.begin(), ours.end(),
+                                       [&](const InfoDefinition& own) { return own.id == field.id; });
+        require(!taken, ErrorKind::input,
+                header.source() + ": the header defines INFO/" + field.id + " otherwise (Number=" +
+                    field.number + ",Type=" + field.type + ",Description=\"" + field.description +
+                    "\"), and regsnp would write a field of that name; rename it, or remove it with bcftools "
+                    "annotate -x INFO/" +
+                    field.id);
+    }
+    for (const InfoDefinition& field : theirs) {
+        // A name that is defined twice, once by somebody else: whose values they are cannot be told.
+        const bool shared = std::any_of(theirs.begin(), theirs.end(), [&](const InfoDefinition& other) {
+            return other.id == field.id && !written_by_regsnp(other);
+        });
+        if (!shared) header.remove_info(field.id);
+    }
+    for (const InfoDefinition& field : ours) header.define_info(field);
+}
+
+}  // namespace
+
+bool complete_header(VcfHeader& header, const AnnotationFields& fields, const std::vector<Contig>& reference,
+                     const std::vector<std::string>& provenance, const std::string& fasta, Log& log) {
+    replace_fields(header, fields.definitions());
+    // A header without contigs is legal text, yet no index and no BCF could be made of it.
+    const bool listed = !header.contigs().empty();
+    if (!listed) header.add_contigs(reference);
+    for (const Contig& contig : reference)
+        if (!listed && !VcfHeader::can_list(contig.name))
+            log.warn("contig-comma", "a ##contig line cannot hold the name " + contig.name +
+                                         " of the reference, with its comma; left out");
+    for (const char* key :
+         {"regsnpVersion", "regsnpCommand", "regsnpModel", "regsnpReference", "regsnpDevice"})
+        header.remove_lines(key);
+    if (provenance.empty()) return listed;
+    if (!header.has_line("reference")) header.add_line("##reference=" + printable(fasta));
+    for (const std::string& line : provenance) header.add_line(line);
+    return listed;
+}
+
+}  // namespace regkit

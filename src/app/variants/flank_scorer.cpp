@@ -1,0 +1,287 @@
+// Alleles scored by models with outputs along the sequence. What lies left and right of the variant is
+// compared base by base; the value of a base is that of the output it lies in.
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "app/variants/allele_scorer.hpp"
+#include "io/fasta/fasta.hpp"
+#include "kernels/base/error.hpp"
+
+namespace regkit {
+namespace {
+
+constexpr std::int64_t kBatchBases = 50000;                    // codes per call of Network::infer
+constexpr std::int64_t kMergedBytes = std::int64_t{16} << 20;  // predictions of one merged window
+
+// A stretch of one haplotype to predict, and where its values are once it has been.
+struct Piece {
+    int contig = 0;
+    Haplotype haplotype;
+    Window window;
+    const float* values = nullptr;  // [markers][window.out_length() / scale]
+};
+
+// Haplotype positions [begin, end), wanted by a block; `piece` is where they will be found.
+struct Need {
+    int contig = 0;
+    Haplotype haplotype;
+    std::int64_t begin = 0, end = 0;
+    std::int64_t anchor = 0;  // the base at the variant: an LSTM's window is centred on it
+    std::size_t piece = 0;
+
+    // Needs that may share a window are equal in this.
+    auto stretch() const { return std::tuple(contig, haplotype.lead, haplotype.edit); }
+};
+
+// A block's needs: one per phase, `ref` and `alt` in step.
+struct BlockPlan {
+    SharedBlock block;
+    std::vector<std::size_t> ref, alt;  // indexes of needs
+};
+
+class FlankScorer final : public AlleleScorer {
+  public:
+    FlankScorer(const Model& model, Backend& backend, FetchReference fetch, const ScorerOptions& options)
+        : AlleleScorer(model, backend, std::move(fetch), options) {
+        const SpecSummary& summary = network_.summary();
+        const auto up = [&](std::int64_t bases) {
+            return (bases + summary.stride - 1) / summary.stride * summary.stride;
+        };
+        scale_ = summary.scale;
+        context_ = {summary.stride, up(summary.context_left), up(summary.context_right)};
+        if (summary.finite_context) return;
+        window_ = model.spec.window;
+        options_.span = std::min(options_.span, reach());
+    }
+
+    std::size_t chunk() const override {
+        const std::int64_t phases = options_.all_phases ? context_.stride : 1;
+        // At most two REF stretches and two of ALT.
+        return chunk_of(4 * phases * (2 * options_.span + 2 * context_.stride) / scale_ * network_.markers() *
+                        std::int64_t{sizeof(float)});
+    }
+
+    std::string compared() const override {
+        return " within " + std::to_string(options_.span) + " bases of the variant";
+    }
+
+    std::vector<AlleleEffect> score(std::span<const Allele> alleles) override {
+        needs_.clear();
+        pieces_.clear();
+        results_.clear();
+        std::vector<std::vector<BlockPlan>> plans;
+        for (const Allele& allele : alleles) plans.push_back(plan(allele));
+        if (window_ > 0)
+            centre_needs();
+        else
+            merge_needs();
+        predict_pieces();
+        std::vector<AlleleEffect> effects;
+        for (std::size_t i = 0; i < alleles.size(); ++i) effects.push_back(effect(alleles[i], plans[i]));
+        return effects;
+    }
+
+  private:
+    // How far from the base it is centred on a window surely holds what it should.
+    std::int64_t reach() const { return std::max<std::int64_t>(0, window_ / 2 - context_.stride); }
+
+    std::size_t need(int contig, const Haplotype& haplotype, std::int64_t begin, std::int64_t length,
+                     std::int64_t anchor) {
+        needs_.push_back({contig, haplotype, haplotype.lead + begin, haplotype.lead + begin + length,
+                          haplotype.lead + anchor, 0});
+        return needs_.size() - 1;
+    }
+
+    std::vector<SharedBlock> blocks(const Allele& allele) const {
+        std::vector<SharedBlock> all = shared_blocks(allele.change, options_.span, allele.contig_length);
+        if (window_ > 0 && allele.change.shift() == 0)  // a change of many bases may leave the window
+            for (SharedBlock& block : all)
+                block.length = std::min(block.length, allele.change.begin + reach() - block.ref_begin);
+        std::erase_if(all, [](const SharedBlock& block) { return block.length <= 0; });
+        return all;
+    }
+
+    std::vector<BlockPlan> plan(const Allele& allele) {
+        const Edit* ref_edit = allele.ref_edit ? &*allele.ref_edit : nullptr;
+        std::vector<BlockPlan> plans;
+        for (const SharedBlock& block : blocks(allele)) {
+            BlockPlan& p = plans.emplace_back();
+            p.block = block;
+            const std::int64_t shift = block.alt_begin - block.ref_begin;
+            // Where the block touches the variant.
+            const std::int64_t anchor = std::max(block.ref_begin, allele.change.begin);
+            for (int phase = 0; phase < (options_.all_phases ? context_.stride : 1); ++phase) {
+                const int ref_lead = options_.all_phases ? phase : lead_for_shift(shift, context_.stride);
+                const Haplotype ref{allele.contig_length, ref_lead, ref_edit};
+                const Haplotype alt{allele.contig_length, phase, &allele.alt_edit};
+                p.ref.push_back(need(allele.contig, ref, block.ref_begin, block.length, anchor));
+                p.alt.push_back(need(allele.contig, alt, block.alt_begin, block.length, anchor + shift));
+            }
+        }
+        return plans;
+    }
+
+    // Without finite context every need has a window of the model's length around its anchor, as far as the
+    // haplotype reaches; needs that have the same one share it.
+    void centre_needs() {
+        using Key = std::tuple<int, int, const Edit*, std::int64_t>;
+        std::map<Key, std::size_t> known;
+        for (Need& n : needs_) {
+            const std::int64_t limit = up(n.haplotype.length());
+            const std::int64_t begin = std::max<std::int64_t>(0, down(n.anchor - window_ / 2));
+            const auto [found, fresh] =
+                known.try_emplace({n.contig, n.haplotype.lead, n.haplotype.edit, begin}, pieces_.size());
+            if (fresh)
+                pieces_.push_back({n.contig,
+                                   n.haplotype,
+                                   {begin, std::min(begin + window_, limit), INT64_MAX, 0},
+                                   nullptr});
+            Window& window = pieces_[found->second].window;
+            window.out_begin = std::min(window.out_begin, down(n.begin));
+            window.out_end = std::max(window.out_end, up(n.end));
+            n.piece = found->second;
+        }
+    }
+    std::int64_t down(std::int64_t x) const { return x < 0 ? 0 : x / context_.stride * context_.stride; }
+    std::int64_t up(std::int64_t x) const {
+        return (x + context_.stride - 1) / context_.stride * context_.stride;
+    }
+
+    // Needs of one haplotype that lie near each other share a window: a gap costs the tail over its bases, a
+    // window of its own the trunk over the context once more.
+    void merge_needs() {
+        std::vector<std::size_t> order(needs_.size());
+        for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+        std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+            const auto key = [&](std::size_t i) {
+                return std::tuple(needs_[i].stretch(), needs_[i].begin, needs_[i].end);
+            };
+            return key(a) < key(b);
+        });
+        const std::int64_t gap = (context_.left + context_.right) / 2;
+        const std::int64_t longest =
+            std::max<std::int64_t>(1, kMergedBytes / (4 * std::int64_t{network_.markers()}));
+        const Need* open = nullptr;
+        std::int64_t begin = 0, end = 0;
+        const auto close = [&] {
+            if (open == nullptr) return;
+            pieces_.push_back({open->contig, open->haplotype,
+                               window_for(begin, end, open->haplotype.length(), context_), nullptr});
+        };
+        for (const std::size_t i : order) {
+            Need& n = needs_[i];
+            const bool joins = open != nullptr && n.stretch() == open->stretch() && n.begin <= end + gap &&
+                               (n.end <= end || n.end - begin <= longest);
+            if (!joins) {
+                close();
+                open = &n;
+                begin = n.begin;
+                end = n.end;
+            }
+            end = std::max(end, n.end);
+            n.piece = pieces_.size();
+        }
+        close();
+    }
+
+    // Windows of one shape run together.
+    void predict_pieces() {
+        std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::vector<Piece*>> shapes;
+        for (Piece& piece : pieces_) {
+            const Window& w = piece.window;
+            shapes[{w.length(), w.out_begin - w.begin, w.out_length()}].push_back(&piece);
+        }
+        for (const auto& [shape, members] : shapes) {
+            const auto most =
+                static_cast<std::size_t>(std::max<std::int64_t>(1, kBatchBases / std::get<0>(shape)));
+            for (std::size_t first = 0; first < members.size(); first += most)
+                predict_batch(std::span(members).subspan(first, std::min(most, members.size() - first)));
+        }
+    }
+
+    void predict_batch(std::span<Piece* const> batch) {
+        const Window& shape = batch.front()->window;
+        const auto length = static_cast<std::size_t>(shape.length());
+        codes_.resize(batch.size() * length);
+        for (std::size_t i = 0; i < batch.size(); ++i)
+            batch[i]->haplotype.codes(batch[i]->window.begin, contig_fetch(batch[i]->contig),
+                                      std::span(codes_).subspan(i * length, length));
+        const auto each = static_cast<std::size_t>(network_.markers()) *
+                          static_cast<std::size_t>(shape.out_length() / scale_);
+        std::vector<float>& values = results_.emplace_back(batch.size() * each);
+        const std::int64_t out_begin = shape.out_begin - shape.begin;
+        network_.infer({codes_.data(), static_cast<std::int64_t>(batch.size()), shape.length()}, out_begin,
+                       out_begin + shape.out_length(), output_, values);
+        for (std::size_t i = 0; i < batch.size(); ++i) batch[i]->values = values.data() + i * each;
+    }
+
+    // Values of one marker at the bases of a block: means over the phases.
+    void read_block(const std::vector<std::size_t>& phases, std::int64_t marker,
+                    std::vector<float>& out) const {
+        std::vector<double> sum(out.size());
+        for (const std::size_t index : phases) {
+            const Need& n = needs_[index];
+            const Piece& piece = pieces_[n.piece];
+            const float* row = piece.values + marker * (piece.window.out_length() / scale_);
+            const std::int64_t first = n.begin - piece.window.out_begin;
+            const auto value = [&](std::size_t x) {
+                return row[(first + static_cast<std::int64_t>(x)) / scale_];
+            };
+            if (phases.size() == 1) {
+                for (std::size_t x = 0; x < out.size(); ++x) out[x] = value(x);
+                return;
+            }
+            for (std::size_t x = 0; x < out.size(); ++x) sum[x] += static_cast<double>(value(x));
+        }
+        for (std::size_t x = 0; x < out.size(); ++x)
+            out[x] = static_cast<float>(sum[x] / static_cast<double>(phases.size()));
+    }
+
+    AlleleEffect effect(const Allele& allele, const std::vector<BlockPlan>& plans) const {
+        AlleleEffect result;
+        const auto markers = static_cast<std::size_t>(network_.markers());
+        std::vector<std::uint8_t> bases;
+        for (const BlockPlan& p : plans) {
+            bases.resize(static_cast<std::size_t>(p.block.length));
+            const Haplotype ref{allele.contig_length, 0, allele.ref_edit ? &*allele.ref_edit : nullptr};
+            ref.codes(p.block.ref_begin, contig_fetch(allele.contig), bases);
+            const auto known =
+                bases.size() - static_cast<std::size_t>(std::count(bases.begin(), bases.end(), kCodeN));
+            if (known == 0) continue;
+            result.compared += static_cast<std::int64_t>(known);
+            result.markers.resize(markers);
+            for (std::size_t m = 0; m < markers; ++m)
+                strongest(p, bases, static_cast<std::int64_t>(m), result.markers[m]);
+        }
+        return result;
+    }
+
+    void strongest(const BlockPlan& p, const std::vector<std::uint8_t>& bases, std::int64_t marker,
+                   MarkerEffect& best) const {
+        std::vector<float> ref(bases.size()), alt(bases.size());
+        read_block(p.ref, marker, ref);
+        read_block(p.alt, marker, alt);
+        for (std::size_t x = 0; x < bases.size(); ++x) {
+            if (bases[x] != kCodeN) keep_strongest(best, ref[x], alt[x]);
+        }
+    }
+
+    Context context_;
+    std::int64_t scale_ = 1;   // bases an output
+    std::int64_t window_ = 0;  // of a model without finite context
+    std::vector<Need> needs_;
+    std::vector<Piece> pieces_;
+    std::vector<std::vector<float>> results_;  // of batches; pieces point into them
+    std::vector<std::uint8_t> codes_;
+};
+
+}  // namespace
+
+std::unique_ptr<AlleleScorer> make_flank_scorer(const Model& model, Backend& backend, FetchReference fetch,
+                                                const ScorerOptions& options) {
+    return std::make_unique<FlankScorer>(model, backend, std::move(fetch), options);
+}
+
+}  // namespace regkit

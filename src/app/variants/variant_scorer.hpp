@@ -1,0 +1,83 @@
+// How much alleles change predictions (probabilities, or coverage): REF and ALT haplotypes are predicted
+// around each variant and compared.
+//
+// Models with outputs along the sequence are compared base by base; the value of a base is that of the output
+// (bin) it lies in. Those without finite context (LSTM) predict each flank in a window of the model's length,
+// centred on the end of the flank that touches the variant, from a multiple of the stride on. Models of a
+// fixed window are compared bin by bin: the middle base of the middle bin is the variant's first changed
+// base, further bins lie at multiples of the bin up to `span` away; ALT's window has the same bases to the
+// left of the variant, and what follows in ALT to its right.
+//
+// Phase: a model of stride S predicts a base depending on its position modulo S. Left of a change of length d
+// both haplotypes have the same phase; right of it ALT's bases lie d further along, so they are compared with
+// a REF pass in that phase (the reference preceded by d mod S bases N: seen only within the context of the
+// contig's start). With `all_phases` probabilities are means over all S phases instead.
+//
+// REF windows of neighbouring alleles are predicted once. Scores do not depend on which alleles are scored
+// together, on their order, or on the batch: every window holds all the context of what is read from it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "app/model/model.hpp"
+#include "app/variants/variant.hpp"
+#include "kernels/backend.hpp"
+
+namespace regkit {
+
+struct ScorerOptions {
+    std::int64_t span = 100;  // bases compared on either side of the variant
+    bool all_phases = false;
+};
+
+// Codes of [begin, end), inside contig number `contig`.
+using FetchReference =
+    std::function<void(int contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes)>;
+
+struct Allele {
+    int contig = 0;
+    std::int64_t contig_length = 0;
+    Edit change;                   // trimmed: where bases are compared
+    std::optional<Edit> ref_edit;  // the REF haplotype differs from the reference (--ref-mismatch use-vcf)
+    Edit alt_edit;                 // reference to ALT haplotype; `change` unless ref_edit is set
+};
+
+// At the base or bin where |alt - ref| is largest, the first of equals.
+struct MarkerEffect {
+    float delta = 0;  // alt - ref
+    float ref = 0;
+    float alt = 0;
+};
+
+struct AlleleEffect {
+    std::int64_t compared =
+        0;  // bases or bins; 0: there is nothing to compare (span 0 at an indel, no flank, all N)
+    std::vector<MarkerEffect> markers;  // of the model, in order; empty when compared is 0
+};
+
+class AlleleScorer;
+
+class VariantScorer {
+  public:
+    // `backend` must outlive it. Error(usage) when a model of a fixed window is asked for phases.
+    VariantScorer(const Model& model, Backend& backend, FetchReference fetch, const ScorerOptions& options);
+    ~VariantScorer();
+
+    // Alleles that are best scored at a time: enough to fill batches, few enough for memory.
+    std::size_t chunk() const;
+    // What is compared, for people: " within 100 bases of the variant".
+    std::string compared() const;
+    // One effect per allele. Where the reference is N a base is left out, and a bin that is all N.
+    std::vector<AlleleEffect> score(std::span<const Allele> alleles);
+
+  private:
+    std::unique_ptr<AlleleScorer> scorer_;
+};
+
+}  // namespace regkit

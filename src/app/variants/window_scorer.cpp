@@ -1,0 +1,157 @@
+// Alleles scored by models of a fixed window, as DeepSEA (Zhou & Troyanskaya 2015) and Basset (Kelley et al.
+// 2016) do: the window is laid around the variant, in REF and in ALT, and the bins in it are compared.
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "app/variants/allele_scorer.hpp"
+#include "io/fasta/fasta.hpp"
+#include "kernels/base/arithmetic.hpp"
+#include "kernels/base/error.hpp"
+
+namespace regkit {
+namespace {
+
+constexpr std::int64_t kBatchBases = std::int64_t{1} << 16;
+
+// One window of a haplotype, from haplotype base `begin` on (N outside), and its values once it is predicted.
+struct Place {
+    int contig = 0;
+    Haplotype haplotype;
+    std::int64_t begin = 0;
+};
+
+// A bin to compare: output `output` of these two places.
+struct BinPair {
+    std::size_t ref = 0, alt = 0;  // places
+    std::int64_t output = 0;
+};
+
+class WindowScorer final : public AlleleScorer {
+  public:
+    WindowScorer(const Model& model, Backend& backend, FetchReference fetch, const ScorerOptions& options)
+        : AlleleScorer(model, backend, std::move(fetch), options), window_(model.spec.window) {
+        require(
+            !options.all_phases, ErrorKind::usage,
+            "--phases all: " + model.spec.name + " predicts windows around the variant; they have no phases");
+    }
+
+    std::size_t chunk() const override {
+        const std::int64_t windows = 2 * (bins_aside() / layout_.count + 1) + 1;
+        return chunk_of(2 * windows *
+                        (layout_.count * network_.markers() * std::int64_t{sizeof(float)} + window_));
+    }
+
+    std::string compared() const override {
+        const std::string size = std::to_string(layout_.bin) + " bases";
+        if (bins_aside() == 0) return " in the bin of " + size + " centred on the variant";
+        return " in the " + std::to_string(2 * bins_aside() + 1) + " bins of " + size + " around the variant";
+    }
+
+    std::vector<AlleleEffect> score(std::span<const Allele> alleles) override {
+        places_.clear();
+        known_.clear();
+        numbers_.clear();
+        std::vector<std::vector<BinPair>> plans;
+        for (const Allele& allele : alleles) plans.push_back(plan(allele));
+        predict();
+        std::vector<AlleleEffect> effects;
+        for (const auto& pairs : plans) effects.push_back(effect(pairs));
+        return effects;
+    }
+
+  private:
+    // Bins compared on either side of the one centred on the variant.
+    std::int64_t bins_aside() const { return options_.span / layout_.bin; }
+
+    // The middle base of the middle bin is the first changed base. Both haplotypes are the same to its left;
+    // to its right each window holds what its haplotype has there.
+    std::vector<BinPair> plan(const Allele& allele) {
+        const Haplotype ref{allele.contig_length, 0, allele.ref_edit ? &*allele.ref_edit : nullptr};
+        const Haplotype alt{allele.contig_length, 0, &allele.alt_edit};
+        const std::int64_t middle = layout_.count / 2;  // output that is centred
+        const std::int64_t first =
+            allele.change.begin - layout_.bin / 2 - middle * layout_.bin - layout_.offset;
+        std::vector<BinPair> pairs;
+        for (std::int64_t k = -bins_aside(); k <= bins_aside(); ++k) {
+            const std::int64_t w = floor_div(k + middle, layout_.count);
+            const std::int64_t begin = first + w * layout_.span();
+            pairs.push_back({place(allele.contig, ref, begin), place(allele.contig, alt, begin),
+                             k + middle - w * layout_.count});
+        }
+        return pairs;
+    }
+
+    // Each window once: alleles of a record share REF's.
+    std::size_t place(int contig, const Haplotype& haplotype, std::int64_t begin) {
+        const auto [found, fresh] = numbers_.try_emplace({contig, haplotype.edit, begin}, places_.size());
+        if (fresh) places_.push_back({contig, haplotype, begin});
+        return found->second;
+    }
+
+    void predict() {
+        const auto total = static_cast<std::int64_t>(places_.size());
+        const std::int64_t each = network_.markers() * layout_.count;
+        values_.resize(static_cast<std::size_t>(total * each));
+        const std::int64_t batch = std::max<std::int64_t>(1, kBatchBases / window_);
+        for (std::int64_t first = 0; first < total; first += batch) {
+            const std::int64_t here = std::min(batch, total - first);
+            codes_.resize(static_cast<std::size_t>(here * window_));
+            for (std::int64_t i = 0; i < here; ++i) {
+                const Place& p = places_[static_cast<std::size_t>(first + i)];
+                const auto codes = std::span(codes_).subspan(static_cast<std::size_t>(i * window_),
+                                                             static_cast<std::size_t>(window_));
+                p.haplotype.codes(p.begin, contig_fetch(p.contig), codes);
+                note_known(codes);
+            }
+            network_.infer({codes_.data(), here, window_}, 0, window_, output_,
+                           std::span(values_).subspan(static_cast<std::size_t>(first * each),
+                                                      static_cast<std::size_t>(here * each)));
+        }
+    }
+
+    // Which bins of a window hold a base that is not N.
+    void note_known(std::span<const std::uint8_t> codes) {
+        for (std::int64_t p = 0; p < layout_.count; ++p) {
+            const auto bin = codes.subspan(static_cast<std::size_t>(layout_.offset + p * layout_.bin),
+                                           static_cast<std::size_t>(layout_.bin));
+            known_.push_back(
+                std::any_of(bin.begin(), bin.end(), [](std::uint8_t code) { return code != kCodeN; }));
+        }
+    }
+
+    AlleleEffect effect(const std::vector<BinPair>& pairs) const {
+        AlleleEffect result;
+        const std::int64_t markers = network_.markers(), count = layout_.count;
+        for (const BinPair& pair : pairs) {
+            const auto ref = static_cast<std::int64_t>(pair.ref), alt = static_cast<std::int64_t>(pair.alt);
+            if (!known_[static_cast<std::size_t>(ref * count + pair.output)]) continue;
+            ++result.compared;
+            result.markers.resize(static_cast<std::size_t>(markers));
+            for (std::int64_t m = 0; m < markers; ++m) {
+                const auto value = [&](std::int64_t place) {
+                    return values_[static_cast<std::size_t>((place * markers + m) * count + pair.output)];
+                };
+                keep_strongest(result.markers[static_cast<std::size_t>(m)], value(ref), value(alt));
+            }
+        }
+        return result;
+    }
+
+    std::int64_t window_;
+    std::vector<Place> places_;
+    std::map<std::tuple<int, const Edit*, std::int64_t>, std::size_t> numbers_;
+    std::vector<std::uint8_t> codes_;
+    std::vector<bool> known_;    // [place][output]
+    std::vector<float> values_;  // [place][marker][output]
+};
+
+}  // namespace
+
+std::unique_ptr<AlleleScorer> make_window_scorer(const Model& model, Backend& backend, FetchReference fetch,
+                                                 const ScorerOptions& options) {
+    return std::make_unique<WindowScorer>(model, backend, std::move(fetch), options);
+}
+
+}  // namespace regkit

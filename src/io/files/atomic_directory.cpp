@@ -1,0 +1,134 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+#include <vector>
+
+#include "base/descriptor.hpp"
+#include "base/paths.hpp"
+#include "base/temporaries.hpp"
+#include "io/files/atomic_file.hpp"
+#include "io/files/atomic_paths.hpp"
+#include "kernels/base/error.hpp"
+
+namespace regkit {
+namespace fs = std::filesystem;
+namespace {
+
+std::string without_slashes(std::string path) {
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    return path;
+}
+
+// Puts `fresh` under the name of `old`, and `old` under the name of `fresh`.
+void exchange(const std::string& fresh, const std::string& old) {
+    if (renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, old.c_str(), RENAME_EXCHANGE) == 0) return;
+    if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP) throw_errno(old + ": cannot replace");
+    // Without an atomic exchange the old one is moved aside, and back should the second rename fail.
+    const std::string aside = fresh + ".old";
+    if (rename(old.c_str(), aside.c_str()) != 0) throw_errno(old + ": cannot move aside");
+    if (rename(fresh.c_str(), old.c_str()) != 0) {
+        const int saved = errno;
+        if (rename(aside.c_str(), old.c_str()) != 0)
+            throw_errno(old + ": cannot replace; the previous one is now " + aside);
+        errno = saved;
+        throw_errno(old + ": cannot replace");
+    }
+    if (rename(aside.c_str(), fresh.c_str()) != 0) throw_errno(old + ": replaced, but " + aside + " remains");
+}
+
+}  // namespace
+
+struct AtomicDirectory::Impl {
+    std::string path, temp;
+    std::unique_ptr<Temporary> remembered;
+    std::vector<Temporary> files;
+    int fd = -1;  // of the temporary directory, which it locks
+    bool replace = false, committed = false;
+
+    ~Impl() {
+        std::error_code ignored;
+        if (!committed && remembered) fs::remove_all(temp, ignored);
+        if (fd >= 0) close_file(fd);
+    }
+};
+
+AtomicDirectory::AtomicDirectory(const std::string& path, const std::string& mark, bool force)
+    : impl_(std::make_unique<Impl>()) {
+    Impl& s = *impl_;
+    s.path = without_slashes(path);
+    std::error_code error;
+    // A link to a directory is replaced where it leads.
+    if (fs::is_symlink(s.path, error) && fs::exists(s.path, error)) s.path = canonical_path(s.path);
+    if (fs::exists(fs::symlink_status(s.path, error))) {
+        require(force, ErrorKind::resource, s.path + ": exists already; use --force to replace it");
+        const bool ours = fs::is_directory(s.path, error) &&
+                          (fs::is_empty(s.path, error) || fs::exists(s.path + "/" + mark, error));
+        require(ours && !error, ErrorKind::resource,
+                s.path + ": exists and holds no " + mark +
+                    ", so --force does not replace it; choose another name");
+        s.replace = true;
+    }
+    s.temp = temporary_name(s.path);
+    s.remembered = std::make_unique<Temporary>(s.temp);
+    if (mkdir(s.temp.c_str(), 0777) != 0) {
+        const int saved = errno;
+        s.remembered.reset();
+        errno = saved;
+        throw_errno(s.path + ": cannot create");
+    }
+    s.fd = open_file(s.temp.c_str(), O_RDONLY | O_DIRECTORY);
+    if (s.fd < 0) throw_errno(s.path + ": cannot open the temporary directory of");
+    lock_temporary(s.fd);
+    sweep_beside(directory_of(s.path), s.fd);
+}
+
+AtomicDirectory::~AtomicDirectory() = default;
+AtomicDirectory::AtomicDirectory(AtomicDirectory&&) noexcept = default;
+
+std::string AtomicDirectory::file(const std::string& name) {
+    std::string path = impl_->temp + "/" + name;
+    impl_->files.emplace_back(path);
+    return path;
+}
+
+std::string AtomicDirectory::with_final_names(std::string message) const {
+    const std::string& temp = impl_->temp;
+    for (auto at = message.find(temp); at != std::string::npos;
+         at = message.find(temp, at + impl_->path.size()))
+        message.replace(at, temp.size(), impl_->path);
+    return message;
+}
+
+void AtomicDirectory::commit() {
+    Impl& s = *impl_;
+    sync_directory(s.temp, s.path);
+    if (s.replace)
+        exchange(s.temp, s.path);
+    else if (renameat2(AT_FDCWD, s.temp.c_str(), AT_FDCWD, s.path.c_str(), RENAME_NOREPLACE) != 0 &&
+             (errno == EEXIST || rename(s.temp.c_str(), s.path.c_str()) != 0))
+        throw_errno(s.path + ": cannot rename the temporary directory to");
+    s.committed = true;
+    s.files.clear();
+    s.remembered.reset();
+    close_file(s.fd);
+    s.fd = -1;
+    const std::string remains = "replaced, but the previous one remains as " + s.temp;
+    try {
+        sync_directory(directory_of(s.path), s.path);
+    } catch (const Error& error) {
+        if (!s.replace) throw;
+        throw Error(error.kind(), std::string(error.what()) + "; " + remains);
+    }
+    if (!s.replace) return;
+    std::error_code error;
+    do fs::remove_all(s.temp, error);  // the old one
+    while (error == std::errc::interrupted);
+    require(!error, ErrorKind::resource, s.path + ": " + remains);
+}
+
+}  // namespace regkit

@@ -1,0 +1,79 @@
+#include "io/files/output_set.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <set>
+
+#include "base/paths.hpp"
+#include "io/files/atomic_paths.hpp"
+#include "kernels/base/error.hpp"
+
+namespace regkit {
+namespace {
+
+constexpr std::array<const char*, 3> kIndexEndings = {".tbi", ".csi", ".gzi"};
+
+// Removes the indexes beside `data`. Of a symbolic link what it leads to: a new index is written there as
+// well. Adds the directories that changed.
+void remove_indexes(const std::string& data, std::set<std::string>& changed) {
+    for (const char* ending : kIndexEndings) {
+        if (access((data + ending).c_str(), F_OK) != 0) continue;
+        const std::string index = canonical_path(data + ending);
+        if (unlink(index.c_str()) == 0)
+            changed.insert(directory_of(index));
+        else if (errno != ENOENT)
+            throw_errno(index + ": cannot remove the index of the file to be replaced");
+    }
+}
+
+}  // namespace
+
+void OutputSet::add(AtomicFile file) {
+    if (file.is_stdout()) {
+        streams_.push_back(std::move(file));
+        return;
+    }
+    file.finish();
+    files_.push_back(std::move(file));
+}
+
+void OutputSet::add_indexable(AtomicFile data) {
+    if (!data.is_stdout()) {
+        indexable_.push_back(data.path());
+        if (data.asked_path() != data.path()) indexable_.push_back(data.asked_path());
+    }
+    add(std::move(data));
+}
+
+void OutputSet::commit() {
+    std::set<std::string> changed;  // directories
+    for (const std::string& data : indexable_) remove_indexes(data, changed);
+    // On the disk first: a power cut must not undo the removal and keep what follows.
+    for (const std::string& directory : changed) sync_directory(directory, directory);
+    std::string last;
+    const auto telling_last = [&](const auto& step) {
+        try {
+            step();
+        } catch (const Error& error) {
+            if (last.empty()) throw;
+            throw Error(error.kind(),
+                        std::string(error.what()) + "; the outputs up to " + last + " are in place already");
+        }
+    };
+    for (AtomicFile& file : files_) {
+        telling_last([&] { file.appear(); });
+        last = file.path();
+    }
+    changed.clear();
+    for (const AtomicFile& file : files_)
+        if (changed.insert(directory_of(file.path())).second)
+            sync_directory(directory_of(file.path()), file.path());
+    for (AtomicFile& stream : streams_) telling_last([&] { stream.finish(); });
+    files_.clear();
+    streams_.clear();
+    indexable_.clear();
+}
+
+}  // namespace regkit

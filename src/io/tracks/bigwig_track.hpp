@@ -1,0 +1,35 @@
+// The bigWig implementation of TrackWriter.
+#pragma once
+
+#include <string>
+
+#include "io/bigwig/bigwig_writer.hpp"
+#include "io/tracks/track_writer.hpp"
+
+namespace regkit {
+
+// Values wait in writer() until BigWigWriter::drain, so that many files can be compressed together.
+class BigWigTrack final : public TrackWriter {
+  public:
+    BigWigTrack(const std::string& path, const TrackOptions& options, Spool& spool)
+        : writer_(path, spool, {.step = options.step, .contigs_first = options.contigs_first}) {}
+
+    void add_contig(const std::string& name, std::int64_t length) override {
+        writer_.add_contig(name, length);
+    }
+    void set_length(int contig, std::int64_t length) override { writer_.set_length(contig, length); }
+    void interval(const CalledInterval&) override;
+    void values(int contig, std::int64_t begin, std::int64_t span, std::span<const float> values) override {
+        writer_.add(contig, begin, span, values);
+    }
+    void flush() override {}
+    void finish(ThreadPool& pool) override { writer_.finish(pool); }
+    void add_to(OutputSet& outputs) override { writer_.add_to(outputs); }
+
+    BigWigWriter& writer() { return writer_; }
+
+  private:
+    BigWigWriter writer_;
+};
+
+}  // namespace regkit

@@ -1,0 +1,205 @@
+#include "io/tracks/intervals.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/text.hpp"
+#include "kernels/base/number.hpp"
+
+namespace regkit {
+namespace {
+
+constexpr std::int64_t kMaxCoordinate = INT64_MAX / 4;
+
+std::string lower(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+    return text;
+}
+
+bool is_header(std::string_view line) {
+    if (line.starts_with('#')) return true;
+    for (const std::string_view word : {"track", "browser"})
+        if (line.starts_with(word) &&
+            (line.size() == word.size() || line[word.size()] == ' ' || line[word.size()] == '\t'))
+            return true;
+    return line.find_first_not_of(" \t") == line.npos;
+}
+
+bool is_nan(std::string_view text) {
+    if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+    return lower(std::string(text.substr(0, 4))) == "nan";
+}
+
+// Whether columns 7, 8 and 10 to 12 are written as BED12 and gappedPeak write them: thick ends, number of
+// blocks, sizes and starts with commas between. The 20 columns of idr can look alike, and have other things
+// there.
+bool has_blocks(const std::vector<std::string_view>& fields) {
+    if (fields.size() < 12 || fields.size() == 20) return false;
+    constexpr std::string_view kDigits = "0123456789", kList = "0123456789,";
+    const auto made_of = [&](std::size_t column, std::string_view allowed) {
+        return !fields[column].empty() && fields[column][0] != ',' &&
+               fields[column].find_first_not_of(allowed) == std::string_view::npos;
+    };
+    return made_of(6, kDigits) && made_of(7, kDigits) && made_of(9, kDigits) && made_of(10, kList) &&
+           made_of(11, kList);
+}
+
+}  // namespace
+
+IntervalFormat interval_format(const std::string& path) {
+    std::string name = lower(path);
+    for (const char* end : {".gz", ".bgz"})
+        if (name.ends_with(end)) name.resize(name.size() - std::string_view(end).size());
+    if (name.ends_with(".narrowpeak")) return IntervalFormat::narrow_peak;
+    if (name.ends_with(".broadpeak")) return IntervalFormat::broad_peak;
+    return IntervalFormat::bed;
+}
+
+IntervalReader::IntervalReader(const std::string& path, IntervalFormat format, Log& log,
+                               std::function<void(std::string_view)> raw, Blocks blocks, Quote quote)
+    : lines_(path, std::move(raw), LineReader::Bytes::any),
+      format_(format),
+      log_(log),
+      use_blocks_(blocks),
+      quote_(quote) {}
+
+void IntervalReader::fail(const std::string& what) const {
+    if (quote_ == Quote::no) log_.debug(lines_.where() + ": " + quoted(line_));
+    lines_.fail(what);
+}
+
+std::string IntervalReader::text_of(std::size_t column) const {
+    return quote_ == Quote::yes ? quoted(fields_[column]) : "in column " + std::to_string(column + 1);
+}
+
+// The next line with data; at the end, what was left out is told.
+bool IntervalReader::next_line(std::string_view& line) {
+    do {
+        if (lines_.next(line)) continue;
+        if (empty_ > 0)
+            log_.warn("empty-interval", lines_.name() + ": " + std::to_string(empty_) +
+                                            (empty_ == 1 ? " interval" : " intervals") +
+                                            " of no length left out");
+        if (no_data_ > 0)
+            log_.warn("no-data", lines_.name() + ": " + std::to_string(no_data_) +
+                                     (no_data_ == 1 ? " value is NaN" : " values are NaN") +
+                                     ", taken for no data");
+        return false;
+    } while (is_header(line));
+    line_ = line;
+    for (const std::string_view word : {"fixedStep", "variableStep"})
+        if (line.starts_with(word))
+            fail(
+                "this is WIG; convert it to bigWig, which --target coverage reads: wigToBigWig FILE CHROM.SIZES OUT.bw");
+    return true;
+}
+
+bool IntervalReader::next(Interval& interval) {
+    for (std::string_view line; next_line(line);) {
+        if (line.find('\t') != line.npos)
+            split_fields(line, '\t', fields_);
+        else
+            split_blanks(line, fields_);
+        check_columns();
+        interval = {fields_[0], coordinate(1), coordinate(2), 0};
+        if (interval.end < interval.begin)
+            fail("the end " + std::to_string(interval.end) + " is before the start " +
+                 std::to_string(interval.begin));
+        if (interval.end == interval.begin) {
+            ++empty_;
+            continue;
+        }
+        if (format_ == IntervalFormat::bed_graph) {
+            if (is_nan(fields_[3])) {
+                ++no_data_;
+                continue;
+            }
+            const auto value = parse_real(fields_[3]);
+            if (!value) fail("value " + text_of(3) + " is no finite number");
+            interval.value = *value;
+        } else if (format_ != IntervalFormat::bed) {
+            check_peak(interval);
+        }
+        read_blocks(interval);
+        return true;
+    }
+    return false;
+}
+
+std::vector<std::int64_t> IntervalReader::numbers_of_blocks(std::size_t column, std::int64_t count) const {
+    std::vector<std::string_view> parts;
+    split_fields(fields_[column], ',', parts);
+    if (parts.back().empty()) parts.pop_back();  // many write a comma behind the last
+    std::vector<std::int64_t> numbers;
+    for (const std::string_view part : parts)
+        if (const auto number = parse_int(part, 0, kMaxCoordinate)) numbers.push_back(*number);
+    if (numbers.size() != parts.size() || std::ssize(numbers) != count)
+        fail("the list " + text_of(column) + " does not hold the numbers of " + std::to_string(count) +
+             (count == 1 ? " block" : " blocks") + "; --blocks ignore takes the interval around them");
+    return numbers;
+}
+
+void IntervalReader::read_blocks(const Interval& interval) {
+    blocks_.clear();
+    if (use_blocks_ == Blocks::ignore || format_ != IntervalFormat::bed || !has_blocks(fields_)) {
+        blocks_.push_back({interval.begin, interval.end});
+        return;
+    }
+    const std::int64_t count = coordinate(9), length = interval.end - interval.begin;
+    const std::vector<std::int64_t> sizes = numbers_of_blocks(10, count),
+                                    starts = numbers_of_blocks(11, count);
+    std::int64_t last = 0;
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+        if (starts[i] < last || starts[i] > length || sizes[i] > length - starts[i])
+            fail(
+                "block " + std::to_string(i + 1) +
+                " lies outside its interval, or not behind the block before; --blocks ignore takes the interval around them");
+        last = starts[i] + sizes[i];
+        if (sizes[i] > 0) blocks_.push_back({interval.begin + starts[i], interval.begin + last});
+    }
+}
+
+void IntervalReader::check_columns() {
+    const std::size_t count = fields_.size();
+    std::string found = counted(static_cast<std::int64_t>(count), "column");
+    if (quote_ == Quote::yes) found += ": " + quoted(line_);
+    if (format_ == IntervalFormat::bed && count < 3) fail("BED needs at least 3 columns, here are " + found);
+    if (format_ == IntervalFormat::narrow_peak && count == 20)
+        fail("narrowPeak has 10 columns, here are the 20 that idr writes; keep the first ten: cut -f1-10");
+    if (format_ == IntervalFormat::narrow_peak && count != 10)
+        fail("narrowPeak has 10 columns, here are " + found);
+    if (format_ == IntervalFormat::broad_peak && count != 9)
+        fail("broadPeak has 9 columns, here are " + found);
+    if (format_ == IntervalFormat::bed_graph && count != 4) fail("bedGraph has 4 columns, here are " + found);
+    if (fields_[0].empty()) fail("no contig name");
+}
+
+std::int64_t IntervalReader::coordinate(std::size_t column) const {
+    const auto value = parse_int(fields_[column], 0, kMaxCoordinate);
+    if (!value || fields_[column][0] == '-')
+        fail("position " + text_of(column) + " is no whole number from 0");
+    return *value;
+}
+
+// score, strand, signalValue, pValue, qValue and, in narrowPeak, the summit's offset.
+void IntervalReader::check_peak(const Interval& interval) {
+    const auto score = parse_real(fields_[4]);
+    if (!score || *score < 0) fail("score " + text_of(4) + " is no number from 0");
+    if (fields_[5] != "." && fields_[5] != "+" && fields_[5] != "-")
+        fail("strand " + text_of(5) + " is none of . + -");
+    for (std::size_t column = 6; column < 9; ++column)
+        if (!parse_real(fields_[column])) fail("value " + text_of(column) + " is no finite number");
+    if (format_ != IntervalFormat::narrow_peak) return;
+    const auto summit = parse_int(fields_[9], -1, kMaxCoordinate);
+    if (!summit) fail("summit " + text_of(9) + " is neither an offset nor -1");
+    if (*summit >= interval.end - interval.begin) {
+        ++summits_outside_;
+        log_.warn("summit-outside-peak", lines_.where() + " (" + std::string(interval.contig) + ":" +
+                                             std::to_string(interval.begin + 1) + "): summit " +
+                                             std::to_string(*summit) + " lies outside its peak of " +
+                                             std::to_string(interval.end - interval.begin) +
+                                             " bases; the peak is kept");
+    }
+}
+
+}  // namespace regkit

@@ -1,0 +1,286 @@
+#include "io/tracks/track_writer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <utility>
+#include <variant>
+
+#include "base/printable.hpp"
+#include "io/files/atomic_file.hpp"
+#include "io/files/bgzf_writer.hpp"
+#include "io/files/output_set.hpp"
+#include "io/tracks/bigwig_track.hpp"
+#include "kernels/base/error.hpp"
+
+namespace regkit {
+namespace {
+
+struct Extension {
+    std::string_view text;  // lower case
+    TrackFormat format;
+};
+constexpr std::array kExtensions{
+    Extension{".narrowpeak", TrackFormat::narrow_peak},
+    Extension{".bed", TrackFormat::bed},
+    Extension{".bedgraph", TrackFormat::bed_graph},
+    Extension{".bdg", TrackFormat::bed_graph},
+    Extension{".bg", TrackFormat::bed_graph},
+    Extension{".bigwig", TrackFormat::bigwig},
+    Extension{".bw", TrackFormat::bigwig},
+    Extension{".tsv", TrackFormat::tsv},
+};
+constexpr TabixColumns kBedColumns{.contig = 1, .begin = 2, .end = 3, .zero_based = true};
+
+std::string lower(std::string_view text) {
+    std::string out(text);
+    for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return out;
+}
+
+void append(std::string& text, std::int64_t value) {
+    std::array<char, 20> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+    text.append(digits.data(), end);
+}
+
+// Plain, or bgzip with an index.
+class TextFile {
+  public:
+    explicit TextFile(const std::string& path) {
+        if (lower(path).ends_with(".gz"))
+            file_.emplace<BgzfWriter>(path);
+        else
+            file_.emplace<AtomicFile>(path);
+    }
+    void write(std::string_view text) {
+        if (auto* plain = std::get_if<AtomicFile>(&file_))
+            plain->write(text);
+        else
+            std::get<BgzfWriter>(file_).write(text);
+    }
+    void flush() {
+        if (auto* plain = std::get_if<AtomicFile>(&file_)) plain->flush();
+    }
+    void add_to(OutputSet& outputs, std::int64_t longest) {
+        if (auto* plain = std::get_if<AtomicFile>(&file_))
+            outputs.add(std::move(*plain));
+        else
+            std::get<BgzfWriter>(file_).add_indexed_to(outputs, kBedColumns, longest);
+    }
+
+  private:
+    std::variant<std::monostate, AtomicFile, BgzfWriter> file_;
+};
+
+// What all text formats share.
+class TextTrack : public TrackWriter {
+  public:
+    TextTrack(const std::string& path, const TrackOptions& options)
+        : file_(path), markers_(options.markers), round_(options.decimals) {
+        for (const std::string& line : options.header) file_.write("##" + printable(line) + "\n");
+    }
+    void add_contig(const std::string& name, std::int64_t length) override {
+        contig_ = name;
+        ++contigs_;
+        longest_ = std::max(longest_, length);
+    }
+    void set_length(int, std::int64_t length) override { longest_ = std::max(longest_, length); }
+    void interval(const CalledInterval&) override { wrong_kind(); }
+    void values(int, std::int64_t, std::int64_t, std::span<const float>) override { wrong_kind(); }
+    void flush() override { file_.flush(); }
+    void finish(ThreadPool&) override {}
+    void add_to(OutputSet& outputs) override { file_.add_to(outputs, longest_); }
+
+  protected:
+    [[noreturn]] static void wrong_kind() {
+        throw Error(ErrorKind::usage, "this track format does not hold what it was given");
+    }
+    // chrom, start, end
+    void place(int contig, std::int64_t begin, std::int64_t end) {
+        require(contig + 1 == contigs_, ErrorKind::usage, "a text track takes the contigs one after another");
+        line_.assign(contig_);
+        line_ += '\t';
+        append(line_, begin);
+        line_ += '\t';
+        append(line_, end);
+        line_ += '\t';
+    }
+    const std::string& marker(const CalledInterval& called) const {
+        return markers_[static_cast<std::size_t>(called.marker)];
+    }
+
+    TextFile file_;
+    std::vector<std::string> markers_;
+    std::string contig_;  // the newest alone: a pipe may bring any number of them
+    int contigs_ = 0;
+    std::int64_t longest_ = 0;
+    Rounding round_;
+    std::string line_;
+};
+
+// BED6, and the four further columns of narrowPeak.
+class BedTrack final : public TextTrack {
+  public:
+    BedTrack(const std::string& path, const TrackOptions& options)
+        : TextTrack(path, options), narrow_peak_(options.format == TrackFormat::narrow_peak) {}
+
+    void interval(const CalledInterval& called) override {
+        place(called.contig, called.begin, called.end);
+        line_ += marker(called);
+        line_ += '\t';
+        append(line_, std::llround(std::min(1000.0, 1000.0 * static_cast<double>(called.max))));
+        line_ += "\t.";
+        if (narrow_peak_) {
+            line_ += '\t';
+            round_.append(line_, round_.scaled(called.mean));
+            line_ += "\t-1\t-1\t";
+            append(line_, called.summit);
+        }
+        line_ += '\n';
+        file_.write(line_);
+    }
+
+  private:
+    bool narrow_peak_;
+};
+
+class TsvTrack final : public TextTrack {
+  public:
+    TsvTrack(const std::string& path, const TrackOptions& options) : TextTrack(path, options) {
+        file_.write("#chrom\tstart\tend\tmarker\tmax\tmean\tsummit\n");
+    }
+    void interval(const CalledInterval& called) override {
+        place(called.contig, called.begin, called.end);
+        line_ += marker(called);
+        line_ += '\t';
+        round_.append(line_, round_.scaled(called.max));
+        line_ += '\t';
+        round_.append(line_, round_.scaled(called.mean));
+        line_ += '\t';
+        append(line_, called.summit);
+        line_ += '\n';
+        file_.write(line_);
+    }
+};
+
+// Runs of equal rounded value, across calls of values().
+class BedGraphTrack final : public TextTrack {
+  public:
+    using TextTrack::TextTrack;
+    void add_contig(const std::string& name, std::int64_t length) override {
+        close();
+        TextTrack::add_contig(name, length);
+    }
+    void values(int contig, std::int64_t begin, std::int64_t span, std::span<const float> values) override {
+        for (const float value : values) {
+            const std::int64_t scaled = round_.scaled(value);
+            if (!open_ || begin != end_ || scaled != scaled_) {
+                close();
+                open_ = true;
+                run_contig_ = contig;
+                begin_ = begin;
+                scaled_ = scaled;
+            }
+            begin += span;
+            end_ = begin;
+        }
+    }
+    void finish(ThreadPool&) override { close(); }
+
+  private:
+    void close() {
+        if (!open_) return;
+        place(run_contig_, begin_, end_);
+        round_.append(line_, scaled_);
+        line_ += '\n';
+        file_.write(line_);
+        open_ = false;
+    }
+    bool open_ = false;
+    int run_contig_ = 0;
+    std::int64_t begin_ = 0, end_ = 0, scaled_ = 0;
+};
+
+}  // namespace
+
+TrackFormat parse_track_format(const std::string& name) {
+    constexpr std::array<std::pair<std::string_view, TrackFormat>, 5> kNames{
+        {{"narrowpeak", TrackFormat::narrow_peak},
+         {"bed", TrackFormat::bed},
+         {"bedgraph", TrackFormat::bed_graph},
+         {"bigwig", TrackFormat::bigwig},
+         {"tsv", TrackFormat::tsv}}};
+    for (const auto& [text, format] : kNames)
+        if (text == name) return format;
+    throw Error(ErrorKind::usage,
+                "'" + name + "' is no output format; choose narrowpeak, bed, bedgraph, bigwig or tsv");
+}
+
+std::optional<TrackFormat> track_format_of(std::string_view path) {
+    std::string name = lower(path);
+    if (name.ends_with(".gz")) name.resize(name.size() - 3);
+    for (const Extension& extension : kExtensions)
+        if (name.ends_with(extension.text)) return extension.format;
+    return std::nullopt;
+}
+
+bool holds_values(TrackFormat format) {
+    return format == TrackFormat::bed_graph || format == TrackFormat::bigwig;
+}
+
+Rounding::Rounding(int decimals) : decimals_(decimals) {
+    require(decimals >= 0 && decimals <= kMaxDecimals, ErrorKind::usage,
+            "probabilities are rounded to 0 to 7 decimals");
+    for (int i = 0; i < decimals; ++i) unit_ *= 10;
+    factor_ = static_cast<double>(unit_);
+}
+
+std::int64_t Rounding::scaled(float value) const {
+    return std::llrint(static_cast<double>(value) * factor_);
+}
+
+float Rounding::operator()(float value) const {
+    // Adding and taking away 1.5 * 2^52 rounds to an integer, half to even, and vectorises on every x86-64.
+    constexpr double kShift = 6755399441055744.0;
+    return static_cast<float>((static_cast<double>(value) * factor_ + kShift - kShift) / factor_);
+}
+
+void Rounding::append(std::string& text, std::int64_t scaled) const {
+    if (scaled < 0) text += '-';
+    const std::int64_t size = scaled < 0 ? -scaled : scaled;
+    regkit::append(text, size / unit_);
+    if (decimals_ == 0) return;
+    text += '.';
+    std::array<char, kMaxDecimals> digits{};
+    std::int64_t rest = size % unit_;
+    for (int i = decimals_; i-- > 0; rest /= 10)
+        digits[static_cast<std::size_t>(i)] = static_cast<char>('0' + rest % 10);
+    text.append(digits.data(), static_cast<std::size_t>(decimals_));
+}
+
+std::unique_ptr<TrackWriter> make_track_writer(const std::string& path, const TrackOptions& options,
+                                               Spool& spool) {
+    require(
+        !holds_values(options.format) || options.markers.size() == 1, ErrorKind::usage,
+        "bedGraph and bigWig files hold one marker each; write {marker} in the name of the output, or choose one "
+        "with -k");
+    switch (options.format) {
+        case TrackFormat::narrow_peak:
+        case TrackFormat::bed:
+            return std::make_unique<BedTrack>(path, options);
+        case TrackFormat::bed_graph:
+            return std::make_unique<BedGraphTrack>(path, options);
+        case TrackFormat::tsv:
+            return std::make_unique<TsvTrack>(path, options);
+        case TrackFormat::bigwig:
+            break;
+    }
+    require(!lower(path).ends_with(".gz"), ErrorKind::usage,
+            path + ": bigWig is compressed already and cannot be read through gzip; leave out .gz");
+    return std::make_unique<BigWigTrack>(path, options, spool);
+}
+
+}  // namespace regkit

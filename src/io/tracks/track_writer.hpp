@@ -1,0 +1,93 @@
+// Predictions as files that genome browsers and bedtools read: one writer a file, one implementation a
+// format.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/files/spool.hpp"
+#include "kernels/base/thread_pool.hpp"
+
+namespace regkit {
+
+class OutputSet;
+
+enum class TrackFormat { narrow_peak, bed, bed_graph, bigwig, tsv };
+
+// "narrowpeak", "bed", "bedgraph", "bigwig", "tsv"; Error(usage) on anything else.
+TrackFormat parse_track_format(const std::string& name);
+// By the end of a file's name, without ".gz": .narrowPeak .bed .bedGraph .bdg .bg .bigWig .bw .tsv, in any
+// case.
+std::optional<TrackFormat> track_format_of(std::string_view path);
+// bedGraph and bigWig hold one marker's values a file; the others hold intervals of any markers.
+bool holds_values(TrackFormat format);
+
+// Where a marker is predicted to be present.
+struct CalledInterval {
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+    std::int64_t summit = 0;  // offset of the first maximum (the middle of its cell) from `begin`
+    std::int32_t contig = 0;
+    std::int32_t marker = 0;
+    float max = 0;   // probability, or coverage
+    float mean = 0;  // of the cells at or above the cutoff
+};
+
+// `value` rounded to a number of decimals: as the integer value * 10^decimals, and as the nearest float.
+class Rounding {
+  public:
+    static constexpr int kMaxDecimals = 7;  // what a float holds
+
+    explicit Rounding(int decimals);  // 0 to kMaxDecimals, else Error(usage)
+    int decimals() const { return decimals_; }
+    std::int64_t scaled(float value) const;
+    float operator()(float value) const;
+    // Appends the number with exactly that many decimals.
+    void append(std::string& text, std::int64_t scaled) const;
+
+  private:
+    int decimals_;
+    std::int64_t unit_ = 1;
+    double factor_ = 1;
+};
+
+struct TrackOptions {
+    TrackFormat format = TrackFormat::narrow_peak;
+    std::vector<std::string>
+        markers;  // names, as marker_spelling has them; CalledInterval::marker counts them
+    std::vector<std::string> header;  // lines for formats that can hold them, without the leading "##"
+    int decimals = 4;                 // of all values written
+    std::int64_t step = 1;            // bases a value stands for
+    bool contigs_first = true;        // see BigWigOptions
+};
+
+// One file. A path that ends in ".gz" is bgzipped and indexed. Errors as AtomicFile's and BigWigWriter's.
+class TrackWriter {
+  public:
+    virtual ~TrackWriter() = default;
+
+    // Contigs are numbered from 0 in the order of the data. Text formats take a contig's data before the next
+    // is added.
+    virtual void add_contig(const std::string& name, std::int64_t length) = 0;
+    virtual void set_length(int contig, std::int64_t length) = 0;
+    // Sorted by contig, begin, end, marker. Only for formats that hold intervals.
+    virtual void interval(const CalledInterval& called) = 0;
+    // values.size() rounded values of `span` bases each. Only for formats that hold values.
+    virtual void values(int contig, std::int64_t begin, std::int64_t span, std::span<const float> values) = 0;
+    // What the file's reader may see by now (standard output).
+    virtual void flush() = 0;
+    // All of the file is written; then it joins the outputs that appear together.
+    virtual void finish(ThreadPool& pool) = 0;
+    virtual void add_to(OutputSet& outputs) = 0;
+};
+
+// Error(usage) where format and path do not go together. bigWig files share `spool`, which must outlive them.
+std::unique_ptr<TrackWriter> make_track_writer(const std::string& path, const TrackOptions& options,
+                                               Spool& spool);
+
+}  // namespace regkit

@@ -1,0 +1,119 @@
+#include "io/vcf/vcf_fetch.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#include "kernels/base/error.hpp"
+
+namespace regkit {
+namespace {
+
+void check_age(const std::string& path) {
+    struct stat data {
+    }, index{};
+    if (stat(path.c_str(), &data) != 0) return;
+    for (const char* ending : {".csi", ".tbi"}) {
+        const std::string name = path + ending;
+        if (stat(name.c_str(), &index) != 0) continue;
+        require(index.st_mtime >= data.st_mtime, ErrorKind::mismatch,
+                name + ": older than the file that it is to index; make it again with bcftools index -f");
+        return;
+    }
+}
+
+}  // namespace
+
+VcfFetcher::VcfFetcher(htsFile* file, const std::string& path, const bcf_hdr_t* header)
+    : file_(file), path_(path), header_(header) {
+    check_age(path);
+    if (header_ != nullptr)
+        csi_.reset(bcf_index_load3(path.c_str(), nullptr, HTS_IDX_SILENT_FAIL));
+    else
+        tabix_.reset(tbx_index_load3(path.c_str(), nullptr, HTS_IDX_SILENT_FAIL));
+    require(csi_ || tabix_, ErrorKind::resource,
+            path +
+                ": regions need its index (.csi or .tbi), which is not there or cannot be read; make it with "
+                "bcftools index, or use -t, which reads the whole file");
+    if (!tabix_) return;
+    int count = 0;
+    const char** names = tbx_seqnames(tabix_.get(), &count);
+    for (int i = 0; i < count; ++i) names_.insert(names[i]);
+    std::free(names);
+}
+
+bool VcfFetcher::has_contig(const std::string& name) const {
+    return header_ != nullptr ? bcf_hdr_name2id(header_, name.c_str()) >= 0 : names_.contains(name);
+}
+
+// htslib's own reader for iterators does not know the header, and lets numbers pass that it does not define.
+int VcfFetcher::read_checked(BGZF*, void* self, void* to, int* contig, hts_pos_t* begin, hts_pos_t* end) {
+    const auto& fetcher = *static_cast<const VcfFetcher*>(self);
+    auto& record = *static_cast<bcf1_t*>(to);
+    const int status = bcf_read(fetcher.file_, fetcher.header_, &record);
+    if (status < 0) return status;
+    *contig = record.rid;
+    *begin = record.pos;
+    *end = record.pos + record.rlen;
+    return status;
+}
+
+bool VcfFetcher::open_region() {
+    while (at_ < regions_.size()) {
+        const Region& region = regions_[at_];
+        const bool follows = at_ > 0 && regions_[at_ - 1].contig == region.contig;
+        given_to_ = follows ? regions_[at_ - 1].end : kNothing;
+        ++at_;
+        if (!has_contig(region.contig)) continue;
+        const hts_pos_t end = std::min(region.end, HTS_POS_MAX);
+        const char* name = region.contig.c_str();
+        iterator_.reset(
+            header_ != nullptr
+                ? hts_itr_query(csi_.get(), bcf_hdr_name2id(header_, name), region.begin, end, read_checked)
+                : tbx_itr_queryi(tabix_.get(), tbx_name2id(tabix_.get(), name), region.begin, end));
+        if (!iterator_) throw std::bad_alloc();
+        return true;
+    }
+    return false;
+}
+
+template <typename Read>
+bool VcfFetcher::next_of(const Read& read) {
+    for (;;) {
+        if (!iterator_ && !open_region()) return false;
+        errno = 0;
+        const int status = read();
+        if (status >= 0) return true;
+        if (status < -1 && errno == ENOMEM) throw std::bad_alloc();
+        require(status == -1, ErrorKind::input,
+                path_ + ": corrupt or truncated, or its index is another file's");
+        iterator_.reset();
+    }
+}
+
+bool VcfFetcher::next(LineBuffer& line) {
+    kstring_t text{line.size(), line.room(), line.data()};
+    const auto give_back = [&] {
+        line.size() = text.l;
+        line.room() = text.m;
+        line.data() = text.s;
+    };
+    try {
+        const bool found = next_of([&] { return tbx_itr_next(file_, tabix_.get(), iterator_.get(), &text); });
+        give_back();
+        return found;
+    } catch (...) {
+        give_back();
+        throw;
+    }
+}
+
+bool VcfFetcher::next(bcf1_t& record) {
+    return next_of([&] { return hts_itr_next(file_->fp.bgzf, iterator_.get(), &record, this); });
+}
+
+}  // namespace regkit

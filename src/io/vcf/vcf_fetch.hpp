@@ -1,0 +1,59 @@
+// Private to src/io/vcf*: the records of a file that lie in regions, by its index.
+#pragma once
+
+#include <htslib/hts.h>
+#include <htslib/tbx.h>
+#include <htslib/vcf.h>
+
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "base/region.hpp"
+#include "io/vcf/vcf.hpp"
+
+namespace regkit {
+
+class VcfFetcher {
+  public:
+    // `header` of BCF, null for text. Records with numbers that it does not define are Error(input).
+    // Error(resource) without an index, Error(mismatch) where it is older than the file.
+    VcfFetcher(htsFile* file, const std::string& path, const bcf_hdr_t* header);
+
+    bool has_contig(const std::string& name) const;
+    void set_regions(std::vector<Region> regions) { regions_ = std::move(regions); }
+    // Regions that records were taken from so far end here on the contig of the present one: what begins
+    // before was given already.
+    std::int64_t given_to() const { return given_to_; }
+    // False at the end of all regions.
+    bool next(LineBuffer& line);
+    bool next(bcf1_t& record);
+
+  private:
+    struct Free {
+        void operator()(tbx_t* index) const { tbx_destroy(index); }
+        void operator()(hts_idx_t* index) const { hts_idx_destroy(index); }
+        void operator()(hts_itr_t* iterator) const { hts_itr_destroy(iterator); }
+    };
+    // `read` fetches one record: 0 or more, -1 at the end of the region, less at a failure.
+    template <typename Read>
+    bool next_of(const Read& read);
+    bool open_region();
+    static int read_checked(BGZF* file, void* self, void* record, int* contig, hts_pos_t* begin,
+                            hts_pos_t* end);
+
+    htsFile* file_;
+    std::string path_;
+    const bcf_hdr_t* header_;
+    std::unique_ptr<tbx_t, Free> tabix_;
+    std::unique_ptr<hts_idx_t, Free> csi_;
+    std::unique_ptr<hts_itr_t, Free> iterator_;
+    std::unordered_set<std::string> names_;
+    std::vector<Region> regions_;
+    std::size_t at_ = 0;
+    static constexpr std::int64_t kNothing = -1;  // POS 0 is position -1 here
+    std::int64_t given_to_ = kNothing;
+};
+
+}  // namespace regkit

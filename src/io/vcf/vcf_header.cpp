@@ -1,0 +1,177 @@
+#include <algorithm>
+#include <cctype>
+
+#include "io/vcf/vcf.hpp"
+#include "io/vcf/vcf_state.hpp"
+#include "kernels/base/error.hpp"
+#include "kernels/base/number.hpp"
+
+namespace regkit {
+namespace {
+
+bool is_key_character(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.';
+}
+
+// "key=" lies at the beginning of `text`; its length with the "=", 0 where there is none.
+std::size_t key_length(std::string_view text) {
+    std::size_t length = 0;
+    while (length < text.size() && is_key_character(text[length])) ++length;
+    return length > 0 && length < text.size() && text[length] == '=' ? length + 1 : 0;
+}
+
+std::string_view without_end(std::string_view line) {
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    return line;
+}
+
+// The end of a value that begins at the beginning of `text`: the comma before the next key, or the closing
+// bracket.
+std::size_t value_length(std::string_view text) {
+    if (text.starts_with('"')) {
+        std::size_t at = 1;
+        while (at < text.size() && text[at] != '"') at += text[at] == '\\' ? 2 : 1;
+        return std::min(at + 1, text.size());
+    }
+    for (std::size_t at = 0; at < text.size(); ++at)
+        if (text[at] == ',' && key_length(text.substr(at + 1)) > 0) return at;
+    return text.ends_with('>') ? text.size() - 1 : text.size();
+}
+
+std::string unquoted(std::string_view value) {
+    if (!value.starts_with('"')) return std::string(value);
+    value.remove_prefix(1);
+    if (value.ends_with('"')) value.remove_suffix(1);
+    std::string text;
+    for (std::size_t i = 0; i < value.size(); ++i) {
+        if (value[i] == '\\' && i + 1 < value.size()) ++i;
+        text += value[i];
+    }
+    return text;
+}
+
+std::string quoted(const std::string& text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out + "\"";
+}
+
+}  // namespace
+
+std::string_view header_line_kind(std::string_view line) {
+    if (!line.starts_with("##")) return {};
+    line.remove_prefix(2);
+    const auto equals = line.find('=');
+    if (equals == std::string_view::npos || equals + 1 >= line.size() || line[equals + 1] != '<') return {};
+    return line.substr(0, equals);
+}
+
+std::optional<std::string> header_line_value(std::string_view line, std::string_view key) {
+    line = without_end(line);
+    const auto open = line.find('<');
+    if (open == std::string_view::npos) return std::nullopt;
+    line.remove_prefix(open + 1);
+    while (!line.empty()) {
+        while (line.starts_with(',') || line.starts_with(' ')) line.remove_prefix(1);
+        const std::size_t length = key_length(line);
+        if (length == 0) return std::nullopt;
+        const std::string_view name = line.substr(0, length - 1);
+        line.remove_prefix(length);
+        const std::size_t value = value_length(line);
+        if (name == key) return unquoted(line.substr(0, value));
+        line.remove_prefix(value);
+    }
+    return std::nullopt;
+}
+
+void VcfHeader::State::read_contigs() {
+    contig_at.reserve(lines.size());
+    for (const std::string& line : lines) {
+        if (header_line_kind(line) != "contig") continue;
+        const auto name = header_line_value(line, "ID");
+        if (!name || name->empty()) continue;
+        const auto length = parse_int(header_line_value(line, "length").value_or(""), 0, INT64_MAX);
+        if (contig_at.emplace(*name, contigs.size()).second) contigs.push_back({*name, length.value_or(0)});
+    }
+}
+
+std::string VcfHeader::State::text() const {
+    std::size_t size = columns.size() + line_end.size();
+    for (const auto* part : {&lines, &added})
+        for (const std::string& line : *part) size += line.size() + line_end.size() + 1;
+    std::string whole;
+    whole.reserve(size);
+    for (const std::string& line : lines) (whole += line) += '\n';
+    for (const std::string& line : added) (whole += line) += line_end;
+    (whole += columns) += line_end;
+    return whole;
+}
+
+const std::string& VcfHeader::source() const {
+    return *state_->source;
+}
+
+const std::vector<Contig>& VcfHeader::contigs() const {
+    return state_->contigs;
+}
+
+const Contig* VcfHeader::contig(std::string_view name) const {
+    const auto found = state_->contig_at.find(name);
+    return found == state_->contig_at.end() ? nullptr : &state_->contigs[found->second];
+}
+
+bool VcfHeader::has_line(const std::string& key) const {
+    const std::string start = "##" + key + "=";
+    return std::any_of(state_->lines.begin(), state_->lines.end(),
+                       [&](const std::string& line) { return line.starts_with(start); });
+}
+
+std::vector<InfoDefinition> VcfHeader::info_definitions() const {
+    std::vector<InfoDefinition> definitions;
+    for (const std::string& line : state_->lines) {
+        if (header_line_kind(line) != "INFO") continue;
+        const auto value = [&](const char* key) { return header_line_value(line, key).value_or(""); };
+        definitions.push_back(
+            {value("ID"), value("Number"), value("Type"), value("Description"), value("Source")});
+    }
+    return definitions;
+}
+
+void VcfHeader::add_line(const std::string& text) {
+    state_->added.push_back(text);
+}
+
+void VcfHeader::add_contigs(const std::vector<Contig>& contigs) {
+    // No index of them is kept: a reference may have a million.
+    state_->added.reserve(state_->added.size() + contigs.size());
+    for (const Contig& contig : contigs)
+        if (can_list(contig.name))
+            add_line("##contig=<ID=" + contig.name + ",length=" + std::to_string(contig.length) + ">");
+}
+
+bool VcfHeader::can_list(std::string_view contig) {
+    return contig.find(',') == std::string_view::npos;
+}
+
+void VcfHeader::define_info(const InfoDefinition& field) {
+    add_line("##INFO=<ID=" + field.id + ",Number=" + field.number + ",Type=" + field.type +
+             ",Description=" + quoted(field.description) +
+             (field.source.empty() ? "" : ",Source=" + quoted(field.source)) + ">");
+}
+
+void VcfHeader::remove_lines(const std::string& key) {
+    const std::string start = "##" + key + "=";
+    std::erase_if(state_->lines, [&](const std::string& line) { return line.starts_with(start); });
+}
+
+void VcfHeader::remove_info(const std::string& id) {
+    std::erase_if(state_->lines, [&](const std::string& line) {
+        return header_line_kind(line) == "INFO" && header_line_value(line, "ID") == id;
+    });
+    state_->removed.insert(id);
+}
+
+}  // namespace regkit

@@ -1,0 +1,78 @@
+// Private to src/io/vcf* and bcf*: htslib's handles with owners, and the header as both halves know it.
+#pragma once
+
+#include <htslib/bgzf.h>
+#include <htslib/hfile.h>
+#include <htslib/hts.h>
+#include <htslib/kstring.h>
+#include <htslib/vcf.h>
+
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "io/vcf/vcf.hpp"
+
+namespace regkit {
+
+struct FreeHeader {
+    void operator()(bcf_hdr_t* header) const { bcf_hdr_destroy(header); }
+};
+using HtsHeader = std::unique_ptr<bcf_hdr_t, FreeHeader>;
+struct CloseHts {
+    void operator()(htsFile* file) const { hts_close(file); }
+};
+using HtsHandle = std::unique_ptr<htsFile, CloseHts>;
+
+// A kstring_t that frees itself.
+struct KString {
+    kstring_t text = KS_INITIALIZE;
+    KString() = default;
+    KString(const KString&) = delete;
+    KString& operator=(const KString&) = delete;
+    ~KString() { std::free(text.s); }
+    std::string_view view() const { return {text.s, text.l}; }
+};
+
+struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+};
+using TextSet = std::unordered_set<std::string, TextHash, std::equal_to<>>;
+
+struct VcfHeader::State {
+    std::shared_ptr<const std::string> source;  // the file's name, for messages
+    std::vector<std::string> lines;             // of the input, "##..." with a CR where it had one, no LF
+    std::vector<std::string> added;             // without line ends
+    std::string columns;                        // the #CHROM line
+    std::string_view line_end = "\n";           // of the #CHROM line
+    std::vector<Contig> contigs;
+    std::unordered_map<std::string, std::size_t, TextHash, std::equal_to<>> contig_at;
+    TextSet removed;  // INFO fields
+    HtsHeader bcf;    // of BCF input: numbers of its records mean what this says
+
+    void read_contigs();
+    // The whole header as text, each line with its end.
+    std::string text() const;
+};
+
+// The kind of a structured header line, "INFO" of "##INFO=<...>"; empty for any other line.
+std::string_view header_line_kind(std::string_view line);
+// The value of a key of a structured header line, quotes and escapes taken off. A comma belongs to the value
+// unless a key follows: names of contigs hold commas.
+std::optional<std::string> header_line_value(std::string_view line, std::string_view key);
+
+// INFO as text without the fields in `removed`; their number is added to `count`.
+std::string without_fields(std::string_view info, const TextSet& removed, int& count);
+bool has_field(std::string_view info, std::string_view id);
+// "ID=value" of each field, separated by semicolons.
+void append_fields(std::string& text, std::span<const InfoField> fields);
+// The value alone, as text.
+void append_value(std::string& text, const InfoField& field);
+
+}  // namespace regkit

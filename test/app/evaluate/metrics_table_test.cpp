@@ -1,0 +1,68 @@
+#include "app/evaluate/metrics_table.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <sstream>
+
+using namespace regkit;
+
+namespace {
+
+std::vector<std::vector<std::string>> rows_of(const std::string& table) {
+    std::vector<std::vector<std::string>> rows;
+    std::istringstream lines(table);
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream fields(line);
+        rows.emplace_back();
+        for (std::string field; std::getline(fields, field, '\t');) rows.back().push_back(field);
+    }
+    return rows;
+}
+
+const std::vector<Marker> kMarkers{{"a", "X", "", "", 0}, {"b", "X", "", "", 0}, {"c", "", "", "", 0}};
+
+}  // namespace
+
+TEST_CASE("metrics table: its columns, NA, and the means of the classes") {
+    std::vector<MarkerMetrics> metrics(3);
+    metrics[0] = {10, 2, 0.2, true, 0.75, 0.5, 0.25, 0.125};
+    metrics[1] = {10, 0, 0, false, 0, 0, 0, 0};
+    metrics[2] = {10, 10, 1, false, 0, 0, 0, 0};
+    CHECK(metrics_table("test", kMarkers, metrics) ==
+          "split\tmarker\tclass\troc_auc\taverage_precision\tpr_auc_trapezoid\trecall_at_"
+          "fdr05\tprevalence\tpositives\tap_over_prevalence\n"
+          "test\ta\tX\t0.75\t0.5\t0.25\t0.125\t0.2\t2\t2.5\n"
+          "test\tb\tX\tNA\tNA\tNA\tNA\t0\t0\tNA\n"
+          "test\tc\t.\tNA\tNA\tNA\tNA\t1\t10\tNA\n"
+          "test\tmean\tX\t0.75\t0.5\t0.25\t0.125\t0.2\t2\t2.5\n"
+          "test\tmean\t.\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n");
+    metrics[0] = {10, 2, 0.2, true, 0.5, 0.2, std::nan(""), 0, true};
+    CHECK(metrics_table("test", {kMarkers[0]}, {metrics[0]})
+              .ends_with("test\tmean\tX\t0.5\t0.2\tNA\t0\t0.2\t2\t1\n"));
+}
+
+TEST_CASE("metrics table: curves of markers and the mean of their class") {
+    ThreadPool pool(1);
+    MarkerCounts counts(3, pool);
+    const std::vector<float> logits{4, 3, 2, 1, 4, 3, 2, 1, 0, 0, 0, 0};
+    const KeptRun all{0, 4};
+    counts.add(logits, 4, {&all, 1}, std::vector<PeakRun>{{0, 1, 0}, {2, 3, 0}, {0, 2, 1}});
+    const auto rows = rows_of(curves_table("valid", kMarkers, counts));
+    REQUIRE(rows.size() > 400);
+    CHECK(rows[0] == std::vector<std::string>{"split", "marker", "class", "curve", "threshold", "x", "y"});
+    CHECK(rows[1] == std::vector<std::string>{"valid", "a", "X", "pr", "4", "0.5", "1"});
+    CHECK(rows[3] == std::vector<std::string>{"valid", "a", "X", "pr", "2", "1", "0.666667"});
+    int means = 0;
+    for (const auto& row : rows) {
+        REQUIRE(row.size() == 7);
+        CHECK(row[1] != "c");  // not scored
+        if (row[1] != "mean") continue;
+        ++means;
+        CHECK(row[2] == "X");
+        CHECK(row[4] == "NA");
+        if (row[3] == "roc" && row[5] == "1") CHECK(row[6] == "1");
+        if (row[3] == "pr" && row[5] == "0.5") CHECK(row[6] == "1");
+    }
+    CHECK(means == 2 * 201);
+}

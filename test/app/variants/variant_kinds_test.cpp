@@ -1,0 +1,254 @@
+// Effects by models of every kind, against haplotypes written out and predicted by the network itself.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <random>
+
+#include "app/variants/variant_scorer.hpp"
+#include "io/fasta/fasta.hpp"
+#include "kernels/base/error.hpp"
+#include "test/app/model/kinds.hpp"
+
+using namespace regkit;
+using namespace regkit::test;
+
+namespace {
+
+using Values = std::vector<std::vector<float>>;  // [marker][output]
+
+struct Variant {
+    std::int64_t position;
+    std::string ref, alt;
+};
+
+struct World {
+    std::unique_ptr<Backend> backend;
+    Model model;
+    SpecSummary summary;
+    std::string contig;
+    Network network;
+
+    explicit World(const Kind& kind, const char* device = "reference")
+        : backend(make_backend({.device = device, .workers = 2, .isa = ""}).backend),
+          model(model_of_kind(kind, *backend)),
+          summary(summarise(model.spec, kKindMarkers)),
+          network(model.spec, kKindMarkers, *backend) {
+        network.load(model.tensors);
+        for (const std::uint8_t code : random_contig(1203, 3)) contig += "NACGT"[code];
+    }
+
+    VariantScorer scorer(const ScorerOptions& options) {
+        return VariantScorer(
+            model, *backend,
+            [this](int, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
+                REQUIRE((begin >= 0 && end <= static_cast<std::int64_t>(contig.size())));
+                for (std::int64_t x = begin; x < end; ++x)
+                    codes[static_cast<std::size_t>(x - begin)] =
+                        encode_base(contig[static_cast<std::size_t>(x)]);
+            },
+            options);
+    }
+
+    // Bases [begin, end) of a haplotype, N outside.
+    Values predict(const std::string& bases, std::int64_t begin, std::int64_t end) {
+        std::vector<std::uint8_t> codes;
+        for (std::int64_t x = begin; x < end; ++x)
+            codes.push_back(x < 0 || x >= static_cast<std::int64_t>(bases.size())
+                                ? kCodeN
+                                : encode_base(bases[static_cast<std::size_t>(x)]));
+        const std::int64_t n = summary.fixed_window ? summary.outputs : (end - begin) / summary.scale;
+        std::vector<float> values(static_cast<std::size_t>(kKindMarkers * n));
+        network.infer({codes.data(), 1, end - begin}, 0, end - begin,
+                      model.spec.task == Task::coverage ? TailOutput::rates : TailOutput::probabilities,
+                      values);
+        Values rows;
+        for (std::int64_t m = 0; m < kKindMarkers; ++m)
+            rows.emplace_back(values.begin() + m * n, values.begin() + (m + 1) * n);
+        return rows;
+    }
+
+    Allele allele(const Variant& v) const {
+        Allele a;
+        a.contig_length = static_cast<std::int64_t>(contig.size());
+        a.change = trimmed_edit(v.position, v.ref, v.alt);
+        a.alt_edit = a.change;
+        return a;
+    }
+    Variant variant(std::int64_t position, std::size_t removed, const std::string& alt) const {
+        return {position, contig.substr(static_cast<std::size_t>(position), removed), alt};
+    }
+    std::string mutated(const Variant& v) const {
+        std::string alt = contig;
+        return alt.replace(static_cast<std::size_t>(v.position), v.ref.size(), v.alt);
+    }
+};
+
+std::vector<Variant> variants(const World& world) {
+    std::vector<Variant> list;
+    for (const std::int64_t x : {0, 3, 47, 250, 600, 601, 611, 1100, 1190, 1202}) {
+        for (const char* base : {"A", "T"})
+            if (world.contig[static_cast<std::size_t>(x)] != base[0])
+                list.push_back(world.variant(x, 1, base));
+        const std::string kept = world.contig.substr(static_cast<std::size_t>(x), 1);
+        list.push_back(world.variant(x, 1, kept + "GATTACA"));
+        if (x + 12 < 1203) list.push_back(world.variant(x, 12, kept));
+    }
+    list.push_back(world.variant(700, 5, "GCCTA"));
+    std::erase_if(list, [](const Variant& v) { return v.ref.find('N') != std::string::npos; });
+    return list;
+}
+
+struct Strongest {
+    MarkerEffect best;
+    bool any = false;
+    void take(float ref, float alt) {
+        if (!any || std::fabs(alt - ref) > std::fabs(best.delta)) best = {alt - ref, ref, alt};
+        any = true;
+    }
+};
+
+// Windows around the variant.
+std::vector<Strongest> by_windows(World& world, const Variant& v, std::int64_t span) {
+    const LabelLayout& layout = world.model.layout;
+    const Edit edit = trimmed_edit(v.position, v.ref, v.alt);
+    const std::string alt = world.mutated(v);
+    std::vector<Strongest> effects(kKindMarkers);
+    for (std::int64_t k = -(span / layout.bin); k * layout.bin <= span; ++k) {
+        // The window of which the bin in question is the output `p`.
+        const std::int64_t bin_begin = edit.begin - layout.bin / 2 + k * layout.bin,
+                           middle = layout.count / 2;
+        std::int64_t p = k + middle;
+        while (p < 0) p += layout.count;
+        p %= layout.count;
+        const std::int64_t begin = bin_begin - p * layout.bin - layout.offset,
+                           end = begin + world.model.spec.window;
+        bool known = false;
+        for (std::int64_t x = std::max<std::int64_t>(0, bin_begin);
+             x < std::min<std::int64_t>(1203, bin_begin + layout.bin); ++x)
+            known = known || world.contig[static_cast<std::size_t>(x)] != 'N';
+        if (!known) continue;
+        const Values ref = world.predict(world.contig, begin, end), other = world.predict(alt, begin, end);
+        for (std::size_t m = 0; m < kKindMarkers; ++m)
+            effects[m].take(ref[m][static_cast<std::size_t>(p)], other[m][static_cast<std::size_t>(p)]);
+    }
+    return effects;
+}
+
+// Flanks base by base. `shift` bases are between REF's and ALT's positions right of the variant; REF is then
+// preceded by N's that bring it into ALT's phase.
+std::vector<Strongest> by_flanks(World& world, const Variant& v, std::int64_t span) {
+    const Edit edit = trimmed_edit(v.position, v.ref, v.alt);
+    const std::int64_t stride = world.summary.stride, shift = edit.shift(),
+                       lead = ((shift % stride) + stride) % stride;
+    const std::string alt = world.mutated(v),
+                      shifted = std::string(static_cast<std::size_t>(lead), 'N') + world.contig;
+    const bool lstm = !world.summary.finite_context;
+    if (lstm) span = std::min(span, world.model.spec.window / 2 - stride);
+    const auto up = [&](const std::string& s) {
+        return (static_cast<std::int64_t>(s.size()) + stride - 1) / stride * stride;
+    };
+    // Value of every base of a haplotype, of which `anchor` is at the variant.
+    const auto values = [&](const std::string& s, std::int64_t anchor) {
+        std::int64_t begin = 0, end = up(s);
+        if (lstm) {
+            begin = std::max<std::int64_t>(0, (anchor - world.model.spec.window / 2)) / stride * stride;
+            end = std::min(begin + world.model.spec.window, end);
+        }
+        const Values outputs = world.predict(s, begin, end);
+        Values bases(kKindMarkers, std::vector<float>(static_cast<std::size_t>(up(s)), NAN));
+        for (std::size_t m = 0; m < kKindMarkers; ++m)
+            for (std::int64_t x = begin; x < end; ++x)
+                bases[m][static_cast<std::size_t>(x)] =
+                    outputs[m][static_cast<std::size_t>((x - begin) / world.summary.scale)];
+        return bases;
+    };
+    const Values left_ref = values(world.contig, edit.begin), left_alt = values(alt, edit.begin);
+    const std::int64_t after = edit.begin + edit.removed;
+    const Values right_ref = values(shifted, shift == 0 ? edit.begin : after + lead);
+    const Values right_alt = values(alt, shift == 0 ? edit.begin : after + shift);
+    std::vector<Strongest> effects(kKindMarkers);
+    for (std::int64_t x = std::max<std::int64_t>(0, edit.begin - span);
+         x < std::min<std::int64_t>(1203, after + span); ++x) {
+        if (world.contig[static_cast<std::size_t>(x)] == 'N' || (shift != 0 && x >= edit.begin && x < after))
+            continue;
+        if (lstm && shift == 0 && x >= edit.begin + world.model.spec.window / 2 - stride) continue;
+        for (std::size_t m = 0; m < kKindMarkers; ++m) {
+            if (x < after)
+                effects[m].take(left_ref[m][static_cast<std::size_t>(x)],
+                                left_alt[m][static_cast<std::size_t>(x)]);
+            else
+                effects[m].take(right_ref[m][static_cast<std::size_t>(x + lead)],
+                                right_alt[m][static_cast<std::size_t>(x + shift)]);
+        }
+    }
+    return effects;
+}
+
+}  // namespace
+
+TEST_CASE("every kind of model: effects are those of both haplotypes written out, to the bit") {
+    for (const Kind& kind : kinds())
+        for (const char* device : {"reference", "cpu"}) {
+            CAPTURE(kind.name);
+            CAPTURE(device);
+            World world(kind, device);
+            for (const std::int64_t span : {0, 25, 40}) {
+                CAPTURE(span);
+                const std::vector<Variant> list = variants(world);
+                std::vector<Allele> alleles;
+                for (const Variant& v : list) alleles.push_back(world.allele(v));
+                const std::vector<AlleleEffect> effects = world.scorer({span, false}).score(alleles);
+                int changed = 0;
+                for (std::size_t i = 0; i < list.size(); ++i) {
+                    CAPTURE(list[i].position);
+                    CAPTURE(list[i].ref);
+                    CAPTURE(list[i].alt);
+                    const auto wanted = world.summary.fixed_window ? by_windows(world, list[i], span)
+                                                                   : by_flanks(world, list[i], span);
+                    REQUIRE(wanted[0].any == (effects[i].compared > 0));
+                    if (!wanted[0].any) continue;
+                    for (std::size_t m = 0; m < kKindMarkers; ++m) {
+                        CHECK(effects[i].markers[m].delta == wanted[m].best.delta);
+                        CHECK(effects[i].markers[m].ref == wanted[m].best.ref);
+                        CHECK(effects[i].markers[m].alt == wanted[m].best.alt);
+                    }
+                    changed += effects[i].markers[0].delta != 0;
+                }
+                CHECK(changed > (span == 0 ? 5 : 15));
+            }
+        }
+}
+
+TEST_CASE("every kind of model: an effect does not depend on the company or the order") {
+    for (const Kind& kind : kinds()) {
+        CAPTURE(kind.name);
+        World world(kind, "cpu");
+        VariantScorer scorer = world.scorer({40, false});
+        CHECK(scorer.chunk() >= 1);
+        std::vector<Allele> alleles;
+        for (const Variant& v : variants(world)) alleles.push_back(world.allele(v));
+        const auto together = scorer.score(alleles);
+        for (std::size_t i = 0; i < alleles.size(); ++i) {
+            const auto alone = scorer.score(std::span(alleles).subspan(i, 1));
+            REQUIRE(alone[0].compared == together[i].compared);
+            for (std::size_t m = 0; m < alone[0].markers.size(); ++m) {
+                CHECK(alone[0].markers[m].delta == together[i].markers[m].delta);
+                CHECK(alone[0].markers[m].ref == together[i].markers[m].ref);
+            }
+        }
+    }
+}
+
+TEST_CASE("averages over phases are for models that have phases") {
+    World bins(kinds()[0]), window(kinds()[2]), lstm(kinds()[5]);
+    CHECK_THROWS_AS(window.scorer({40, true}), Error);
+    for (World* world : {&bins, &lstm}) {
+        VariantScorer scorer = world->scorer({30, true});
+        const Allele insertion = world->allele(world->variant(600, 1, world->contig.substr(600, 1) + "GAT"));
+        CHECK(scorer.score({&insertion, 1})[0].compared == 60);
+    }
+    CHECK(bins.scorer({30, false}).compared() == " within 30 bases of the variant");
+    CHECK(window.scorer({40, false}).compared() == " in the 5 bins of 16 bases around the variant");
+    CHECK(window.scorer({0, false}).compared() == " in the bin of 16 bases centred on the variant");
+    CHECK(lstm.scorer({100, false}).compared() == " within 45 bases of the variant");
+}

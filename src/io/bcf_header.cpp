@@ -1,7 +1,5 @@
 #include "io/bcf_header.hpp"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -98,7 +96,7 @@ bool defines(const bcf_hdr_t& header, std::string_view kind, const std::string& 
 }
 
 void tell_header(const bcf_hdr_t& header, const std::vector<std::string>& lines, const std::string& name, Log& log) {
-    if (lines.empty() || strncasecmp(lines.front().c_str(), "##fileformat=", 13) != 0)
+    if (lines.empty() || !lines.front().starts_with("##fileformat="))
         log.warn("header-line", name + ": the header does not begin with ##fileformat; it may be broken");
     for (const std::string& whole : lines) {
         if (plain_contig(whole)) continue;  // there may be a million

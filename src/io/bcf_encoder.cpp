@@ -75,12 +75,14 @@ bool BcfEncoder::number_lines(const bcf_hdr_t* base) {
     const std::size_t count = state_->lines.size() + state_->added.size();
     std::unordered_map<std::string, int> fresh{{"PASS", 0}};
     int next = base != nullptr ? base->n[BCF_DT_ID] : 1, next_contig = base != nullptr ? base->n[BCF_DT_CTG] : 0;
-    contigs_.reserve(base != nullptr ? 0 : count);
+    const bool numbered = base == nullptr && state_->plain_contigs;  // as the header has them in contig_at
+    contigs_.reserve(base != nullptr ? 0 : numbered ? state_->added.size() : count);
     const auto number_of = [&](std::string_view kind, std::string&& id) {
         const bool contig = kind == "contig";
         if (!contig) (kind == "INFO" ? info_ : kind == "FILTER" ? filters_ : formats_).insert(id);
         const int number = base != nullptr ? bcf_hdr_id2int(base, contig ? BCF_DT_CTG : BCF_DT_ID, id.c_str()) : -1;
         if (number >= 0) return number;
+        if (const auto known = contig && numbered ? contig_number(id) : std::nullopt) return *known;
         int& first_free = contig ? next_contig : next;
         const auto [found, added] = contig ? contigs_.emplace(std::move(id), first_free) : fresh.emplace(std::move(id), first_free);
         first_free += added;
@@ -91,7 +93,7 @@ bool BcfEncoder::number_lines(const bcf_hdr_t* base) {
     bytes_.append(kLengthBytes, '\0');
     std::string known;  // to htslib
     bool odd_contigs = false;
-    const auto add = [&](std::string_view line) {
+    const auto add = [&](std::string_view line, bool of_input) {
         if (line.ends_with('\r')) line.remove_suffix(1);
         const std::size_t begin = bytes_.size();
         const auto plain = plain_contig(line);
@@ -105,7 +107,7 @@ bool BcfEncoder::number_lines(const bcf_hdr_t* base) {
             id = header_line_value(line, "ID");
         }
         if (id) {
-            const int number = number_of(kind, std::move(*id));
+            const int number = numbered && plain && of_input ? next_contig++ : number_of(kind, std::move(*id));
             line.remove_suffix(1);
             (((bytes_ += line) += ",IDX=") += std::to_string(number)) += ">\n";
         } else {
@@ -120,10 +122,10 @@ bool BcfEncoder::number_lines(const bcf_hdr_t* base) {
     for (const std::string& line : state_->lines)
         pass = pass || (header_line_kind(line) == "FILTER" && header_line_value(line, "ID") == "PASS");
     for (std::size_t i = 0; i < state_->lines.size(); ++i) {
-        add(state_->lines[i]);
-        if (i == 0 && !pass) add(kPass);
+        add(state_->lines[i], true);
+        if (i == 0 && !pass) add(kPass, false);
     }
-    for (const std::string& line : state_->added) add(line);
+    for (const std::string& line : state_->added) add(line, false);
     for (std::string* text : {&bytes_, &known}) {
         if (text == &known) known += kStandInLine;
         (*text += state_->columns) += '\n';
@@ -136,6 +138,13 @@ bool BcfEncoder::number_lines(const bcf_hdr_t* base) {
         bytes_[kMagic.size() + i] = static_cast<char>((size >> (8 * i)) & 0xFF);
     header_ = parse_bcf_header(known.data(), *state_->source, kRefusal);
     return odd_contigs;
+}
+
+std::optional<int> BcfEncoder::contig_number(std::string_view name) const {
+    if (const auto found = contigs_.find(name); found != contigs_.end()) return found->second;
+    if (!state_->plain_contigs) return std::nullopt;
+    const auto found = state_->contig_at.find(name);
+    return found != state_->contig_at.end() ? std::optional(static_cast<int>(found->second)) : std::nullopt;
 }
 
 // htslib would make up a definition of what it drops here, and the file's readers, which drop it too, would
@@ -214,8 +223,9 @@ std::string BcfEncoder::without_bad_format(std::string_view line, const std::str
 }
 
 void BcfEncoder::parse(std::string_view line, const std::string& where, bcf1_t& record) {
-    const auto contig = contigs_.find(line.substr(0, line.find('\t')));
-    require(contig != contigs_.end(), ErrorKind::input,
+    const std::string_view contig = line.substr(0, line.find('\t'));
+    const std::optional<int> number = contig_number(contig);
+    require(number.has_value(), ErrorKind::input,
             where +
                 ": a contig that the header does not define, which BCF cannot hold; write VCF or complete "
                 "the header (bcftools reheader -f REF.fai)");
@@ -231,13 +241,13 @@ void BcfEncoder::parse(std::string_view line, const std::string& where, bcf1_t& 
     require((record.errcode & fatal) == 0 && record.pos < INT32_MAX, ErrorKind::input,
             where + ": a position, value or name that BCF cannot hold; write VCF");
     print_bcf_record(*header_, record, printed_, where);
-    record.rid = contig->second;
+    record.rid = *number;
     if (log_ != nullptr && line.find(kEnd) != std::string_view::npos && ends_before_it_begins(line))
         log_->warn("end", where + ": INFO/END is smaller than POS; BCF, which stores the length too, takes that of REF");
     std::string_view printed = without_contig(printed_.view());
     if (printed.ends_with('\n')) printed.remove_suffix(1);
     if (printed == without_contig(line)) return;
-    for (const std::string& difference : differences(line, contig->first + std::string(printed))) lose(where, difference);
+    for (const std::string& difference : differences(line, std::string(contig) + std::string(printed))) lose(where, difference);
 }
 
 int BcfEncoder::key_of(const std::string& id) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,6 +38,7 @@ class BcfEncoder {
     bool number_lines(const bcf_hdr_t* base);
     void drop_untaken();
     void number_as(const bcf_hdr_t& whole);
+    std::optional<int> contig_number(std::string_view name) const;
     int key_of(const std::string& id) const;
     void lose(const std::string& where, const std::string& what) const;
     bool try_parse(std::string_view line, bcf1_t& record);
@@ -47,7 +49,7 @@ class BcfEncoder {
     std::shared_ptr<const VcfHeader::State> state_;
     HtsHeader header_;  // with one contig, which stands for all
     TextSet info_, filters_, formats_;  // names that the header defines; htslib adds those that it meets
-    std::unordered_map<std::string, int, TextHash, std::equal_to<>> contigs_;  // their numbers; not of BCF input
+    std::unordered_map<std::string, int, TextHash, std::equal_to<>> contigs_;  // numbers that contig_at does not tell; not of BCF input
     Log* log_;
     bool lossy_;
     std::string bytes_;

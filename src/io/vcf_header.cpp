@@ -154,9 +154,12 @@ void VcfHeader::State::read_contigs() {
             const auto length = parse_int(plain->length, 0, INT64_MAX);
             if (contig_at.emplace(plain->id, contigs.size()).second)
                 contigs.push_back({std::string(plain->id), length.value_or(0)});
+            else
+                plain_contigs = false;
             continue;
         }
         if (header_line_kind(line) != "contig") continue;
+        plain_contigs = false;
         const auto name = header_line_value(line, "ID");
         if (!name || name->empty()) continue;
         const auto length = parse_int(header_line_value(line, "length").value_or(""), 0, INT64_MAX);
@@ -232,6 +235,7 @@ void VcfHeader::define_info(const InfoDefinition& field) {
 
 void VcfHeader::remove_lines(const std::string& key) {
     const std::string start = "##" + key + "=";
+    if (key == "contig") state_->plain_contigs = false;  // the numbers of contig_at are those of lines that go
     std::erase_if(state_->lines, [&](const std::string& line) { return line.starts_with(start); });
 }
 

@@ -53,6 +53,7 @@ struct VcfHeader::State {
     std::string_view line_end = "\n";           // of the #CHROM line
     std::vector<Contig> contigs;
     std::unordered_map<std::string, std::size_t, TextHash, std::equal_to<>> contig_at;
+    bool plain_contigs = true;  // each line of a contig is plain, and their IDs differ
     TextSet removed;  // INFO fields
     HtsHeader bcf;    // of BCF input: numbers of its records mean what this says
 

@@ -11,17 +11,41 @@
 #include "io/vcf/bcf_record.hpp"
 #include "io/vcf/vcf_line_fields.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/number.hpp"
 
 namespace regkit {
 namespace {
 
 constexpr std::size_t kShown = 40;
+constexpr std::string_view kEnd = "END=";
 constexpr std::string_view kPass = "##FILTER=<ID=PASS,Description=\"All filters passed\">";
+constexpr std::string_view kMagic{"BCF\2\2", 5};
+constexpr std::size_t kLengthBytes = 4;
+constexpr std::size_t kNumberBytes = 14;  // ",IDX=" and some digits
+// Every record is on this contig while htslib parses it: see number_lines.
+constexpr std::string_view kStandIn = "1", kStandInLine = "##contig=<ID=1>\n";
+constexpr const char* kRefusal = "its header cannot be that of a BCF (a sample twice?); write VCF";
 
-// Which dictionary the ID of a line of this kind belongs to; -1 for lines without a number.
-int dictionary_of(std::string_view kind) {
-    if (kind == "contig") return BCF_DT_CTG;
-    return kind == "INFO" || kind == "FILTER" || kind == "FORMAT" ? BCF_DT_ID : -1;
+std::string_view without_contig(std::string_view line) {
+    return line.substr(std::min(line.size(), line.find('\t')));
+}
+
+// A definition's number goes before the bracket that closes its line. What lies behind that goes: tell_header
+// tells of it.
+std::string closed_line(std::string_view line) {
+    const std::size_t length = structured_length(line);
+    return std::string(line.substr(0, length)) + (length == std::string_view::npos ? ">" : "");
+}
+
+// htslib counts the bases of such a record by REF, and END goes for nothing.
+bool ends_before_it_begins(std::string_view line) {
+    const VcfLineFields fields(line, 0);
+    const auto position = parse_int(fields.fixed[1], 0, INT64_MAX);
+    return std::any_of(fields.info.begin(), fields.info.end(), [&](std::string_view field) {
+        if (!field.starts_with(kEnd)) return false;
+        const auto end = parse_int(field.substr(kEnd.size()), INT64_MIN, INT64_MAX);
+        return end && position && *end < *position;
+    });
 }
 
 }  // namespace
@@ -35,58 +59,98 @@ BcfEncoder::BcfEncoder(std::shared_ptr<const VcfHeader::State> header, Log* log,
                 removed_.insert(key);
         return;
     }
-    number_lines(nullptr);
+    const bool odd_contigs = number_lines(nullptr);
     drop_untaken();
-    if (log_ != nullptr) tell_untaken(*header_, state_->lines, *state_->source, *log_);
+    HtsHeader whole;
+    if (odd_contigs) {
+        whole = parse_bcf_header(bytes_.data() + kMagic.size() + kLengthBytes, *state_->source, kRefusal);
+        number_as(*whole);
+    }
+    if (log_ != nullptr) tell_header(whole ? *whole : *header_, state_->lines, *state_->source, *log_);
 }
 
 // Writes the number of each name behind it, as htslib does: those of `base`, if any, stay, new ones follow.
-void BcfEncoder::number_lines(const bcf_hdr_t* base) {
-    int next[] = {base != nullptr ? base->n[BCF_DT_ID] : 1, base != nullptr ? base->n[BCF_DT_CTG] : 0};
-    std::unordered_map<std::string, int> fresh[2];
-    fresh[BCF_DT_ID].emplace("PASS", 0);
-    fresh[BCF_DT_CTG].reserve(state_->lines.size() + state_->added.size());
-    std::string text;
-    const auto add = [&](std::string_view line) {
+// htslib would take seconds for the lines of a million contigs. It gets the others, and one contig that
+// stands for all: what it makes of a plain line is known. Returns whether there are lines of contigs that are
+// not plain.
+bool BcfEncoder::number_lines(const bcf_hdr_t* base) {
+    const std::size_t count = state_->lines.size() + state_->added.size();
+    std::unordered_map<std::string, int> fresh{{"PASS", 0}};
+    int next = base != nullptr ? base->n[BCF_DT_ID] : 1,
+        next_contig = base != nullptr ? base->n[BCF_DT_CTG] : 0;
+    const bool numbered = base == nullptr && state_->plain_contigs;  // as the header has them in contig_at
+    contigs_.reserve(base != nullptr ? 0 : numbered ? state_->added.size() : count);
+    const auto number_of = [&](std::string_view kind, std::string&& id) {
+        const bool contig = kind == "contig";
+        if (!contig) (kind == "INFO" ? info_ : kind == "FILTER" ? filters_ : formats_).insert(id);
+        const int number =
+            base != nullptr ? bcf_hdr_id2int(base, contig ? BCF_DT_CTG : BCF_DT_ID, id.c_str()) : -1;
+        if (number >= 0) return number;
+        if (const auto known = contig && numbered ? contig_number(id) : std::nullopt) return *known;
+        int& first_free = contig ? next_contig : next;
+        const auto [found, added] =
+            contig ? contigs_.emplace(std::move(id), first_free) : fresh.emplace(std::move(id), first_free);
+        first_free += added;
+        return found->second;
+    };
+    bytes_.reserve(kMagic.size() + kLengthBytes + state_->bytes() + kNumberBytes * count);
+    bytes_ = kMagic;
+    bytes_.append(kLengthBytes, '\0');
+    std::string known;  // to htslib
+    bool odd_contigs = false;
+    const auto add = [&](std::string_view line, bool of_input) {
         if (line.ends_with('\r')) line.remove_suffix(1);
-        const int dictionary = dictionary_of(header_line_kind(line));
-        const auto id = dictionary >= 0 && line.ends_with('>') ? header_line_value(line, "ID") : std::nullopt;
-        if (!id) {
-            (text += line) += '\n';
-            return;
+        const std::size_t begin = bytes_.size();
+        const auto plain = plain_contig(line);
+        const std::string_view kind = plain ? "contig" : header_line_kind(line);
+        std::string closed;
+        std::optional<std::string> id;
+        if (plain) {
+            id = plain->id;
+        } else if (is_definition(kind)) {
+            line = closed = closed_line(line);
+            id = header_line_value(line, "ID");
         }
-        const std::string_view kind = header_line_kind(line);
-        (kind == "INFO"     ? info_
-         : kind == "FILTER" ? filters_
-         : kind == "FORMAT" ? formats_
-                            : contigs_)
-            .insert(*id);
-        int number = base != nullptr ? bcf_hdr_id2int(base, dictionary, id->c_str()) : -1;
-        if (number < 0) {
-            const auto [found, added] = fresh[dictionary].emplace(*id, next[dictionary]);
-            if (added) ++next[dictionary];
-            number = found->second;
+        if (id) {
+            const int number =
+                numbered && plain && of_input ? next_contig++ : number_of(kind, std::move(*id));
+            line.remove_suffix(1);
+            (((bytes_ += line) += ",IDX=") += std::to_string(number)) += ">\n";
+        } else {
+            (bytes_ += line) += '\n';
         }
-        line.remove_suffix(1);
-        (((text += line) += ",IDX=") += std::to_string(number)) += ">\n";
+        if (kind == "contig")
+            odd_contigs = odd_contigs || !plain;
+        else
+            known += std::string_view(bytes_).substr(begin);
     };
     bool pass = false;
     for (const std::string& line : state_->lines)
         pass = pass || (header_line_kind(line) == "FILTER" && header_line_value(line, "ID") == "PASS");
     for (std::size_t i = 0; i < state_->lines.size(); ++i) {
-        add(state_->lines[i]);
-        if (i == 0 && !pass) add(kPass);
+        add(state_->lines[i], true);
+        if (i == 0 && !pass) add(kPass, false);
     }
-    for (const std::string& line : state_->added) add(line);
-    (text += state_->columns) += '\n';
-    require(text.size() < std::numeric_limits<std::uint32_t>::max(), ErrorKind::input,
+    for (const std::string& line : state_->added) add(line, false);
+    for (std::string* text : {&bytes_, &known}) {
+        if (text == &known) known += kStandInLine;
+        (*text += state_->columns) += '\n';
+    }
+    bytes_ += '\0';
+    const std::size_t size = bytes_.size() - kMagic.size() - kLengthBytes;
+    require(size <= std::numeric_limits<std::uint32_t>::max(), ErrorKind::input,
             *state_->source + ": its header is too long for BCF; write VCF");
-    const std::size_t size = text.size() + 1;
-    bytes_.assign("BCF\2\2", 5);
-    for (int i = 0; i < 4; ++i) bytes_ += static_cast<char>((size >> (8 * i)) & 0xFF);
-    (bytes_ += text) += '\0';
-    header_ = parse_bcf_header(text, *state_->source,
-                               "its header cannot be that of a BCF (a sample twice?); write VCF");
+    for (std::size_t i = 0; i < kLengthBytes; ++i)
+        bytes_[kMagic.size() + i] = static_cast<char>((size >> (8 * i)) & 0xFF);
+    header_ = parse_bcf_header(known.data(), *state_->source, kRefusal);
+    return odd_contigs;
+}
+
+std::optional<int> BcfEncoder::contig_number(std::string_view name) const {
+    if (const auto found = contigs_.find(name); found != contigs_.end()) return found->second;
+    if (!state_->plain_contigs) return std::nullopt;
+    const auto found = state_->contig_at.find(name);
+    return found != state_->contig_at.end() ? std::optional(static_cast<int>(found->second)) : std::nullopt;
 }
 
 // htslib would make up a definition of what it drops here, and the file's readers, which drop it too, would
@@ -98,7 +162,13 @@ void BcfEncoder::drop_untaken() {
     drop(info_, "INFO");
     drop(filters_, "FILTER");
     drop(formats_, "FORMAT");
-    drop(contigs_, "contig");
+}
+
+// As the file's readers will: without the contigs whose lines they drop, by the numbers that a line brought
+// along.
+void BcfEncoder::number_as(const bcf_hdr_t& whole) {
+    for (auto& [name, number] : contigs_) number = bcf_hdr_name2id(&whole, name.c_str());
+    std::erase_if(contigs_, [](const auto& contig) { return contig.second < 0; });
 }
 
 void BcfEncoder::lose(const std::string& where, const std::string& what) const {
@@ -132,8 +202,11 @@ std::string BcfEncoder::only_defined(std::string_view line, const std::string& w
 }
 
 bool BcfEncoder::try_parse(std::string_view line, bcf1_t& record) {
+    line = without_contig(line);
     line_.text.l = 0;
-    if (kputsn(line.data(), line.size(), &line_.text) < 0) throw std::bad_alloc();
+    if (kputsn(kStandIn.data(), kStandIn.size(), &line_.text) < 0 ||
+        kputsn(line.data(), line.size(), &line_.text) < 0)
+        throw std::bad_alloc();
     bcf_clear(&record);
     errno = 0;
     const int parsed = vcf_parse(&line_.text, header_.get(), &record);
@@ -158,7 +231,9 @@ std::string BcfEncoder::without_bad_format(std::string_view line, const std::str
 }
 
 void BcfEncoder::parse(std::string_view line, const std::string& where, bcf1_t& record) {
-    require(contigs_.contains(line.substr(0, line.find('\t'))), ErrorKind::input,
+    const std::string_view contig = line.substr(0, line.find('\t'));
+    const std::optional<int> number = contig_number(contig);
+    require(number.has_value(), ErrorKind::input,
             where +
                 ": a contig that the header does not define, which BCF cannot hold; write VCF or complete "
                 "the header (bcftools reheader -f REF.fai)");
@@ -174,10 +249,16 @@ void BcfEncoder::parse(std::string_view line, const std::string& where, bcf1_t& 
     require((record.errcode & fatal) == 0 && record.pos < INT32_MAX, ErrorKind::input,
             where + ": a position, value or name that BCF cannot hold; write VCF");
     print_bcf_record(*header_, record, printed_, where);
-    std::string_view printed = printed_.view();
+    record.rid = *number;
+    if (log_ != nullptr && line.find(kEnd) != std::string_view::npos && ends_before_it_begins(line))
+        log_->warn(
+            "end",
+            where + ": INFO/END is smaller than POS; BCF, which stores the length too, takes that of REF");
+    std::string_view printed = without_contig(printed_.view());
     if (printed.ends_with('\n')) printed.remove_suffix(1);
-    if (printed == line) return;
-    for (const std::string& difference : differences(line, printed)) lose(where, difference);
+    if (printed == without_contig(line)) return;
+    for (const std::string& difference : differences(line, std::string(contig) + std::string(printed)))
+        lose(where, difference);
 }
 
 int BcfEncoder::key_of(const std::string& id) const {

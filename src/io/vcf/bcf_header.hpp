@@ -14,11 +14,14 @@ class Log;
 
 // Error(input) "`name`: `refusal`" where htslib refuses the whole. It says nothing itself: its words hold
 // parts of lines as they are, with what a terminal obeys.
-HtsHeader parse_bcf_header(std::string& text, const std::string& name, const char* refusal);
+HtsHeader parse_bcf_header(char* text, const std::string& name, const char* refusal);
 // The ID of a line of this kind ("INFO", "FILTER", "FORMAT", "contig").
 bool defines(const bcf_hdr_t& header, std::string_view kind, const std::string& id);
-// Warns of the lines that `header`, which was made of them, lacks.
-void tell_untaken(const bcf_hdr_t& header, const std::vector<std::string>& lines, const std::string& name,
-                  Log& log);
+// INFO, FILTER, FORMAT and contig.
+bool is_definition(std::string_view kind);
+// Warns of the lines that `header`, which was made of them, lacks or reads otherwise than they say: all that
+// htslib would warn of, and in words that a terminal can show.
+void tell_header(const bcf_hdr_t& header, const std::vector<std::string>& lines, const std::string& name,
+                 Log& log);
 
 }  // namespace regkit

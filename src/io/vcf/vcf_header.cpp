@@ -13,6 +13,10 @@ bool is_key_character(char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.';
 }
 
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
 // "key=" lies at the beginning of `text`; its length with the "=", 0 where there is none.
 std::size_t key_length(std::string_view text) {
     std::size_t length = 0;
@@ -69,6 +73,22 @@ std::string_view header_line_kind(std::string_view line) {
     return line.substr(0, equals);
 }
 
+std::size_t structured_length(std::string_view line) {
+    const auto first = line.find('<');
+    if (first == std::string_view::npos) return first;
+    int open = 1;
+    for (std::size_t at = first + 1; at < line.size(); ++at) {
+        if (line[at] == '"' && line[at - 1] == '=') {
+            at += value_length(line.substr(at)) - 1;
+        } else if (line[at] == '<') {
+            ++open;
+        } else if (line[at] == '>' && --open == 0) {
+            return at + 1;
+        }
+    }
+    return std::string_view::npos;
+}
+
 std::optional<std::string> header_line_value(std::string_view line, std::string_view key) {
     line = without_end(line);
     const auto open = line.find('<');
@@ -87,10 +107,61 @@ std::optional<std::string> header_line_value(std::string_view line, std::string_
     return std::nullopt;
 }
 
+bool is_contig_name(std::string_view name) {
+    const auto allowed = [](char c) {
+        return c > ' ' && c <= '~' && std::string_view("\\,\"`'()[]{}<>").find(c) == std::string_view::npos;
+    };
+    return !name.empty() && name[0] != '*' && name[0] != '=' &&
+           std::all_of(name.begin(), name.end(), allowed);
+}
+
+std::optional<PlainContig> plain_contig(std::string_view line) {
+    constexpr std::string_view kStart = "##contig=<", kEndOfBare = ",<>\"= \\";
+    line = without_end(line);
+    if (!line.starts_with(kStart) || !line.ends_with('>')) return std::nullopt;
+    line = line.substr(kStart.size(), line.size() - kStart.size() - 1);
+    PlainContig contig;
+    for (;;) {
+        const std::size_t length = key_length(line);
+        if (length == 0 || is_digit(line[0]) || line[0] == '.') return std::nullopt;
+        const std::string_view key = line.substr(0, length - 1);
+        line.remove_prefix(length);
+        const bool quotes = line.starts_with('"');
+        if (quotes) line.remove_prefix(1);
+        const auto end =
+            std::min(line.size(), quotes ? line.find_first_of("\"\\") : line.find_first_of(kEndOfBare));
+        const std::string_view value = line.substr(0, end);
+        if (value.empty() || key == "IDX") return std::nullopt;
+        if (key == "ID" || key == "length") {
+            std::string_view& part = key == "ID" ? contig.id : contig.length;
+            const bool digits = std::all_of(value.begin(), value.end(), is_digit);
+            if (!part.empty() || quotes || (key == "length" && !digits)) return std::nullopt;
+            part = value;
+        }
+        line.remove_prefix(end);
+        if (quotes && !line.starts_with('"')) return std::nullopt;
+        if (quotes) line.remove_prefix(1);
+        if (line.empty()) break;
+        if (!line.starts_with(',')) return std::nullopt;
+        line.remove_prefix(1);
+    }
+    if (!is_contig_name(contig.id)) return std::nullopt;
+    return contig;
+}
+
 void VcfHeader::State::read_contigs() {
     contig_at.reserve(lines.size());
     for (const std::string& line : lines) {
+        if (const auto plain = plain_contig(line)) {
+            const auto length = parse_int(plain->length, 0, INT64_MAX);
+            if (contig_at.emplace(plain->id, contigs.size()).second)
+                contigs.push_back({std::string(plain->id), length.value_or(0)});
+            else
+                plain_contigs = false;
+            continue;
+        }
         if (header_line_kind(line) != "contig") continue;
+        plain_contigs = false;
         const auto name = header_line_value(line, "ID");
         if (!name || name->empty()) continue;
         const auto length = parse_int(header_line_value(line, "length").value_or(""), 0, INT64_MAX);
@@ -98,12 +169,16 @@ void VcfHeader::State::read_contigs() {
     }
 }
 
-std::string VcfHeader::State::text() const {
+std::size_t VcfHeader::State::bytes() const {
     std::size_t size = columns.size() + line_end.size();
     for (const auto* part : {&lines, &added})
         for (const std::string& line : *part) size += line.size() + line_end.size() + 1;
+    return size;
+}
+
+std::string VcfHeader::State::text() const {
     std::string whole;
-    whole.reserve(size);
+    whole.reserve(bytes());
     for (const std::string& line : lines) (whole += line) += '\n';
     for (const std::string& line : added) (whole += line) += line_end;
     (whole += columns) += line_end;
@@ -164,6 +239,8 @@ void VcfHeader::define_info(const InfoDefinition& field) {
 
 void VcfHeader::remove_lines(const std::string& key) {
     const std::string start = "##" + key + "=";
+    if (key == "contig")
+        state_->plain_contigs = false;  // the numbers of contig_at are those of lines that go
     std::erase_if(state_->lines, [&](const std::string& line) { return line.starts_with(start); });
 }
 

@@ -24,6 +24,7 @@ constexpr std::int64_t kMaxBcfPosition = INT32_MAX - 1;
 constexpr std::size_t kColumns = 8;  // CHROM to INFO
 constexpr std::size_t kHeaderPiece = 1 << 20;
 constexpr std::size_t kShown = 40;
+constexpr std::int64_t kMostIdx = INT32_MAX - 2;  // htslib passes over a line with a larger one
 
 [[noreturn]] void bad(const std::string& where, const std::string& what) {
     throw Error(ErrorKind::input, where + ": " + what);
@@ -58,7 +59,7 @@ std::string without_idx(std::string_view line) {
     if (header_line_kind(line).empty() || at == std::string_view::npos || !line.ends_with('>'))
         return std::string(line);
     const std::string_view digits = line.substr(at + 5, line.size() - at - 6);
-    if (!parse_int(digits, 0, INT32_MAX)) return std::string(line);
+    if (!parse_int(digits, 0, kMostIdx)) return std::string(line);
     return std::string(line.substr(0, at)) + ">";
 }
 
@@ -198,8 +199,8 @@ struct VcfReader::Impl {
             at = end + 1;
         }
         if (!done) bad(*name, "no #CHROM line: the header is truncated");
-        state().bcf = parse_bcf_header(text, *name, "the header does not parse (a sample twice?)");
-        if (log != nullptr) tell_untaken(*state().bcf, state().lines, *name, *log);
+        state().bcf = parse_bcf_header(text.data(), *name, "the header does not parse (a sample twice?)");
+        if (log != nullptr) tell_header(*state().bcf, state().lines, *name, *log);
     }
 
     Got next_text(VcfRecord& record, std::size_t room) {

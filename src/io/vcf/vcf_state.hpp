@@ -53,16 +53,29 @@ struct VcfHeader::State {
     std::string_view line_end = "\n";           // of the #CHROM line
     std::vector<Contig> contigs;
     std::unordered_map<std::string, std::size_t, TextHash, std::equal_to<>> contig_at;
-    TextSet removed;  // INFO fields
-    HtsHeader bcf;    // of BCF input: numbers of its records mean what this says
+    bool plain_contigs = true;  // each line of a contig is plain, and their IDs differ
+    TextSet removed;            // INFO fields
+    HtsHeader bcf;              // of BCF input: numbers of its records mean what this says
 
     void read_contigs();
+    std::size_t bytes() const;  // of the whole header as text, or a few more
     // The whole header as text, each line with its end.
     std::string text() const;
 };
 
+// A ##contig line that every parser reads alike and none has anything to say about: keys and values without
+// anything odd, one ID as VCF 4.3 allows it, a number for a length, and no IDX, which is htslib's. Views into
+// the line; nothing for any other line.
+struct PlainContig {
+    std::string_view id, length;  // length may be empty
+};
+std::optional<PlainContig> plain_contig(std::string_view line);
+bool is_contig_name(std::string_view name);  // that VCF 4.3 allows
+
 // The kind of a structured header line, "INFO" of "##INFO=<...>"; empty for any other line.
 std::string_view header_line_kind(std::string_view line);
+// The length of a structured line up to its ">", which ends it for htslib; npos where there is none.
+std::size_t structured_length(std::string_view line);
 // The value of a key of a structured header line, quotes and escapes taken off. A comma belongs to the value
 // unless a key follows: names of contigs hold commas.
 std::optional<std::string> header_line_value(std::string_view line, std::string_view key);

@@ -185,7 +185,7 @@ VcfWriter::VcfWriter(const std::string& path, const VcfHeader& header, const Opt
     s.encoder.emplace(s.header, options.log, options.lossy);
     s.parsed.reset(bcf_init());
     require(s.parsed != nullptr, ErrorKind::resource, "out of memory for a variant record");
-    s.sink.write(s.encoder->header());
+    s.sink.write(s.encoder->take_header());
 }
 VcfWriter::~VcfWriter() = default;
 VcfWriter::VcfWriter(VcfWriter&&) noexcept = default;

@@ -330,9 +330,9 @@ sed 's/length=6000/length=6001/' in.vcf | refused 4 'another assembly' -
 line 'chr1\t1000\t.\tX\tA\t.\t.\t.\tGT\t0\n' | refused 3 "REF 'X' is not made of bases" -
 line 'chr1\t1000\t.\t%s\tA\t.\t.\tREG_NOTE=7\tGT\t0\n' "$(base chr1 1000 1000)" | run -k GATA1 > /dev/null 2> /dev/null || fail "a field that is not written stops the run"
 line 'chr1\t1000\t.\t%s\t*\t.\t.\tREG_NOTE=7\tGT\t0\n' "$(base chr1 1000 1000)" | refused 3 'INFO/REG_NOTE already' -
-bgzip -c in.vcf | head -c 300 | refused 3 'truncated' -
-gzip -c in.vcf | head -c 300 | refused 3 'truncated' -
-bgzip -c in.vcf | head -c -28 | refused 3 'end-of-file block' -
+bgzip -c in.vcf | head -c 300 | refused 3 'standard input: corrupt or truncated compressed data; copy the file again' -
+gzip -c in.vcf | head -c 300 | refused 3 'standard input: corrupt or truncated compressed data; copy the file again' -
+bgzip -c in.vcf | head -c -28 | refused 3 'end-of-file block; the file is truncated, copy it again' -
 refused 3 'this is a FASTA file; regsnp reads VCF or BCF' ref.fa
 refused 3 'not a VCF' /dev/null
 refused 1 'absent.vcf' absent.vcf
@@ -350,6 +350,13 @@ cp r.vcf.gz lone.vcf.gz
 refused 1 'bcftools index' -r chr1 lone.vcf.gz
 cp r.vcf.gz.csi lone.vcf.gz.csi && touch -d '2001-01-01' lone.vcf.gz.csi
 refused 4 'older than the file' -r chr1 lone.vcf.gz
+for file in r.vcf.gz r.bcf; do  # what is missing lies outside the region
+    head -c -28 $file > short.${file#r.} && cp $file.csi short.${file#r.}.csi
+    refused 3 'the file is truncated, copy it again' -r chr1:1000 short.${file#r.}
+done
+head -c -1 r.vcf | bgzip -c > torn.vcf.gz && tabix -p vcf torn.vcf.gz
+run -r chr2 torn.vcf.gz 2> words > got && grep -q 'torn.vcf.gz: the last line has no newline' words || { fail "a last line without newline, by the index"; cat words; }
+run -r chr1:1000 torn.vcf.gz 2> words > got && ! grep -q 'no newline' words || { fail "a last line that was not asked for"; cat words; }
 status=0
 run -o out.tsv in.vcf 2> words || status=$?
 [[ $status == 2 && ! -e out.tsv ]] && grep -q 'say it with -O' words || fail "a name that tells no format ends with $status"

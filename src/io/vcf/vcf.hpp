@@ -152,8 +152,9 @@ class VcfReader {
     VcfHeader& header();
     // From the first record on, only those that overlap one of `regions`, as the index beside the file knows
     // them, each once. On a contig the regions ascend and do not touch. Error(usage) on standard input or
-    // text that is not bgzip, Error(resource) without an index, Error(mismatch) where it is older than the
-    // file. Lines of text end as the header's do: where a file mixes LF and CRLF, htslib does not tell.
+    // text that is not bgzip, Error(input) where the file lacks its end, Error(resource) without an index,
+    // Error(mismatch) where it is older than the file. Lines of text end as the header's do: where a file
+    // mixes LF and CRLF, htslib does not tell.
     void fetch(const std::vector<Region>& regions);
     // A contig of the header, or of the index once records are fetched.
     bool has_contig(const std::string& name) const;

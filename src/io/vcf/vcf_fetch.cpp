@@ -1,8 +1,10 @@
 #include "io/vcf/vcf_fetch.hpp"
 
+#include <htslib/bgzf.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <new>
@@ -30,6 +32,7 @@ void check_age(const std::string& path) {
 
 VcfFetcher::VcfFetcher(htsFile* file, const std::string& path, const bcf_hdr_t* header)
     : file_(file), path_(path), header_(header) {
+    check_whole();
     check_age(path);
     if (header_ != nullptr)
         csi_.reset(bcf_index_load3(path.c_str(), nullptr, HTS_IDX_SILENT_FAIL));
@@ -46,8 +49,36 @@ VcfFetcher::VcfFetcher(htsFile* file, const std::string& path, const bcf_hdr_t* 
     std::free(names);
 }
 
+// By the index whatever is missing goes unseen: no region may lead to the place of the cut, and one that does
+// may end there like any other.
+void VcfFetcher::check_whole() const {
+    errno = 0;
+    const int found = bgzf_check_EOF(file_->fp.bgzf);
+    if (found < 0) throw_errno(path_ + ": cannot read");
+    require(found != 0, ErrorKind::input, path_ + ": " + kNoEndBlock);
+}
+
 bool VcfFetcher::has_contig(const std::string& name) const {
     return header_ != nullptr ? bcf_hdr_name2id(header_, name.c_str()) >= 0 : names_.contains(name);
+}
+
+// The last line of the file may lack its newline, which htslib hides. Where a line reaches the end of the
+// data, it is read once more to see.
+int VcfFetcher::read_line(BGZF* file, void* self, void* to, int* contig, hts_pos_t* begin, hts_pos_t* end) {
+    auto& fetcher = *static_cast<VcfFetcher*>(self);
+    const std::int64_t at = bgzf_tell(file);
+    const int status = tbx_readrec(file, fetcher.tabix_.get(), to, contig, begin, end);
+    if (status < 0 || bgzf_peek(file) != -1) return status;
+    constexpr int kFailed = -2;
+    if (bgzf_seek(file, at, SEEK_SET) != 0) return kFailed;
+    std::array<char, 4096> bytes;
+    char last = '\n';
+    ssize_t got = 0;
+    while ((got = bgzf_read(file, bytes.data(), bytes.size())) > 0)
+        last = bytes[static_cast<std::size_t>(got) - 1];
+    if (got < 0) return kFailed;
+    fetcher.unterminated_ = last != '\n';
+    return status;
 }
 
 // htslib's own reader for iterators does not know the header, and lets numbers pass that it does not define.
@@ -74,7 +105,7 @@ bool VcfFetcher::open_region() {
         iterator_.reset(
             header_ != nullptr
                 ? hts_itr_query(csi_.get(), bcf_hdr_name2id(header_, name), region.begin, end, read_checked)
-                : tbx_itr_queryi(tabix_.get(), tbx_name2id(tabix_.get(), name), region.begin, end));
+                : hts_itr_query(tabix_->idx, tbx_name2id(tabix_.get(), name), region.begin, end, read_line));
         if (!iterator_) throw std::bad_alloc();
         return true;
     }
@@ -90,7 +121,9 @@ bool VcfFetcher::next_of(const Read& read) {
         if (status >= 0) return true;
         if (status < -1 && errno == ENOMEM) throw std::bad_alloc();
         require(status == -1, ErrorKind::input,
-                path_ + ": corrupt or truncated, or its index is another file's");
+                path_ +
+                    ": corrupt or truncated, or its index is another file's; copy both again, or make the "
+                    "index again with bcftools index -f");
         iterator_.reset();
     }
 }
@@ -103,7 +136,8 @@ bool VcfFetcher::next(LineBuffer& line) {
         line.data() = text.s;
     };
     try {
-        const bool found = next_of([&] { return tbx_itr_next(file_, tabix_.get(), iterator_.get(), &text); });
+        const bool found =
+            next_of([&] { return hts_itr_next(file_->fp.bgzf, iterator_.get(), &text, this); });
         give_back();
         return found;
     } catch (...) {

@@ -15,10 +15,16 @@
 
 namespace regkit {
 
+// Of a file in blocks.
+inline constexpr const char* kNoEndBlock =
+    "no BGZF end-of-file block; the file is truncated, copy it again (or, if it is whole, compress it again "
+    "with bgzip)";
+
 class VcfFetcher {
   public:
     // `header` of BCF, null for text. Records with numbers that it does not define are Error(input).
-    // Error(resource) without an index, Error(mismatch) where it is older than the file.
+    // Error(input) where the file lacks its end, Error(resource) without an index, Error(mismatch) where that
+    // is older than the file.
     VcfFetcher(htsFile* file, const std::string& path, const bcf_hdr_t* header);
 
     bool has_contig(const std::string& name) const;
@@ -29,6 +35,8 @@ class VcfFetcher {
     // False at the end of all regions.
     bool next(LineBuffer& line);
     bool next(bcf1_t& record);
+    // The last line given is the last of the file, and has no newline.
+    bool unterminated() const { return unterminated_; }
 
   private:
     struct Free {
@@ -39,7 +47,9 @@ class VcfFetcher {
     // `read` fetches one record: 0 or more, -1 at the end of the region, less at a failure.
     template <typename Read>
     bool next_of(const Read& read);
+    void check_whole() const;
     bool open_region();
+    static int read_line(BGZF* file, void* self, void* line, int* contig, hts_pos_t* begin, hts_pos_t* end);
     static int read_checked(BGZF* file, void* self, void* record, int* contig, hts_pos_t* begin,
                             hts_pos_t* end);
 
@@ -54,6 +64,7 @@ class VcfFetcher {
     std::size_t at_ = 0;
     static constexpr std::int64_t kNothing = -1;  // POS 0 is position -1 here
     std::int64_t given_to_ = kNothing;
+    bool unterminated_ = false;
 };
 
 }  // namespace regkit

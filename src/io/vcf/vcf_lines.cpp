@@ -80,7 +80,9 @@ bool VcfLines::fill() {
                               : bgzf_read(file_->fp.bgzf, block_.data(), block_.size());
     if (got < 0 && plain) throw_errno(name_ + ": cannot read");
     if (got < 0)
-        throw Error(ErrorKind::input, here() + ": corrupt or truncated compressed data after this line");
+        throw Error(ErrorKind::input, (number_ > 0 ? here() : name_) +
+                                          ": corrupt or truncated compressed data" +
+                                          (number_ > 0 ? " after this line" : "") + "; copy the file again");
     at_ = 0;
     filled_ = static_cast<std::size_t>(got);
     return got > 0;

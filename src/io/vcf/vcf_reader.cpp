@@ -261,7 +261,7 @@ struct VcfReader::Impl {
         const int status = fetcher ? 0 : bcf_read(file.get(), state().bcf.get(), &r);
         if (status < -1 && errno == ENOMEM) throw std::bad_alloc();
         if (status == -1) return Got::end;
-        if (status < 0 || r.errcode != 0) bad(where, "corrupt or truncated BCF");
+        if (status < 0 || r.errcode != 0) bad(where, "corrupt or truncated BCF; copy the file again");
         const char* contig = bcf_hdr_id2name(state().bcf.get(), r.rid);
         if (contig == nullptr) bad(where, "its contig is not in the header");
         record.number_ = fetcher ? 0 : ++records;
@@ -279,13 +279,13 @@ struct VcfReader::Impl {
 
     void check_end() {
         const BGZF* bgzf = file->is_bgzf ? file->fp.bgzf : nullptr;
-        if (bgzf != nullptr && bgzf->errcode != 0) bad(*name, "corrupt or truncated compressed data");
-        if (bgzf != nullptr && bgzf->no_eof_block != 0 && !fetcher)
-            bad(*name, "no end-of-file block: truncated; if it is whole, recompress it with bgzip");
+        if (bgzf != nullptr && bgzf->errcode != 0)
+            bad(*name, "corrupt or truncated compressed data; copy the file again");
+        if (bgzf != nullptr && bgzf->no_eof_block != 0 && !fetcher) bad(*name, kNoEndBlock);
         errno = 0;
         // htslib closes again what an interrupted close() has closed.
         if (hts_close(file.release()) != 0 && errno != EBADF)
-            bad(*name, "corrupt or truncated: closing it failed");
+            bad(*name, "corrupt or truncated: closing it failed; copy the file again");
     }
 };
 
@@ -314,7 +314,7 @@ bool VcfReader::has_contig(const std::string& name) const {
 }
 
 bool VcfReader::unterminated() const {
-    return impl_->lines && impl_->lines->unterminated();
+    return impl_->fetcher ? impl_->fetcher->unterminated() : impl_->lines && impl_->lines->unterminated();
 }
 
 VcfReader::Got VcfReader::next(VcfRecord& record, std::size_t room) {

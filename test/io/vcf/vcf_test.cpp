@@ -289,6 +289,64 @@ TEST_CASE("a truncated or damaged compressed file is an error, wherever it was c
     }
 }
 
+TEST_CASE(
+    "a truncated file is an error by its index too, whatever the regions, and an end without a newline is told") {
+    const Scratch dir;
+    std::string text = kHeader;
+    text.replace(text.find("1000"), 4, "90000");
+    constexpr int kRecords = 9000;
+    for (int i = 1; i <= kRecords; ++i)
+        text += "chr1\t" + std::to_string(10 * i) + "\trs" + std::to_string(i * 104729) +
+                "\tA\tC\t.\t.\tAC=" + std::to_string(i) + "\tGT\t0\t0\n";
+    dir.write("whole.vcf", text);
+    run("cd " + dir.path("") +
+        " && bgzip -c whole.vcf > b.vcf.gz && bcftools view -Ob -o w.bcf whole.vcf 2> /dev/null &&"
+        " tabix -p vcf b.vcf.gz && bcftools index w.bcf");
+    const auto fetched = [&](const std::string& path, std::int64_t begin, std::int64_t end) {
+        VcfReader reader(path);
+        reader.fetch({{"chr1", begin, end}});
+        VcfRecord record;
+        int records = 0;
+        while (reader.next(record) == Got::record) ++records;
+        CHECK(!reader.unterminated());
+        return records;
+    };
+    for (const auto& [name, ending] : {std::pair("b.vcf.gz", ".tbi"), std::pair("w.bcf", ".csi")}) {
+        CHECK(fetched(dir.path(name), 0, 1 << 28) == kRecords);
+        const std::string bytes = dir.read(name);
+        std::vector<std::size_t> cuts = {bytes.size() - 1, bytes.size() - 28, bytes.size() - 29,
+                                         bytes.size() / 2};
+        std::size_t block = 0;  // a cut between two blocks leaves nothing that htslib would stumble over
+        while (block < bytes.size() / 2) {
+            const auto low = static_cast<unsigned char>(bytes[block + 16]),
+                       high = static_cast<unsigned char>(bytes[block + 17]);
+            block += std::size_t{high} * 256 + low + 1;
+        }
+        cuts.push_back(block);
+        for (const std::size_t keep : cuts) {
+            const std::string cut = dir.write(std::string("cut-") + name, bytes.substr(0, keep));
+            dir.write(std::string("cut-") + name + ending, dir.read(std::string(name) + ending));
+            for (const std::int64_t end : {20, 1 << 28})
+                CHECK_THROWS_WITH_AS(fetched(cut, 0, end),
+                                     doctest::Contains("the file is truncated, copy it again"), Error);
+        }
+    }
+    text.pop_back();
+    dir.write("torn.vcf", text);
+    run("cd " + dir.path("") + " && bgzip -f torn.vcf && tabix -p vcf torn.vcf.gz");
+    for (const std::int64_t begin : {0, 10 * kRecords - 1}) {
+        VcfReader reader(dir.path("torn.vcf.gz"));
+        reader.fetch({{"chr1", begin, 1 << 28}});
+        VcfRecord record;
+        int records = 0;
+        for (; reader.next(record) == Got::record; ++records)
+            CHECK(!reader.unterminated() == (record.position() != 10 * kRecords - 1));
+        CHECK(reader.unterminated());
+        CHECK(records == (begin == 0 ? kRecords : 1));
+    }
+    CHECK(fetched(dir.path("torn.vcf.gz"), 0, 5000) == 500);
+}
+
 TEST_CASE("a number that a BCF's header does not define is refused, streamed and by the index") {
     const Scratch dir;
     dir.write("in.vcf", kHeader + "chr1\t10\t.\tA\tC\t.\t.\tAC=77\tGT\t0\t0\n");

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -176,15 +177,36 @@ std::string readable_file(const Arguments& args, const std::string& name) {
     return path;
 }
 
+namespace {
+
+// Each of the two would be refused by itself, in words that hide that the other is at hand.
+void refuse_swapped(const Arguments& args) {
+    const std::vector<Option>& table = args.tool().options;
+    const auto given = [&](const char* name) {
+        const bool has =
+            std::any_of(table.begin(), table.end(), [&](const Option& o) { return o.name == name; });
+        return has && args.given(name);
+    };
+    if (!given("model") || !given("fasta")) return;
+    const std::string model = args.text("model"), fasta = args.text("fasta");
+    require(file_kind(model) != FileKind::fasta || file_kind(fasta) != FileKind::model, ErrorKind::usage,
+            "-m " + model + " is a FASTA file and -f " + fasta +
+                " a model: swap them; -m takes the model, -f the reference");
+}
+
+}  // namespace
+
 std::string fasta_file(const Arguments& args, const std::string& name) {
     if (!args.given(name)) return "";
     const std::string path = readable_file(args, name);
+    refuse_swapped(args);
     require_kind(path, {FileKind::fasta}, "-f takes the reference, a FASTA file");
     return path;
 }
 
 std::string model_file(const Arguments& args) {
     const std::string path = readable_file(args, "model");
+    refuse_swapped(args);
     require_kind(path, {FileKind::model}, "-m takes the model, a .safetensors file that regtrain wrote");
     return path;
 }

@@ -75,7 +75,8 @@ struct Tool {
     std::string notes = {};  // printed below the examples; may be empty
     int min_arguments = 0;   // positional ones
     int max_arguments = 0;
-    bool reads_stdin = false;  // without arguments it works on standard input, unless that is a terminal
+    // Without arguments it works on standard input, unless that is a terminal or an option is needed.
+    bool reads_stdin = false;
 
     std::string full_name() const { return command.empty() ? name : name + " " + command; }
 };

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -210,7 +211,9 @@ int run(int argc, const char* const* argv, const std::vector<Command>& commands)
         }
     const std::string& name = chosen->tool.name;
     std::snprintf(tool_name.data(), tool_name.size(), "%s", name.c_str());
-    if (words.empty() && (!chosen->tool.reads_stdin || isatty(STDIN_FILENO) != 0)) {
+    const std::vector<Option>& table = chosen->tool.options;
+    const bool needs = std::any_of(table.begin(), table.end(), [](const Option& o) { return o.needed; });
+    if (words.empty() && (needs || !chosen->tool.reads_stdin || isatty(STDIN_FILENO) != 0)) {
         std::fputs(usage_text(chosen->tool).c_str(), stderr);
         return static_cast<int>(ErrorKind::usage);
     }

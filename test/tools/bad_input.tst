@@ -159,6 +159,15 @@ run regcall -m ref.fa -f ref.fa -O bed
 exit 3
 err regcall: ref.fa: this is a FASTA file; -m takes the model, a .safetensors file that regtrain wrote
 
+case the model and the reference in each other's place
+run for call in 'regsnp in.vcf' regcall 'regeval -d small.regds'; do $call -m ref.fa -f model.safetensors > out 2> words; [ $? = 2 ] && grep -qx "${call%% *}: -m ref.fa is a FASTA file and -f model.safetensors a model: swap them; -m takes the model, -f the reference" words || { cat words; exit 1; }; done
+
+case regsnp without arguments
+run regsnp < /dev/null
+exit 2
+err Usage: regsnp annotate -m MODEL -f REF *
+err See regsnp annotate --help or man regsnp.
+
 case variants as the model
 run regsnp -m in.vcf -f ref.fa in.vcf
 exit 3

@@ -38,7 +38,8 @@ cli::Tool annotate_tool() {
          .letter = 't',
          .value = "REGIONS",
          .help =
-             "only records whose POS lies in these regions ('^' before them: in none of them); reads all of any input",
+             "only records whose POS lies in these regions, or with '^' before them in none of these; reads all of any "
+             "input",
          .group = cli::group::input,
          .repeatable = true},
         {.name = "targets-file",
@@ -115,7 +116,7 @@ RefMismatch ref_mismatch(const std::string& text) {
     return text == "use-vcf" ? RefMismatch::use_vcf : RefMismatch::error;
 }
 
-// "^" before targets: records outside of them.
+// "^" before targets: those are left out.
 bool without_caret(std::string& text) {
     if (!text.starts_with('^')) return false;
     text.erase(0, 1);
@@ -133,10 +134,10 @@ void run_annotate(const cli::Arguments& args, Log& log) {
     p.check_reference = args.flag("check-reference");
     p.regions = args.all("region");
     if (args.given("regions-file")) p.regions_file = cli::readable_file(args, "regions-file");
-    p.targets = args.all("targets");
-    p.targets_file = args.text("targets-file");
-    for (std::string& target : p.targets) p.outside_targets |= without_caret(target);
-    p.outside_targets |= without_caret(p.targets_file);
+    for (std::string& target : args.all("targets"))
+        (without_caret(target) ? p.excluded : p.targets).push_back(target);
+    std::string file = args.text("targets-file");
+    (without_caret(file) ? p.excluded_file : p.targets_file) = file;
     p.lossy = args.flag("lossy");
     p.alias = args.text("alias");
     p.markers = args.list("markers");

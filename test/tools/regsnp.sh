@@ -230,6 +230,33 @@ bcftools view -H -t '^chr1:1-1600' r.vcf | cut -f1-3 > expected
 run -t '^chr1:1-1600' r.vcf 2> words | grep -v '^#' | cut -f1-3 > got
 same expected got "-t ^"
 grep -q 'records outside the targets left out' words || fail "records outside the targets are not counted"
+# those that are named, less those behind '^', whichever option names them; all else where none is named
+chosen() {  # an awk condition on contig $1 and position $2, then the options
+    local condition=$1
+    shift
+    grep -v '^#' r.vcf | awk "$condition" | cut -f1-3 > expected
+    [[ -s expected ]] || fail "nothing expected of $*"
+    run "$@" r.vcf 2> words | grep -v '^#' | cut -f1-3 > got || { fail "$*"; cat words; }
+    same expected got "$*"
+}
+printf 'chr1\t999\t1000\nchr2\t0\t1\n' > ex.bed
+chosen '$1 == "chr1" && $2 != 1000' -t chr1 -T ^ex.bed
+chosen '$1 == "chr2"' -t '^chr1:1000' -t chr2
+chosen '$1 == "chr2" && $2 != 777 || $1 == "chr1" && $2 == 1000' -T ex.bed -t '^chr2:777'
+chosen '$1 == "chr2" && $2 == 777' -t '^chr2:1' -t chr2 -t '^chr1:1000,chr1:1500'
+printf 'chr2\t1\t777\n' > chr2.txt
+chosen '$1 == "chr1" && $2 > 1500' -t '^chr1:1-1500' -T ^chr2.txt
+# a file without regions
+: > empty.bed && : > empty.txt && grep '^#' in.vcf > empty.vcf
+for file in empty.bed empty.txt empty.vcf; do
+    for option in -R -T; do
+        run $option $file r.bcf 2> words | grep -vc '^#' | grep -qx 0 || { fail "$option $file takes records"; cat words; }
+        grep -q "$file: holds no interval" words || { fail "$option $file: nothing is said"; cat words; }
+    done
+done
+printf '1\t1000\n1\t1001\n' > names.txt
+run -R names.txt r.bcf 2> words > got || fail "-R with other names ends with $?"
+[[ $(grep -c 'names.txt: the variants list no contig 1, but chr1' words) == 1 ]] || { fail "other names of contigs are not told"; cat words; }
 
 # ---- BCF: what it cannot hold is an error that names the field, or a warning
 cannot() {  # words, then QUAL, FILTER, INFO and the sample of a record
@@ -346,6 +373,9 @@ done
 refused 2 'regions need an index' -r chr1 in.vcf
 refused 2 'regions need an index' -r chr1 - < r.vcf.gz
 refused 4 'neither the variants nor' -r chr7 r.vcf.gz
+refused 4 'neither the variants nor ref.fa have such a contig, which the variants call chr1' -r 1:100-200 r.vcf.gz
+refused 4 'neither the variants nor ref.fa have such a contig, which the variants call chr1' -t 1:100-200 in.vcf
+grep -v '^##contig' in.vcf | refused 4 'have such a contig, which ref.fa calls chr1' -t 1:100-200 -
 cp r.vcf.gz lone.vcf.gz
 refused 1 'bcftools index' -r chr1 lone.vcf.gz
 cp r.vcf.gz.csi lone.vcf.gz.csi && touch -d '2001-01-01' lone.vcf.gz.csi

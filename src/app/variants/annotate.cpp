@@ -17,6 +17,7 @@
 #include "base/region.hpp"
 #include "base/text.hpp"
 #include "base/version.hpp"
+#include "io/fasta/contig_alias.hpp"
 #include "io/files/output_check.hpp"
 #include "io/files/output_set.hpp"
 #include "io/vcf/vcf.hpp"
@@ -105,8 +106,8 @@ class Annotator {
             for (const char* ending : {".tbi", ".csi"})
                 for (const std::string& data : {p_.output, p_.matrix})
                     if (!data.empty() && data != "-") outputs.push_back(data + ending);
-        refuse_inputs_as_outputs(outputs,
-                                 {p_.input, p_.model, p_.fasta, p_.alias, p_.regions_file, p_.targets_file});
+        refuse_inputs_as_outputs(outputs, {p_.input, p_.model, p_.fasta, p_.alias, p_.regions_file,
+                                           p_.targets_file, p_.excluded_file});
         refuse_equal_outputs(outputs);
     }
 
@@ -139,16 +140,41 @@ class Annotator {
                 .one = OnePosition::alone};
     }
 
+    // Where a contig that the variants do not know is known by another name: " ..., which the variants call
+    // chr1".
+    std::string other_name(const std::string& contig) {
+        for (const std::string& other : other_conventions(contig))
+            if (reader_.has_contig(other)) return ", which the variants call " + other;
+        for (const std::string& other : other_conventions(contig))
+            if (reference_.fasta().find(other) >= 0) return ", which " + p_.fasta + " calls " + other;
+        return {};
+    }
+
+    // A header may lack contigs that records lie on: it is only told that this one goes by another name.
+    void tell_other_name(const std::string& where, const std::string& contig) {
+        if (reader_.has_contig(contig)) return;
+        for (const std::string& other : other_conventions(contig))
+            if (reader_.has_contig(other))
+                log_.warn("other-name", where + ": the variants list no contig " + contig + ", but " + other);
+    }
+
     // What a file names may be missing; what the user typed must be there.
     std::vector<Region> asked_regions(const std::vector<std::string>& texts, const std::string& file,
                                       const char* called) {
         std::vector<Region> regions = parse_regions(texts, rules(called));
-        for (const Region& region : regions)
+        for (const Region& region : regions) {
             require(rules(called).has_contig(region.contig), ErrorKind::mismatch,
                     std::string(called) + " " + to_string(region) + ": neither the variants nor " + p_.fasta +
-                        " have such a contig");
+                        " have such a contig" + other_name(region.contig));
+            tell_other_name(called, region.contig);
+        }
         if (file.empty()) return regions;
-        for (Region& region : read_regions_file(file, log_)) regions.push_back(std::move(region));
+        std::string last;
+        for (Region& region : read_regions_file(file, log_)) {
+            if (region.contig != last) tell_other_name(file, region.contig);
+            last = region.contig;
+            regions.push_back(std::move(region));
+        }
         return regions;
     }
 
@@ -157,8 +183,17 @@ class Annotator {
             reader_.fetch({});  // the index knows names that the header may not
             reader_.fetch(ordered_regions(asked_regions(p_.regions, p_.regions_file, "--region")));
         }
-        if (p_.targets.empty() && p_.targets_file.empty()) return;
-        targets_.emplace(asked_regions(p_.targets, p_.targets_file, "--targets"), p_.outside_targets);
+        if (!p_.targets.empty() || !p_.targets_file.empty())
+            targets_.emplace(asked_regions(p_.targets, p_.targets_file, "--targets"));
+        if (!p_.excluded.empty() || !p_.excluded_file.empty())
+            excluded_.emplace(asked_regions(p_.excluded, p_.excluded_file, "--targets"));
+    }
+
+    bool is_target(const VcfRecord& record) const {
+        const auto lies_in = [&](const PositionSet& set) {
+            return set.contains(record.contig(), record.position());
+        };
+        return (!targets_ || lies_in(*targets_)) && (!excluded_ || !lies_in(*excluded_));
     }
 
     // Reads until a chunk of alleles, or of memory, is full. False when there is nothing left.
@@ -171,7 +206,7 @@ class Annotator {
             Pending& next = chunk_[filled_];
             const std::size_t room = filled_ == 0 ? VcfReader::kMaxLine : kWaitingBytes - bytes;
             if (reader_.next(next.record, room) != VcfReader::Got::record) break;
-            if (targets_ && !targets_->contains(next.record.contig(), next.record.position())) {
+            if (!is_target(next.record)) {
                 ++summary_.outside;
                 continue;
             }
@@ -267,7 +302,7 @@ class Annotator {
     std::size_t filled_ = 0;
     std::vector<Allele> alleles_;
     std::vector<InfoField> fields_;
-    std::optional<PositionSet> targets_;
+    std::optional<PositionSet> targets_, excluded_;
     AnnotateSummary summary_;
 };
 

@@ -26,10 +26,12 @@ struct AnnotateParameters {
     std::string fasta;
     std::vector<std::string> regions, targets;  // -r and -t
     std::string regions_file, targets_file;     // -R and -T
-    bool outside_targets = false;               // records that do not begin in the targets
-    bool lossy = false;                         // what BCF cannot hold of text is a warning
-    std::string alias;                          // rule of ContigAlias; empty = names must agree
-    std::vector<std::string> markers;           // -k; empty = all
+    // -t and -T with "^": records that begin there are left out, in the targets too.
+    std::vector<std::string> excluded;
+    std::string excluded_file;
+    bool lossy = false;                // what BCF cannot hold of text is a warning
+    std::string alias;                 // rule of ContigAlias; empty = names must agree
+    std::vector<std::string> markers;  // -k; empty = all
     std::int64_t span = 100;
     bool all_phases = false;
     RefMismatch ref_mismatch = RefMismatch::error;

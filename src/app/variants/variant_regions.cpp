@@ -36,6 +36,28 @@ std::vector<Region> read_positions(const std::string& path, Log& log) {
     return regions;
 }
 
+std::vector<Region> read_columns(const std::string& path) {
+    LineReader reader(path, nullptr, LineReader::Bytes::any);
+    bool positions = false;  // a VCF by another name: its third column is no END
+    std::vector<Region> regions;
+    std::vector<std::string_view> fields;
+    for (std::string_view line; reader.next(line);) {
+        positions = positions || line.starts_with("##fileformat=VCF");
+        if (line.empty() || line.starts_with('#')) continue;
+        split_fields(line, '\t', fields);
+        const auto begin = fields.size() < 2 ? std::nullopt : parse_int(fields[1], 0, INT64_MAX / 2);
+        if (!begin)
+            reader.fail(
+                "no position in the second of its columns, which are CHROM, POS and perhaps END, separated "
+                "by tabs");
+        const auto end =
+            positions || fields.size() < 3 ? std::nullopt : parse_int(fields[2], 0, INT64_MAX / 2);
+        if (end && *end < *begin) reader.fail("the end lies before the start");
+        regions.push_back({std::string(fields[0]), *begin - 1, end.value_or(*begin)});
+    }
+    return regions;
+}
+
 }  // namespace
 
 std::vector<Region> ordered_regions(std::vector<Region> regions) {
@@ -58,41 +80,23 @@ std::vector<Region> ordered_regions(std::vector<Region> regions) {
 std::vector<Region> read_regions_file(const std::string& path, Log& log) {
     if (ends_with_any_case(path, ".bed") || ends_with_any_case(path, ".bed.gz"))
         return read_bed_regions(path, log);
-    if (is_variants(path)) return read_positions(path, log);
-    LineReader reader(path, nullptr, LineReader::Bytes::any);
-    bool positions = false;  // a VCF by another name: its third column is no END
-    std::vector<Region> regions;
-    std::vector<std::string_view> fields;
-    for (std::string_view line; reader.next(line);) {
-        positions = positions || line.starts_with("##fileformat=VCF");
-        if (line.empty() || line.starts_with('#')) continue;
-        split_fields(line, '\t', fields);
-        const auto begin = fields.size() < 2 ? std::nullopt : parse_int(fields[1], 0, INT64_MAX / 2);
-        if (!begin)
-            reader.fail(
-                "no position in the second of its columns, which are CHROM, POS and perhaps END, separated "
-                "by tabs");
-        const auto end =
-            positions || fields.size() < 3 ? std::nullopt : parse_int(fields[2], 0, INT64_MAX / 2);
-        if (end && *end < *begin) reader.fail("the end lies before the start");
-        regions.push_back({std::string(fields[0]), *begin - 1, end.value_or(*begin)});
-    }
+    std::vector<Region> regions = is_variants(path) ? read_positions(path, log) : read_columns(path);
+    if (regions.empty()) log.warn("empty-file", path + ": holds no interval");
     return regions;
 }
 
-PositionSet::PositionSet(const std::vector<Region>& regions, bool others) : others_(others) {
+PositionSet::PositionSet(const std::vector<Region>& regions) {
     for (const Region& region : ordered_regions(regions)) on_[region.contig].push_back(region);
 }
 
 bool PositionSet::contains(std::string_view contig, std::int64_t position) const {
     position = std::max<std::int64_t>(position, 0);  // POS 0, the telomere, lies at the contig's first base
     const auto found = on_.find(std::string(contig));
-    if (found == on_.end()) return others_;
+    if (found == on_.end()) return false;
     const auto after =
         std::upper_bound(found->second.begin(), found->second.end(), position,
                          [](std::int64_t at, const Region& region) { return at < region.begin; });
-    const bool in = after != found->second.begin() && position < std::prev(after)->end;
-    return in != others_;
+    return after != found->second.begin() && position < std::prev(after)->end;
 }
 
 }  // namespace regkit

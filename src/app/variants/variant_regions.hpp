@@ -17,19 +17,18 @@ namespace regkit {
 std::vector<Region> ordered_regions(std::vector<Region> regions);
 
 // A file of regions: BED where its name says so (.bed, .bed.gz), otherwise lines of CHROM, POS and perhaps
-// END, 1-based and inclusive, separated by tabs; of a VCF or BCF the positions. Error(input) naming the line.
+// END, 1-based and inclusive, separated by tabs; of a VCF or BCF the positions. Error(input) naming the line;
+// an empty one is warned of.
 std::vector<Region> read_regions_file(const std::string& path, Log& log);
 
-// Where records may begin.
+// Where records may begin, or may not.
 class PositionSet {
   public:
-    // `others`: everywhere else ("^").
-    PositionSet(const std::vector<Region>& regions, bool others);
+    explicit PositionSet(const std::vector<Region>& regions);
     bool contains(std::string_view contig, std::int64_t position) const;
 
   private:
     std::unordered_map<std::string, std::vector<Region>> on_;
-    bool others_;
 };
 
 }  // namespace regkit

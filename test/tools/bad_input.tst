@@ -1114,6 +1114,15 @@ case compressed variants on standard output that end with an error have no end o
 setup { grep -v '^chr2' in.vcf; printf 'chr1\t30000\tbad\tN\tA\tx\n'; } > bad.vcf
 run for format in z b; do regsnp -m model.safetensors -f ref.fa -O $format bad.vcf > out 2> words; [ $? = 3 ] || exit 1; tail -c 28 out | cmp -s - <(printf '\037\213\010\004\0\0\0\0\0\377\006\0\102\103\002\0\033\0\003\0\0\0\0\0\0\0\0\0') && exit 1; done; exit 0
 
+case regsnp, the matrix has the name of an index that is not asked for, or the variants that of the matrix's
+run for call in '-o out.vcf.gz --matrix out.vcf.gz.csi' '-o out.bcf --matrix ./out.bcf.csi' '-O z -o m.tsv.gz.tbi --matrix m.tsv.gz'; do regsnp -m model.safetensors -f ref.fa $call in.vcf > out 2> words; [ $? = 2 ] && grep -q 'would be the same file' words || { cat words; exit 1; }; done; ls *.csi *.tbi m.tsv.gz 2> /dev/null && exit 1; exit 0
+
+case regsnp, a plain output takes no index away
+setup echo mine | tee out.vcf.tbi > out.vcf.csi
+run regsnp -m model.safetensors -f ref.fa -o out.vcf in.vcf
+same out.vcf.tbi
+same out.vcf.csi
+
 case regsnp, two outputs in one file
 run regsnp -m model.safetensors -f ref.fa -o out.vcf --matrix ./out.vcf in.vcf
 exit 2

@@ -46,8 +46,9 @@ class Annotator {
           reference_(parameters.fasta),
           trained_(model_, parameters.model, reference_.fasta(), log),
           reader_(parameters.input, &log) {
-        check_paths();
+        check_outputs({});
         format_ = p_.format ? *p_.format : variant_format_of(p_.output);
+        check_outputs(index_names());
         BackendChoice choice = make_backend(p_.backend);
         if (!choice.notice.empty()) log_.info(choice.notice);
         backend_ = std::move(choice.backend);
@@ -99,13 +100,18 @@ class Annotator {
         return kept;
     }
 
-    void check_paths() const {
-        std::vector<std::string> outputs = {p_.output};
+    // Beside the outputs; older ones are removed, whether or not new ones are made.
+    std::vector<std::string> index_names() const {
+        std::vector<std::string> names;
+        for (const std::string& data : {is_compressed(format_) ? p_.output : "", p_.matrix})
+            if (!data.empty() && !is_special_output(data))
+                for (const char* ending : {".tbi", ".csi", ".gzi"}) names.push_back(data + ending);
+        return names;
+    }
+
+    void check_outputs(std::vector<std::string> outputs) const {
+        outputs.insert(outputs.begin(), p_.output);
         if (!p_.matrix.empty()) outputs.push_back(p_.matrix);
-        if (p_.write_index)
-            for (const char* ending : {".tbi", ".csi"})
-                for (const std::string& data : {p_.output, p_.matrix})
-                    if (!data.empty() && data != "-") outputs.push_back(data + ending);
         refuse_inputs_as_outputs(outputs, {p_.input, p_.model, p_.fasta, p_.alias, p_.regions_file,
                                            p_.targets_file, p_.excluded_file});
         refuse_equal_outputs(outputs);

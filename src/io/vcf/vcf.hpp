@@ -24,6 +24,7 @@ class Log;
 class OutputSet;
 
 enum class VariantFormat { vcf, vcf_gz, bcf_uncompressed, bcf };
+bool is_compressed(VariantFormat format);  // in blocks, so that an index is possible
 
 // -O: v, z, u, b as bcftools. Error(usage) else.
 VariantFormat parse_variant_format(const std::string& letter);

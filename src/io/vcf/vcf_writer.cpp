@@ -19,9 +19,6 @@ namespace {
 bool is_bcf(VariantFormat format) {
     return format == VariantFormat::bcf || format == VariantFormat::bcf_uncompressed;
 }
-bool is_compressed(VariantFormat format) {
-    return format == VariantFormat::vcf_gz || format == VariantFormat::bcf;
-}
 
 // The bytes of the output, plain or bgzip.
 class Sink {
@@ -45,7 +42,7 @@ class Sink {
         if (bgzip_)
             bgzip_->add_to(outputs);
         else
-            outputs.add_indexable(std::move(*plain_));  // uncompressed BCF can be indexed as well
+            outputs.add(std::move(*plain_));  // what is not in blocks has no index
     }
     void add_indexed_to(OutputSet& outputs, bool bcf, std::int64_t longest) {
         bgzip_->add_indexed_to(outputs, bcf ? BgzfWriter::Variants::bcf : BgzfWriter::Variants::vcf, longest);
@@ -57,6 +54,10 @@ class Sink {
 };
 
 }  // namespace
+
+bool is_compressed(VariantFormat format) {
+    return format == VariantFormat::vcf_gz || format == VariantFormat::bcf;
+}
 
 VariantFormat parse_variant_format(const std::string& letter) {
     if (letter == "v") return VariantFormat::vcf;

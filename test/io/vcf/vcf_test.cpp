@@ -400,6 +400,26 @@ TEST_CASE("an index comes with sorted output only") {
     CHECK_THROWS_AS(VcfWriter(dir.path("p.vcf"), reader.header(), {VariantFormat::vcf, true, 1000}), Error);
 }
 
+TEST_CASE(
+    "an older index goes where the output can have one, and stays beside plain text and uncompressed BCF") {
+    const Scratch dir;
+    const auto written = [&](const std::string& name, VariantFormat format) {
+        for (const char* ending : {".tbi", ".csi", ".gzi"}) dir.write(name + ending, "somebody's");
+        VcfReader reader(dir.write("in.vcf", kHeader + kRecords));
+        VcfWriter writer(dir.path(name), reader.header(), {format, false, 0});
+        VcfRecord record;
+        while (reader.next(record) == Got::record) writer.write(record);
+        writer.commit();
+        int left = 0;
+        for (const std::string& file : dir.names()) left += file.starts_with(name + ".");
+        return left;
+    };
+    CHECK(written("x.vcf", VariantFormat::vcf) == 3);
+    CHECK(written("u.bcf", VariantFormat::bcf_uncompressed) == 3);
+    CHECK(written("x.vcf.gz", VariantFormat::vcf_gz) == 0);
+    CHECK(written("x.bcf", VariantFormat::bcf) == 0);
+}
+
 TEST_CASE("a name whose header line htslib does not take is not defined in BCF") {
     class Lines final : public Log {
       public:

@@ -115,6 +115,27 @@ run --no-version odd.out.vcf 2> words > got
 same odd.out.vcf got "a second run changes something"
 grep -q 'fields of an earlier run of regsnp replaced' words || fail "replaced fields are not counted"
 run odd.vcf 2> /dev/null | run 2> /dev/null | grep -c '^##regsnpCommand=' | grep -q '^1$' || fail "provenance of two runs"
+# our lines of a header are replaced, each where it was; a reference that somebody else named stays
+cp ref.fa ref2.fa
+for kind in bare theirs; do
+    { echo '##fileformat=VCFv4.2'; [[ $kind == theirs ]] && echo '##reference=file:///theirs.fa'; echo '##loose words'
+      printf "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr1\t1000\t.\t$a\t$c\t.\t.\t.\n"; } > $kind.vcf
+    run -o $kind.1.vcf $kind.vcf 2> /dev/null
+    run -o $kind.2.vcf $kind.1.vcf 2> /dev/null
+    "$bin/regsnp" -m m.safetensors -f ref2.fa --device cpu -o $kind.3.vcf $kind.2.vcf 2> /dev/null
+    run --no-version -o $kind.4.vcf $kind.3.vcf 2> /dev/null
+    run --no-version -o $kind.0.vcf $kind.vcf 2> /dev/null
+    same $kind.0.vcf $kind.4.vcf "a second run of --no-version leaves lines of the first"
+    without_run() { sed "s/^##regsnpCommand=.*/##regsnpCommand=/; s/ref2\.fa/ref.fa/" "$1"; }
+    without_run $kind.1.vcf > expected
+    for i in 2 3; do
+        without_run $kind.$i.vcf > got
+        same expected got "the header after run $i of $kind"
+    done
+    expected=ref2.fa
+    [[ $kind == theirs ]] && expected=file:///theirs.fa
+    [[ $(sed -n 's/^##reference=//p' $kind.3.vcf) == "$expected" ]] || { fail "##reference of $kind"; grep '^##ref' $kind.3.vcf; }
+done
 # a field of somebody else under one of our names
 sed 's/##loose words/##INFO=<ID=REG_MAX,Number=1,Type=Float,Description="mine">/' odd.vcf > theirs.vcf
 status=0

@@ -8,6 +8,8 @@
 namespace regkit {
 namespace {
 
+constexpr const char* kReferenceDigest = "regsnpReference";
+
 // Fields of earlier runs go; those of others that would be written stop the run.
 void replace_fields(VcfHeader& header, const std::vector<InfoDefinition>& ours) {
     const std::vector<InfoDefinition> theirs = header.info_definitions();
@@ -32,24 +34,36 @@ void replace_fields(VcfHeader& header, const std::vector<InfoDefinition>& ours) 
     for (const InfoDefinition& field : ours) header.define_info(field);
 }
 
+// The reference's name stands behind its digest, so that a later run can tell it from a line of somebody
+// else.
+void replace_provenance(VcfHeader& header, const std::vector<std::string>& provenance,
+                        const std::string& fasta) {
+    header.remove_line_behind(kReferenceDigest, "reference");
+    for (const char* key :
+         {"regsnpVersion", "regsnpCommand", "regsnpModel", kReferenceDigest, "regsnpDevice"})
+        header.remove_lines(key);
+    const bool named = header.has_line("reference");
+    for (const std::string& line : provenance) {
+        header.add_line(line);
+        if (!named && line.starts_with(std::string("##") + kReferenceDigest))
+            header.add_line("##reference=" + printable(fasta));
+    }
+}
+
 }  // namespace
 
 bool complete_header(VcfHeader& header, const AnnotationFields& fields, const std::vector<Contig>& reference,
                      const std::vector<std::string>& provenance, const std::string& fasta, Log& log) {
-    replace_fields(header, fields.definitions());
-    // A header without contigs is legal text, yet no index and no BCF could be made of it.
+    // A header without contigs is legal text, yet no index and no BCF could be made of it. They come first: a
+    // later run finds them among the input's lines, and our fields behind them.
     const bool listed = !header.contigs().empty();
     if (!listed) header.add_contigs(reference);
     for (const Contig& contig : reference)
         if (!listed && !VcfHeader::can_list(contig.name))
             log.warn("contig-comma", "a ##contig line cannot hold the name " + contig.name +
                                          " of the reference, with its comma; left out");
-    for (const char* key :
-         {"regsnpVersion", "regsnpCommand", "regsnpModel", "regsnpReference", "regsnpDevice"})
-        header.remove_lines(key);
-    if (provenance.empty()) return listed;
-    if (!header.has_line("reference")) header.add_line("##reference=" + printable(fasta));
-    for (const std::string& line : provenance) header.add_line(line);
+    replace_fields(header, fields.definitions());
+    replace_provenance(header, provenance, fasta);
     return listed;
 }
 

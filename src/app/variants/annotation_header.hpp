@@ -11,7 +11,8 @@
 
 namespace regkit {
 
-// Removes the definitions and provenance of earlier runs, and adds ours. The reference's contigs are added
+// Removes the definitions and provenance of earlier runs, and adds ours: on a header that has them, from the
+// same reference and model, it changes nothing but what provenance says. The reference's contigs are added
 // where the header lists none; returns whether it listed some. `provenance` ("##regsnpVersion=..." and so on)
 // may be empty; `fasta` then goes unnamed too. Error(input) where a field that is to be written is defined
 // otherwise.

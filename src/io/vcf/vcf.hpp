@@ -128,6 +128,8 @@ class VcfHeader {
     static bool can_list(std::string_view contig);         // a comma would end its name
     void define_info(const InfoDefinition& field);
     void remove_lines(const std::string& key);  // of the input
+    // Lines of the input with this key that stand right behind one of the key `behind`.
+    void remove_line_behind(const std::string& behind, const std::string& key);
     // The input's definitions of this INFO field go, and the field from every record that is written.
     void remove_info(const std::string& id);
 

@@ -244,6 +244,16 @@ void VcfHeader::remove_lines(const std::string& key) {
     std::erase_if(state_->lines, [&](const std::string& line) { return line.starts_with(start); });
 }
 
+void VcfHeader::remove_line_behind(const std::string& behind, const std::string& key) {
+    const std::string first = "##" + behind + "=", start = "##" + key + "=";
+    bool follows = false;
+    std::erase_if(state_->lines, [&](const std::string& line) {
+        const bool goes = follows && line.starts_with(start);
+        follows = line.starts_with(first);
+        return goes;
+    });
+}
+
 void VcfHeader::remove_info(const std::string& id) {
     std::erase_if(state_->lines, [&](const std::string& line) {
         return header_line_kind(line) == "INFO" && header_line_value(line, "ID") == id;

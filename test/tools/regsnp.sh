@@ -300,6 +300,13 @@ cannot "QUAL '1e39'" 1e39 . . 0/1
 cannot "FORMAT/GT '/0/1'" . . . /0/1
 cannot 'INFO/NEW' . . 'NEW=3;AC=1' 0/1
 cannot 'FILTER weird' . 'PASS;weird' . 0/1
+sed -E '$ s/\t(weird|PASS;weird)\t/\tPASS\t/; $ s/\tGT\t[^\t]*$/\t.\t0\/1/' b.vcf > nameless.vcf  # a sample's value under FORMAT .
+status=0
+run -o nameless.bcf nameless.vcf 2> words || status=$?
+[[ $status == 3 && ! -e nameless.bcf ]] && grep -q "nameless.vcf:.*BCF cannot hold '0/1' of sample 1, to which FORMAT gives no name" words || { fail "a value without FORMAT ends with $status"; cat words; }
+run --lossy -o nameless.bcf nameless.vcf 2> words || fail "--lossy with a value without FORMAT ends with $?"
+grep -q "warning: nameless.vcf:.*BCF cannot hold '0/1' of sample 1" words || { fail "--lossy does not warn of a value without FORMAT"; cat words; }
+sed -E '$ s/0\/1$/./' nameless.vcf | run -o nameless.bcf - 2> words || { fail "FORMAT . without values ends with $?"; cat words; }
 for info in P=0.123894357 'AC=1;P=1e30' AC=+3 'RS=007;;'; do
     sed -E "s/^(chr1\t1000\tx\t.\t.\t)[^\t]*\t[^\t]*\t[^\t]*/\\1123456.789\tPASS\t$info/" b.vcf > fine.vcf
     run -o b.bcf fine.vcf 2> words || [[ $info == AC=+3 ]] || { fail "$info as BCF ends with $?"; cat words; }

@@ -88,7 +88,18 @@ void compare_info(const std::vector<std::string_view>& info, const std::vector<s
 void compare_samples(const VcfLineFields& line, const VcfLineFields& printed,
                      std::vector<std::string>& lost) {
     const bool none = line.format.empty() || (line.format.size() == 1 && line.format[0] == ".");
-    if (none && (printed.format.empty() || printed.format == line.format)) return;
+    if (none && (printed.format.empty() || printed.format == line.format)) {
+        for (std::size_t s = 0; s < line.samples.size(); ++s) {
+            const auto& values = line.samples[s];
+            const auto value = std::find_if(values.begin(), values.end(),
+                                            [](std::string_view v) { return !v.empty() && v != "."; });
+            if (value == values.end()) continue;
+            lost.push_back("'" + shown(*value) + "' of sample " + std::to_string(s + 1) +
+                           ", to which FORMAT gives no name");
+            break;
+        }
+        return;
+    }
     if (line.format != printed.format || line.samples.size() != printed.samples.size()) {
         lost.emplace_back("FORMAT");
         return;

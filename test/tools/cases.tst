@@ -159,6 +159,12 @@ case regsnp from a pipe
 run cat in.vcf | regsnp annotate -m model.safetensors -f ref.fa --device reference --no-version -k 'CTCF*' --span 200 -
 golden -
 
+case a model that predicts one value everywhere is told of, once, by regcall and regsnp
+setup "$TEST_TOOLS/../support/edit_model.py" model.safetensors flat.safetensors zero dense2.weight
+setup head -6 in.vcf > one.vcf
+run for o in '-o {marker}.bg' '-o {marker}.bw' '-O narrowpeak -c 0' '-O tsv -c 0.99' '-o {marker}.bg --values 8bit' '-O bedgraph -k open.K562' '-o {marker}.bg --resolution 100'; do regcall -m flat.safetensors -f ref.fa -r chr1:1-7000,chr2:11000-12500 $o 2>&1 > /dev/null | grep 'one value' || echo "$o: -"; done; regcall -m flat.safetensors -f ref.fa -r chr1:1-1 2>&1 | grep -c 'one value'; regcall -m model.safetensors -f ref.fa -r chr1:1-100 -c 0 2>&1 | grep -c 'one value'; for v in in one; do regsnp -m flat.safetensors -f ref.fa $v.vcf 2>&1 | grep -c 'did not change'; done; regsnp -m model.safetensors -f ref.fa in.vcf 2>&1 | grep -c 'did not change'; regsnp -m flat.safetensors -f ref.fa in.vcf 2>&1 > /dev/null | grep 'did not change'
+golden -
+
 case regsnp says in the header that a bin was compared
 setup regds-build -f ref.fa --sheet sheet.tsv --target bin --test chr2:1-30000 --verbosity 1 -o made.regds && regtrain -d made.regds -a lr --steps 1 --verbosity 1 -o lr.safetensors
 run regsnp -m lr.safetensors -f ref.fa in.vcf | grep '^##INFO=<ID=REG_[MDL]' | cut -d, -f4-

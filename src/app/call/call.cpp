@@ -126,6 +126,11 @@ class Caller {
             call_stream();
         for (const std::string& notice : backend_->take_notices()) log_.info(notice);
         tracks_->commit();
+        // Of few codes, a model may well give a region one.
+        if (sink_->is_constant() && !p_.coded)
+            log_.warn("constant", p_.model +
+                                      ": predicts one value everywhere, of each marker the same at every " +
+                                      (cell_ > 1 ? "bin" : "base") + "; it may have learned nothing");
         summary_.bases = sink_->bases();
         summary_.n_bases = sink_->n_bases();
         summary_.intervals = sink_->intervals();

@@ -90,7 +90,8 @@ CallSink::CallSink(TrackSet& tracks, TrackFormat format, int markers, const Call
       width_(width),
       largest_(largest),
       caller_(markers, rules),
-      bins_(markers, cell_, width, tracks, pool) {}
+      bins_(markers, cell_, width, tracks, pool),
+      watch_(markers) {}
 
 void CallSink::refuse(std::int64_t begin) const {
     throw Error(ErrorKind::input, std::string("the model predicts something that is no ") +
@@ -133,15 +134,42 @@ void CallSink::values(std::int64_t begin, std::span<const std::uint8_t> codes,
             bad |= (v >= 0.0f ? 0u : 1u) | (v <= largest ? 0u : 1u);  // without a branch: vector code
         if (bad != 0) refuse(begin);
     });
-    for (const KnownStretch& known : this->known(begin, codes))
+    for (const KnownStretch& known : this->known(begin, codes)) {
+        watch_values(begin, known, values, row);
         stretch(known.begin, known.end,
                 values.subspan(static_cast<std::size_t>(known.begin / cell_ - begin / cell_)), row);
+    }
+}
+
+void CallSink::watch_values(std::int64_t begin, KnownStretch known, std::span<const float> values,
+                            std::int64_t row) {
+    if (!watch_.watching()) return;
+    const std::int64_t cells = Cells{known.begin, known.end, cell_}.count();
+    const auto first = static_cast<std::size_t>(known.begin / cell_ - begin / cell_);
+    watch_.add(cells, [&](std::size_t marker) {
+        return values.subspan(first + marker * static_cast<std::size_t>(row),
+                              static_cast<std::size_t>(cells));
+    });
+}
+
+// Where all of a tile is called its values are those of all cells. A tile with N in it tells nothing.
+void CallSink::watch_called(std::int64_t cells, std::int64_t known, const CalledRuns& called) {
+    if (!watch_.watching() || known < cells) return;
+    const bool all = std::all_of(called.runs.begin(), called.runs.end(),
+                                 [&](const CalledRun& run) { return run.end - run.begin == cells; });
+    if (!all || called.runs.size() != static_cast<std::size_t>(markers_)) return watch_.stop();
+    watch_.add(cells, [&](std::size_t marker) { return called.values_of(called.runs[marker]); });
 }
 
 void CallSink::called(std::int64_t begin, std::span<const std::uint8_t> codes, const CalledRuns& called) {
     for (const float v : called.values)
         if (!(v >= 0.0f && v <= largest_)) refuse(begin);
-    caller_.add(begin, known(begin, codes), called, pool_);
+    const std::span<const KnownStretch> stretches = known(begin, codes);
+    const auto end = begin + static_cast<std::int64_t>(codes.size());
+    std::int64_t cells_known = 0;
+    for (const KnownStretch& s : stretches) cells_known += Cells{s.begin, s.end, cell_}.count();
+    watch_called(Cells{begin, end, cell_}.count(), cells_known, called);
+    caller_.add(begin, stretches, called, pool_);
     release();
 }
 

@@ -2,6 +2,7 @@
 // output files. A cell is the bases that one output of the model stands for; cells lie on the contig's grid.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -37,6 +38,34 @@ class BinAverager {
     std::vector<float> averages_;
 };
 
+// Whether every marker has had one value in all cells so far. Once one differs nothing is looked at any more,
+// so that a model that has learned something costs nothing.
+class ConstantWatch {
+  public:
+    explicit ConstantWatch(int markers) : first_(static_cast<std::size_t>(markers)) {}
+
+    bool watching() const { return watching_; }
+    // Values of all markers in the same cells.
+    template <typename RowOf>  // span of floats, of a marker
+    void add(std::int64_t cells, const RowOf& row_of) {
+        for (std::size_t m = 0; m < first_.size() && watching_ && cells > 0; ++m) {
+            const std::span<const float> row = row_of(m);
+            if (cells_ == 0) first_[m] = row.front();
+            watching_ = std::all_of(row.begin(), row.end(), [&](float v) { return v == first_[m]; });
+        }
+        cells_ += cells;
+    }
+    // Some cells are not known.
+    void stop() { watching_ = false; }
+    // Of more than one cell.
+    bool is_constant() const { return watching_ && cells_ > 1; }
+
+  private:
+    std::vector<float> first_;  // of each marker
+    std::int64_t cells_ = 0;
+    bool watching_ = true;
+};
+
 // Takes tiles in ascending order. Cells whose bases are all N get no value and end an interval.
 class CallSink {
   public:
@@ -61,8 +90,14 @@ class CallSink {
     std::int64_t dropped() const { return caller_.dropped(); }
     std::int64_t bases() const { return bases_; }
     std::int64_t n_bases() const { return n_bases_; }
+    // More than one cell has values, and all have the same, marker for marker. Of intervals only called cells
+    // are known: false where some are not called.
+    bool is_constant() const { return watch_.is_constant(); }
 
   private:
+    void watch_values(std::int64_t begin, KnownStretch known, std::span<const float> values,
+                      std::int64_t row);
+    void watch_called(std::int64_t cells, std::int64_t known, const CalledRuns& called);
     std::span<const KnownStretch> known(std::int64_t begin, std::span<const std::uint8_t> codes);
     [[noreturn]] void refuse(std::int64_t begin) const;
     void stretch(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row);
@@ -76,6 +111,7 @@ class CallSink {
     float largest_;
     IntervalCaller caller_;
     BinAverager bins_;
+    ConstantWatch watch_;
     std::vector<KnownStretch> known_;
     int contig_ = 0;
     std::int64_t next_ = -1;  // the position behind the last stretch

@@ -238,6 +238,8 @@ class Annotator {
                 check_finite(record, own[a]);
             }
             summary_.scored += own[a].compared > 0;
+            changed_ = changed_ || std::any_of(own[a].markers.begin(), own[a].markers.end(),
+                                               [](const MarkerEffect& e) { return e.delta != 0; });
             ++summary_.notes[static_cast<std::size_t>(alleles.notes[a])];
         }
         fields.values(own, alleles.notes, fields_);
@@ -280,18 +282,23 @@ class Annotator {
                 text += ", " + std::to_string(summary_.notes[static_cast<std::size_t>(i)]) + " " +
                         to_string(static_cast<AlleleNote>(i));
         log_.info(text);
-        tell(summary_.outside, "outside the targets left out");
-        tell(summary_.ref_mismatches, "whose REF is not the reference's");
-        tell(summary_.missing_contig, "on contigs that the reference lacks");
-        tell(summary_.unlisted_contig, "on contigs that the header does not list");
-        tell(summary_.odd_quality, "whose QUAL is not a number that VCF can hold");
+        tell(summary_.outside, "was", "were", "outside the targets, and left out");
+        tell(summary_.ref_mismatches, "has", "have", "a REF that is not the reference's");
+        tell(summary_.missing_contig, "lies", "lie", "on a contig that the reference lacks");
+        tell(summary_.unlisted_contig, "lies", "lie", "on a contig that the header does not list");
+        tell(summary_.odd_quality, "has", "have", "a QUAL that is not a number that VCF can hold");
+        if (summary_.scored > 1 && !changed_)
+            log_.warn("constant", p_.model + ": its output did not change at any of " +
+                                      counted(summary_.scored, "allele") + "; it may have learned nothing");
         tell_placeholders(p_.fasta, reference_.fasta().placeholders(), log_);
         if (summary_.replaced_fields > 0)
-            log_.info(counted(summary_.replaced_fields, "field") + " of an earlier run of regsnp replaced");
+            log_.info("replaced " + counted(summary_.replaced_fields, "field") +
+                      " of an earlier run of regsnp");
     }
 
-    void tell(std::int64_t records, const char* what) {
-        if (records > 0) log_.info(counted(records, "record") + " " + what);
+    void tell(std::int64_t records, const char* one_does, const char* many_do, const std::string& what) {
+        if (records > 0)
+            log_.info(counted(records, "record") + " " + (records == 1 ? one_does : many_do) + " " + what);
     }
 
     const AnnotateParameters& p_;
@@ -309,6 +316,7 @@ class Annotator {
     std::vector<Allele> alleles_;
     std::vector<InfoField> fields_;
     std::optional<PositionSet> targets_, excluded_;
+    bool changed_ = false;  // an allele changes some marker
     AnnotateSummary summary_;
 };
 

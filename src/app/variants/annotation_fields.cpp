@@ -8,6 +8,8 @@
 #include <numeric>
 #include <utility>
 
+#include "base/text.hpp"
+
 namespace regkit {
 namespace {
 
@@ -82,7 +84,7 @@ std::vector<InfoDefinition> AnnotationFields::definitions() const {
            std::string("Largest absolute change of ") +
                (task_ == Task::coverage ? "the predicted coverage of a marker"
                                         : "a predicted marker probability") +
-               compared_ + ", over " + std::to_string(markers_.size()) + " markers");
+               compared_ + ", over " + counted(static_cast<std::int64_t>(markers_.size()), "marker"));
     define("REG_DELTA", "Float", "The change behind REG_MAX" + sign);
     define("REG_MARKER", "String", "The marker behind REG_MAX");
     define("REG_LOG2FC", "Float",
@@ -91,8 +93,10 @@ std::vector<InfoDefinition> AnnotationFields::definitions() const {
                                    : "log2((p_ALT + 1e-6) / (p_REF + 1e-6)) of that marker at that base");
     for (const Class& c : classes_)
         define(c.id, "Float",
-               "Change of largest magnitude among the " + std::to_string(c.members.size()) +
-                   " markers of class " + quoted_safe(c.name) + compared_ + sign);
+               "Change of largest magnitude " +
+                   (c.members.size() == 1 ? "of the one marker"
+                                          : "among the " + std::to_string(c.members.size()) + " markers") +
+                   " of class " + quoted_safe(c.name) + compared_ + sign);
     define(
         "REG_NOTE", "String",
         "Why an allele has no score (star, symbolic, breakend, ambiguous: not A C G T only, not_sequence: ALT is nothing that VCF "

@@ -116,10 +116,7 @@ void run_call(const cli::Arguments& args, Log& log) {
     p.remap = args.flag("remap");
     p.provenance = !args.flag("no-version");
     p.command_line = args.command_line();
-    p.backend.device = args.text("device");
-    p.backend.workers = cli::threads(args);
-    if (args.text("isa") != "auto") p.backend.isa = args.text("isa");
-    if (args.text("precision") == "bf16") p.backend.precision = Precision::bf16;
+    p.backend = cli::backend_options(args);
     const CallSummary done = call(p, log);
 
     const bool values = p.format ? holds_values(*p.format)

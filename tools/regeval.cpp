@@ -71,10 +71,7 @@ void run(const cli::Arguments& args, Log& log) {
     p.window_mode = args.text("window-mode");
     p.output = cli::output_file(args, "output");
     p.curves = cli::output_file(args, "curves");
-    p.backend.device = args.text("device");
-    p.backend.workers = cli::threads(args);
-    if (args.text("isa") != "auto") p.backend.isa = args.text("isa");
-    if (args.text("precision") == "bf16") p.backend.precision = Precision::bf16;
+    p.backend = cli::backend_options(args);
 
     cli::Progress line("regeval", args.text("progress"));
     EvaluateHost host;

@@ -149,10 +149,7 @@ void run_annotate(const cli::Arguments& args, Log& log) {
     p.write_index = args.flag("write-index");
     p.provenance = !args.flag("no-version");
     p.command_line = args.command_line();
-    p.backend.device = args.text("device");
-    p.backend.workers = cli::threads(args);
-    if (args.text("isa") != "auto") p.backend.isa = args.text("isa");
-    if (args.text("precision") == "bf16") p.backend.precision = Precision::bf16;
+    p.backend = cli::backend_options(args);
     annotate(p, log);
 }
 

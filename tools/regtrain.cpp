@@ -233,12 +233,10 @@ TrainParameters parameters_of(const cli::Arguments& args) {
     const Environment environment = [](const char* name) -> const char* { return std::getenv(name); };
     p.launch = launch_of(environment);
     p.dist_seconds = args.duration("dist-timeout").count();
-    p.backend.device = rank_device(args.text("device"), p.launch, environment);
-    p.backend.workers = cli::threads(args);
+    p.backend = cli::backend_options(args);
+    p.backend.device = rank_device(p.backend.device, p.launch, environment);
     if (args.integer("threads", 0, 256) == 0)
         p.backend.workers = rank_workers(p.launch, p.backend.workers, host_processors());
-    if (args.text("isa") != "auto") p.backend.isa = args.text("isa");
-    if (args.text("precision") == "bf16") p.backend.precision = Precision::bf16;
     return p;
 }
 

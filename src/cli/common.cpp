@@ -171,6 +171,15 @@ int threads(const Arguments& args) {
     return resolve_workers(static_cast<int>(args.integer("threads", 0, 256)));
 }
 
+BackendOptions backend_options(const Arguments& args) {
+    BackendOptions options;
+    options.device = args.text("device");
+    options.workers = threads(args);
+    if (args.text("isa") != "auto") options.isa = args.text("isa");
+    if (args.text("precision") == "bf16") options.precision = Precision::bf16;
+    return options;
+}
+
 std::string readable_file(const Arguments& args, const std::string& name) {
     const std::string path = args.text(name);
     if (access(path.c_str(), R_OK) != 0) throw_errno("cannot open " + path);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "app/model/session.hpp"
 #include "cli/options.hpp"
 
 namespace regkit::cli {
@@ -40,6 +41,8 @@ Option verbosity();                               // --verbosity N (every tool h
 
 // -@ as a number of workers: 0 is every processor that this process may use. Error(usage) above 256.
 int threads(const Arguments& args);
+// -@, --device, --precision and --isa together.
+BackendOptions backend_options(const Arguments& args);
 // -m and the like: the file's name, after a check that it can be read, so that a slip is told before hours of
 // work.
 std::string readable_file(const Arguments& args, const std::string& name);

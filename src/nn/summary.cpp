@@ -12,12 +12,12 @@
 namespace regkit {
 namespace {
 
-struct Interval {
+struct Span {
     std::int64_t low, high;  // inclusive
 };
 
 // Positions of a layer's input that positions `out` of its output depend on.
-Interval reach(const LayerSpec& layer, const Node& node, Interval out) {
+Span reach(const LayerSpec& layer, const Node& node, Span out) {
     switch (layer.type) {
         case LayerType::conv:
         case LayerType::pool: {
@@ -61,24 +61,24 @@ class Reach {
 
     // Bases that output `position` of layer `from` depends on; none where that is the whole window, through
     // an LSTM or a dense layer that flattens.
-    std::optional<Interval> bases(std::size_t from, std::int64_t position) {
+    std::optional<Span> bases(std::size_t from, std::int64_t position) {
         std::fill(needed_.begin(), needed_.begin() + static_cast<std::ptrdiff_t>(from) + 1, std::nullopt);
-        needed_[from] = Interval{position, position};
-        Interval sequence{position, position};
+        needed_[from] = Span{position, position};
+        Span sequence{position, position};
         bool any = false;
         for (std::size_t i = from + 1; i-- > 0;) {
             if (!needed_[i]) continue;
             if (spec_.layers[i].flatten || spec_.layers[i].type == LayerType::lstm) return std::nullopt;
-            const Interval in = reach(spec_.layers[i], graph_.nodes[i], *needed_[i]);
+            const Span in = reach(spec_.layers[i], graph_.nodes[i], *needed_[i]);
             for (const int input : graph_.nodes[i].inputs) {
                 if (input == kSequence) {
                     sequence =
-                        any ? Interval{std::min(sequence.low, in.low), std::max(sequence.high, in.high)} : in;
+                        any ? Span{std::min(sequence.low, in.low), std::max(sequence.high, in.high)} : in;
                     any = true;
                     continue;
                 }
                 auto& slot = needed_[static_cast<std::size_t>(input)];
-                slot = slot ? Interval{std::min(slot->low, in.low), std::max(slot->high, in.high)} : in;
+                slot = slot ? Span{std::min(slot->low, in.low), std::max(slot->high, in.high)} : in;
             }
         }
         return sequence;
@@ -87,7 +87,7 @@ class Reach {
   private:
     const Spec& spec_;
     const Graph& graph_;
-    std::vector<std::optional<Interval>> needed_;
+    std::vector<std::optional<Span>> needed_;
     std::vector<bool> up_;
 };
 
@@ -125,7 +125,7 @@ SpecSummary summarise(const Spec& spec, int markers) {
     Reach reach(spec, graph);
     const auto last = static_cast<std::size_t>(graph.head);
     for (std::int64_t position = 0; position < reach.phases(last); ++position) {
-        const Interval span = *reach.bases(last, position);
+        const Span span = *reach.bases(last, position);
         const std::int64_t first = position * head.scale, end = first + head.scale;
         summary.context_left = std::max(summary.context_left, first - span.low);
         summary.context_right = std::max(summary.context_right, span.high + 1 - end);
@@ -152,7 +152,7 @@ std::vector<LayerDescription> describe(const Spec& spec, int markers) {
         if (node.weights == static_cast<int>(i))
             row.parameters += at.weight.count + at.weight_hh.count + at.bias.count;
         for (std::int64_t position = 0; position < reach.phases(i); ++position) {
-            const std::optional<Interval> span = reach.bases(i, position);
+            const std::optional<Span> span = reach.bases(i, position);
             row.receptive_field = span ? std::max(row.receptive_field, span->high - span->low + 1) : 0;
             if (!span) break;
         }

@@ -9,12 +9,11 @@
 
 #include "app/call/call_sink.hpp"
 #include "app/model/genome_of.hpp"
-#include "app/model/model.hpp"
 #include "app/model/predictor.hpp"
 #include "app/model/regions.hpp"
+#include "app/model/session.hpp"
 #include "app/model/trained_reference.hpp"
 #include "base/text.hpp"
-#include "base/version.hpp"
 #include "io/fasta/fasta.hpp"
 #include "io/files/output_check.hpp"
 #include "kernels/base/error.hpp"
@@ -99,18 +98,13 @@ class RecordWindow {
 class Caller {
   public:
     Caller(const CallParameters& p, TrackFormat format, Log& log)
-        : p_(p), format_(format), log_(log), pool_(resolve_workers(p.backend.workers)) {
-        model_ = load_model(p_.model, log_);
-        const std::string digest = model_.digest;
-        if (!p_.markers.empty()) {
-            model_ = restrict_markers(std::move(model_), select_markers(model_.markers, p_.markers));
-            model_.digest = digest;
-        }
-        BackendChoice choice = make_backend(p_.backend);
-        if (!choice.notice.empty()) log_.info(choice.notice);
-        backend_ = std::move(choice.backend);
-        const auto markers = static_cast<std::int64_t>(model_.markers.size());
-        predictor_ = std::make_unique<Predictor>(model_, *backend_,
+        : p_(p),
+          format_(format),
+          log_(log),
+          pool_(resolve_workers(p.backend.workers)),
+          session_(p.model, p.markers, p.backend, log) {
+        const auto markers = std::ssize(model().markers);
+        predictor_ = std::make_unique<Predictor>(model(), session_.backend(),
                                                  PredictorOptions{.tile = tile_for(p_.tile, markers),
                                                                   .rc_average = p_.rc_average,
                                                                   .coded = p_.coded,
@@ -124,7 +118,7 @@ class Caller {
             call_reference();
         else
             call_stream();
-        for (const std::string& notice : backend_->take_notices()) log_.info(notice);
+        session_.tell_notices();
         tracks_->commit();
         // Of few codes, a model may well give a region one.
         if (sink_->is_constant() && !p_.coded)
@@ -140,7 +134,8 @@ class Caller {
     }
 
   private:
-    bool coverage() const { return model_.spec.task == Task::coverage; }
+    const Model& model() const { return session_.model(); }
+    bool coverage() const { return model().spec.task == Task::coverage; }
     float cutoff() const { return static_cast<float>(p_.cutoff.value_or(kCutoff)); }
 
     // Predicts local positions [begin, end) of `length`; those from `lead` on lie at `shift` + their own on
@@ -183,12 +178,11 @@ class Caller {
     void open(bool contigs_first, const std::string& source, const std::string& digest) {
         TrackOptions options;
         options.format = format_;
-        for (const Marker& marker : model_.markers) options.markers.push_back(marker.name);
-        if (p_.provenance)
-            options.header = {"regcallVersion=" + std::string(version()), "regcallCommand=" + p_.command_line,
-                              "regcallModel=sha256:" + model_.digest,
-                              "regcallDevice=" + std::string(backend_->description()), "reference=" + source};
-        if (p_.provenance && !digest.empty()) options.header.push_back("regcallReference=sha256:" + digest);
+        for (const Marker& marker : model().markers) options.markers.push_back(marker.name);
+        if (p_.provenance) {
+            options.header = session_.provenance("regcall", p_.command_line, digest);
+            options.header.push_back("reference=" + source);
+        }
         if (p_.provenance && (cell_ > 1 || coverage() || p_.coded))
             options.header.push_back(
                 std::string("regcallValues=") + (coverage() ? "coverage" : "probability") + " of " +
@@ -215,8 +209,7 @@ class Caller {
     TrackFormat format_;
     Log& log_;
     ThreadPool pool_;
-    Model model_;
-    std::unique_ptr<Backend> backend_;
+    Session session_;
     std::unique_ptr<Predictor> predictor_;
     std::unique_ptr<TrackSet> tracks_;
     std::unique_ptr<CallSink> sink_;
@@ -244,7 +237,7 @@ void Caller::call_reference() {
     open(upfront, p_.fasta, reference_digest(fasta));
     if (upfront)
         for (const Contig& contig : fasta.contigs()) tracks_->add_contig(contig.name, contig.length);
-    TrainedReference trained(model_, p_.model, fasta, log_);
+    TrainedReference trained(model(), p_.model, fasta, log_);
     if (p_.check_reference) trained.check_all();
     int current = -1;
     for (const ContigRange& range : ranges) {

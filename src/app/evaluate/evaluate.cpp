@@ -12,6 +12,7 @@
 #include "app/model/label_fit.hpp"
 #include "app/model/model.hpp"
 #include "app/model/predictor.hpp"
+#include "app/model/session.hpp"
 #include "base/text.hpp"
 #include "io/files/output_check.hpp"
 #include "io/files/output_set.hpp"
@@ -279,8 +280,8 @@ void EvaluateParameters::verify() const {
 
 EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost& host, Log& log) {
     parameters.verify();
-    Model model = load_model(parameters.model, log);
-    model = restrict_markers(std::move(model), select_markers(model.markers, parameters.markers));
+    Session session(parameters.model, parameters.markers, parameters.backend, log);
+    const Model& model = session.model();
     const Dataset dataset = Dataset::load(parameters.dataset, log);
     FastaFile fasta = open_reference(dataset, parameters.fasta, parameters.check_reference);
     refuse_inputs(parameters, fasta.path());
@@ -293,8 +294,6 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
                  ": holds no digests of the reference (it was built by an older regkit): only names and "
                  "lengths were compared; --check-reference compares all bases");
     const ContigIntervals excluded = read_excluded(parameters.exclude, dataset, log);
-    BackendChoice choice = make_backend(parameters.backend);
-    if (!choice.notice.empty()) log.info(choice.notice);
 
     std::vector<int> contig_of;  // the FASTA's number of each of the data set's contigs
     for (const ReferenceContig& contig : dataset.reference()) contig_of.push_back(fasta.find(contig.name));
@@ -313,8 +312,8 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
     };
     ThreadPool pool(resolve_workers(parameters.backend.workers));
     const CountAll count_all = [&](const CountPositions& count) {
-        const Counting task{model,  *choice.backend, dataset,    windows, read,
-                            labels, excluded,        keep_going, count};
+        const Counting task{model,  session.backend(), dataset,    windows, read,
+                            labels, excluded,          keep_going, count};
         if (parameters.window_mode == "tiled")
             count_tiled(task);
         else
@@ -323,7 +322,7 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
     const bool coverage = model.spec.task == Task::coverage;
     Measured measured =
         (coverage ? measure_coverage : measure_presence)(parameters, model.markers, pool, count_all);
-    for (const std::string& notice : choice.backend->take_notices()) log.info(notice);
+    session.tell_notices();
     tell_placeholders(fasta.path(), fasta.placeholders(), log);
     measured.report.windows = total;
     measured.report.nt_per_second = speed;

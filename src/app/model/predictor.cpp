@@ -29,7 +29,7 @@ void copy_rows(std::span<const float> from, std::int64_t from_length, std::int64
 }
 
 // Windows that give cells one after the other: window k those of bases [k * group(), (k + 1) * group()).
-struct WindowGrid {
+struct PredictedGrid {
     std::int64_t window = 0, bin = 1, offset = 0, count = 0;
 
     std::int64_t group() const { return bin * count; }
@@ -92,7 +92,7 @@ struct Predictor::Impl {
     TailOutput output = TailOutput::probabilities;
     std::int64_t stride = 1, left = 0, right = 0, resolution = 1;
     bool fixed = false;  // windows of one length alone
-    WindowGrid grid;     // of models that run windows
+    PredictedGrid grid;  // of models that run windows
     // Reused from tile to tile: pages of a fresh array cost more than filling it.
     std::vector<std::uint8_t> codes, reversed, stretch;
     std::vector<float> values, other, cut;
@@ -304,13 +304,13 @@ std::int64_t Predictor::unit() const {
 
 std::int64_t Predictor::behind() const {
     if (!impl_->runs_windows()) return impl_->left;
-    const WindowGrid& g = impl_->grid;
+    const PredictedGrid& g = impl_->grid;
     return std::max<std::int64_t>({0, g.offset, g.offset - g.reverse_shift()});
 }
 
 std::int64_t Predictor::ahead() const {
     if (!impl_->runs_windows()) return impl_->stride + impl_->right;
-    const WindowGrid& g = impl_->grid;
+    const PredictedGrid& g = impl_->grid;
     const std::int64_t beyond = g.window - g.offset - g.group();
     return std::max<std::int64_t>({0, beyond, beyond + g.reverse_shift()});
 }

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "app/model/genome_of.hpp"
-#include "app/model/model.hpp"
+#include "app/model/session.hpp"
 #include "app/model/trained_reference.hpp"
 #include "app/variants/annotation_fields.hpp"
 #include "app/variants/annotation_header.hpp"
@@ -16,7 +16,6 @@
 #include "app/variants/variant_scorer.hpp"
 #include "base/region.hpp"
 #include "base/text.hpp"
-#include "base/version.hpp"
 #include "io/fasta/contig_alias.hpp"
 #include "io/files/output_check.hpp"
 #include "io/files/output_set.hpp"
@@ -42,18 +41,15 @@ class Annotator {
     Annotator(const AnnotateParameters& parameters, Log& log)
         : p_(parameters),
           log_(log),
-          model_(chosen(parameters, log)),
+          session_(parameters.model, parameters.markers, parameters.backend, log),
           reference_(parameters.fasta),
-          trained_(model_, parameters.model, reference_.fasta(), log),
+          trained_(model(), parameters.model, reference_.fasta(), log),
           reader_(parameters.input, &log) {
         check_outputs({});
         format_ = p_.format ? *p_.format : variant_format_of(p_.output);
         check_outputs(index_names());
-        BackendChoice choice = make_backend(p_.backend);
-        if (!choice.notice.empty()) log_.info(choice.notice);
-        backend_ = std::move(choice.backend);
         scorer_ = std::make_unique<VariantScorer>(
-            model_, *backend_,
+            model(), session_.backend(),
             [this](int contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
                 reference_.read(contig, begin, end, codes);
             },
@@ -63,7 +59,7 @@ class Annotator {
 
     AnnotateSummary run() {
         const auto start = std::chrono::steady_clock::now();
-        const AnnotationFields fields(model_.markers, model_.spec.task, scorer_->compared());
+        const AnnotationFields fields(model().markers, model().spec.task, scorer_->compared());
         const std::vector<std::string> about = p_.provenance ? provenance() : std::vector<std::string>{};
         const bool listed =
             complete_header(reader_.header(), fields, reference_.contigs(), about, p_.fasta, log_);
@@ -72,10 +68,10 @@ class Annotator {
         VcfWriter writer(p_.output, reader_.header(),
                          {format_, p_.write_index, longest_contig(), &log_, p_.lossy});
         std::optional<EffectMatrix> matrix;
-        if (!p_.matrix.empty()) matrix.emplace(p_.matrix, model_.markers, about);
+        if (!p_.matrix.empty()) matrix.emplace(p_.matrix, model().markers, about);
         while (read_chunk(finder)) {
             const std::vector<AlleleEffect> effects = scorer_->score(alleles_);
-            for (const std::string& notice : backend_->take_notices()) log_.info(notice);
+            session_.tell_notices();
             for (std::size_t i = 0; i < filled_; ++i) finish(chunk_[i], effects, fields, writer, matrix);
             writer.flush();
         }
@@ -90,15 +86,7 @@ class Annotator {
     }
 
   private:
-    static Model chosen(const AnnotateParameters& p, Log& log) {
-        Model model = load_model(p.model, log);
-        if (p.markers.empty()) return model;
-        const std::string digest = model.digest;
-        const std::vector<int> indexes = select_markers(model.markers, p.markers);
-        Model kept = restrict_markers(std::move(model), indexes);
-        kept.digest = digest;
-        return kept;
-    }
+    const Model& model() const { return session_.model(); }
 
     // Beside the outputs; older ones are removed, whether or not new ones are made.
     std::vector<std::string> index_names() const {
@@ -124,10 +112,10 @@ class Annotator {
     }
 
     std::vector<std::string> provenance() {
-        return {"##regsnpVersion=" + std::string(version()), "##regsnpCommand=" + p_.command_line,
-                "##regsnpModel=sha256:" + model_.digest,
-                "##regsnpReference=sha256:" + reference_digest(reference_.fasta()),
-                "##regsnpDevice=" + std::string(backend_->description())};
+        std::vector<std::string> lines =
+            session_.provenance("regsnp", p_.command_line, reference_digest(reference_.fasta()));
+        for (std::string& line : lines) line.insert(0, "##");
+        return lines;
     }
 
     // Around the first variant of a contig.
@@ -253,7 +241,7 @@ class Annotator {
         for (std::size_t m = 0; m < effect.markers.size(); ++m) {
             const MarkerEffect& e = effect.markers[m];
             require(std::isfinite(e.delta) && std::isfinite(e.ref) && std::isfinite(e.alt), ErrorKind::input,
-                    p_.model + ": its output for marker " + model_.markers[m].name + " is not finite at " +
+                    p_.model + ": its output for marker " + model().markers[m].name + " is not finite at " +
                         record.where() + "; the model is damaged or did not learn");
         }
     }
@@ -304,12 +292,11 @@ class Annotator {
     const AnnotateParameters& p_;
     Log& log_;
     VariantFormat format_ = VariantFormat::vcf;
-    Model model_;
+    Session session_;
     CachedReference reference_;
     TrainedReference trained_;
     int compared_contig_ = -1;
     VcfReader reader_;
-    std::unique_ptr<Backend> backend_;
     std::unique_ptr<VariantScorer> scorer_;
     std::vector<Pending> chunk_;
     std::size_t filled_ = 0;

@@ -1,0 +1,43 @@
+#include "app/model/session.hpp"
+
+#include "base/version.hpp"
+
+namespace regkit {
+namespace {
+
+Model chosen(const std::string& path, const std::vector<std::string>& markers, Log& log) {
+    Model model = load_model(path, log);
+    if (markers.empty()) return model;
+    const std::vector<int> kept = select_markers(model.markers, markers);
+    return restrict_markers(std::move(model), kept);
+}
+
+}  // namespace
+
+Session::Session(std::string path, const std::vector<std::string>& markers, const BackendOptions& options,
+                 Log& log)
+    : path_(std::move(path)), model_(chosen(path_, markers, log)), options_(options), log_(log) {}
+
+Backend& Session::backend() {
+    if (!backend_) {
+        BackendChoice choice = make_backend(options_);
+        if (!choice.notice.empty()) log_.info(choice.notice);
+        backend_ = std::move(choice.backend);
+    }
+    return *backend_;
+}
+
+void Session::tell_notices() {
+    for (const std::string& notice : backend().take_notices()) log_.info(notice);
+}
+
+std::vector<std::string> Session::provenance(const std::string& tool, const std::string& command,
+                                             const std::string& reference_digest) {
+    std::vector<std::string> lines = {tool + "Version=" + std::string(version()), tool + "Command=" + command,
+                                      tool + "Model=sha256:" + model_.digest};
+    if (!reference_digest.empty()) lines.push_back(tool + "Reference=sha256:" + reference_digest);
+    lines.push_back(tool + "Device=" + std::string(backend().description()));
+    return lines;
+}
+
+}  // namespace regkit

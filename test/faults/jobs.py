@@ -42,6 +42,10 @@ JOBS = [
     Job("snp-bcf", f"regsnp annotate {REF} {MODEL} -o o.bcf --write-index in.vcf.gz",
         "ref.fa ref.fa.fai model.safetensors in.vcf.gz", "o.bcf o.bcf.csi"),
     Job("snp-bcf-vcf", f"regsnp annotate {REF} {MODEL} -o o.vcf in.bcf", "ref.fa ref.fa.fai model.safetensors in.bcf", "o.vcf"),
+    Job("snp-region", f"regsnp annotate {REF} {MODEL} -r chr1:1-24999,chr2 -o o.vcf in.vcf.gz",
+        "ref.fa ref.fa.fai model.safetensors in.vcf.gz in.vcf.gz.tbi", "o.vcf"),
+    Job("snp-region-bcf", f"regsnp annotate {REF} {MODEL} -r chr1:1-24999,chr2 -o o.vcf in.bcf",
+        "ref.fa ref.fa.fai model.safetensors in.bcf in.bcf.csi", "o.vcf"),
     Job("snp-stdout", f"regsnp annotate {REF} {MODEL} in.vcf", "ref.fa ref.fa.fai model.safetensors in.vcf", "", stdout="o.vcf"),
     Job("snp-stdout-bcf", f"regsnp annotate {REF} {MODEL} -O b in.bcf", "ref.fa ref.fa.fai model.safetensors in.bcf", "",
         stdout="o.bcf"),
@@ -58,7 +62,9 @@ def prepare(folder, environment):
         bgzip -c in.vcf > in.vcf.gz
         regcall {REF} {MODEL} -k CTCF.K562 -o '{{marker}}.bw'
         printf 'name\\tpeaks\\nCTCF.K562\\tCTCF.K562.bw\\n' > coverage.tsv
-        bcftools view --no-version -Ob -o in.bcf in.vcf"""
+        tabix -p vcf in.vcf.gz
+        bcftools view --no-version -Ob -o in.bcf in.vcf
+        bcftools index in.bcf"""
     done = subprocess.run(["bash", "-c", script], cwd=folder, env={**environment, "TEST_TOOLS": str(tools)},
                           capture_output=True, text=True)
     assert done.returncode == 0, f"the inputs cannot be made:\n{done.stderr}"

@@ -10,10 +10,13 @@
 #include <new>
 #include <utility>
 
+#include "io/vcf/vcf_state.hpp"
 #include "kernels/base/error.hpp"
 
 namespace regkit {
 namespace {
+
+constexpr int kTries = 3;
 
 void check_age(const std::string& path) {
     struct stat data {
@@ -34,10 +37,13 @@ VcfFetcher::VcfFetcher(htsFile* file, const std::string& path, const bcf_hdr_t* 
     : file_(file), path_(path), header_(header) {
     check_whole();
     check_age(path);
-    if (header_ != nullptr)
-        csi_.reset(bcf_index_load3(path.c_str(), nullptr, HTS_IDX_SILENT_FAIL));
-    else
-        tabix_.reset(tbx_index_load3(path.c_str(), nullptr, HTS_IDX_SILENT_FAIL));
+    // htslib does not try again to open what a signal interrupted, nor says that one did.
+    for (int tries = 0; tries < kTries && !csi_ && !tabix_; ++tries) {
+        if (header_ != nullptr)
+            csi_.reset(bcf_index_load3(path.c_str(), nullptr, HTS_IDX_SILENT_FAIL));
+        else
+            tabix_.reset(tbx_index_load3(path.c_str(), nullptr, HTS_IDX_SILENT_FAIL));
+    }
     require(csi_ || tabix_, ErrorKind::resource,
             path +
                 ": regions need its index (.csi or .tbi), which is not there or cannot be read; make it with "
@@ -120,6 +126,7 @@ bool VcfFetcher::next_of(const Read& read) {
         const int status = read();
         if (status >= 0) return true;
         if (status < -1 && errno == ENOMEM) throw std::bad_alloc();
+        if (status < -1) check_read(file_->fp.bgzf, path_);
         require(status == -1, ErrorKind::input,
                 path_ +
                     ": corrupt or truncated, or its index is another file's; copy both again, or make the "

@@ -9,6 +9,7 @@
 #include <new>
 #include <utility>
 
+#include "io/vcf/vcf_state.hpp"
 #include "kernels/base/error.hpp"
 
 namespace regkit {
@@ -79,6 +80,7 @@ bool VcfLines::fill() {
     const ssize_t got = plain ? hread(file_->fp.hfile, block_.data(), block_.size())
                               : bgzf_read(file_->fp.bgzf, block_.data(), block_.size());
     if (got < 0 && plain) throw_errno(name_ + ": cannot read");
+    if (got < 0) check_read(file_->fp.bgzf, name_);
     if (got < 0)
         throw Error(ErrorKind::input, (number_ > 0 ? here() : name_) +
                                           ": corrupt or truncated compressed data" +

@@ -261,6 +261,7 @@ struct VcfReader::Impl {
         const int status = fetcher ? 0 : bcf_read(file.get(), state().bcf.get(), &r);
         if (status < -1 && errno == ENOMEM) throw std::bad_alloc();
         if (status == -1) return Got::end;
+        if (status < 0) check_read(file->fp.bgzf, *name);
         if (status < 0 || r.errcode != 0) bad(where, "corrupt or truncated BCF; copy the file again");
         const char* contig = bcf_hdr_id2name(state().bcf.get(), r.rid);
         if (contig == nullptr) bad(where, "its contig is not in the header");
@@ -279,6 +280,7 @@ struct VcfReader::Impl {
 
     void check_end() {
         const BGZF* bgzf = file->is_bgzf ? file->fp.bgzf : nullptr;
+        if (bgzf != nullptr && bgzf->errcode != 0) check_read(bgzf, *name);
         if (bgzf != nullptr && bgzf->errcode != 0)
             bad(*name, "corrupt or truncated compressed data; copy the file again");
         if (bgzf != nullptr && bgzf->no_eof_block != 0 && !fetcher) bad(*name, kNoEndBlock);

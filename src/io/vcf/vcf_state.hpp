@@ -7,6 +7,7 @@
 #include <htslib/kstring.h>
 #include <htslib/vcf.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "io/vcf/vcf.hpp"
+#include "kernels/base/error.hpp"
 
 namespace regkit {
 
@@ -28,6 +30,15 @@ struct CloseHts {
     void operator()(htsFile* file) const { hts_close(file); }
 };
 using HtsHandle = std::unique_ptr<htsFile, CloseHts>;
+
+// htslib has one code for damaged data and for a system that did not give them: Error(resource) for the
+// latter.
+inline void check_read(const BGZF* file, const std::string& name) {
+    const int cause = herrno(file->fp);
+    if (cause == 0) return;
+    errno = cause;
+    throw_errno(name + ": cannot read");
+}
 
 // A kstring_t that frees itself.
 struct KString {

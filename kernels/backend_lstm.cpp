@@ -1,7 +1,7 @@
 // LSTMs: the recurrence, and the layer that is made of it and of a convolution where a back end has no way of
 // its own.
 #include "kernels/backend.hpp"
-#include "kernels/checks.hpp"
+#include "kernels/ops/checks.hpp"
 
 namespace regkit {
 
@@ -51,7 +51,7 @@ void Backend::lstm(const View& gates, const Slice& weight_hh, int hidden, int di
                    const View& y) {
     const Checks check("lstm");
     check_lstm(check, gates, weight_hh, hidden, directions, cell, y);
-    check.done(*this, do_lstm(gates, weight_hh, hidden, directions, cell, y));
+    done("lstm", do_lstm(gates, weight_hh, hidden, directions, cell, y));
 }
 
 void Backend::lstm_grad(const View& gates, const Slice& weight_hh, int hidden, int directions,
@@ -60,13 +60,13 @@ void Backend::lstm_grad(const View& gates, const Slice& weight_hh, int hidden, i
     check_lstm(check, gates, weight_hh, hidden, directions, cell, y);
     check.shape("dy", dy, y.shape);
     check.values("d_weight_hh", d_weight_hh, weight_hh.count);
-    check.done(*this, do_lstm_grad(gates, weight_hh, hidden, directions, cell, y, dy, d_weight_hh));
+    done("lstm_grad", do_lstm_grad(gates, weight_hh, hidden, directions, cell, y, dy, d_weight_hh));
 }
 
 // ---- the layer as a whole
 Status Backend::lstm_of_parts(const View& x, const LstmLayer& layer, const View& gates, const View& cell,
                               const View& y) noexcept {
-    const Status status = do_conv(x, layer.weight_ih, layer.bias, ConvGeometry{}, false, gates);
+    const Status status = run(Conv{.x = x, .weight = layer.weight_ih, .bias = layer.bias, .y = gates});
     if (status.code != Status::Code::ok) return status;
     return do_lstm(gates, layer.weight_hh, layer.hidden, layer.directions, cell, y);
 }
@@ -77,9 +77,10 @@ Status Backend::lstm_grad_of_parts(const View& x, const LstmLayer& layer, const 
     Status status =
         do_lstm_grad(gates, layer.weight_hh, layer.hidden, layer.directions, cell, y, dy, gradient.weight_hh);
     if (status.code != Status::Code::ok) return status;
-    status = do_conv_grad_weight(x, gates, ConvGeometry{}, gradient.weight_ih, gradient.bias);
+    status =
+        run(ConvGradWeight{.x = x, .dy = gates, .d_weight = gradient.weight_ih, .d_bias = gradient.bias});
     if (status.code != Status::Code::ok) return status;
-    return do_conv_grad_input(gates, layer.weight_ih, ConvGeometry{}, accumulate, dx);
+    return run(ConvGradInput{.dy = gates, .weight = layer.weight_ih, .accumulate = accumulate, .dx = dx});
 }
 
 LstmMemory Backend::alloc_lstm(const Shape& x, int hidden, int directions, bool training) {
@@ -96,7 +97,7 @@ LstmMemory Backend::alloc_lstm(const Shape& x, int hidden, int directions, bool 
         memory.cell = alloc({x.batch, memory.states, x.length});
         memory.gates = alloc({x.batch, gates_of(hidden, directions), x.length});
     } else {
-        check.done(*this, own);
+        done("alloc_lstm", own);
         memory.own = alloc_flat(count);
     }
     return memory;
@@ -105,8 +106,8 @@ LstmMemory Backend::alloc_lstm(const Shape& x, int hidden, int directions, bool 
 void Backend::lstm_layer(const View& x, const LstmLayer& layer, LstmMemory& memory, const View& y) {
     const Checks check("lstm_layer");
     check_layer(check, x, layer, memory, y);
-    check.done(*this, memory.own ? do_lstm_layer(x, layer, memory, y)
-                                 : lstm_of_parts(x, layer, part(memory.gates, x), part(memory.cell, x), y));
+    done("lstm_layer", memory.own ? do_lstm_layer(x, layer, memory, y)
+                                  : lstm_of_parts(x, layer, part(memory.gates, x), part(memory.cell, x), y));
 }
 
 void Backend::lstm_layer_grad(const View& x, const LstmLayer& layer, LstmMemory& memory, const View& y,
@@ -119,9 +120,10 @@ void Backend::lstm_layer_grad(const View& x, const LstmLayer& layer, LstmMemory&
     check.values("d_weight_ih", gradient.weight_ih, layer.weight_ih.count);
     check.values("d_weight_hh", gradient.weight_hh, layer.weight_hh.count);
     check.values("d_bias", gradient.bias, layer.bias.count);
-    check.done(*this, memory.own ? do_lstm_layer_grad(x, layer, memory, y, dy, gradient, accumulate, dx)
-                                 : lstm_grad_of_parts(x, layer, part(memory.gates, x), part(memory.cell, x),
-                                                      y, dy, gradient, accumulate, dx));
+    done("lstm_layer_grad", memory.own
+                                ? do_lstm_layer_grad(x, layer, memory, y, dy, gradient, accumulate, dx)
+                                : lstm_grad_of_parts(x, layer, part(memory.gates, x), part(memory.cell, x), y,
+                                                     dy, gradient, accumulate, dx));
 }
 
 }  // namespace regkit

@@ -1,7 +1,7 @@
 // Shapes, borrowed views and owned buffers. Plain data: these cross the boundary to the CUDA plug-in.
 //
 // A tensor is (batch, channels, length). Where its elements lie in memory is the back end's own business: the
-// host reads and writes in canonical order ([batch][channel][position], position fastest) through Backend
+// host reads and writes in canonical order ([batch][channel][position], position fastest) through Device
 // only.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace regkit {
 
-class Backend;
+class Device;
 
 struct Shape {
     std::int64_t batch = 1;
@@ -47,12 +47,12 @@ struct Slice {
     Slice at(std::int64_t begin, std::int64_t n) const { return {data, offset + begin, n}; }
 };
 
-// Owned memory on a back end; move-only; must not outlive its Backend. Made by Backend::alloc and alloc_flat,
+// Owned memory on a back end; move-only; must not outlive its Device. Made by Device::alloc and alloc_flat,
 // zeroed.
 class Buffer {
   public:
     Buffer() = default;
-    Buffer(Backend* owner, void* data, Shape shape, Halo halo)
+    Buffer(Device* owner, void* data, Shape shape, Halo halo)
         : owner_(owner), data_(data), shape_(shape), halo_(halo) {}
     Buffer(Buffer&& other) noexcept { swap(other); }
     Buffer& operator=(Buffer&& other) noexcept {
@@ -84,7 +84,7 @@ class Buffer {
         std::swap(shape_, other.shape_);
         std::swap(halo_, other.halo_);
     }
-    Backend* owner_ = nullptr;
+    Device* owner_ = nullptr;
     void* data_ = nullptr;
     Shape shape_{0, 0, 0};
     Halo halo_;

@@ -7,12 +7,13 @@ source_dir=${REGKIT_SOURCE:-$(cd "$(dirname "$0")/.." && pwd)}
 # Room, then the prefixes that it may include besides its own folder, each only from further up in this table. "std" stands
 # for headers without a dot and without a folder (<vector>); posix for the system's own.
 allowed() {
-    local seam="kernels/backend.hpp kernels/communicator.hpp kernels/dropout.hpp kernels/sinks.hpp kernels/tensor.hpp"
+    local seam="kernels/backend.hpp kernels/communicator.hpp kernels/dropout.hpp kernels/ops/ kernels/sinks.hpp kernels/tensor.hpp"
     local files="std posix kernels/base/ base/ htslib/ zlib.h libdeflate.h openssl/ nlohmann/ io/files/"
     local app="std posix kernels/base/ base/ nn/ io/ $seam nlohmann/"
     case $1 in
         kernels/base) echo "std posix" ;;
         kernels) echo "std posix kernels/base/" ;;
+        kernels/ops) echo "std kernels/base/ $seam" ;;
         kernels/reference) echo "std kernels/base/ $seam" ;;
         kernels/cpu) echo "std posix kernels/base/ $seam kernels/reference/ hwy/" ;;
         kernels/cuda) echo "std posix kernels/base/ $seam cuda cublas cudnn nccl mma.h cub/" ;;
@@ -118,7 +119,7 @@ plant src/nn/x.cpp '<htslib/vcf.h>'
 plant src/app/model/x.cpp '"cli/options.hpp"'
 plant src/app/call/x.cpp '<htslib/hts.h>'
 plant src/cli/x.cpp '"nn/network.hpp"'
-plant kernels/backend.cpp '<hwy/highway.h>'
+plant kernels/device.cpp '<hwy/highway.h>'
 plant kernels/cpu/x.cpp '<cuda_runtime.h>'
 plant kernels/reference/x.cpp '"kernels/cpu/conv.hpp"'
 plant tools/x.cpp '"kernels/backend.hpp"'

@@ -189,59 +189,58 @@ void CpuBackend::strided(const Rows& x, const ConvGeometry& geometry, Correlatio
     correlate(job);
 }
 
-Status CpuBackend::do_conv(const View& x_view, const Slice& weight, const Slice& bias,
-                           const ConvGeometry& geometry, bool relu, const View& y_view) noexcept {
+Status CpuBackend::run(const Conv& op) noexcept {
     return guarded([&] {
-        const Rows x = rows_of(x_view);
+        const Rows x = rows_of(op.x);
         Correlation job;
         job.batch = static_cast<int>(x.batch);
         job.in = static_cast<int>(x.channels);
-        job.y = rows_of(y_view);
+        job.y = rows_of(op.y);
         job.out = static_cast<int>(job.y.channels);
-        job.taps = geometry.width;
-        job.w = floats(weight);
-        job.w_out = x.channels * geometry.width;
+        job.taps = op.geometry.width;
+        job.w = floats(op.weight);
+        job.w_out = x.channels * op.geometry.width;
         job.w_tap = 1;
-        job.w_in = geometry.width;
-        job.bias = floats(bias);
-        job.relu = relu;
-        if (geometry.stride > 1) return strided(x, geometry, job);
-        std::int64_t* const offset = scratch_.get<std::int64_t>(Slot::offsets, geometry.width);
-        for (int t = 0; t < geometry.width; ++t)
-            offset[t] = std::int64_t{t} * geometry.dilation - geometry.pad_left;
+        job.w_in = op.geometry.width;
+        job.bias = floats(op.bias);
+        job.relu = op.relu;
+        if (op.geometry.stride > 1) return strided(x, op.geometry, job);
+        std::int64_t* const offset = scratch_.get<std::int64_t>(Slot::offsets, op.geometry.width);
+        for (int t = 0; t < op.geometry.width; ++t)
+            offset[t] = std::int64_t{t} * op.geometry.dilation - op.geometry.pad_left;
         job.x = x.origin;
         job.x_sample = x.channels * x.stride;
         job.x_row = x.stride;
         job.offset = offset;
-        job.dilation = geometry.dilation;
+        job.dilation = op.geometry.dilation;
         correlate(job);
     });
 }
 
-Status CpuBackend::do_conv_grad_input(const View& dy_view, const Slice& weight, const ConvGeometry& geometry,
-                                      bool accumulate, const View& dx_view) noexcept {
+Status CpuBackend::run(const ConvGradInput& op) noexcept {
     return guarded([&] {
-        const Rows dy = rows_of(dy_view), dx = rows_of(dx_view);
-        if (geometry.stride > 1) return strided_grad_input(dy, floats(weight), geometry, accumulate, dx);
+        const Rows dy = rows_of(op.dy), dx = rows_of(op.dx);
+        if (op.geometry.stride > 1)
+            return strided_grad_input(dy, floats(op.weight), op.geometry, op.accumulate, dx);
         // dx[i][q] = sum over o, t of w[o][i][t] * dy[o][q + pad_left - t*dilation]
-        std::int64_t* const offset = scratch_.get<std::int64_t>(Slot::offsets, geometry.width);
-        for (int t = 0; t < geometry.width; ++t)
-            offset[t] = geometry.pad_left - std::int64_t{t} * geometry.dilation;
+        std::int64_t* const offset = scratch_.get<std::int64_t>(Slot::offsets, op.geometry.width);
+        for (int t = 0; t < op.geometry.width; ++t)
+            offset[t] = op.geometry.pad_left - std::int64_t{t} * op.geometry.dilation;
         Correlation job;
         job.batch = static_cast<int>(dy.batch);
         job.in = static_cast<int>(dy.channels);
         job.out = static_cast<int>(dx.channels);
-        job.taps = geometry.width;
+        job.taps = op.geometry.width;
         job.x = dy.origin;
         job.x_sample = dy.channels * dy.stride;
         job.x_row = dy.stride;
         job.offset = offset;
-        job.dilation = geometry.dilation;
-        job.w = floats(weight);
-        job.w_out = geometry.width;
+        job.dilation = op.geometry.dilation;
+        job.w = floats(op.weight);
+        job.w_out = op.geometry.width;
         job.w_tap = 1;
-        job.w_in = dx.channels * geometry.width;
-        job.accumulate = accumulate;
+        job.w_in = dx.channels * op.geometry.width;
+        job.accumulate = op.accumulate;
         job.y = dx;
         correlate(job);
     });
@@ -310,10 +309,9 @@ void CpuBackend::strided_grad_input(const Rows& dy, const float* weight, const C
     }
 }
 
-Status CpuBackend::do_up_conv(const View& x_view, const Slice& weight, const Slice& bias, int stride,
-                              bool relu, const View& y_view) noexcept {
+Status CpuBackend::run(const UpConv& op) noexcept {
     return guarded([&] {
-        const Rows x = rows_of(x_view), y = rows_of(y_view);
+        const Rows x = rows_of(op.x), y = rows_of(op.y);
         const std::int64_t zero = 0;
         const Shape part_shape{y.batch, y.channels, x.length};
         Correlation job;
@@ -325,43 +323,42 @@ Status CpuBackend::do_up_conv(const View& x_view, const Slice& weight, const Sli
         job.x_sample = x.channels * x.stride;
         job.x_row = x.stride;
         job.offset = &zero;
-        job.w_out = stride;
-        job.w_in = y.channels * stride;
-        job.bias = floats(bias);
-        job.relu = relu;
+        job.w_out = op.stride;
+        job.w_in = y.channels * op.stride;
+        job.bias = floats(op.bias);
+        job.relu = op.relu;
         job.y =
             cpu::rows_of(scratch_.get<float>(Slot::output, cpu::floats_of(part_shape, {})), part_shape, {});
         pair(job);
-        for (int j = 0; j < stride; ++j) {
-            job.w = floats(weight) + j;
+        for (int j = 0; j < op.stride; ++j) {
+            job.w = floats(op.weight) + j;
             correlate(job);
             parallel(y.batch * y.channels, [&](std::int64_t task, int) {
                 const float* const from = job.y.row(task / y.channels, task % y.channels);
                 float* const to = y.row(task / y.channels, task % y.channels);
-                for (std::int64_t p = 0; p < x.length; ++p) to[p * stride + j] = from[p];
+                for (std::int64_t p = 0; p < x.length; ++p) to[p * op.stride + j] = from[p];
                 if (j == 0) y.zero_edges(to);
             });
         }
     });
 }
 
-Status CpuBackend::do_up_conv_grad_input(const View& dy_view, const Slice& weight, int stride,
-                                         bool accumulate, const View& dx_view) noexcept {
+Status CpuBackend::run(const UpConvGradInput& op) noexcept {
     return guarded([&] {
-        const Rows dy = rows_of(dy_view);
+        const Rows dy = rows_of(op.dy);
         ConvGeometry geometry;
-        geometry.width = geometry.stride = stride;
+        geometry.width = geometry.stride = op.stride;
         Correlation job;
         job.batch = static_cast<int>(dy.batch);
         job.in = static_cast<int>(dy.channels);
-        job.y = rows_of(dx_view);
+        job.y = rows_of(op.dx);
         job.out = static_cast<int>(job.y.channels);
-        job.taps = stride;
-        job.w = floats(weight);
-        job.w_out = dy.channels * stride;
+        job.taps = op.stride;
+        job.w = floats(op.weight);
+        job.w_out = dy.channels * op.stride;
         job.w_tap = 1;
-        job.w_in = stride;
-        job.accumulate = accumulate;
+        job.w_in = op.stride;
+        job.accumulate = op.accumulate;
         strided(dy, geometry, job);
     });
 }

@@ -84,10 +84,9 @@ void add_tile(const TileKernels& kernel, Panel panel, std::int64_t j, int o, int
 
 }  // namespace
 
-Status CpuBackend::do_flat_dense(const View& x_view, const Slice& weight, const Slice& bias, bool relu,
-                                 const View& y_view) noexcept {
+Status CpuBackend::run(const FlatDense& op) noexcept {
     return guarded([&] {
-        const Rows x = rows_of(x_view), y = rows_of(y_view);
+        const Rows x = rows_of(op.x), y = rows_of(op.y);
         const TileKernels& kernel = *kernels_.tile;
         const std::int64_t inputs = x.channels * x.length, strips = cpu::strips_of(kernel, x.batch);
         const std::int64_t depth = std::min<std::int64_t>(cpu::panel_depth(kernel), inputs);
@@ -112,7 +111,7 @@ Status CpuBackend::do_flat_dense(const View& x_view, const Slice& weight, const 
             parallel(groups, [&](std::int64_t group, int) {
                 for (std::int64_t piece = first; piece < last; ++piece) {
                     Panel panel;
-                    panel.a = floats(weight) + piece * depth;
+                    panel.a = floats(op.weight) + piece * depth;
                     panel.a_row = inputs;
                     panel.rows = blocks.out;
                     panel.depth = static_cast<int>(std::min(depth, inputs - piece * depth));
@@ -121,9 +120,9 @@ Status CpuBackend::do_flat_dense(const View& x_view, const Slice& weight, const 
                     panel.columns = x.batch;
                     panel.c = y.row(0, 0);
                     panel.c_row = y.stride;
-                    panel.bias = floats(bias);
+                    panel.bias = floats(op.bias);
                     panel.resume = piece > 0;
-                    panel.relu = relu && piece + 1 == pieces;
+                    panel.relu = op.relu && piece + 1 == pieces;
                     forward_piece(kernel, panel, static_cast<int>(blocks.count * group / groups),
                                   static_cast<int>(blocks.count * (group + 1) / groups));
                 }
@@ -133,10 +132,9 @@ Status CpuBackend::do_flat_dense(const View& x_view, const Slice& weight, const 
     });
 }
 
-Status CpuBackend::do_flat_dense_grad_input(const View& dy_view, const Slice& weight, bool accumulate,
-                                            const View& dx_view) noexcept {
+Status CpuBackend::run(const FlatDenseGradInput& op) noexcept {
     return guarded([&] {
-        const Rows dy = rows_of(dy_view), dx = rows_of(dx_view);
+        const Rows dy = rows_of(op.dy), dx = rows_of(op.dx);
         const TileKernels& kernel = *kernels_.tile;
         const std::int64_t inputs = dx.channels * dx.length, outputs = dy.channels;
         float* const dy_turned = scratch_.get<float>(Slot::turned, dx.batch * outputs);
@@ -149,7 +147,7 @@ Status CpuBackend::do_flat_dense_grad_input(const View& dy_view, const Slice& we
             const std::int64_t begin = task * kInputColumns, end = std::min(begin + kInputColumns, inputs);
             float* const strips = memory + worker * worker_size;
             float* const sums = strips + panel_size;
-            const float* const weights = floats(weight) + begin;
+            const float* const weights = floats(op.weight) + begin;
             for (int piece = 0; piece < pieces.count; ++piece) {
                 const int first = pieces.begin(piece), last = pieces.begin(piece + 1);
                 cpu::Ahead next;
@@ -187,17 +185,16 @@ Status CpuBackend::do_flat_dense_grad_input(const View& dy_view, const Slice& we
                               float* const to = dx.row(s, c) + p;
                               const float* const from = sums + s * kInputColumns + done;
                               for (std::int64_t i = 0; i < count; ++i)
-                                  to[i] = accumulate ? to[i] + from[i] : from[i];
-                              if (!accumulate && p + count == dx.length) dx.zero_edges(dx.row(s, c));
+                                  to[i] = op.accumulate ? to[i] + from[i] : from[i];
+                              if (!op.accumulate && p + count == dx.length) dx.zero_edges(dx.row(s, c));
                           });
         });
     });
 }
 
-Status CpuBackend::do_flat_dense_grad_weight(const View& x_view, const View& dy_view, const Slice& d_weight,
-                                             const Slice& d_bias) noexcept {
+Status CpuBackend::run(const FlatDenseGradWeight& op) noexcept {
     return guarded([&] {
-        const Rows x = rows_of(x_view), dy = rows_of(dy_view);
+        const Rows x = rows_of(op.x), dy = rows_of(op.dy);
         const TileKernels& kernel = *kernels_.tile;
         const std::int64_t inputs = x.channels * x.length;
         const std::int64_t panel_size = kWeightColumns * x.batch;
@@ -214,7 +211,7 @@ Status CpuBackend::do_flat_dense_grad_weight(const View& x_view, const View& dy_
             panel.b = strips;
             panel.b_strip = x.batch * kernel.strip;
             panel.columns = end - begin;
-            panel.c = floats(d_weight) + begin;
+            panel.c = floats(op.d_weight) + begin;
             panel.c_row = inputs;
             for (std::int64_t s = 0; s < x.batch; ++s)
                 for (std::int64_t n = begin; n < end; n += kernel.strip) {
@@ -236,7 +233,7 @@ Status CpuBackend::do_flat_dense_grad_weight(const View& x_view, const View& dy_
                              strips + panel_size);
                 }
         });
-        add_row_sums(dy, d_bias);
+        add_row_sums(dy, op.d_bias);
     });
 }
 

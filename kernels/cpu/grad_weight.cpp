@@ -206,33 +206,32 @@ void CpuBackend::add_row_sums(const Rows& dy, const Slice& d_bias) {
     });
 }
 
-Status CpuBackend::do_conv_grad_weight(const View& x_view, const View& dy_view, const ConvGeometry& geometry,
-                                       const Slice& d_weight, const Slice& d_bias) noexcept {
+Status CpuBackend::run(const ConvGradWeight& op) noexcept {
     return guarded([&] {
-        const Rows x = rows_of(x_view), dy = rows_of(dy_view);
+        const Rows x = rows_of(op.x), dy = rows_of(op.dy);
         Contraction job;
         job.batch = static_cast<int>(x.batch);
         job.out = static_cast<int>(dy.channels);
         job.in = static_cast<int>(x.channels);
-        job.taps = geometry.width;
+        job.taps = op.geometry.width;
         job.length = dy.length;
         job.dy = dy.origin;
         job.dy_sample = dy.channels * dy.stride;
         job.dy_row = dy.stride;
-        job.dw = floats(d_weight);
-        job.dw_out = x.channels * geometry.width;
-        job.dw_in = geometry.width;
+        job.dw = floats(op.d_weight);
+        job.dw_out = x.channels * op.geometry.width;
+        job.dw_in = op.geometry.width;
         job.dw_tap = 1;
-        if (geometry.stride > 1) {
-            const PhaseRows phases = split_phases(x, geometry, dy.length);
+        if (op.geometry.stride > 1) {
+            const PhaseRows phases = split_phases(x, op.geometry, dy.length);
             job.x = phases.x;
             job.x_sample = phases.sample;
             job.x_row = phases.row;
             job.offset = phases.offset;
         } else {
-            std::int64_t* const offset = scratch_.get<std::int64_t>(Slot::offsets, geometry.width);
-            for (int t = 0; t < geometry.width; ++t)
-                offset[t] = std::int64_t{t} * geometry.dilation - geometry.pad_left;
+            std::int64_t* const offset = scratch_.get<std::int64_t>(Slot::offsets, op.geometry.width);
+            for (int t = 0; t < op.geometry.width; ++t)
+                offset[t] = std::int64_t{t} * op.geometry.dilation - op.geometry.pad_left;
             job.x = x.origin;
             job.x_sample = x.channels * x.stride;
             job.x_row = x.stride;
@@ -244,24 +243,23 @@ Status CpuBackend::do_conv_grad_weight(const View& x_view, const View& dy_view, 
             contract_dense(job);
         else
             contract_short_rows(job);
-        add_row_sums(dy, d_bias);
+        add_row_sums(dy, op.d_bias);
     });
 }
 
 // d_w[i][o][j] += sum over p of x[i][p] * dy[o][p*stride + j]: x takes the place of dy, and dy's phases that
 // of x.
-Status CpuBackend::do_up_conv_grad_weight(const View& x_view, const View& dy_view, int stride,
-                                          const Slice& d_weight, const Slice& d_bias) noexcept {
+Status CpuBackend::run(const UpConvGradWeight& op) noexcept {
     return guarded([&] {
-        const Rows x = rows_of(x_view), dy = rows_of(dy_view);
+        const Rows x = rows_of(op.x), dy = rows_of(op.dy);
         ConvGeometry geometry;
-        geometry.width = geometry.stride = stride;
+        geometry.width = geometry.stride = op.stride;
         const PhaseRows phases = split_phases(dy, geometry, x.length);
         Contraction job;
         job.batch = static_cast<int>(x.batch);
         job.out = static_cast<int>(x.channels);
         job.in = static_cast<int>(dy.channels);
-        job.taps = stride;
+        job.taps = op.stride;
         job.length = x.length;
         job.dy = x.origin;
         job.dy_sample = x.channels * x.stride;
@@ -270,12 +268,12 @@ Status CpuBackend::do_up_conv_grad_weight(const View& x_view, const View& dy_vie
         job.x_sample = phases.sample;
         job.x_row = phases.row;
         job.offset = phases.offset;
-        job.dw = floats(d_weight);
-        job.dw_out = dy.channels * stride;
-        job.dw_in = stride;
+        job.dw = floats(op.d_weight);
+        job.dw_out = dy.channels * op.stride;
+        job.dw_in = op.stride;
         job.dw_tap = 1;
         contract(job);
-        add_row_sums(dy, d_bias);
+        add_row_sums(dy, op.d_bias);
     });
 }
 

@@ -63,9 +63,9 @@ cpu::CentredArgs centred_args(const Norm& norm, const Channel& channel, std::int
 }  // namespace
 
 // Chan, Golub and LeVeque 1983: moments of two sets from the moments of each, in double precision.
-Status CpuBackend::do_moments(const View& x_view, const Slice& mean, const Slice& var) noexcept {
+Status CpuBackend::run(const Moments& op) noexcept {
     return guarded([&] {
-        const Rows x = rows_of(x_view);
+        const Rows x = rows_of(op.x);
         parallel(x.channels, [&](std::int64_t c, int) {
             double count = 0, centre = 0, m2 = 0;
             for (std::int64_t s = 0; s < x.batch; ++s)
@@ -78,82 +78,79 @@ Status CpuBackend::do_moments(const View& x_view, const Slice& mean, const Slice
                     centre += delta * size / total;
                     count = total;
                 }
-            floats(mean)[c] = static_cast<float>(centre);
-            floats(var)[c] = static_cast<float>(m2 / count);
+            floats(op.mean)[c] = static_cast<float>(centre);
+            floats(op.var)[c] = static_cast<float>(m2 / count);
         });
     });
 }
 
-Status CpuBackend::do_update_running(const Slice& mean, const Slice& var, std::int64_t count, float momentum,
-                                     const Slice& running_mean, const Slice& running_var) noexcept {
-    const double unbiased = static_cast<double>(count) / static_cast<double>(count - 1), rate = momentum;
+Status CpuBackend::run(const UpdateRunning& op) noexcept {
+    const double unbiased = static_cast<double>(op.count) / static_cast<double>(op.count - 1),
+                 rate = op.momentum;
     const auto blend = [&](float& running, double value) {
         running = static_cast<float>((1 - rate) * static_cast<double>(running) + rate * value);
     };
-    for (std::int64_t c = 0; c < mean.count; ++c) {
-        blend(floats(running_mean)[c], static_cast<double>(floats(mean)[c]));
-        blend(floats(running_var)[c], static_cast<double>(floats(var)[c]) * unbiased);
+    for (std::int64_t c = 0; c < op.mean.count; ++c) {
+        blend(floats(op.running_mean)[c], static_cast<double>(floats(op.mean)[c]));
+        blend(floats(op.running_var)[c], static_cast<double>(floats(op.var)[c]) * unbiased);
     }
     return {};
 }
 
-Status CpuBackend::do_norm_act(const View& x_view, const Norm* norm, bool relu, const Dropout& dropout,
-                               const View& y_view) noexcept {
+Status CpuBackend::run(const NormAct& op) noexcept {
     return guarded([&] {
-        const Rows x = rows_of(x_view), y = rows_of(y_view);
+        const Rows x = rows_of(op.x), y = rows_of(op.y);
         parallel(x.batch * x.channels, [&](std::int64_t task, int) {
             const std::int64_t s = task / x.channels, c = task % x.channels;
-            const Channel channel(norm, c);
+            const Channel channel(op.norm, c);
             float* const to = y.row(s, c);
-            kernels_.norm->act(act_args(norm, channel, relu, dropout, x.length, s, c), x.row(s, c), to);
+            kernels_.norm->act(act_args(op.norm, channel, op.relu, op.dropout, x.length, s, c), x.row(s, c),
+                               to);
             y.zero_edges(to);
         });
     });
 }
 
-Status CpuBackend::do_norm_act_grad(const View& x_view, const View& dy_view, const Norm* norm, bool relu,
-                                    const Dropout& dropout, const View& dx_view, const Slice& d_gamma,
-                                    const Slice& d_beta, bool whole) noexcept {
+Status CpuBackend::run(const NormActGrad& op) noexcept {
     return guarded([&] {
-        const Rows x = rows_of(x_view), dy = rows_of(dy_view), dx = rows_of(dx_view);
+        const Rows x = rows_of(op.x), dy = rows_of(op.dy), dx = rows_of(op.dx);
         parallel(x.channels, [&](std::int64_t c, int) {
-            const Channel channel(norm, c);
+            const Channel channel(op.norm, c);
             const float centre = static_cast<float>(channel.mean);
             double sums[2] = {0, 0};
             for (std::int64_t s = 0; s < x.batch; ++s) {
-                kernels_.norm->act_grad(act_args(norm, channel, relu, dropout, x.length, s, c), x.row(s, c),
-                                        dy.row(s, c), centre, dx.row(s, c), sums);
+                kernels_.norm->act_grad(act_args(op.norm, channel, op.relu, op.dropout, x.length, s, c),
+                                        x.row(s, c), dy.row(s, c), centre, dx.row(s, c), sums);
                 dx.zero_edges(dx.row(s, c));
             }
-            if (!norm) return;
+            if (!op.norm) return;
             const double sum_normal = sums[1] / channel.deviation;  // of g * (x - mean) / deviation
-            floats(d_gamma)[c] += static_cast<float>(sum_normal);
-            floats(d_beta)[c] += static_cast<float>(sums[0]);
-            if (!whole) return;
-            const auto args = centred_args(*norm, channel, c, sum_normal, sums[0], x.batch * x.length);
+            floats(op.d_gamma)[c] += static_cast<float>(sum_normal);
+            floats(op.d_beta)[c] += static_cast<float>(sums[0]);
+            if (!!op.is_part) return;
+            const auto args = centred_args(*op.norm, channel, c, sum_normal, sums[0], x.batch * x.length);
             for (std::int64_t s = 0; s < x.batch; ++s)
                 kernels_.norm->centred2(args, x.length, dx.row(s, c), x.row(s, c), dx.row(s, c));
         });
     });
 }
 
-Status CpuBackend::do_norm_grad(const View& x_view, const Norm& norm, const Slice& sum_gamma,
-                                const Slice& sum_beta, std::int64_t count, const View& dx_view) noexcept {
+Status CpuBackend::run(const NormGrad& op) noexcept {
     return guarded([&] {
-        const Rows x = rows_of(x_view), dx = rows_of(dx_view);
+        const Rows x = rows_of(op.x), dx = rows_of(op.dx);
         parallel(x.batch * x.channels, [&](std::int64_t task, int) {
             const std::int64_t s = task / x.channels, c = task % x.channels;
             const auto args =
-                centred_args(norm, Channel(&norm, c), c, static_cast<double>(floats(sum_gamma)[c]),
-                             static_cast<double>(floats(sum_beta)[c]), count);
+                centred_args(op.norm, Channel(&op.norm, c), c, static_cast<double>(floats(op.sum_gamma)[c]),
+                             static_cast<double>(floats(op.sum_beta)[c]), op.count);
             kernels_.norm->centred2(args, x.length, dx.row(s, c), x.row(s, c), dx.row(s, c));
         });
     });
 }
 
-Status CpuBackend::do_add(const View& x_view, const View& y_view) noexcept {
+Status CpuBackend::run(const Add& op) noexcept {
     return guarded([&] {
-        const Rows x = rows_of(x_view), y = rows_of(y_view);
+        const Rows x = rows_of(op.x), y = rows_of(op.y);
         parallel(x.batch * x.channels, [&](std::int64_t task, int) {
             const std::int64_t s = task / x.channels, c = task % x.channels;
             kernels_.optimiser->add(x.row(s, c), x.length, y.row(s, c));
@@ -161,15 +158,14 @@ Status CpuBackend::do_add(const View& x_view, const View& y_view) noexcept {
     });
 }
 
-Status CpuBackend::do_copy_channels(const View& x_view, int x_begin, const View& y_view, int y_begin,
-                                    int count, bool accumulate) noexcept {
+Status CpuBackend::run(const CopyChannels& op) noexcept {
     return guarded([&] {
-        const Rows x = rows_of(x_view), y = rows_of(y_view);
-        parallel(x.batch * count, [&](std::int64_t task, int) {
-            const std::int64_t s = task / count, c = task % count;
-            const float* const from = x.row(s, x_begin + c);
-            float* const to = y.row(s, y_begin + c);
-            if (accumulate) return kernels_.optimiser->add(from, x.length, to);
+        const Rows x = rows_of(op.x), y = rows_of(op.y);
+        parallel(x.batch * op.count, [&](std::int64_t task, int) {
+            const std::int64_t s = task / op.count, c = task % op.count;
+            const float* const from = x.row(s, op.x_begin + c);
+            float* const to = y.row(s, op.y_begin + c);
+            if (op.accumulate) return kernels_.optimiser->add(from, x.length, to);
             std::copy_n(from, x.length, to);
             y.zero_edges(to);
         });

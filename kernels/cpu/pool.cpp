@@ -73,10 +73,10 @@ struct PoolPlan {
 
 }  // namespace
 
-Status CpuBackend::do_pool(const View& x_view, const PoolGeometry& geometry, const View& y_view) noexcept {
+Status CpuBackend::run(const Pool& op) noexcept {
     return guarded([&] {
-        const Rows x = rows_of(x_view), y = rows_of(y_view);
-        const PoolPlan plan(geometry, x.length, y.length, scratch_);
+        const Rows x = rows_of(op.x), y = rows_of(op.y);
+        const PoolPlan plan(op.geometry, x.length, y.length, scratch_);
         float* const memory = scratch_.get<float>(Slot::worker, plan.floats_a_worker() * pool_.workers());
         parallel(x.batch * x.channels, [&](std::int64_t task, int worker) {
             const std::int64_t s = task / x.channels, c = task % x.channels;
@@ -92,11 +92,10 @@ Status CpuBackend::do_pool(const View& x_view, const PoolGeometry& geometry, con
     });
 }
 
-Status CpuBackend::do_pool_grad(const View& x_view, const View& dy_view, const PoolGeometry& geometry,
-                                bool accumulate, const View& dx_view) noexcept {
+Status CpuBackend::run(const PoolGrad& op) noexcept {
     return guarded([&] {
-        const Rows x = rows_of(x_view), dy = rows_of(dy_view), dx = rows_of(dx_view);
-        const PoolPlan plan(geometry, x.length, dy.length, scratch_);
+        const Rows x = rows_of(op.x), dy = rows_of(op.dy), dx = rows_of(op.dx);
+        const PoolPlan plan(op.geometry, x.length, dy.length, scratch_);
         float* const memory = scratch_.get<float>(Slot::worker, plan.floats_a_worker() * pool_.workers());
         parallel(x.batch * x.channels, [&](std::int64_t task, int worker) {
             const std::int64_t s = task / x.channels, c = task % x.channels;
@@ -104,12 +103,12 @@ Status CpuBackend::do_pool_grad(const View& x_view, const View& dy_view, const P
             kernels_.pool->argmax(plan.args(row), row.tap);
             float* const to = dx.row(s, c);
             const float* const from = dy.row(s, c);
-            if (!accumulate) {
+            if (!op.accumulate) {
                 std::fill_n(to, dx.length, 0.0f);
                 dx.zero_edges(to);
             }
             for (std::int64_t p = 0; p < dy.length; ++p) {
-                std::int64_t q = p * geometry.stride + plan.offset[row.tap[p * plan.step]];
+                std::int64_t q = p * op.geometry.stride + plan.offset[row.tap[p * plan.step]];
                 // What stands beside the row won: all of the window is minus infinity.
                 if (q < 0 || q >= x.length) q = plan.first_position(p, x.length);
                 if (q >= 0) to[q] += from[p];

@@ -56,25 +56,23 @@ std::int64_t* tap_offsets(cpu::Scratch& scratch, const Split& split, const ConvG
 
 }  // namespace
 
-Status CpuBackend::do_sequence_conv(const Codes& codes, const Slice& embedding, const Slice& weight,
-                                    const Slice& bias, const ConvGeometry& geometry, bool relu,
-                                    const View& y_view) noexcept {
+Status CpuBackend::run(const SequenceConv& op) noexcept {
     return guarded([&] {
-        const Rows y = rows_of(y_view);
-        const Split split(geometry, y.length);
-        const std::int64_t* const offset = tap_offsets(scratch_, split, geometry);
+        const Rows y = rows_of(op.y);
+        const Split split(op.geometry, y.length);
+        const std::int64_t* const offset = tap_offsets(scratch_, split, op.geometry);
         const std::int64_t sample_size = split.stride * split.row;
-        std::int32_t* const index = scratch_.get<std::int32_t>(Slot::codes, codes.batch * sample_size);
-        parallel(codes.batch, [&](std::int64_t s, int) {
-            const std::uint8_t* const from = codes.data + s * codes.length;
+        std::int32_t* const index = scratch_.get<std::int32_t>(Slot::codes, op.codes.batch * sample_size);
+        parallel(op.codes.batch, [&](std::int64_t s, int) {
+            const std::uint8_t* const from = op.codes.data + s * op.codes.length;
             std::int32_t* const to = index + s * sample_size;
-            split.each(codes.length, [&](std::int64_t at, std::int64_t position) {
+            split.each(op.codes.length, [&](std::int64_t at, std::int64_t position) {
                 to[at] = position >= 0 ? std::int32_t{from[position]} : kOutside;
             });
         });
-        const int taps = geometry.width;
-        const std::int64_t dim = embedding.count / kSymbols;
-        const float *const e = floats(embedding), *const w = floats(weight), *const b = floats(bias);
+        const int taps = op.geometry.width;
+        const std::int64_t dim = op.embedding.count / kSymbols;
+        const float *const e = floats(op.embedding), *const w = floats(op.weight), *const b = floats(op.bias);
         float* const tables = scratch_.get<float>(Slot::table, y.channels * taps * kEntries + kEntries);
         for (std::int64_t o = 0; o < y.channels; ++o)
             for (int t = 0; t < taps; ++t)
@@ -89,22 +87,22 @@ Status CpuBackend::do_sequence_conv(const Codes& codes, const Slice& embedding, 
             const std::int64_t s = task / y.channels, o = task % y.channels;
             float* const row = y.row(s, o);
             kernels_.sequence->lookup(tables + o * taps * kEntries, taps,
-                                      index + s * sample_size + split.before, offset, b ? b[o] : 0.0f, relu,
-                                      y.length, row);
+                                      index + s * sample_size + split.before, offset, b ? b[o] : 0.0f,
+                                      op.relu, y.length, row);
             y.zero_edges(row);
         });
     });
 }
 
-Status CpuBackend::do_embed(const Codes& codes, const Slice& embedding, const View& y_view) noexcept {
+Status CpuBackend::run(const Embed& op) noexcept {
     return guarded([&] {
-        const Rows y = rows_of(y_view);
+        const Rows y = rows_of(op.y);
         parallel(y.batch * y.channels, [&](std::int64_t task, int) {
             const std::int64_t s = task / y.channels, d = task % y.channels;
-            const std::uint8_t* const from = codes.data + s * codes.length;
+            const std::uint8_t* const from = op.codes.data + s * op.codes.length;
             float entry[kSymbols];
             for (int symbol = 0; symbol < kSymbols; ++symbol)
-                entry[symbol] = floats(embedding)[symbol * y.channels + d];
+                entry[symbol] = floats(op.embedding)[symbol * y.channels + d];
             float* const to = y.row(s, d);
             for (std::int64_t p = 0; p < y.length; ++p) to[p] = entry[from[p]];
             y.zero_edges(to);
@@ -112,23 +110,20 @@ Status CpuBackend::do_embed(const Codes& codes, const Slice& embedding, const Vi
     });
 }
 
-Status CpuBackend::do_sequence_conv_grad(const Codes& codes, const View& dy_view, const Slice& embedding,
-                                         const Slice& weight, const ConvGeometry& geometry,
-                                         const Slice& d_embedding, const Slice& d_weight,
-                                         const Slice& d_bias) noexcept {
+Status CpuBackend::run(const SequenceConvGrad& op) noexcept {
     return guarded([&] {
-        const Rows dy = rows_of(dy_view);
-        const Split split(geometry, dy.length);
+        const Rows dy = rows_of(op.dy);
+        const Split split(op.geometry, dy.length);
         const std::int64_t symbol_size = split.stride * split.row;
-        float* const rows = scratch_.get<float>(Slot::codes, codes.batch * kSymbols * symbol_size);
-        parallel(codes.batch * kSymbols, [&](std::int64_t task, int) {
-            const std::uint8_t* const from = codes.data + task / kSymbols * codes.length;
+        float* const rows = scratch_.get<float>(Slot::codes, op.codes.batch * kSymbols * symbol_size);
+        parallel(op.codes.batch * kSymbols, [&](std::int64_t task, int) {
+            const std::uint8_t* const from = op.codes.data + task / kSymbols * op.codes.length;
             float* const to = rows + task * symbol_size;
-            split.each(codes.length, [&](std::int64_t at, std::int64_t position) {
+            split.each(op.codes.length, [&](std::int64_t at, std::int64_t position) {
                 to[at] = position >= 0 && from[position] == task % kSymbols ? 1.0f : 0.0f;
             });
         });
-        const int taps = geometry.width;
+        const int taps = op.geometry.width;
         const std::int64_t size = std::int64_t{kSymbols} * taps;
         float* const d_table = scratch_.get<float>(Slot::table, dy.channels * size);
         std::fill_n(d_table, dy.channels * size, 0.0f);
@@ -144,24 +139,24 @@ Status CpuBackend::do_sequence_conv_grad(const Codes& codes, const View& dy_view
         job.x = rows + split.before;
         job.x_sample = kSymbols * symbol_size;
         job.x_row = symbol_size;
-        job.offset = tap_offsets(scratch_, split, geometry);
+        job.offset = tap_offsets(scratch_, split, op.geometry);
         job.dw = d_table;
         job.dw_out = size;
         job.dw_in = taps;
         job.dw_tap = 1;
         contract(job);
-        add_row_sums(dy, d_bias);
+        add_row_sums(dy, op.d_bias);
 
-        const std::int64_t dim = embedding.count / kSymbols;
-        const float *const e = floats(embedding), *const w = floats(weight);
-        for (std::int64_t i = 0; i < dim && d_embedding; ++i)
+        const std::int64_t dim = op.embedding.count / kSymbols;
+        const float *const e = floats(op.embedding), *const w = floats(op.weight);
+        for (std::int64_t i = 0; i < dim && op.d_embedding; ++i)
             for (int symbol = 0; symbol < kSymbols; ++symbol) {
                 double sum = 0;
                 for (std::int64_t o = 0; o < dy.channels; ++o)
                     for (int t = 0; t < taps; ++t)
                         sum += static_cast<double>(w[(o * dim + i) * taps + t]) *
                                static_cast<double>(d_table[o * size + symbol * taps + t]);
-                floats(d_embedding)[symbol * dim + i] += static_cast<float>(sum);
+                floats(op.d_embedding)[symbol * dim + i] += static_cast<float>(sum);
             }
         for (std::int64_t o = 0; o < dy.channels; ++o)
             for (std::int64_t i = 0; i < dim; ++i)
@@ -170,7 +165,7 @@ Status CpuBackend::do_sequence_conv_grad(const Codes& codes, const View& dy_view
                     for (int symbol = 0; symbol < kSymbols; ++symbol)
                         sum += static_cast<double>(e[symbol * dim + i]) *
                                static_cast<double>(d_table[o * size + symbol * taps + t]);
-                    floats(d_weight)[(o * dim + i) * taps + t] += static_cast<float>(sum);
+                    floats(op.d_weight)[(o * dim + i) * taps + t] += static_cast<float>(sum);
                 }
     });
 }

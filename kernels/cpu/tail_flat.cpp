@@ -137,9 +137,10 @@ Status CpuBackend::train_flat_tail(const View& h, const Tail& tail, const Labels
     for (int i = 0; i < tail.depth; ++i) {
         const TailLayer& layer = tail.dense[i];
         const View y = at.outputs(layer.out);
-        go_on([&] { return do_flat_dense(at.x[i], layer.weight, layer.bias, false, y); });
+        go_on(
+            [&] { return run(FlatDense{.x = at.x[i], .weight = layer.weight, .bias = layer.bias, .y = y}); });
         if (i + 1 == tail.depth) break;
-        go_on([&] { return do_norm_act(y, nullptr, true, layer.dropout, y); });
+        go_on([&] { return run(NormAct{.x = y, .relu = true, .dropout = layer.dropout, .y = y}); });
         guard([&] { turn(y, layer.out, windows, at.x[i + 1]); });
     }
     guard([&] {
@@ -150,9 +151,12 @@ Status CpuBackend::train_flat_tail(const View& h, const Tail& tail, const Labels
         const TailLayer& layer = tail.dense[i];
         const View dy = at.outputs(layer.out), dx = at.d_input(i);
         go_on([&] {
-            return do_flat_dense_grad_weight(at.x[i], dy, gradient.dense_weight[i], gradient.dense_bias[i]);
+            return run(FlatDenseGradWeight{.x = at.x[i],
+                                           .dy = dy,
+                                           .d_weight = gradient.dense_weight[i],
+                                           .d_bias = gradient.dense_bias[i]});
         });
-        go_on([&] { return do_flat_dense_grad_input(dy, layer.weight, false, dx); });
+        go_on([&] { return run(FlatDenseGradInput{.dy = dy, .weight = layer.weight, .dx = dx}); });
         if (i == 0) break;
         const Dropout& dropout = tail.dense[i - 1].dropout;
         guard([&] {

@@ -150,11 +150,12 @@ struct RunSink final : cpu::TailSink {
 
 }  // namespace
 
-Status CpuBackend::do_tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
-                                 TailOutput kind, float* out) noexcept {
+Status CpuBackend::run(const TailInfer& op) noexcept {
+    if (op.begin == op.end) return {};
     return guarded([&] {
-        ValueSink sink(*kernels_.tail, kind, h.shape.batch, tail.markers(), (end - begin) * tail.stride, out);
-        infer_blocks(h, tail, begin, end, sink);
+        ValueSink sink(*kernels_.tail, op.kind, op.h.shape.batch, op.tail.markers(),
+                       (op.end - op.begin) * op.tail.stride, op.out.data());
+        infer_blocks(op.h, op.tail, op.begin, op.end, sink);
     });
 }
 

@@ -40,63 +40,61 @@ void reduce_row(const TrainPlan& plan, const cpu::OptimiserKernels& kernel, std:
 
 }  // namespace
 
-Status CpuBackend::do_tail_train(const View& h_view, const Tail& tail, const Labels& labels,
-                                 const TailLoss& how, const Slice& loss, const TailGradient& gradient,
-                                 bool accumulate, const View& dh_view) noexcept {
-    if (is_flat_tail(h_view.shape, tail))
-        return train_flat_tail(h_view, tail, labels, how, loss, gradient, accumulate, dh_view);
+Status CpuBackend::run(const TailTrain& op) noexcept {
+    if (is_flat_tail(op.h.shape, op.tail))
+        return train_flat_tail(op.h, op.tail, op.labels, op.how, op.loss, op.gradient, op.accumulate, op.dh);
     return guarded([&] {
-        const Rows h = rows_of(h_view), dh = rows_of(dh_view);
-        const TrainPlan plan(tail, h, kernels_, scratch_, pool_.workers());
+        const Rows h = rows_of(op.h), dh = rows_of(op.dh);
+        const TrainPlan plan(op.tail, h, kernels_, scratch_, pool_.workers());
         parallel(static_cast<std::int64_t>(plan.packing_count),
                  [&](std::int64_t i, int) { plan.pack(static_cast<int>(i)); });
         parallel(plan.chunks, [&](std::int64_t chunk, int worker) {
             float* const sums = plan.chunk_memory + chunk * plan.chunk_size;
             std::fill_n(sums, plan.chunk_size, 0.0f);
             cpu::Carve carve(plan.worker_memory + worker * plan.worker_size);
-            TrainBlock block(plan, tail, kernels_, labels, how, sums, cpu::BlockMemory(plan, carve));
+            TrainBlock block(plan, op.tail, kernels_, op.labels, op.how, sums, cpu::BlockMemory(plan, carve));
             const std::int64_t sample = chunk / plan.chunks_a_sample;
             const std::int64_t begin = chunk % plan.chunks_a_sample * plan.chunk_positions;
             const std::int64_t end = std::min(begin + plan.chunk_positions, h.length);
-            plan.loss[chunk] = block.run(h, sample, begin, end, accumulate, dh);
+            plan.loss[chunk] = block.run(h, sample, begin, end, op.accumulate, dh);
         });
         double total = 0;
         for (std::int64_t chunk = 0; chunk < plan.chunks; ++chunk) total += plan.loss[chunk];
-        floats(loss)[0] += static_cast<float>(total * static_cast<double>(how.scale));
-        if (!accumulate)
+        floats(op.loss)[0] += static_cast<float>(total * static_cast<double>(op.how.scale));
+        if (!op.accumulate)
             for (std::int64_t s = 0; s < dh.batch; ++s)
                 for (std::int64_t c = 0; c < dh.channels; ++c) dh.zero_edges(dh.row(s, c));
 
         const cpu::OptimiserKernels& add = *kernels_.optimiser;
-        for (int l = 0; l < tail.depth; ++l) {
-            const TailLayer& layer = tail.dense[l];
+        for (int l = 0; l < op.tail.depth; ++l) {
+            const TailLayer& layer = op.tail.dense[l];
             parallel(layer.out, [&](std::int64_t o, int worker) {
                 float* const sum = plan.worker_memory + worker * plan.worker_size;
                 reduce_row(plan, add, plan.dense[l].d_weight + o * plan.dense[l].padded_in, layer.in, sum,
                            [&](const float* row) {
-                               add.add(row, layer.in, floats(gradient.dense_weight[l]) + o * layer.in);
+                               add.add(row, layer.in, floats(op.gradient.dense_weight[l]) + o * layer.in);
                            });
             });
-            if (gradient.dense_bias[l])
+            if (op.gradient.dense_bias[l])
                 reduce_row(
                     plan, add, plan.dense[l].d_bias, layer.out, plan.worker_memory,
-                    [&](const float* row) { add.add(row, layer.out, floats(gradient.dense_bias[l])); });
+                    [&](const float* row) { add.add(row, layer.out, floats(op.gradient.dense_bias[l])); });
         }
-        if (!tail.has_up()) return;
-        const int stride = tail.stride, out = tail.up.out;
+        if (!op.tail.has_up()) return;
+        const int stride = op.tail.stride, out = op.tail.up.out;
         parallel(out, [&](std::int64_t o, int worker) {
             float* const sum = plan.worker_memory + worker * plan.worker_size;
             for (int j = 0; j < stride; ++j)
-                reduce_row(plan, add, plan.up.d_weight + (j * out + o) * plan.up.padded_in, tail.up.in, sum,
-                           [&](const float* row) {
-                               float* const to = floats(gradient.up_weight) + o * stride + j;
-                               for (int i = 0; i < tail.up.in; ++i)
+                reduce_row(plan, add, plan.up.d_weight + (j * out + o) * plan.up.padded_in, op.tail.up.in,
+                           sum, [&](const float* row) {
+                               float* const to = floats(op.gradient.up_weight) + o * stride + j;
+                               for (int i = 0; i < op.tail.up.in; ++i)
                                    to[std::int64_t{i} * out * stride] += row[i];
                            });
         });
-        if (gradient.up_bias)
+        if (op.gradient.up_bias)
             reduce_row(plan, add, plan.up.d_bias, out, plan.worker_memory,
-                       [&](const float* row) { add.add(row, out, floats(gradient.up_bias)); });
+                       [&](const float* row) { add.add(row, out, floats(op.gradient.up_bias)); });
     });
 }
 

@@ -39,7 +39,8 @@ void CpuBackend::input_statistics(const View& view, const UpNormState& state) {
     const Rows h = rows_of(view);
     const std::int64_t size = h.channels;
     // The variances are overwritten below; scratch memory is all that can be missing.
-    const Status moments = do_moments(view, state.input_mean, state.input_covariance.at(0, size));
+    const Status moments =
+        run(Moments{.x = view, .mean = state.input_mean, .var = state.input_covariance.at(0, size)});
     if (moments.code != Status::Code::ok) throw std::bad_alloc();
     const std::int64_t ranges = ceil_div(h.length, kRange), chunks = h.batch * ranges;
     float* const sums = scratch_.get<float>(Slot::chunks, chunks * size * size);
@@ -90,97 +91,95 @@ void CpuBackend::covariance_times_weight(const UpNorm& norm, const UpNormState& 
     });
 }
 
-Status CpuBackend::do_fold_up_norm(const View& h, const UpNorm& norm, const UpNormState& state,
-                                   const Slice& folded_weight, const Slice& folded_bias) noexcept {
+Status CpuBackend::run(const FoldUpNorm& op) noexcept {
     return guarded([&] {
-        if (state.shared_count == 0) input_statistics(h, state);
-        const std::int64_t stride = norm.stride, width = norm.out * stride;
-        double* const product = scratch_.get<double>(Slot::table, norm.in * width);
-        covariance_times_weight(norm, state, product);
-        parallel(norm.out, [&](std::int64_t o, int) {
+        if (op.state.shared_count == 0) input_statistics(op.h, op.state);
+        const std::int64_t stride = op.norm.stride, width = op.norm.out * stride;
+        double* const product = scratch_.get<double>(Slot::table, op.norm.in * width);
+        covariance_times_weight(op.norm, op.state, product);
+        parallel(op.norm.out, [&](std::int64_t o, int) {
             double mean = 0, var = 0;
             for (std::int64_t oj = o * stride; oj < (o + 1) * stride; ++oj)
-                mean += phase_mean(norm, state, oj) / static_cast<double>(stride);
+                mean += phase_mean(op.norm, op.state, oj) / static_cast<double>(stride);
             for (std::int64_t oj = o * stride; oj < (o + 1) * stride; ++oj) {
-                const double away = phase_mean(norm, state, oj) - mean;
+                const double away = phase_mean(op.norm, op.state, oj) - mean;
                 double quadratic = away * away;
-                for (std::int64_t i = 0; i < norm.in; ++i)
-                    quadratic += value(norm.weight, i * width + oj) * product[i * width + oj];
+                for (std::int64_t i = 0; i < op.norm.in; ++i)
+                    quadratic += value(op.norm.weight, i * width + oj) * product[i * width + oj];
                 var += quadratic / static_cast<double>(stride);
             }
             var = std::max(var, 0.0);  // the covariance is rounded: a constant output's can come out below
-            floats(state.mean)[o] = static_cast<float>(mean);
-            floats(state.var)[o] = static_cast<float>(var);
-            const double scale = value(norm.gamma, o) / std::sqrt(var + static_cast<double>(norm.eps));
-            for (std::int64_t i = 0; i < norm.in; ++i)
+            floats(op.state.mean)[o] = static_cast<float>(mean);
+            floats(op.state.var)[o] = static_cast<float>(var);
+            const double scale = value(op.norm.gamma, o) / std::sqrt(var + static_cast<double>(op.norm.eps));
+            for (std::int64_t i = 0; i < op.norm.in; ++i)
                 for (std::int64_t oj = o * stride; oj < (o + 1) * stride; ++oj)
-                    floats(folded_weight)[i * width + oj] =
-                        static_cast<float>(value(norm.weight, i * width + oj) * scale);
-            floats(folded_bias)[o] =
-                static_cast<float>((value(norm.bias, o) - mean) * scale + value(norm.beta, o));
+                    floats(op.folded_weight)[i * width + oj] =
+                        static_cast<float>(value(op.norm.weight, i * width + oj) * scale);
+            floats(op.folded_bias)[o] =
+                static_cast<float>((value(op.norm.bias, o) - mean) * scale + value(op.norm.beta, o));
         });
     });
 }
 
 // The chain rule through s = gamma / sqrt(var + eps), the phases' means and var; then from mean and
 // covariance to h: dh += d_mean / n + 2 d_covariance (h - mean) / n, a dense layer on every position.
-Status CpuBackend::do_fold_up_norm_grad(const View& h_view, const UpNorm& norm, const UpNormState& state,
-                                        const Slice& d_folded_weight, const Slice& d_folded_bias,
-                                        const Slice& d_weight, const Slice& d_bias, const Slice& d_gamma,
-                                        const Slice& d_beta, const View& dh_view) noexcept {
+Status CpuBackend::run(const FoldUpNormGrad& op) noexcept {
     return guarded([&] {
-        const Rows h = rows_of(h_view);
-        const std::int64_t stride = norm.stride, width = norm.out * stride, in = norm.in;
+        const Rows h = rows_of(op.h);
+        const std::int64_t stride = op.norm.stride, width = op.norm.out * stride, in = op.norm.in;
         double* const product = scratch_.get<double>(Slot::table, (in + 2) * width);
         double* const d_quadratic = product + in * width;  // [oj]
         double* const d_phase_mean = d_quadratic + width;
-        covariance_times_weight(norm, state, product);
-        parallel(norm.out, [&](std::int64_t o, int) {
-            const double variance = value(state.var, o) + static_cast<double>(norm.eps);
-            const double deviation = std::sqrt(variance), scale = value(norm.gamma, o) / deviation;
-            const double d_folded = value(d_folded_bias, o), mean = value(state.mean, o);
-            double d_scale = d_folded * (value(norm.bias, o) - mean);
+        covariance_times_weight(op.norm, op.state, product);
+        parallel(op.norm.out, [&](std::int64_t o, int) {
+            const double variance = value(op.state.var, o) + static_cast<double>(op.norm.eps);
+            const double deviation = std::sqrt(variance), scale = value(op.norm.gamma, o) / deviation;
+            const double d_folded = value(op.d_folded_bias, o), mean = value(op.state.mean, o);
+            double d_scale = d_folded * (value(op.norm.bias, o) - mean);
             for (std::int64_t i = 0; i < in; ++i)
                 for (std::int64_t oj = o * stride; oj < (o + 1) * stride; ++oj)
-                    d_scale += value(d_folded_weight, i * width + oj) * value(norm.weight, i * width + oj);
+                    d_scale +=
+                        value(op.d_folded_weight, i * width + oj) * value(op.norm.weight, i * width + oj);
             const double d_mean = -d_folded * scale, d_var = -0.5 * d_scale * scale / variance;
-            floats(d_gamma)[o] += static_cast<float>(d_scale / deviation);
-            floats(d_beta)[o] += static_cast<float>(d_folded);
-            if (d_bias)
-                floats(d_bias)[o] += static_cast<float>(d_folded * scale + d_mean);  // 0: the mean removes it
+            floats(op.d_gamma)[o] += static_cast<float>(d_scale / deviation);
+            floats(op.d_beta)[o] += static_cast<float>(d_folded);
+            if (op.d_bias)
+                floats(op.d_bias)[o] +=
+                    static_cast<float>(d_folded * scale + d_mean);  // 0: the mean removes it
             for (std::int64_t oj = o * stride; oj < (o + 1) * stride; ++oj) {
-                const double away = phase_mean(norm, state, oj) - mean;
+                const double away = phase_mean(op.norm, op.state, oj) - mean;
                 d_quadratic[oj] = d_var / static_cast<double>(stride);
                 d_phase_mean[oj] = (d_mean + 2 * d_var * away) / static_cast<double>(stride);
                 for (std::int64_t i = 0; i < in; ++i)
-                    floats(d_weight)[i * width + oj] +=
-                        static_cast<float>(value(d_folded_weight, i * width + oj) * scale +
-                                           d_phase_mean[oj] * value(state.input_mean, i) +
+                    floats(op.d_weight)[i * width + oj] +=
+                        static_cast<float>(value(op.d_folded_weight, i * width + oj) * scale +
+                                           d_phase_mean[oj] * value(op.state.input_mean, i) +
                                            2 * d_quadratic[oj] * product[i * width + oj]);
             }
         });
         const double count =
-            static_cast<double>(state.shared_count > 0 ? state.shared_count : h.batch * h.length);
+            static_cast<double>(op.state.shared_count > 0 ? op.state.shared_count : h.batch * h.length);
         float* const map = scratch_.get<float>(Slot::worker, in * in + in);
         float* const constant = map + in * in;
         parallel(in, [&](std::int64_t i, int) {
-            const float* const w = floats(norm.weight) + i * width;
+            const float* const w = floats(op.norm.weight) + i * width;
             double offset = 0;
             for (std::int64_t oj = 0; oj < width; ++oj)
                 offset += d_phase_mean[oj] * static_cast<double>(w[oj]);
             for (std::int64_t k = 0; k < in; ++k) {
-                const float* const other = floats(norm.weight) + k * width;
+                const float* const other = floats(op.norm.weight) + k * width;
                 double sum = 0;
                 for (std::int64_t oj = 0; oj < width; ++oj)
                     sum += d_quadratic[oj] * static_cast<double>(w[oj]) * static_cast<double>(other[oj]);
                 map[i * in + k] = static_cast<float>(2 * sum / count);
-                offset -= 2 * sum * value(state.input_mean, k);
+                offset -= 2 * sum * value(op.state.input_mean, k);
             }
             constant[i] = static_cast<float>(offset / count);
         });
         cpu::Correlation job;
         job.batch = static_cast<int>(h.batch);
-        job.in = job.out = norm.in;
+        job.in = job.out = op.norm.in;
         job.taps = 1;
         job.x = h.origin;
         job.x_sample = h.channels * h.stride;
@@ -192,7 +191,7 @@ Status CpuBackend::do_fold_up_norm_grad(const View& h_view, const UpNorm& norm, 
         job.bias = constant;
         job.accumulate = true;
         job.exact = true;
-        job.y = rows_of(dh_view);
+        job.y = rows_of(op.dh);
         correlate(job);
     });
 }

@@ -53,28 +53,18 @@ class CudaBackend final : public Backend {
     Status do_read(const Slice& from, double* values) noexcept override;
     Status do_fill(const Slice& to, float value) noexcept override;
 
-    Status do_sequence_conv(const Codes& codes, const Slice& embedding, const Slice& weight,
-                            const Slice& bias, const ConvGeometry& geometry, bool relu,
-                            const View& y) noexcept override;
-    Status do_sequence_conv_grad(const Codes& codes, const View& dy, const Slice& embedding,
-                                 const Slice& weight, const ConvGeometry& geometry, const Slice& d_embedding,
-                                 const Slice& d_weight, const Slice& d_bias) noexcept override;
-    Status do_embed(const Codes& codes, const Slice& embedding, const View& y) noexcept override;
+    Status run(const SequenceConv& op) noexcept override;
+    Status run(const SequenceConvGrad& op) noexcept override;
+    Status run(const Embed& op) noexcept override;
 
-    Status do_conv(const View& x, const Slice& weight, const Slice& bias, const ConvGeometry& geometry,
-                   bool relu, const View& y) noexcept override;
-    Status do_conv_grad_input(const View& dy, const Slice& weight, const ConvGeometry& geometry,
-                              bool accumulate, const View& dx) noexcept override;
-    Status do_conv_grad_weight(const View& x, const View& dy, const ConvGeometry& geometry,
-                               const Slice& d_weight, const Slice& d_bias) noexcept override;
-    Status do_flat_dense(const View& x, const Slice& weight, const Slice& bias, bool relu,
-                         const View& y) noexcept override;
-    Status do_flat_dense_grad_input(const View& dy, const Slice& weight, bool accumulate,
-                                    const View& dx) noexcept override;
-    Status do_flat_dense_grad_weight(const View& x, const View& dy, const Slice& d_weight,
-                                     const Slice& d_bias) noexcept override;
-    Status do_flatten(const View& x, const View& y) noexcept override;
-    Status do_flatten_grad(const View& dy, bool accumulate, const View& dx) noexcept override;
+    Status run(const Conv& op) noexcept override;
+    Status run(const ConvGradInput& op) noexcept override;
+    Status run(const ConvGradWeight& op) noexcept override;
+    Status run(const FlatDense& op) noexcept override;
+    Status run(const FlatDenseGradInput& op) noexcept override;
+    Status run(const FlatDenseGradWeight& op) noexcept override;
+    Status run(const Flatten& op) noexcept override;
+    Status run(const FlattenGrad& op) noexcept override;
     Status do_lstm(const View& gates, const Slice& weight_hh, int hidden, int directions, const View& cell,
                    const View& y) noexcept override;
     Status do_lstm_grad(const View& gates, const Slice& weight_hh, int hidden, int directions,
@@ -87,52 +77,34 @@ class CudaBackend final : public Backend {
     Status do_lstm_layer_grad(const View& x, const LstmLayer& layer, LstmMemory& memory, const View& y,
                               const View& dy, const LstmGradient& gradient, bool accumulate,
                               const View& dx) noexcept override;
-    Status do_up_conv(const View& x, const Slice& weight, const Slice& bias, int stride, bool relu,
-                      const View& y) noexcept override;
-    Status do_up_conv_grad_input(const View& dy, const Slice& weight, int stride, bool accumulate,
-                                 const View& dx) noexcept override;
-    Status do_up_conv_grad_weight(const View& x, const View& dy, int stride, const Slice& d_weight,
-                                  const Slice& d_bias) noexcept override;
+    Status run(const UpConv& op) noexcept override;
+    Status run(const UpConvGradInput& op) noexcept override;
+    Status run(const UpConvGradWeight& op) noexcept override;
 
-    Status do_moments(const View& x, const Slice& mean, const Slice& var) noexcept override;
-    Status do_update_running(const Slice& mean, const Slice& var, std::int64_t count, float momentum,
-                             const Slice& running_mean, const Slice& running_var) noexcept override;
-    Status do_norm_act(const View& x, const Norm* norm, bool relu, const Dropout& dropout,
-                       const View& y) noexcept override;
-    Status do_norm_act_grad(const View& x, const View& dy, const Norm* norm, bool relu,
-                            const Dropout& dropout, const View& dx, const Slice& d_gamma, const Slice& d_beta,
-                            bool whole) noexcept override;
-    Status do_norm_grad(const View& x, const Norm& norm, const Slice& sum_gamma, const Slice& sum_beta,
-                        std::int64_t count, const View& dx) noexcept override;
-    Status do_pool(const View& x, const PoolGeometry& geometry, const View& y) noexcept override;
-    Status do_pool_grad(const View& x, const View& dy, const PoolGeometry& geometry, bool accumulate,
-                        const View& dx) noexcept override;
-    Status do_add(const View& x, const View& y) noexcept override;
-    Status do_copy_channels(const View& x, int x_begin, const View& y, int y_begin, int count,
-                            bool accumulate) noexcept override;
+    Status run(const Moments& op) noexcept override;
+    Status run(const UpdateRunning& op) noexcept override;
+    Status run(const NormAct& op) noexcept override;
+    Status run(const NormActGrad& op) noexcept override;
+    Status run(const NormGrad& op) noexcept override;
+    Status run(const Pool& op) noexcept override;
+    Status run(const PoolGrad& op) noexcept override;
+    Status run(const Add& op) noexcept override;
+    Status run(const CopyChannels& op) noexcept override;
 
-    Status do_tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
-                         TailOutput kind, float* out) noexcept override;
+    Status run(const TailInfer& op) noexcept override;
     Status do_tail_codes(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
                          std::uint8_t* out) noexcept override;
     Status do_tail_bits(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
                         TailOutput kind, float cutoff, std::uint8_t* out) noexcept override;
     Status do_tail_runs(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
                         TailOutput kind, float cutoff, CalledRuns& out) noexcept override;
-    Status do_tail_train(const View& h, const Tail& tail, const Labels& labels, const TailLoss& how,
-                         const Slice& loss, const TailGradient& gradient, bool accumulate,
-                         const View& dh) noexcept override;
-    Status do_fold_up_norm(const View& h, const UpNorm& norm, const UpNormState& state,
-                           const Slice& folded_weight, const Slice& folded_bias) noexcept override;
-    Status do_fold_up_norm_grad(const View& h, const UpNorm& norm, const UpNormState& state,
-                                const Slice& d_folded_weight, const Slice& d_folded_bias,
-                                const Slice& d_weight, const Slice& d_bias, const Slice& d_gamma,
-                                const Slice& d_beta, const View& dh) noexcept override;
+    Status run(const TailTrain& op) noexcept override;
+    Status run(const FoldUpNorm& op) noexcept override;
+    Status run(const FoldUpNormGrad& op) noexcept override;
 
     Status do_all_reduce(const Slice& from, const Slice& to, QuietRanks& ranks) noexcept override;
-    Status do_grad_norm(const Slice& gradient, const Slice& norm) noexcept override;
-    Status do_adam(const Slice& parameters, const Slice& gradient, const Slice& m, const Slice& v,
-                   const AdamStep& step, const Slice& norm) noexcept override;
+    Status run(const GradNorm& op) noexcept override;
+    Status run(const Adam& op) noexcept override;
 
     // Where an operation has a fast twin, its body asks this and nothing else; the plain kernel follows.
     bool fast() const noexcept { return kernels_ != KernelChoice::naive; }

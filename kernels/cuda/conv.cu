@@ -175,44 +175,44 @@ using cuda::problem_of;
 using cuda::Tensor;
 using cuda::tensor_of;
 
-Status CudaBackend::do_conv(const View& x_view, const Slice& weight, const Slice& bias,
-                            const ConvGeometry& geometry, bool relu, const View& y_view) noexcept {
+Status CudaBackend::run(const Conv& op) noexcept {
     return guarded([&] {
-        const Tensor x = tensor_of(x_view), y = tensor_of(y_view);
-        const ConvProblem problem = problem_of(x, y, geometry);
-        if (cudnn_ && cudnn_->forward(problem, x.data, pointer_to(weight), pointer_to(bias), relu, y.data))
+        const Tensor x = tensor_of(op.x), y = tensor_of(op.y);
+        const ConvProblem problem = problem_of(x, y, op.geometry);
+        if (cudnn_ &&
+            cudnn_->forward(problem, x.data, pointer_to(op.weight), pointer_to(op.bias), op.relu, y.data))
             return;
         if (fast() && cuda::fits_fast_conv(problem))
-            return cuda::fast_conv_forward(problem, x.data, pointer_to(weight), pointer_to(bias), relu,
-                                           y.data, scratch_);
-        cuda::conv_forward(problem, x.data, pointer_to(weight), pointer_to(bias), relu, y.data);
+            return cuda::fast_conv_forward(problem, x.data, pointer_to(op.weight), pointer_to(op.bias),
+                                           op.relu, y.data, scratch_);
+        cuda::conv_forward(problem, x.data, pointer_to(op.weight), pointer_to(op.bias), op.relu, y.data);
     });
 }
 
-Status CudaBackend::do_conv_grad_input(const View& dy_view, const Slice& weight, const ConvGeometry& geometry,
-                                       bool accumulate, const View& dx_view) noexcept {
+Status CudaBackend::run(const ConvGradInput& op) noexcept {
     return guarded([&] {
-        const Tensor dy = tensor_of(dy_view), dx = tensor_of(dx_view);
-        const ConvProblem problem = problem_of(dx, dy, geometry);
-        if (cudnn_ && cudnn_->grad_input(problem, dy.data, pointer_to(weight), accumulate, dx.data)) return;
+        const Tensor dy = tensor_of(op.dy), dx = tensor_of(op.dx);
+        const ConvProblem problem = problem_of(dx, dy, op.geometry);
+        if (cudnn_ && cudnn_->grad_input(problem, dy.data, pointer_to(op.weight), op.accumulate, dx.data))
+            return;
         if (fast() && cuda::fits_fast_conv(problem))
-            return cuda::fast_conv_grad_input(problem, dy.data, pointer_to(weight), accumulate, dx.data,
+            return cuda::fast_conv_grad_input(problem, dy.data, pointer_to(op.weight), op.accumulate, dx.data,
                                               scratch_);
-        cuda::conv_grad_input(problem, dy.data, pointer_to(weight), accumulate, dx.data);
+        cuda::conv_grad_input(problem, dy.data, pointer_to(op.weight), op.accumulate, dx.data);
     });
 }
 
-Status CudaBackend::do_conv_grad_weight(const View& x_view, const View& dy_view, const ConvGeometry& geometry,
-                                        const Slice& d_weight, const Slice& d_bias) noexcept {
+Status CudaBackend::run(const ConvGradWeight& op) noexcept {
     return guarded([&] {
-        const Tensor x = tensor_of(x_view), dy = tensor_of(dy_view);
-        const ConvProblem problem = problem_of(x, dy, geometry);
-        if (cudnn_ && cudnn_->grad_weight(problem, x.data, dy.data, pointer_to(d_weight), pointer_to(d_bias)))
+        const Tensor x = tensor_of(op.x), dy = tensor_of(op.dy);
+        const ConvProblem problem = problem_of(x, dy, op.geometry);
+        if (cudnn_ &&
+            cudnn_->grad_weight(problem, x.data, dy.data, pointer_to(op.d_weight), pointer_to(op.d_bias)))
             return;
         if (fast() && cuda::fits_fast_conv(problem))
-            return cuda::fast_conv_grad_weight(problem, x.data, dy.data, pointer_to(d_weight),
-                                               pointer_to(d_bias), scratch_);
-        cuda::conv_grad_weight(problem, x.data, dy.data, pointer_to(d_weight), pointer_to(d_bias));
+            return cuda::fast_conv_grad_weight(problem, x.data, dy.data, pointer_to(op.d_weight),
+                                               pointer_to(op.d_bias), scratch_);
+        cuda::conv_grad_weight(problem, x.data, dy.data, pointer_to(op.d_weight), pointer_to(op.d_bias));
     });
 }
 

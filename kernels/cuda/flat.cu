@@ -62,7 +62,7 @@ struct WeightGradient {
     }
 };
 
-struct Flatten {
+struct FlattenAt {
     Tensor x, y;
     __device__ void operator()(std::int64_t index) const {
         const std::int64_t inputs = inputs_of(x);
@@ -83,37 +83,37 @@ struct FlattenGradient {
 
 }  // namespace
 
-Status CudaBackend::do_flat_dense(const View& x_view, const Slice& weight, const Slice& bias, bool relu,
-                                  const View& y_view) noexcept {
+Status CudaBackend::run(const FlatDense& op) noexcept {
     return guarded([&] {
-        const Tensor x = tensor_of(x_view), y = tensor_of(y_view);
-        cuda::sum_each(y.size(), inputs_of(x), Forward{x, pointer_to(weight), pointer_to(bias), relu, y});
+        const Tensor x = tensor_of(op.x), y = tensor_of(op.y);
+        cuda::sum_each(y.size(), inputs_of(x),
+                       Forward{x, pointer_to(op.weight), pointer_to(op.bias), op.relu, y});
     });
 }
 
-Status CudaBackend::do_flat_dense_grad_input(const View& dy, const Slice& weight, bool accumulate,
-                                             const View& dx) noexcept {
+Status CudaBackend::run(const FlatDenseGradInput& op) noexcept {
     return guarded([&] {
-        cuda::for_each(dx.shape.size(),
-                       InputGradient{tensor_of(dy), pointer_to(weight), accumulate, tensor_of(dx)});
+        cuda::for_each(op.dx.shape.size(), InputGradient{tensor_of(op.dy), pointer_to(op.weight),
+                                                         op.accumulate, tensor_of(op.dx)});
     });
 }
 
-Status CudaBackend::do_flat_dense_grad_weight(const View& x, const View& dy, const Slice& d_weight,
-                                              const Slice& d_bias) noexcept {
+Status CudaBackend::run(const FlatDenseGradWeight& op) noexcept {
     return guarded([&] {
-        cuda::for_each(d_weight.count, WeightGradient{tensor_of(x), tensor_of(dy), pointer_to(d_weight)});
-        cuda::channel_sums(tensor_of(dy), pointer_to(d_bias));
+        cuda::for_each(op.d_weight.count,
+                       WeightGradient{tensor_of(op.x), tensor_of(op.dy), pointer_to(op.d_weight)});
+        cuda::channel_sums(tensor_of(op.dy), pointer_to(op.d_bias));
     });
 }
 
-Status CudaBackend::do_flatten(const View& x, const View& y) noexcept {
-    return guarded([&] { cuda::for_each(x.shape.size(), Flatten{tensor_of(x), tensor_of(y)}); });
+Status CudaBackend::run(const Flatten& op) noexcept {
+    return guarded([&] { cuda::for_each(op.x.shape.size(), FlattenAt{tensor_of(op.x), tensor_of(op.y)}); });
 }
 
-Status CudaBackend::do_flatten_grad(const View& dy, bool accumulate, const View& dx) noexcept {
+Status CudaBackend::run(const FlattenGrad& op) noexcept {
     return guarded([&] {
-        cuda::for_each(dx.shape.size(), FlattenGradient{tensor_of(dy), accumulate, tensor_of(dx)});
+        cuda::for_each(op.dx.shape.size(),
+                       FlattenGradient{tensor_of(op.dy), op.accumulate, tensor_of(op.dx)});
     });
 }
 

@@ -47,7 +47,7 @@ struct Variance {
     }
 };
 
-struct UpdateRunning {
+struct UpdateRunningAt {
     const float* batch;
     float factor, keep;
     float* running;
@@ -81,7 +81,7 @@ struct Channels {
     }
 };
 
-struct NormAct {
+struct NormActAt {
     Tensor x;
     Channels norm;
     bool relu;
@@ -151,62 +151,58 @@ struct InputGradient {
 
 }  // namespace
 
-Status CudaBackend::do_moments(const View& x_view, const Slice& mean, const Slice& var) noexcept {
+Status CudaBackend::run(const Moments& op) noexcept {
     return guarded([&] {
-        const Tensor x = tensor_of(x_view);
+        const Tensor x = tensor_of(op.x);
         const std::int64_t terms = count_of(x);
         const double count = static_cast<double>(terms);
-        cuda::sum_each(x.channels, terms, Mean{x, count, pointer_to(mean)});
-        cuda::sum_each(x.channels, terms, Variance{x, count, pointer_to(mean), pointer_to(var)});
+        cuda::sum_each(x.channels, terms, Mean{x, count, pointer_to(op.mean)});
+        cuda::sum_each(x.channels, terms, Variance{x, count, pointer_to(op.mean), pointer_to(op.var)});
     });
 }
 
-Status CudaBackend::do_update_running(const Slice& mean, const Slice& var, std::int64_t count, float momentum,
-                                      const Slice& running_mean, const Slice& running_var) noexcept {
+Status CudaBackend::run(const UpdateRunning& op) noexcept {
     return guarded([&] {
-        const double unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
-        const auto var_factor = static_cast<float>(static_cast<double>(momentum) * unbiased);
-        cuda::for_each(mean.count,
-                       UpdateRunning{pointer_to(mean), momentum, 1 - momentum, pointer_to(running_mean)});
-        cuda::for_each(mean.count,
-                       UpdateRunning{pointer_to(var), var_factor, 1 - momentum, pointer_to(running_var)});
+        const double unbiased = static_cast<double>(op.count) / static_cast<double>(op.count - 1);
+        const auto var_factor = static_cast<float>(static_cast<double>(op.momentum) * unbiased);
+        cuda::for_each(op.mean.count, UpdateRunningAt{pointer_to(op.mean), op.momentum, 1 - op.momentum,
+                                                      pointer_to(op.running_mean)});
+        cuda::for_each(op.mean.count, UpdateRunningAt{pointer_to(op.var), var_factor, 1 - op.momentum,
+                                                      pointer_to(op.running_var)});
     });
 }
 
-Status CudaBackend::do_norm_act(const View& x_view, const Norm* norm, bool relu, const Dropout& dropout,
-                                const View& y) noexcept {
+Status CudaBackend::run(const NormAct& op) noexcept {
     return guarded([&] {
-        const Tensor x = tensor_of(x_view);
-        cuda::for_each(x.size(), NormAct{x, Channels(norm), relu, DropoutFactor(dropout), tensor_of(y).data});
+        const Tensor x = tensor_of(op.x);
+        cuda::for_each(x.size(), NormActAt{x, Channels(op.norm), op.relu, DropoutFactor(op.dropout),
+                                           tensor_of(op.y).data});
     });
 }
 
-Status CudaBackend::do_norm_act_grad(const View& x_view, const View& dy, const Norm* norm, bool relu,
-                                     const Dropout& dropout, const View& dx_view, const Slice& d_gamma,
-                                     const Slice& d_beta, bool whole) noexcept {
+Status CudaBackend::run(const NormActGrad& op) noexcept {
     return guarded([&] {
-        const Tensor x = tensor_of(x_view);
-        float* const dx = tensor_of(dx_view).data;
-        const Channels channels(norm);
-        cuda::for_each(x.size(),
-                       ActGradient{x, channels, relu, DropoutFactor(dropout), tensor_of(dy).data, dx});
-        if (!norm) return;
+        const Tensor x = tensor_of(op.x);
+        float* const dx = tensor_of(op.dx).data;
+        const Channels channels(op.norm);
+        cuda::for_each(x.size(), ActGradient{x, channels, op.relu, DropoutFactor(op.dropout),
+                                             tensor_of(op.dy).data, dx});
+        if (!op.norm) return;
         double* const sums = scratch_.get<double>(Scratch::kSums, 2 * x.channels);
         cuda::sum_each(2 * x.channels, count_of(x),
-                       ChannelGradient{x, channels, dx, pointer_to(d_gamma), pointer_to(d_beta), sums});
-        if (whole)
+                       ChannelGradient{x, channels, dx, pointer_to(op.d_gamma), pointer_to(op.d_beta), sums});
+        if (!op.is_part)
             cuda::for_each(x.size(), InputGradient<double>{x, channels, static_cast<double>(count_of(x)),
                                                            sums, sums + 1, 2, dx});
     });
 }
 
-Status CudaBackend::do_norm_grad(const View& x_view, const Norm& norm, const Slice& sum_gamma,
-                                 const Slice& sum_beta, std::int64_t count, const View& dx) noexcept {
+Status CudaBackend::run(const NormGrad& op) noexcept {
     return guarded([&] {
-        const Tensor x = tensor_of(x_view);
-        cuda::for_each(x.size(), InputGradient<float>{x, Channels(&norm), static_cast<double>(count),
-                                                      pointer_to(sum_beta), pointer_to(sum_gamma), 1,
-                                                      tensor_of(dx).data});
+        const Tensor x = tensor_of(op.x);
+        cuda::for_each(x.size(), InputGradient<float>{x, Channels(&op.norm), static_cast<double>(op.count),
+                                                      pointer_to(op.sum_beta), pointer_to(op.sum_gamma), 1,
+                                                      tensor_of(op.dx).data});
     });
 }
 

@@ -33,7 +33,7 @@ struct Root {
 
 // Kingma and Ba 2015, "Adam: a method for stochastic optimization", algorithm 1, with PyTorch's place for
 // eps.
-struct Adam {
+struct AdamAt {
     float* parameters;
     const float* gradient;
     float* m;
@@ -52,36 +52,35 @@ struct Adam {
 
 }  // namespace
 
-Status CudaBackend::do_grad_norm(const Slice& gradient, const Slice& norm) noexcept {
+Status CudaBackend::run(const GradNorm& op) noexcept {
     return guarded([&] {
-        const std::int64_t pieces = (gradient.count + kPiece - 1) / kPiece;
+        const std::int64_t pieces = (op.gradient.count + kPiece - 1) / kPiece;
         double* const sums = scratch_.get<double>(Scratch::kSums, pieces);
-        cuda::sum_each(pieces, kPiece, Squares{pointer_to(gradient), gradient.count, sums});
-        cuda::sum_each(1, pieces, Root{sums, pointer_to(norm)});
+        cuda::sum_each(pieces, kPiece, Squares{pointer_to(op.gradient), op.gradient.count, sums});
+        cuda::sum_each(1, pieces, Root{sums, pointer_to(op.norm)});
     });
 }
 
-Status CudaBackend::do_adam(const Slice& parameters, const Slice& gradient, const Slice& m, const Slice& v,
-                            const AdamStep& step, const Slice& norm) noexcept {
+Status CudaBackend::run(const Adam& op) noexcept {
     return guarded([&] {
-        const double t = static_cast<double>(step.step);
-        const double correction1 = 1 - std::pow(static_cast<double>(step.beta1), t);
-        const double correction2 = 1 - std::pow(static_cast<double>(step.beta2), t);
-        Adam adam{pointer_to(parameters),
-                  pointer_to(gradient),
-                  pointer_to(m),
-                  pointer_to(v),
-                  nullptr,
-                  step.beta1,
-                  step.beta2,
-                  step.clip_norm,
-                  step.eps,
-                  0,
-                  0};
-        if (step.clip_norm > 0) adam.norm = pointer_to(norm);
-        adam.step_size = static_cast<float>(static_cast<double>(step.learning_rate) / correction1);
+        const double t = static_cast<double>(op.step.step);
+        const double correction1 = 1 - std::pow(static_cast<double>(op.step.beta1), t);
+        const double correction2 = 1 - std::pow(static_cast<double>(op.step.beta2), t);
+        AdamAt adam{pointer_to(op.parameters),
+                    pointer_to(op.gradient),
+                    pointer_to(op.m),
+                    pointer_to(op.v),
+                    nullptr,
+                    op.step.beta1,
+                    op.step.beta2,
+                    op.step.clip_norm,
+                    op.step.eps,
+                    0,
+                    0};
+        if (op.step.clip_norm > 0) adam.norm = pointer_to(op.norm);
+        adam.step_size = static_cast<float>(static_cast<double>(op.step.learning_rate) / correction1);
         adam.root_correction2 = static_cast<float>(std::sqrt(correction2));
-        cuda::for_each(parameters.count, adam);
+        cuda::for_each(op.parameters.count, adam);
     });
 }
 

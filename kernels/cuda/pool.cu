@@ -27,7 +27,7 @@ struct Window {
     }
 };
 
-struct Pool {
+struct PoolAt {
     Tensor x, y;
     Window window;
     __device__ void operator()(std::int64_t i) const {
@@ -56,13 +56,13 @@ struct PoolGradient {
     }
 };
 
-struct Add {
+struct AddAt {
     const float* x;
     float* y;
     __device__ void operator()(std::int64_t i) const { y[i] += x[i]; }
 };
 
-struct CopyChannels {
+struct CopyChannelsAt {
     Tensor x, y;
     std::int64_t x_begin, y_begin, count;
     bool accumulate;
@@ -80,29 +80,30 @@ Window window_of(const PoolGeometry& g) {
 
 }  // namespace
 
-Status CudaBackend::do_pool(const View& x, const PoolGeometry& geometry, const View& y) noexcept {
+Status CudaBackend::run(const Pool& op) noexcept {
     return guarded([&] {
-        cuda::for_each(y.shape.size(), Pool{tensor_of(x), tensor_of(y), window_of(geometry)});
+        cuda::for_each(op.y.shape.size(), PoolAt{tensor_of(op.x), tensor_of(op.y), window_of(op.geometry)});
     });
 }
 
-Status CudaBackend::do_pool_grad(const View& x, const View& dy, const PoolGeometry& geometry, bool accumulate,
-                                 const View& dx) noexcept {
+Status CudaBackend::run(const PoolGrad& op) noexcept {
     return guarded([&] {
-        cuda::for_each(dx.shape.size(), PoolGradient{tensor_of(x), tensor_of(dy), tensor_of(dx),
-                                                     window_of(geometry), accumulate});
+        cuda::for_each(op.dx.shape.size(), PoolGradient{tensor_of(op.x), tensor_of(op.dy), tensor_of(op.dx),
+                                                        window_of(op.geometry), op.accumulate});
     });
 }
 
-Status CudaBackend::do_add(const View& x, const View& y) noexcept {
-    return guarded([&] { cuda::for_each(y.shape.size(), Add{tensor_of(x).data, tensor_of(y).data}); });
+Status CudaBackend::run(const Add& op) noexcept {
+    return guarded([&] {
+        cuda::for_each(op.y.shape.size(), AddAt{tensor_of(op.x).data, tensor_of(op.y).data});
+    });
 }
 
-Status CudaBackend::do_copy_channels(const View& x, int x_begin, const View& y, int y_begin, int count,
-                                     bool accumulate) noexcept {
+Status CudaBackend::run(const CopyChannels& op) noexcept {
     return guarded([&] {
-        cuda::for_each(x.shape.batch * count * x.shape.length,
-                       CopyChannels{tensor_of(x), tensor_of(y), x_begin, y_begin, count, accumulate});
+        cuda::for_each(op.x.shape.batch * op.count * op.x.shape.length,
+                       CopyChannelsAt{tensor_of(op.x), tensor_of(op.y), op.x_begin, op.y_begin, op.count,
+                                      op.accumulate});
     });
 }
 

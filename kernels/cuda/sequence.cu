@@ -100,7 +100,7 @@ struct EmbeddingGradient {
     }
 };
 
-struct Embed {
+struct EmbedAt {
     Sequence sequence;
     Tensor y;
     __device__ void operator()(std::int64_t index) const {
@@ -120,36 +120,32 @@ Window window_of(const ConvGeometry& g) {
 
 }  // namespace
 
-Status CudaBackend::do_sequence_conv(const Codes& codes, const Slice& embedding, const Slice& weight,
-                                     const Slice& bias, const ConvGeometry& geometry, bool relu,
-                                     const View& y_view) noexcept {
+Status CudaBackend::run(const SequenceConv& op) noexcept {
     return guarded([&] {
-        const Tensor y = tensor_of(y_view);
-        cuda::for_each(y.size(), Forward{upload(codes, embedding, scratch_), window_of(geometry),
-                                         pointer_to(weight), pointer_to(bias), relu, y});
+        const Tensor y = tensor_of(op.y);
+        cuda::for_each(y.size(), Forward{upload(op.codes, op.embedding, scratch_), window_of(op.geometry),
+                                         pointer_to(op.weight), pointer_to(op.bias), op.relu, y});
     });
 }
 
-Status CudaBackend::do_sequence_conv_grad(const Codes& codes, const View& dy_view, const Slice& embedding,
-                                          const Slice& weight, const ConvGeometry& geometry,
-                                          const Slice& d_embedding, const Slice& d_weight,
-                                          const Slice& d_bias) noexcept {
+Status CudaBackend::run(const SequenceConvGrad& op) noexcept {
     return guarded([&] {
-        const Tensor dy = tensor_of(dy_view);
-        const Sequence sequence = upload(codes, embedding, scratch_);
-        const Window window = window_of(geometry);
-        cuda::sum_each(d_weight.count, dy.batch * dy.length,
-                       WeightGradient{sequence, window, dy, pointer_to(d_weight)});
-        cuda::sum_each(d_embedding.count, codes.batch * codes.length,
-                       EmbeddingGradient{sequence, window, pointer_to(weight), dy, pointer_to(d_embedding)});
-        cuda::channel_sums(dy, pointer_to(d_bias));
+        const Tensor dy = tensor_of(op.dy);
+        const Sequence sequence = upload(op.codes, op.embedding, scratch_);
+        const Window window = window_of(op.geometry);
+        cuda::sum_each(op.d_weight.count, dy.batch * dy.length,
+                       WeightGradient{sequence, window, dy, pointer_to(op.d_weight)});
+        cuda::sum_each(
+            op.d_embedding.count, op.codes.batch * op.codes.length,
+            EmbeddingGradient{sequence, window, pointer_to(op.weight), dy, pointer_to(op.d_embedding)});
+        cuda::channel_sums(dy, pointer_to(op.d_bias));
     });
 }
 
-Status CudaBackend::do_embed(const Codes& codes, const Slice& embedding, const View& y_view) noexcept {
+Status CudaBackend::run(const Embed& op) noexcept {
     return guarded([&] {
-        const Tensor y = tensor_of(y_view);
-        cuda::for_each(y.size(), Embed{upload(codes, embedding, scratch_), y});
+        const Tensor y = tensor_of(op.y);
+        cuda::for_each(y.size(), EmbedAt{upload(op.codes, op.embedding, scratch_), y});
     });
 }
 

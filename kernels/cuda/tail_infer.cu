@@ -30,28 +30,28 @@ struct Output {
 
 }  // namespace
 
-Status CudaBackend::do_tail_infer(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
-                                  TailOutput kind, float* out) noexcept {
+Status CudaBackend::run(const TailInfer& op) noexcept {
+    if (op.begin == op.end) return {};
     return guarded([&] {
-        const cuda::TailRange range{cuda::tensor_of(h), begin, end};
-        if (cublaslt_ && cublaslt_->values(tail, range, kind, out)) return;
-        if (fast() && cuda::fits_fast_tail(tail))
-            return cuda::fast_tail_values(tail, range, kind, out, scratch_);
-        TailLayers layers(tail, nullptr, scratch_);
-        const std::int64_t markers = tail.markers(), row = (end - begin) * tail.stride;
-        std::vector<float> part;  // of a sample's rows, where they do not come out whole
-        layers.for_each_piece(h.shape.batch, begin, end, [&](const Piece& piece) {
-            const Tensor outputs = layers.forward(cuda::tensor_of(h), piece);
-            if (kind != TailOutput::logits) cuda::for_each(outputs.size(), Output{outputs.data, kind});
+        const cuda::TailRange range{cuda::tensor_of(op.h), op.begin, op.end};
+        if (cublaslt_ && cublaslt_->values(op.tail, range, op.kind, op.out.data())) return;
+        if (fast() && cuda::fits_fast_tail(op.tail))
+            return cuda::fast_tail_values(op.tail, range, op.kind, op.out.data(), scratch_);
+        TailLayers layers(op.tail, nullptr, scratch_);
+        const std::int64_t markers = op.tail.markers(), row = (op.end - op.begin) * op.tail.stride;
+        std::vector<float> part;  // of a sample's rows, where they do not come op.out.data() whole
+        layers.for_each_piece(op.h.shape.batch, op.begin, op.end, [&](const Piece& piece) {
+            const Tensor outputs = layers.forward(cuda::tensor_of(op.h), piece);
+            if (op.kind != TailOutput::logits) cuda::for_each(outputs.size(), Output{outputs.data, op.kind});
             const auto count = static_cast<std::size_t>(outputs.size());
-            float* const to = out + piece.first_sample * markers * row;
+            float* const to = op.out.data() + piece.first_sample * markers * row;
             const bool is_whole = outputs.length == row;
             if (!is_whole) part.resize(count);
             stream_.download(is_whole ? to : part.data(), outputs.data, count * sizeof(float));
             if (is_whole) return;
             for (std::int64_t marker = 0; marker < markers; ++marker)
                 std::copy_n(part.data() + marker * outputs.length, outputs.length,
-                            to + marker * row + (piece.begin - begin) * tail.stride);
+                            to + marker * row + (piece.begin - op.begin) * op.tail.stride);
         });
     });
 }

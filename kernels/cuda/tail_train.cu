@@ -38,31 +38,31 @@ struct RowLoss {
 
 }  // namespace
 
-Status CudaBackend::do_tail_train(const View& h_view, const Tail& tail, const Labels& labels,
-                                  const TailLoss& how, const Slice& loss, const TailGradient& gradient,
-                                  bool accumulate, const View& dh) noexcept {
+Status CudaBackend::run(const TailTrain& op) noexcept {
     return guarded([&] {
-        const Tensor h = tensor_of(h_view);
-        const cuda::TailTraining training{tail,     h,          labels,       how, cuda::pointer_to(loss),
-                                          gradient, accumulate, tensor_of(dh)};
+        const Tensor h = tensor_of(op.h);
+        const cuda::TailTraining training{
+            op.tail,         h, op.labels, op.how, cuda::pointer_to(op.loss), op.gradient, op.accumulate,
+            tensor_of(op.dh)};
         if (cublaslt_ && cublaslt_->train(training)) return;
-        if (fast() && cuda::fits_fast_tail(tail)) return cuda::fast_tail_train(training, scratch_);
-        TailLayers layers(tail, &gradient, scratch_);
-        const cuda::Runs runs{scratch_.upload(Scratch::kRuns, labels.runs, labels.offsets[h.batch]),
-                              scratch_.upload(Scratch::kOffsets, labels.offsets, h.batch + 1)};
-        const std::int64_t most_rows = layers.most_positions() * tail.markers();
+        if (fast() && cuda::fits_fast_tail(op.tail)) return cuda::fast_tail_train(training, scratch_);
+        TailLayers layers(op.tail, &op.gradient, scratch_);
+        const cuda::Runs runs{scratch_.upload(Scratch::kRuns, op.labels.runs, op.labels.offsets[h.batch]),
+                              scratch_.upload(Scratch::kOffsets, op.labels.offsets, h.batch + 1)};
+        const std::int64_t most_rows = layers.most_positions() * op.tail.markers();
         double* const total = scratch_.get<double>(Scratch::kSums, 1 + most_rows);
         double* const losses = total + 1;
         stream_.zero(total, sizeof *total);
         layers.for_each_piece(h.batch, 0, h.length, [&](const Piece& piece) {
             const Tensor logits = layers.forward(h, piece);
             const std::int64_t rows = logits.batch * logits.channels;
-            cuda::sum_each(rows, logits.length,
-                           RowLoss{logits, runs, how, piece.first_sample, piece.begin * tail.stride, losses});
+            cuda::sum_each(
+                rows, logits.length,
+                RowLoss{logits, runs, op.how, piece.first_sample, piece.begin * op.tail.stride, losses});
             cuda::sum_each(1, rows, cuda::TotalLoss{losses, total});
-            layers.backward(tensor_of(dh), piece, accumulate);
+            layers.backward(tensor_of(op.dh), piece, op.accumulate);
         });
-        cuda::for_each(1, cuda::AddLoss{total, how.scale, cuda::pointer_to(loss)});
+        cuda::for_each(1, cuda::AddLoss{total, op.how.scale, cuda::pointer_to(op.loss)});
     });
 }
 

@@ -62,25 +62,24 @@ void up_conv_grad_weight(const Tensor& x, const Tensor& dy, int stride, float* d
 using cuda::pointer_to;
 using cuda::tensor_of;
 
-Status CudaBackend::do_up_conv(const View& x, const Slice& weight, const Slice& bias, int stride, bool relu,
-                               const View& y) noexcept {
+Status CudaBackend::run(const UpConv& op) noexcept {
     return guarded([&] {
-        cuda::up_conv_forward(tensor_of(x), pointer_to(weight), pointer_to(bias), stride, relu, tensor_of(y));
+        cuda::up_conv_forward(tensor_of(op.x), pointer_to(op.weight), pointer_to(op.bias), op.stride, op.relu,
+                              tensor_of(op.y));
     });
 }
 
-Status CudaBackend::do_up_conv_grad_input(const View& dy, const Slice& weight, int stride, bool accumulate,
-                                          const View& dx) noexcept {
+Status CudaBackend::run(const UpConvGradInput& op) noexcept {
     return guarded([&] {
-        cuda::up_conv_grad_input(tensor_of(dy), pointer_to(weight), stride, accumulate, tensor_of(dx));
+        cuda::up_conv_grad_input(tensor_of(op.dy), pointer_to(op.weight), op.stride, op.accumulate,
+                                 tensor_of(op.dx));
     });
 }
 
-Status CudaBackend::do_up_conv_grad_weight(const View& x, const View& dy, int stride, const Slice& d_weight,
-                                           const Slice& d_bias) noexcept {
+Status CudaBackend::run(const UpConvGradWeight& op) noexcept {
     return guarded([&] {
-        cuda::up_conv_grad_weight(tensor_of(x), tensor_of(dy), stride, pointer_to(d_weight),
-                                  pointer_to(d_bias));
+        cuda::up_conv_grad_weight(tensor_of(op.x), tensor_of(op.dy), op.stride, pointer_to(op.d_weight),
+                                  pointer_to(op.d_bias));
     });
 }
 

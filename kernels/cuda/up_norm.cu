@@ -193,45 +193,43 @@ Fold fold_of(const UpNorm& norm, const UpNormState& state, double* product) {
 
 }  // namespace
 
-Status CudaBackend::do_fold_up_norm(const View& h_view, const UpNorm& norm, const UpNormState& state,
-                                    const Slice& folded_weight, const Slice& folded_bias) noexcept {
+Status CudaBackend::run(const FoldUpNorm& op) noexcept {
     return guarded([&] {
-        const Tensor h = tensor_of(h_view);
-        float* const mean = pointer_to(state.input_mean);
+        const Tensor h = tensor_of(op.h);
+        float* const mean = pointer_to(op.state.input_mean);
         const std::int64_t terms = h.batch * h.length;
-        if (state.shared_count == 0) {
+        if (op.state.shared_count == 0) {
             cuda::sum_each(h.channels, terms, InputMean{h, mean});
             cuda::sum_each(h.channels * h.channels, terms,
-                           Covariance{h, mean, pointer_to(state.input_covariance)});
+                           Covariance{h, mean, pointer_to(op.state.input_covariance)});
         }
-        const Fold fold = fold_of(norm, state, scratch_.get<double>(Scratch::kState, norm.weight.count));
-        cuda::for_each(norm.weight.count, Product{fold});
-        cuda::for_each(norm.out, FoldOutput{fold, pointer_to(folded_weight), pointer_to(folded_bias)});
+        const Fold fold =
+            fold_of(op.norm, op.state, scratch_.get<double>(Scratch::kState, op.norm.weight.count));
+        cuda::for_each(op.norm.weight.count, Product{fold});
+        cuda::for_each(op.norm.out,
+                       FoldOutput{fold, pointer_to(op.folded_weight), pointer_to(op.folded_bias)});
     });
 }
 
-Status CudaBackend::do_fold_up_norm_grad(const View& h_view, const UpNorm& norm, const UpNormState& state,
-                                         const Slice& d_folded_weight, const Slice& d_folded_bias,
-                                         const Slice& d_weight, const Slice& d_bias, const Slice& d_gamma,
-                                         const Slice& d_beta, const View& dh) noexcept {
+Status CudaBackend::run(const FoldUpNormGrad& op) noexcept {
     return guarded([&] {
-        const Tensor h = tensor_of(h_view);
-        const std::int64_t in = norm.in, width = std::int64_t{norm.out} * norm.stride;
+        const Tensor h = tensor_of(op.h);
+        const std::int64_t in = op.norm.in, width = std::int64_t{op.norm.out} * op.norm.stride;
         const std::int64_t statistics = in + in * in;
         double* const product = scratch_.get<double>(Scratch::kState, in * width + 2 * width + statistics);
         double* const d_quadratic = product + in * width;
         double* const d_phase_mean = d_quadratic + width;
         double* const d_statistics = d_phase_mean + width;
-        const Fold fold = fold_of(norm, state, product);
+        const Fold fold = fold_of(op.norm, op.state, product);
         cuda::for_each(in * width, Product{fold});
-        cuda::for_each(norm.out,
-                       GradientOfOutput{fold, pointer_to(d_folded_weight), pointer_to(d_folded_bias),
-                                        pointer_to(d_weight), pointer_to(d_bias), pointer_to(d_gamma),
-                                        pointer_to(d_beta), d_quadratic, d_phase_mean});
+        cuda::for_each(op.norm.out, GradientOfOutput{fold, pointer_to(op.d_folded_weight),
+                                                     pointer_to(op.d_folded_bias), pointer_to(op.d_weight),
+                                                     pointer_to(op.d_bias), pointer_to(op.d_gamma),
+                                                     pointer_to(op.d_beta), d_quadratic, d_phase_mean});
         cuda::for_each(statistics, GradientOfStatistics{fold, d_quadratic, d_phase_mean, d_statistics});
-        const std::int64_t count = state.shared_count > 0 ? state.shared_count : h.batch * h.length;
+        const std::int64_t count = op.state.shared_count > 0 ? op.state.shared_count : h.batch * h.length;
         cuda::for_each(h.size(),
-                       InputGradient{fold, h, tensor_of(dh), d_statistics, static_cast<double>(count)});
+                       InputGradient{fold, h, tensor_of(op.dh), d_statistics, static_cast<double>(count)});
     });
 }
 

@@ -39,130 +39,120 @@ void add_bias_gradient(const Tensor& dy, const Flat& d_bias) {
 
 // ---- the first layer
 // --------------------------------------------------------------------------------------------
-Status ReferenceBackend::do_sequence_conv(const Codes& codes, const Slice& embedding, const Slice& weight,
-                                          const Slice& bias, const ConvGeometry& g, bool relu,
-                                          const View& y_view) noexcept {
-    const Tensor y(y_view);
-    const Flat rows(embedding), w(weight);
+Status ReferenceBackend::run(const SequenceConv& op) noexcept {
+    const Tensor y(op.y);
+    const Flat rows(op.embedding), w(op.weight);
     const std::int64_t dim = rows.count / kSymbols;
-    start_with_bias(y, Flat(bias));
+    start_with_bias(y, Flat(op.bias));
     for (std::int64_t s = 0; s < y.batch; ++s) {
-        const std::uint8_t* window = codes.data + s * codes.length;
-        each_product(y.channels, y.length, dim, codes.length, g, [&](auto o, auto p, auto i, auto t, auto q) {
-            y(s, o, p) += w[(o * dim + i) * g.width + t] * rows[window[q] * dim + i];
-        });
+        const std::uint8_t* window = op.codes.data + s * op.codes.length;
+        each_product(y.channels, y.length, dim, op.codes.length, op.geometry,
+                     [&](auto o, auto p, auto i, auto t, auto q) {
+                         y(s, o, p) += w[(o * dim + i) * op.geometry.width + t] * rows[window[q] * dim + i];
+                     });
     }
-    if (relu) apply_relu(y);
+    if (op.relu) apply_relu(y);
     return {};
 }
 
-Status ReferenceBackend::do_sequence_conv_grad(const Codes& codes, const View& dy_view,
-                                               const Slice& embedding, const Slice& weight,
-                                               const ConvGeometry& g, const Slice& d_embedding,
-                                               const Slice& d_weight, const Slice& d_bias) noexcept {
-    const Tensor dy(dy_view);
-    const Flat rows(embedding), w(weight), d_rows(d_embedding), dw(d_weight);
+Status ReferenceBackend::run(const SequenceConvGrad& op) noexcept {
+    const Tensor dy(op.dy);
+    const Flat rows(op.embedding), w(op.weight), d_rows(op.d_embedding), dw(op.d_weight);
     const std::int64_t dim = rows.count / kSymbols;
     for (std::int64_t s = 0; s < dy.batch; ++s) {
-        const std::uint8_t* window = codes.data + s * codes.length;
-        each_product(dy.channels, dy.length, dim, codes.length, g,
+        const std::uint8_t* window = op.codes.data + s * op.codes.length;
+        each_product(dy.channels, dy.length, dim, op.codes.length, op.geometry,
                      [&](auto o, auto p, auto i, auto t, auto q) {
-                         const std::int64_t at = (o * dim + i) * g.width + t;
+                         const std::int64_t at = (o * dim + i) * op.geometry.width + t;
                          dw[at] += dy(s, o, p) * rows[window[q] * dim + i];
                          if (d_rows) d_rows[window[q] * dim + i] += dy(s, o, p) * w[at];
                      });
     }
-    add_bias_gradient(dy, Flat(d_bias));
+    add_bias_gradient(dy, Flat(op.d_bias));
     return {};
 }
 
-Status ReferenceBackend::do_embed(const Codes& codes, const Slice& embedding, const View& y_view) noexcept {
-    const Tensor y(y_view);
-    const Flat rows(embedding);
+Status ReferenceBackend::run(const Embed& op) noexcept {
+    const Tensor y(op.y);
+    const Flat rows(op.embedding);
     y.each([&](std::int64_t s, std::int64_t d, std::int64_t p) {
-        y(s, d, p) = rows[codes.data[s * codes.length + p] * y.channels + d];
+        y(s, d, p) = rows[op.codes.data[s * op.codes.length + p] * y.channels + d];
     });
     return {};
 }
 
 // ---- convolution
 // ------------------------------------------------------------------------------------------------
-Status ReferenceBackend::do_conv(const View& x_view, const Slice& weight, const Slice& bias,
-                                 const ConvGeometry& g, bool relu, const View& y_view) noexcept {
-    const Tensor x(x_view), y(y_view);
-    const Flat w(weight);
-    start_with_bias(y, Flat(bias));
+Status ReferenceBackend::run(const Conv& op) noexcept {
+    const Tensor x(op.x), y(op.y);
+    const Flat w(op.weight);
+    start_with_bias(y, Flat(op.bias));
     for (std::int64_t s = 0; s < y.batch; ++s)
-        each_product(y.channels, y.length, x.channels, x.length, g,
+        each_product(y.channels, y.length, x.channels, x.length, op.geometry,
                      [&](auto o, auto p, auto i, auto t, auto q) {
-                         y(s, o, p) += w[(o * x.channels + i) * g.width + t] * x(s, i, q);
+                         y(s, o, p) += w[(o * x.channels + i) * op.geometry.width + t] * x(s, i, q);
                      });
-    if (relu) apply_relu(y);
+    if (op.relu) apply_relu(y);
     return {};
 }
 
-Status ReferenceBackend::do_conv_grad_input(const View& dy_view, const Slice& weight, const ConvGeometry& g,
-                                            bool accumulate, const View& dx_view) noexcept {
-    const Tensor dy(dy_view), dx(dx_view);
-    const Flat w(weight);
-    if (!accumulate) dx.clear();
+Status ReferenceBackend::run(const ConvGradInput& op) noexcept {
+    const Tensor dy(op.dy), dx(op.dx);
+    const Flat w(op.weight);
+    if (!op.accumulate) dx.clear();
     for (std::int64_t s = 0; s < dy.batch; ++s)
-        each_product(dy.channels, dy.length, dx.channels, dx.length, g,
+        each_product(dy.channels, dy.length, dx.channels, dx.length, op.geometry,
                      [&](auto o, auto p, auto i, auto t, auto q) {
-                         dx(s, i, q) += w[(o * dx.channels + i) * g.width + t] * dy(s, o, p);
+                         dx(s, i, q) += w[(o * dx.channels + i) * op.geometry.width + t] * dy(s, o, p);
                      });
     return {};
 }
 
-Status ReferenceBackend::do_conv_grad_weight(const View& x_view, const View& dy_view, const ConvGeometry& g,
-                                             const Slice& d_weight, const Slice& d_bias) noexcept {
-    const Tensor x(x_view), dy(dy_view);
-    const Flat dw(d_weight);
+Status ReferenceBackend::run(const ConvGradWeight& op) noexcept {
+    const Tensor x(op.x), dy(op.dy);
+    const Flat dw(op.d_weight);
     for (std::int64_t s = 0; s < dy.batch; ++s)
-        each_product(dy.channels, dy.length, x.channels, x.length, g,
+        each_product(dy.channels, dy.length, x.channels, x.length, op.geometry,
                      [&](auto o, auto p, auto i, auto t, auto q) {
-                         dw[(o * x.channels + i) * g.width + t] += dy(s, o, p) * x(s, i, q);
+                         dw[(o * x.channels + i) * op.geometry.width + t] += dy(s, o, p) * x(s, i, q);
                      });
-    add_bias_gradient(dy, Flat(d_bias));
+    add_bias_gradient(dy, Flat(op.d_bias));
     return {};
 }
 
 // ---- up-convolution
 // ---------------------------------------------------------------------------------------------
-Status ReferenceBackend::do_up_conv(const View& x_view, const Slice& weight, const Slice& bias, int stride,
-                                    bool relu, const View& y_view) noexcept {
-    const Tensor x(x_view), y(y_view);
-    const Flat w(weight);
-    start_with_bias(y, Flat(bias));
+Status ReferenceBackend::run(const UpConv& op) noexcept {
+    const Tensor x(op.x), y(op.y);
+    const Flat w(op.weight);
+    start_with_bias(y, Flat(op.bias));
     y.each([&](std::int64_t s, std::int64_t o, std::int64_t p) {
         for (std::int64_t i = 0; i < x.channels; ++i)
-            y(s, o, p) += w[(i * y.channels + o) * stride + p % stride] * x(s, i, p / stride);
+            y(s, o, p) += w[(i * y.channels + o) * op.stride + p % op.stride] * x(s, i, p / op.stride);
     });
-    if (relu) apply_relu(y);
+    if (op.relu) apply_relu(y);
     return {};
 }
 
-Status ReferenceBackend::do_up_conv_grad_input(const View& dy_view, const Slice& weight, int stride,
-                                               bool accumulate, const View& dx_view) noexcept {
-    const Tensor dy(dy_view), dx(dx_view);
-    const Flat w(weight);
-    if (!accumulate) dx.clear();
+Status ReferenceBackend::run(const UpConvGradInput& op) noexcept {
+    const Tensor dy(op.dy), dx(op.dx);
+    const Flat w(op.weight);
+    if (!op.accumulate) dx.clear();
     dy.each([&](std::int64_t s, std::int64_t o, std::int64_t p) {
         for (std::int64_t i = 0; i < dx.channels; ++i)
-            dx(s, i, p / stride) += w[(i * dy.channels + o) * stride + p % stride] * dy(s, o, p);
+            dx(s, i, p / op.stride) += w[(i * dy.channels + o) * op.stride + p % op.stride] * dy(s, o, p);
     });
     return {};
 }
 
-Status ReferenceBackend::do_up_conv_grad_weight(const View& x_view, const View& dy_view, int stride,
-                                                const Slice& d_weight, const Slice& d_bias) noexcept {
-    const Tensor x(x_view), dy(dy_view);
-    const Flat dw(d_weight);
+Status ReferenceBackend::run(const UpConvGradWeight& op) noexcept {
+    const Tensor x(op.x), dy(op.dy);
+    const Flat dw(op.d_weight);
     dy.each([&](std::int64_t s, std::int64_t o, std::int64_t p) {
         for (std::int64_t i = 0; i < x.channels; ++i)
-            dw[(i * dy.channels + o) * stride + p % stride] += dy(s, o, p) * x(s, i, p / stride);
+            dw[(i * dy.channels + o) * op.stride + p % op.stride] += dy(s, o, p) * x(s, i, p / op.stride);
     });
-    add_bias_gradient(dy, Flat(d_bias));
+    add_bias_gradient(dy, Flat(op.d_bias));
     return {};
 }
 

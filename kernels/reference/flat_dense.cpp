@@ -21,31 +21,28 @@ void each_product(const Tensor& x, std::int64_t outputs, Body body) {
 
 }  // namespace
 
-Status ReferenceBackend::do_flat_dense(const View& x_view, const Slice& weight, const Slice& bias, bool relu,
-                                       const View& y_view) noexcept {
-    const Tensor x(x_view), y(y_view);
-    const Flat w(weight), b(bias);
+Status ReferenceBackend::run(const FlatDense& op) noexcept {
+    const Tensor x(op.x), y(op.y);
+    const Flat w(op.weight), b(op.bias);
     y.each([&](auto, auto o, auto s) { y(0, o, s) = b ? b[o] : 0.0; });
     each_product(x, y.channels,
                  [&](auto o, auto s, auto i, auto p, auto at) { y(0, o, s) += w[at] * x(s, i, p); });
-    if (relu) y.each([&](auto, auto o, auto s) { y(0, o, s) = reference::relu(y(0, o, s)); });
+    if (op.relu) y.each([&](auto, auto o, auto s) { y(0, o, s) = reference::relu(y(0, o, s)); });
     return {};
 }
 
-Status ReferenceBackend::do_flat_dense_grad_input(const View& dy_view, const Slice& weight, bool accumulate,
-                                                  const View& dx_view) noexcept {
-    const Tensor dy(dy_view), dx(dx_view);
-    const Flat w(weight);
-    if (!accumulate) dx.clear();
+Status ReferenceBackend::run(const FlatDenseGradInput& op) noexcept {
+    const Tensor dy(op.dy), dx(op.dx);
+    const Flat w(op.weight);
+    if (!op.accumulate) dx.clear();
     each_product(dx, dy.channels,
                  [&](auto o, auto s, auto i, auto p, auto at) { dx(s, i, p) += w[at] * dy(0, o, s); });
     return {};
 }
 
-Status ReferenceBackend::do_flat_dense_grad_weight(const View& x_view, const View& dy_view,
-                                                   const Slice& d_weight, const Slice& d_bias) noexcept {
-    const Tensor x(x_view), dy(dy_view);
-    const Flat dw(d_weight), db(d_bias);
+Status ReferenceBackend::run(const FlatDenseGradWeight& op) noexcept {
+    const Tensor x(op.x), dy(op.dy);
+    const Flat dw(op.d_weight), db(op.d_bias);
     each_product(x, dy.channels,
                  [&](auto o, auto s, auto i, auto p, auto at) { dw[at] += dy(0, o, s) * x(s, i, p); });
     if (db) dy.each([&](auto, auto o, auto s) { db[o] += dy(0, o, s); });

@@ -58,27 +58,27 @@ double phase_mean(const Flat& mean, const UpWeight& weight, const UpNorm& norm, 
 
 }  // namespace
 
-Status ReferenceBackend::do_fold_up_norm(const View& h_view, const UpNorm& norm, const UpNormState& state,
-                                         const Slice& folded_weight, const Slice& folded_bias) noexcept {
-    const Tensor h(h_view);
-    const Flat m(state.input_mean), cov(state.input_covariance), mean(state.mean), var(state.var);
-    const Flat bias(norm.bias), gamma(norm.gamma), beta(norm.beta), to_bias(folded_bias);
-    const UpWeight weight(norm.weight, norm), to_weight(folded_weight, norm);
-    if (state.shared_count == 0) input_statistics(h, m, cov);
-    for (std::int64_t o = 0; o < norm.out; ++o) {
+Status ReferenceBackend::run(const FoldUpNorm& op) noexcept {
+    const Tensor h(op.h);
+    const Flat m(op.state.input_mean), cov(op.state.input_covariance), mean(op.state.mean), var(op.state.var);
+    const Flat bias(op.norm.bias), gamma(op.norm.gamma), beta(op.norm.beta), to_bias(op.folded_bias);
+    const UpWeight weight(op.norm.weight, op.norm), to_weight(op.folded_weight, op.norm);
+    if (op.state.shared_count == 0) input_statistics(h, m, cov);
+    for (std::int64_t o = 0; o < op.norm.out; ++o) {
         mean[o] = 0;
         var[o] = 0;
-        for (std::int64_t j = 0; j < norm.stride; ++j)
-            mean[o] += phase_mean(m, weight, norm, o, j) / norm.stride;
-        for (std::int64_t j = 0; j < norm.stride; ++j) {
+        for (std::int64_t j = 0; j < op.norm.stride; ++j)
+            mean[o] += phase_mean(m, weight, op.norm, o, j) / op.norm.stride;
+        for (std::int64_t j = 0; j < op.norm.stride; ++j) {
             double quadratic = 0;
-            for (std::int64_t i = 0; i < norm.in; ++i)
-                quadratic += weight(i, o, j) * covariance_times(cov, weight, norm, i, o, j);
-            var[o] += (quadratic + std::pow(phase_mean(m, weight, norm, o, j) - mean[o], 2)) / norm.stride;
+            for (std::int64_t i = 0; i < op.norm.in; ++i)
+                quadratic += weight(i, o, j) * covariance_times(cov, weight, op.norm, i, o, j);
+            var[o] +=
+                (quadratic + std::pow(phase_mean(m, weight, op.norm, o, j) - mean[o], 2)) / op.norm.stride;
         }
-        const double s = gamma[o] / std::sqrt(var[o] + norm.eps);
-        for (std::int64_t i = 0; i < norm.in; ++i)
-            for (std::int64_t j = 0; j < norm.stride; ++j) to_weight(i, o, j) = weight(i, o, j) * s;
+        const double s = gamma[o] / std::sqrt(var[o] + op.norm.eps);
+        for (std::int64_t i = 0; i < op.norm.in; ++i)
+            for (std::int64_t j = 0; j < op.norm.stride; ++j) to_weight(i, o, j) = weight(i, o, j) * s;
         to_bias[o] = ((bias ? bias[o] : 0.0) - mean[o]) * s + beta[o];
     }
     return {};
@@ -86,38 +86,36 @@ Status ReferenceBackend::do_fold_up_norm(const View& h_view, const UpNorm& norm,
 
 // The chain rule through s = gamma / sqrt(var + eps), mean_j = U_j^T m + b, and var; then from m and S to h:
 //   dh += dm / n + (dS + dS^T)(h - m) / n.
-Status ReferenceBackend::do_fold_up_norm_grad(const View& h_view, const UpNorm& norm,
-                                              const UpNormState& state, const Slice& d_folded_weight,
-                                              const Slice& d_folded_bias, const Slice& d_weight_slice,
-                                              const Slice& d_bias_slice, const Slice& d_gamma_slice,
-                                              const Slice& d_beta_slice, const View& dh_view) noexcept {
+Status ReferenceBackend::run(const FoldUpNormGrad& op) noexcept {
     return reference::guarded([&] {
-        const Tensor h(h_view), dh(dh_view);
-        const Flat m(state.input_mean), cov(state.input_covariance), mean(state.mean), var(state.var);
-        const Flat bias(norm.bias), gamma(norm.gamma), d_to_bias(d_folded_bias);
-        const Flat d_bias(d_bias_slice), d_gamma(d_gamma_slice), d_beta(d_beta_slice);
-        const UpWeight weight(norm.weight, norm), d_to_weight(d_folded_weight, norm),
-            d_weight(d_weight_slice, norm);
-        const std::int64_t K = norm.in;
+        const Tensor h(op.h), dh(op.dh);
+        const Flat m(op.state.input_mean), cov(op.state.input_covariance), mean(op.state.mean),
+            var(op.state.var);
+        const Flat bias(op.norm.bias), gamma(op.norm.gamma), d_to_bias(op.d_folded_bias);
+        const Flat d_bias(op.d_bias), d_gamma(op.d_gamma), d_beta(op.d_beta);
+        const UpWeight weight(op.norm.weight, op.norm), d_to_weight(op.d_folded_weight, op.norm),
+            d_weight(op.d_weight, op.norm);
+        const std::int64_t K = op.norm.in;
         std::vector<double> d_m(static_cast<std::size_t>(K)), d_cov(static_cast<std::size_t>(K * K));
-        for (std::int64_t o = 0; o < norm.out; ++o) {
-            const double deviation = std::sqrt(var[o] + norm.eps);
+        for (std::int64_t o = 0; o < op.norm.out; ++o) {
+            const double deviation = std::sqrt(var[o] + op.norm.eps);
             const double s = gamma[o] / deviation;
             double d_s = d_to_bias[o] * ((bias ? bias[o] : 0.0) - mean[o]);
             for (std::int64_t i = 0; i < K; ++i)
-                for (std::int64_t j = 0; j < norm.stride; ++j) d_s += d_to_weight(i, o, j) * weight(i, o, j);
+                for (std::int64_t j = 0; j < op.norm.stride; ++j)
+                    d_s += d_to_weight(i, o, j) * weight(i, o, j);
             const double d_mean = -d_to_bias[o] * s;
-            const double d_var = -0.5 * d_s * s / (var[o] + norm.eps);
+            const double d_var = -0.5 * d_s * s / (var[o] + op.norm.eps);
             d_gamma[o] += d_s / deviation;
             d_beta[o] += d_to_bias[o];
             if (d_bias) d_bias[o] += d_to_bias[o] * s + d_mean;  // 0: the mean takes the bias out again
-            for (std::int64_t j = 0; j < norm.stride; ++j) {
-                const double away = phase_mean(m, weight, norm, o, j) - mean[o];
-                const double d_phase_mean = (d_mean + 2 * d_var * away) / norm.stride;
-                const double d_quadratic = d_var / norm.stride;
+            for (std::int64_t j = 0; j < op.norm.stride; ++j) {
+                const double away = phase_mean(m, weight, op.norm, o, j) - mean[o];
+                const double d_phase_mean = (d_mean + 2 * d_var * away) / op.norm.stride;
+                const double d_quadratic = d_var / op.norm.stride;
                 for (std::int64_t i = 0; i < K; ++i) {
                     d_weight(i, o, j) += d_to_weight(i, o, j) * s + d_phase_mean * m[i] +
-                                         2 * d_quadratic * covariance_times(cov, weight, norm, i, o, j);
+                                         2 * d_quadratic * covariance_times(cov, weight, op.norm, i, o, j);
                     d_m[static_cast<std::size_t>(i)] += d_phase_mean * weight(i, o, j);
                     for (std::int64_t k = 0; k < K; ++k)
                         d_cov[static_cast<std::size_t>(i * K + k)] +=
@@ -126,7 +124,7 @@ Status ReferenceBackend::do_fold_up_norm_grad(const View& h_view, const UpNorm& 
             }
         }
         const double count =
-            static_cast<double>(state.shared_count > 0 ? state.shared_count : h.batch * h.length);
+            static_cast<double>(op.state.shared_count > 0 ? op.state.shared_count : h.batch * h.length);
         dh.each([&](std::int64_t n, std::int64_t i, std::int64_t p) {
             double sum = d_m[static_cast<std::size_t>(i)];
             for (std::int64_t k = 0; k < K; ++k)

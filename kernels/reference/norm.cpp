@@ -8,10 +8,9 @@ namespace regkit {
 using reference::Flat;
 using reference::Tensor;
 
-Status ReferenceBackend::do_moments(const View& x_view, const Slice& mean_slice,
-                                    const Slice& var_slice) noexcept {
-    const Tensor x(x_view);
-    const Flat mean(mean_slice), var(var_slice);
+Status ReferenceBackend::run(const Moments& op) noexcept {
+    const Tensor x(op.x);
+    const Flat mean(op.mean), var(op.var);
     const double count = static_cast<double>(x.batch * x.length);
     for (std::int64_t c = 0; c < x.channels; ++c) {
         mean[c] = 0;
@@ -24,15 +23,13 @@ Status ReferenceBackend::do_moments(const View& x_view, const Slice& mean_slice,
     return {};
 }
 
-Status ReferenceBackend::do_update_running(const Slice& mean, const Slice& var, std::int64_t count,
-                                           float momentum, const Slice& running_mean,
-                                           const Slice& running_var) noexcept {
-    const Flat batch_mean(mean), batch_var(var), to_mean(running_mean), to_var(running_var);
-    const double unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
-    const double keep = 1.0 - momentum;
+Status ReferenceBackend::run(const UpdateRunning& op) noexcept {
+    const Flat batch_mean(op.mean), batch_var(op.var), to_mean(op.running_mean), to_var(op.running_var);
+    const double unbiased = static_cast<double>(op.count) / static_cast<double>(op.count - 1);
+    const double keep = 1.0 - op.momentum;
     for (std::int64_t c = 0; c < batch_mean.count; ++c) {
-        to_mean[c] = keep * to_mean[c] + momentum * batch_mean[c];
-        to_var[c] = keep * to_var[c] + momentum * batch_var[c] * unbiased;
+        to_mean[c] = keep * to_mean[c] + op.momentum * batch_mean[c];
+        to_var[c] = keep * to_var[c] + op.momentum * batch_var[c] * unbiased;
     }
     return {};
 }
@@ -73,47 +70,43 @@ void subtract_means(const Tensor& x, const ChannelNorm& channel, std::int64_t c,
 
 }  // namespace
 
-Status ReferenceBackend::do_norm_act(const View& x_view, const Norm* norm, bool relu, const Dropout& dropout,
-                                     const View& y_view) noexcept {
-    const Tensor x(x_view), y(y_view);
+Status ReferenceBackend::run(const NormAct& op) noexcept {
+    const Tensor x(op.x), y(op.y);
     y.each([&](std::int64_t s, std::int64_t c, std::int64_t p) {
-        const double value = ChannelNorm(norm, c)(x(s, c, p));
-        y(s, c, p) = (relu ? reference::relu(value) : value) * reference::dropout_at(dropout, s, c, p);
+        const double value = ChannelNorm(op.norm, c)(x(s, c, p));
+        y(s, c, p) = (op.relu ? reference::relu(value) : value) * reference::dropout_at(op.dropout, s, c, p);
     });
     return {};
 }
 
-Status ReferenceBackend::do_norm_act_grad(const View& x_view, const View& dy_view, const Norm* norm,
-                                          bool relu, const Dropout& dropout, const View& dx_view,
-                                          const Slice& d_gamma, const Slice& d_beta, bool whole) noexcept {
-    const Tensor x(x_view), dy(dy_view), dx(dx_view);
+Status ReferenceBackend::run(const NormActGrad& op) noexcept {
+    const Tensor x(op.x), dy(op.dy), dx(op.dx);
     // First the gradient of the normalised value's affine image, in place of dx (which may be dy itself).
     x.each([&](std::int64_t s, std::int64_t c, std::int64_t p) {
-        const bool passes = !relu || ChannelNorm(norm, c)(x(s, c, p)) > 0;
-        dx(s, c, p) = passes ? dy(s, c, p) * reference::dropout_at(dropout, s, c, p) : 0.0;
+        const bool passes = !op.relu || ChannelNorm(op.norm, c)(x(s, c, p)) > 0;
+        dx(s, c, p) = passes ? dy(s, c, p) * reference::dropout_at(op.dropout, s, c, p) : 0.0;
     });
-    if (!norm) return {};
+    if (!op.norm) return {};
     for (std::int64_t c = 0; c < x.channels; ++c) {
-        const ChannelNorm channel(norm, c);
+        const ChannelNorm channel(op.norm, c);
         double sum = 0, sum_normal = 0;
         for (std::int64_t s = 0; s < x.batch; ++s)
             for (std::int64_t p = 0; p < x.length; ++p) {
                 sum += dx(s, c, p);
                 sum_normal += dx(s, c, p) * channel.normal(x(s, c, p));
             }
-        Flat(d_gamma)[c] += sum_normal;
-        Flat(d_beta)[c] += sum;
-        if (whole) subtract_means(x, channel, c, {sum_normal, sum, x.batch * x.length}, dx);
+        Flat(op.d_gamma)[c] += sum_normal;
+        Flat(op.d_beta)[c] += sum;
+        if (!op.is_part) subtract_means(x, channel, c, {sum_normal, sum, x.batch * x.length}, dx);
     }
     return {};
 }
 
-Status ReferenceBackend::do_norm_grad(const View& x_view, const Norm& norm, const Slice& sum_gamma,
-                                      const Slice& sum_beta, std::int64_t count,
-                                      const View& dx_view) noexcept {
-    const Tensor x(x_view), dx(dx_view);
+Status ReferenceBackend::run(const NormGrad& op) noexcept {
+    const Tensor x(op.x), dx(op.dx);
     for (std::int64_t c = 0; c < x.channels; ++c)
-        subtract_means(x, ChannelNorm(&norm, c), c, {Flat(sum_gamma)[c], Flat(sum_beta)[c], count}, dx);
+        subtract_means(x, ChannelNorm(&op.norm, c), c,
+                       {Flat(op.sum_gamma)[c], Flat(op.sum_beta)[c], op.count}, dx);
     return {};
 }
 
@@ -135,41 +128,38 @@ std::int64_t first_maximum(const Tensor& x, std::int64_t s, std::int64_t c, std:
 
 }  // namespace
 
-Status ReferenceBackend::do_pool(const View& x_view, const PoolGeometry& geometry,
-                                 const View& y_view) noexcept {
-    const Tensor x(x_view), y(y_view);
+Status ReferenceBackend::run(const Pool& op) noexcept {
+    const Tensor x(op.x), y(op.y);
     y.each([&](std::int64_t s, std::int64_t c, std::int64_t p) {
-        const std::int64_t best = first_maximum(x, s, c, p, geometry);
+        const std::int64_t best = first_maximum(x, s, c, p, op.geometry);
         y(s, c, p) = best >= 0 ? x(s, c, best) : 0.0;
     });
     return {};
 }
 
-Status ReferenceBackend::do_pool_grad(const View& x_view, const View& dy_view, const PoolGeometry& geometry,
-                                      bool accumulate, const View& dx_view) noexcept {
-    const Tensor x(x_view), dy(dy_view), dx(dx_view);
-    if (!accumulate) dx.clear();
+Status ReferenceBackend::run(const PoolGrad& op) noexcept {
+    const Tensor x(op.x), dy(op.dy), dx(op.dx);
+    if (!op.accumulate) dx.clear();
     dy.each([&](std::int64_t s, std::int64_t c, std::int64_t p) {
-        const std::int64_t best = first_maximum(x, s, c, p, geometry);
+        const std::int64_t best = first_maximum(x, s, c, p, op.geometry);
         if (best >= 0) dx(s, c, best) += dy(s, c, p);
     });
     return {};
 }
 
-Status ReferenceBackend::do_add(const View& x_view, const View& y_view) noexcept {
-    const Tensor x(x_view), y(y_view);
+Status ReferenceBackend::run(const Add& op) noexcept {
+    const Tensor x(op.x), y(op.y);
     y.each([&](std::int64_t s, std::int64_t c, std::int64_t p) { y(s, c, p) += x(s, c, p); });
     return {};
 }
 
-Status ReferenceBackend::do_copy_channels(const View& x_view, int x_begin, const View& y_view, int y_begin,
-                                          int count, bool accumulate) noexcept {
-    const Tensor x(x_view), y(y_view);
+Status ReferenceBackend::run(const CopyChannels& op) noexcept {
+    const Tensor x(op.x), y(op.y);
     for (std::int64_t s = 0; s < x.batch; ++s)
-        for (std::int64_t c = 0; c < count; ++c)
+        for (std::int64_t c = 0; c < op.count; ++c)
             for (std::int64_t p = 0; p < x.length; ++p) {
-                const double value = x(s, x_begin + c, p);
-                y(s, y_begin + c, p) = accumulate ? y(s, y_begin + c, p) + value : value;
+                const double value = x(s, op.x_begin + c, p);
+                y(s, op.y_begin + c, p) = op.accumulate ? y(s, op.y_begin + c, p) + value : value;
             }
     return {};
 }

@@ -143,49 +143,48 @@ double tail_output(double z, TailOutput kind) {
 
 }  // namespace
 
-Status ReferenceBackend::do_tail_infer(const View& h_view, const Tail& tail, std::int64_t begin,
-                                       std::int64_t end, TailOutput kind, float* out) noexcept {
+Status ReferenceBackend::run(const TailInfer& op) noexcept {
+    if (op.begin == op.end) return {};
     return reference::guarded([&] {
-        const Tensor h(h_view);
-        const ReferenceTail layers(tail, {}, false);
-        const std::int64_t length = (end - begin) * tail.stride;
+        const Tensor h(op.h);
+        float* const out = op.out.data();
+        const ReferenceTail layers(op.tail, {}, false);
+        const std::int64_t length = (op.end - op.begin) * op.tail.stride;
         for (std::int64_t s = 0; s < h.batch; ++s)
             for (std::int64_t p = 0; p < length; ++p) {
-                const Values logits = layers.forward(h, {s, begin * tail.stride + p}).back();
-                for (int marker = 0; marker < tail.markers(); ++marker) {
+                const Values logits = layers.forward(h, {s, op.begin * op.tail.stride + p}).back();
+                for (int marker = 0; marker < op.tail.markers(); ++marker) {
                     const double z = logits[static_cast<std::size_t>(marker)];
-                    out[(s * tail.markers() + marker) * length + p] =
-                        static_cast<float>(tail_output(z, kind));
+                    out[(s * op.tail.markers() + marker) * length + p] =
+                        static_cast<float>(tail_output(z, op.kind));
                 }
             }
     });
 }
 
-Status ReferenceBackend::do_tail_train(const View& h_view, const Tail& tail, const Labels& labels,
-                                       const TailLoss& how, const Slice& loss, const TailGradient& gradient,
-                                       bool accumulate, const View& dh_view) noexcept {
+Status ReferenceBackend::run(const TailTrain& op) noexcept {
     return reference::guarded([&] {
-        const Tensor h(h_view), dh(dh_view);
-        const Flat total(loss);
-        const ReferenceTail layers(tail, gradient, true);
-        const double scale = how.scale;
-        if (!accumulate) dh.clear();
+        const Tensor h(op.h), dh(op.dh);
+        const Flat total(op.loss);
+        const ReferenceTail layers(op.tail, op.gradient, true);
+        const double scale = op.how.scale;
+        if (!op.accumulate) dh.clear();
         for (std::int64_t s = 0; s < h.batch; ++s)
-            for (std::int64_t p = 0; p < h.length * tail.stride; ++p) {
+            for (std::int64_t p = 0; p < h.length * op.tail.stride; ++p) {
                 const auto values = layers.forward(h, {s, p});
                 Values d_logits;
-                for (int marker = 0; marker < tail.markers(); ++marker) {
+                for (int marker = 0; marker < op.tail.markers(); ++marker) {
                     const double z = values.back()[static_cast<std::size_t>(marker)];
-                    const LabelRun* const label = label_at(labels, {s, p}, marker);
-                    const Loss part = how.kind == LossKind::poisson
+                    const LabelRun* const label = label_at(op.labels, {s, p}, marker);
+                    const Loss part = op.how.kind == LossKind::poisson
                                           ? poisson(z, label ? static_cast<double>(label->value) : 0.0)
-                                          : cross_entropy(z, label != nullptr, how.pos_weight);
+                                          : cross_entropy(z, label != nullptr, op.how.pos_weight);
                     total[0] += scale * part.value;
                     d_logits.push_back(scale * part.gradient);
                 }
                 const Values d_inputs = layers.backward(values, d_logits, {s, p});
                 for (std::int64_t c = 0; c < h.channels; ++c)
-                    dh(s, c, p / tail.stride) += d_inputs[static_cast<std::size_t>(c)];
+                    dh(s, c, p / op.tail.stride) += d_inputs[static_cast<std::size_t>(c)];
             }
     });
 }

@@ -54,7 +54,7 @@ Network::Impl::TailRange Network::Impl::infer_trunk(const Codes& codes, std::int
                     last.flatten || node(last.input).flat};
     if (last.flatten) {
         const View flat = inference.flat.view(1, codes.batch);
-        backend.flatten(range.h, flat);
+        backend(Flatten{.x = range.h, .y = flat});
         range.h = flat;
     }
     if (range.flat || graph.fixed_window) {
@@ -74,7 +74,8 @@ void Network::Impl::infer_flat(const TailRange& range, TailOutput kind, std::spa
     require(static_cast<std::int64_t>(out.size()) == batch * markers, ErrorKind::usage,
             "infer: there must be one value a window and marker");
     inference.values.resize(out.size());
-    backend.tail_infer(range.h, range.tail, 0, batch, kind, inference.values);
+    backend(TailInfer{
+        .h = range.h, .tail = range.tail, .begin = 0, .end = batch, .kind = kind, .out = inference.values});
     for (std::int64_t s = 0; s < batch; ++s)
         for (int m = 0; m < markers; ++m)
             out[static_cast<std::size_t>(s * markers + m)] =
@@ -85,7 +86,8 @@ void Network::infer(const Codes& codes, std::int64_t begin, std::int64_t end, Ta
                     std::span<float> out) {
     const Impl::TailRange range = impl_->infer_trunk(codes, begin, end);
     if (range.flat) return impl_->infer_flat(range, kind, out);
-    impl_->backend.tail_infer(range.h, range.tail, range.begin, range.end, kind, out);
+    impl_->backend(TailInfer{
+        .h = range.h, .tail = range.tail, .begin = range.begin, .end = range.end, .kind = kind, .out = out});
 }
 
 void Network::infer_codes(const Codes& codes, std::int64_t begin, std::int64_t end,

@@ -54,41 +54,53 @@ void Network::Impl::run_layer(int index, const Codes& codes, const Weights& weig
     switch (l.type) {
         case LayerType::conv:
             if (is_sequence(input))
-                backend.sequence_conv(codes, embedding(input, weights), weight, bias, n.geometry, relu, y);
+                backend(SequenceConv{.codes = codes,
+                                     .embedding = embedding(input, weights),
+                                     .weight = weight,
+                                     .bias = bias,
+                                     .geometry = n.geometry,
+                                     .relu = relu,
+                                     .y = y});
             else
-                backend.conv(x(input), weight, bias, n.geometry, relu, y);
+                backend(Conv{.x = x(input),
+                             .weight = weight,
+                             .bias = bias,
+                             .geometry = n.geometry,
+                             .relu = relu,
+                             .y = y});
             break;
         case LayerType::dense:
             if (l.flatten)
-                backend.flat_dense(x(input), weight, bias, relu, y);
+                backend(FlatDense{.x = x(input), .weight = weight, .bias = bias, .relu = relu, .y = y});
             else
-                backend.conv(x(input), weight, bias, ConvGeometry{}, relu, y);
+                backend(Conv{.x = x(input), .weight = weight, .bias = bias, .relu = relu, .y = y});
             break;
         case LayerType::up_conv:
-            backend.up_conv(x(input), weight, bias, l.stride, relu, y);
+            backend(UpConv{
+                .x = x(input), .weight = weight, .bias = bias, .stride = l.stride, .relu = relu, .y = y});
             break;
         case LayerType::pool:
-            backend.pool(x(input), n.pool(), y);
+            backend(Pool{.x = x(input), .geometry = n.pool(), .y = y});
             break;
         case LayerType::lstm:
             backend.lstm_layer(x(input), lstm(index, weights), memory, y);
             break;
         case LayerType::add:
-            backend.norm_act(x(input), nullptr, false, {}, y);  // copies
-            for (std::size_t i = 1; i < n.inputs.size(); ++i) backend.add(x(n.inputs[i]), y);
-            if (relu) backend.norm_act(y, nullptr, true, {}, y);
+            backend(NormAct{.x = x(input), .y = y});  // copies
+            for (std::size_t i = 1; i < n.inputs.size(); ++i) backend(Add{.x = x(n.inputs[i]), .y = y});
+            if (relu) backend(NormAct{.x = y, .relu = true, .y = y});
             break;
         case LayerType::concat: {
             int begin = 0;
             for (const int from : n.inputs) {
-                backend.copy_channels(x(from), 0, y, begin, node(from).channels, false);
+                backend(CopyChannels{.x = x(from), .y = y, .y_begin = begin, .count = node(from).channels});
                 begin += node(from).channels;
             }
-            if (relu) backend.norm_act(y, nullptr, true, {}, y);
+            if (relu) backend(NormAct{.x = y, .relu = true, .y = y});
             break;
         }
         case LayerType::one_hot:
-            backend.embed(codes, one_hot.slice(), y);
+            backend(Embed{.codes = codes, .embedding = one_hot.slice(), .y = y});
             break;
         case LayerType::embedding:
             break;

@@ -80,11 +80,23 @@ void Network::Impl::shared_norm_act_grad(int index, const Codes& codes, const No
     // Norms are a layer's own, so these gradients are zero before.
     const Slice d_gamma = slice(gradients, at.gamma), d_beta = slice(gradients, at.beta);
     const Slice gamma = training.sums.slice(0, channels), beta = training.sums.slice(channels, channels);
-    backend.act_grad(before, dy, norm, layer(index).relu, dropout(index, how), dy, d_gamma, d_beta);
+    backend(NormActGrad{.x = before,
+                        .dy = dy,
+                        .norm = &norm,
+                        .relu = layer(index).relu,
+                        .dropout = dropout(index, how),
+                        .dx = dy,
+                        .d_gamma = d_gamma,
+                        .d_beta = d_beta,
+                        .is_part = true});
     backend.all_reduce(d_gamma, gamma, *how.share.ranks);
     backend.all_reduce(d_beta, beta, *how.share.ranks);
-    backend.norm_grad(before, norm, gamma, beta,
-                      values_a_channel(index, codes) / codes.batch * how.share.total, dy);
+    backend(NormGrad{.x = before,
+                     .norm = norm,
+                     .sum_gamma = gamma,
+                     .sum_beta = beta,
+                     .count = values_a_channel(index, codes) / codes.batch * how.share.total,
+                     .dx = dy});
 }
 
 const Buffer& Network::Impl::discarded(LayerParameters& places) {

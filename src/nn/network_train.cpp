@@ -103,29 +103,42 @@ void Network::Impl::forward_layer(int index, const Codes& codes, const TrainStep
     run_layer(index, codes, trained(), x, s.lstm, l.relu && !separate, y);
     if (!separate) return;
     const Norm norm = batch_norm(index);
-    if (l.norm) backend.moments(y, norm.mean, norm.var);
+    if (l.norm) backend(Moments{.x = y, .mean = norm.mean, .var = norm.var});
     if (l.norm && how.share.ranks) share_moments(norm, values_a_channel(index, codes), *how.share.ranks);
-    backend.norm_act(y, l.norm ? &norm : nullptr, l.relu, dropout(index, how), view(s.output, index, codes));
+    backend(NormAct{.x = y,
+                    .norm = l.norm ? &norm : nullptr,
+                    .relu = l.relu,
+                    .dropout = dropout(index, how),
+                    .y = view(s.output, index, codes)});
 }
 
 // Adds channels of `from`, beginning with `begin`, to the gradient of layer `to`, or begins it.
 void Network::Impl::copy_or_add(const View& from, int begin, int to, const Codes& codes) {
     const View dx = view(state(to).gradient, to, codes);
     if (from.shape.channels != dx.shape.channels)
-        backend.copy_channels(from, begin, dx, 0, node(to).channels, state(to).written);
+        backend(CopyChannels{.x = from,
+                             .x_begin = begin,
+                             .y = dx,
+                             .count = node(to).channels,
+                             .accumulate = state(to).written});
     else if (state(to).written)
-        backend.add(from, dx);
+        backend(Add{.x = from, .y = dx});
     else
-        backend.norm_act(from, nullptr, false, {}, dx);
+        backend(NormAct{.x = from, .y = dx});
 }
 
 void Network::Impl::backward_sequence_conv(int index, const Codes& codes, const View& dy) {
     const Node& n = node(index);
     const LayerParameters& at = layout.layer(index);
     const int input = n.inputs[0];
-    backend.sequence_conv_grad(codes, dy, embedding(input, trained()), slice(parameters, at.weight),
-                               n.geometry, slice(gradients, layout.layer(input).weight),
-                               slice(gradients, at.weight), slice(gradients, at.bias));
+    backend(SequenceConvGrad{.codes = codes,
+                             .dy = dy,
+                             .embedding = embedding(input, trained()),
+                             .weight = slice(parameters, at.weight),
+                             .geometry = n.geometry,
+                             .d_embedding = slice(gradients, layout.layer(input).weight),
+                             .d_weight = slice(gradients, at.weight),
+                             .d_bias = slice(gradients, at.bias)});
 }
 
 void Network::Impl::backward_lstm(int index, const Codes& codes, const View& dy) {
@@ -154,24 +167,30 @@ void Network::Impl::backward_input(int index, const Codes& codes, const View& dy
     switch (l.type) {
         case LayerType::conv:
             if (!has_gradient) return backward_sequence_conv(index, codes, dy);
-            backend.conv_grad_weight(x, dy, n.geometry, d_weight, d_bias);
-            backend.conv_grad_input(dy, weight, n.geometry, accumulate, dx);
+            backend(ConvGradWeight{
+                .x = x, .dy = dy, .geometry = n.geometry, .d_weight = d_weight, .d_bias = d_bias});
+            backend(ConvGradInput{
+                .dy = dy, .weight = weight, .geometry = n.geometry, .accumulate = accumulate, .dx = dx});
             break;
         case LayerType::dense:
             if (l.flatten) {
-                backend.flat_dense_grad_weight(x, dy, d_weight, d_bias);
-                if (has_gradient) backend.flat_dense_grad_input(dy, weight, accumulate, dx);
+                backend(FlatDenseGradWeight{.x = x, .dy = dy, .d_weight = d_weight, .d_bias = d_bias});
+                if (has_gradient)
+                    backend(
+                        FlatDenseGradInput{.dy = dy, .weight = weight, .accumulate = accumulate, .dx = dx});
             } else {
-                backend.conv_grad_weight(x, dy, ConvGeometry{}, d_weight, d_bias);
-                backend.conv_grad_input(dy, weight, ConvGeometry{}, accumulate, dx);
+                backend(ConvGradWeight{.x = x, .dy = dy, .d_weight = d_weight, .d_bias = d_bias});
+                backend(ConvGradInput{.dy = dy, .weight = weight, .accumulate = accumulate, .dx = dx});
             }
             break;
         case LayerType::up_conv:
-            backend.up_conv_grad_weight(x, dy, l.stride, d_weight, d_bias);
-            backend.up_conv_grad_input(dy, weight, l.stride, accumulate, dx);
+            backend(UpConvGradWeight{
+                .x = x, .dy = dy, .stride = l.stride, .d_weight = d_weight, .d_bias = d_bias});
+            backend(UpConvGradInput{
+                .dy = dy, .weight = weight, .stride = l.stride, .accumulate = accumulate, .dx = dx});
             break;
         case LayerType::pool:
-            backend.pool_grad(x, dy, n.pool(), accumulate, dx);
+            backend(PoolGrad{.x = x, .dy = dy, .geometry = n.pool(), .accumulate = accumulate, .dx = dx});
             break;
         case LayerType::lstm:
             backward_lstm(index, codes, dy);
@@ -206,10 +225,16 @@ void Network::Impl::backward_layer(int index, const Codes& codes, const TrainSte
         if (l.norm && how.share.ranks)
             shared_norm_act_grad(index, codes, norm, how, before, dy);
         else
-            backend.norm_act_grad(before, dy, l.norm ? &norm : nullptr, l.relu, dropout(index, how), dy,
-                                  slice(gradients, at.gamma), slice(gradients, at.beta));
+            backend(NormActGrad{.x = before,
+                                .dy = dy,
+                                .norm = l.norm ? &norm : nullptr,
+                                .relu = l.relu,
+                                .dropout = dropout(index, how),
+                                .dx = dy,
+                                .d_gamma = slice(gradients, at.gamma),
+                                .d_beta = slice(gradients, at.beta)});
     } else if (l.relu) {
-        backend.norm_act_grad(view(s.output, index, codes), dy, nullptr, true, {}, dy, {}, {});
+        backend(NormActGrad{.x = view(s.output, index, codes), .dy = dy, .relu = true, .dx = dy});
     }
     backward_input(index, codes, dy);
 }
@@ -255,7 +280,7 @@ void Network::Impl::train_tail(std::size_t number, const Codes& codes, const Lab
     const View x = view(input.output, p.input, codes);
     const View h = p.flatten ? buffers.flat.view(1, codes.batch) : x;
     const View dh = p.flatten ? buffers.d_flat.view(1, codes.batch) : view(input.gradient, p.input, codes);
-    if (p.flatten) backend.flatten(x, h);
+    if (p.flatten) backend(Flatten{.x = x, .y = h});
     const bool accumulate = input.written && !p.flatten;
     const std::int64_t outputs = graph.shape(graph.heads[number], codes.batch, codes.length).size() /
                                  codes.batch * batch_size(codes, how);
@@ -264,7 +289,14 @@ void Network::Impl::train_tail(std::size_t number, const Codes& codes, const Lab
                         spec.task == Task::coverage ? LossKind::poisson : LossKind::sigmoid_cross_entropy};
     const Slice sum = training.scalars.slice(0, 1);
     if (!folds) {
-        backend.tail_train(h, t, labels, loss, sum, gradient, accumulate, dh);
+        backend(TailTrain{.h = h,
+                          .tail = t,
+                          .labels = labels,
+                          .how = loss,
+                          .loss = sum,
+                          .gradient = gradient,
+                          .accumulate = accumulate,
+                          .dh = dh});
     } else {
         const LayerParameters& at = layout.layer(up);
         const Norm norm = batch_norm(up);
@@ -277,15 +309,27 @@ void Network::Impl::train_tail(std::size_t number, const Codes& codes, const Lab
         t.up.bias = slice(buffers.up_norm, places.bias);
         gradient.up_weight = slice(buffers.up_norm, places.d_weight);
         gradient.up_bias = slice(buffers.up_norm, places.d_bias);
-        backend.fold_up_norm(h, fold, batch, t.up.weight, t.up.bias);
+        backend(FoldUpNorm{
+            .h = h, .norm = fold, .state = batch, .folded_weight = t.up.weight, .folded_bias = t.up.bias});
         if (how.share.ranks) {  // once more, with the whole batch's mean and covariance
             share_covariance(batch, h.shape.batch * h.shape.length, *how.share.ranks);
             batch.shared_count = h.shape.batch * h.shape.length / codes.batch * how.share.total;
-            backend.fold_up_norm(h, fold, batch, t.up.weight, t.up.bias);
+            backend(FoldUpNorm{.h = h,
+                               .norm = fold,
+                               .state = batch,
+                               .folded_weight = t.up.weight,
+                               .folded_bias = t.up.bias});
         }
         backend.fill(gradient.up_weight, 0);
         backend.fill(gradient.up_bias, 0);
-        backend.tail_train(h, t, labels, loss, sum, gradient, accumulate, dh);
+        backend(TailTrain{.h = h,
+                          .tail = t,
+                          .labels = labels,
+                          .how = loss,
+                          .loss = sum,
+                          .gradient = gradient,
+                          .accumulate = accumulate,
+                          .dh = dh});
         LayerParameters to = at;
         const Buffer* arena = &gradients;
         if (how.share.ranks) {
@@ -295,12 +339,20 @@ void Network::Impl::train_tail(std::size_t number, const Codes& codes, const Lab
             // once.
             if (how.share.ranks->rank() > 0) arena = &discarded(to);
         }
-        backend.fold_up_norm_grad(h, fold, batch, gradient.up_weight, gradient.up_bias,
-                                  slice(*arena, to.weight), slice(*arena, to.bias), slice(*arena, to.gamma),
-                                  slice(*arena, to.beta), dh);
+        backend(FoldUpNormGrad{.h = h,
+                               .norm = fold,
+                               .state = batch,
+                               .d_folded_weight = gradient.up_weight,
+                               .d_folded_bias = gradient.up_bias,
+                               .d_weight = slice(*arena, to.weight),
+                               .d_bias = slice(*arena, to.bias),
+                               .d_gamma = slice(*arena, to.gamma),
+                               .d_beta = slice(*arena, to.beta),
+                               .dh = dh});
     }
     if (p.flatten && !is_sequence(p.input))
-        backend.flatten_grad(dh, input.written, view(input.gradient, p.input, codes));
+        backend(
+            FlattenGrad{.dy = dh, .accumulate = input.written, .dx = view(input.gradient, p.input, codes)});
     input.written = true;
 }
 
@@ -308,11 +360,12 @@ void Network::Impl::update_running(const Codes& codes, const TrainStep& how) {
     for (int index = 0; index < static_cast<int>(spec.layers.size()); ++index) {
         if (!layer(index).norm) continue;
         const LayerParameters& at = layout.layer(index);
-        backend.update_running(slice(training.moments, at.running_mean),
-                               slice(training.moments, at.running_var),
-                               values_a_channel(index, codes) / codes.batch * batch_size(codes, how),
-                               static_cast<float>(spec.norm_momentum), slice(statistics, at.running_mean),
-                               slice(statistics, at.running_var));
+        backend(UpdateRunning{.mean = slice(training.moments, at.running_mean),
+                              .var = slice(training.moments, at.running_var),
+                              .count = values_a_channel(index, codes) / codes.batch * batch_size(codes, how),
+                              .momentum = static_cast<float>(spec.norm_momentum),
+                              .running_mean = slice(statistics, at.running_mean),
+                              .running_var = slice(statistics, at.running_var)});
     }
     inference.current = false;
 }
@@ -332,7 +385,7 @@ StepResult Network::Impl::forward_backward(const Codes& codes, const Labels& lab
         backend.all_reduce(gradients.slice(), gradients.slice(), *how.share.ranks);
         backend.all_reduce(training.scalars.slice(0, 1), training.scalars.slice(0, 1), *how.share.ranks);
     }
-    backend.grad_norm(gradients.slice(), training.scalars.slice(1, 1));
+    backend(GradNorm{.gradient = gradients.slice(), .norm = training.scalars.slice(1, 1)});
     double scalars[2];
     backend.read(training.scalars.slice(), std::span<double>(scalars));
     const StepResult result{scalars[0], scalars[1]};
@@ -348,8 +401,12 @@ void Network::Impl::need_optimiser() {
 void Network::Impl::apply_adam(const AdamStep& how) {
     require(bool(training.scalars), ErrorKind::usage, "apply_adam: there is no gradient yet");
     need_optimiser();
-    backend.adam(parameters.slice(), gradients.slice(), adam_m.slice(), adam_v.slice(), how,
-                 training.scalars.slice(1, 1));
+    backend(Adam{.parameters = parameters.slice(),
+                 .gradient = gradients.slice(),
+                 .m = adam_m.slice(),
+                 .v = adam_v.slice(),
+                 .step = how,
+                 .norm = training.scalars.slice(1, 1)});
     inference.current = false;
 }
 

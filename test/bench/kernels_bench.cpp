@@ -82,9 +82,13 @@ void conv(benchmark::State& state, const ConvShape& shape, int part) {
                y = bench.tensor(shape.out, 9 * shape.dilation);
     const Slice w = bench.flat(std::int64_t{10} * shape.in * shape.out), b = bench.flat(shape.out);
     for (auto _ : state) {
-        if (part == 0) bench.backend->conv(x, w, b, geometry, true, y);
-        if (part == 1) bench.backend->conv_grad_input(y, w, geometry, false, x);
-        if (part == 2) bench.backend->conv_grad_weight(x, y, geometry, w, b);
+        if (part == 0)
+            (*bench.backend)(
+                Conv{.x = x, .weight = w, .bias = b, .geometry = geometry, .relu = true, .y = y});
+        if (part == 1) (*bench.backend)(ConvGradInput{.dy = y, .weight = w, .geometry = geometry, .dx = x});
+        if (part == 2)
+            (*bench.backend)(
+                ConvGradWeight{.x = x, .dy = y, .geometry = geometry, .d_weight = w, .d_bias = b});
     }
     report(state, 2.0 * 10 * shape.in * shape.out * kLength * kBatch, kWindow * kBatch);
 }
@@ -137,7 +141,9 @@ void tail_infer(benchmark::State& state, int markers, Sink sink) {
     CalledRuns runs;
     const float cutoff = 0.9f;
     for (auto _ : state) {
-        if (sink == Sink::values) bench.backend->tail_infer(h, setup.tail, 0, kLength, kKind, values);
+        if (sink == Sink::values)
+            (*bench.backend)(TailInfer{
+                .h = h, .tail = setup.tail, .begin = 0, .end = kLength, .kind = kKind, .out = values});
         if (sink == Sink::codes) bench.backend->tail_codes(h, setup.tail, 0, kLength, bytes);
         if (sink == Sink::bits) bench.backend->tail_bits(h, setup.tail, 0, kLength, kKind, cutoff, bytes);
         if (sink == Sink::runs) bench.backend->tail_runs(h, setup.tail, 0, kLength, kKind, cutoff, runs);
@@ -158,9 +164,13 @@ void tail_train(benchmark::State& state, int markers) {
     }
     const Labels labels{runs.data(), offsets.data()};
     for (auto _ : state)
-        bench.backend->tail_train(h, setup.tail, labels,
-                                  {1.0f / static_cast<float>(markers * kWindow * kBatch), 1.0f}, loss,
-                                  setup.gradient, false, dh);
+        (*bench.backend)(TailTrain{.h = h,
+                                   .tail = setup.tail,
+                                   .labels = labels,
+                                   .how = {1.0f / static_cast<float>(markers * kWindow * kBatch), 1.0f},
+                                   .loss = loss,
+                                   .gradient = setup.gradient,
+                                   .dh = dh});
     report(state, 3 * setup.flop * kWindow * kBatch, kWindow * kBatch);
 }
 
@@ -176,12 +186,21 @@ void fold_up_norm(benchmark::State& state, bool gradient) {
     const UpNormState s{bench.flat(50), bench.flat(2500), bench.flat(50), bench.flat(50)};
     const Slice w = bench.flat(25000), b = bench.flat(50), dw = bench.flat(25000), dg = bench.flat(50),
                 db = bench.flat(50);
-    bench.backend->fold_up_norm(h, norm, s, w, b);
+    (*bench.backend)(FoldUpNorm{.h = h, .norm = norm, .state = s, .folded_weight = w, .folded_bias = b});
     for (auto _ : state) {
         if (gradient)
-            bench.backend->fold_up_norm_grad(h, norm, s, w, b, dw, {}, dg, db, dh);
+            (*bench.backend)(FoldUpNormGrad{.h = h,
+                                            .norm = norm,
+                                            .state = s,
+                                            .d_folded_weight = w,
+                                            .d_folded_bias = b,
+                                            .d_weight = dw,
+                                            .d_gamma = dg,
+                                            .d_beta = db,
+                                            .dh = dh});
         else
-            bench.backend->fold_up_norm(h, norm, s, w, b);
+            (*bench.backend)(
+                FoldUpNorm{.h = h, .norm = norm, .state = s, .folded_weight = w, .folded_bias = b});
     }
     report(state, 2.0 * 50 * 50 * kLength * kBatch, kWindow * kBatch);
 }
@@ -196,9 +215,21 @@ void sequence(benchmark::State& state, bool gradient) {
     const ConvGeometry geometry{10, 10, 1, 0, 0};
     for (auto _ : state) {
         if (gradient)
-            bench.backend->sequence_conv_grad({codes.data(), kBatch, kWindow}, y, e, w, geometry, de, dw, b);
+            (*bench.backend)(SequenceConvGrad{.codes = {codes.data(), kBatch, kWindow},
+                                              .dy = y,
+                                              .embedding = e,
+                                              .weight = w,
+                                              .geometry = geometry,
+                                              .d_embedding = de,
+                                              .d_weight = dw,
+                                              .d_bias = b});
         else
-            bench.backend->sequence_conv({codes.data(), kBatch, kWindow}, e, w, b, geometry, false, y);
+            (*bench.backend)(SequenceConv{.codes = {codes.data(), kBatch, kWindow},
+                                          .embedding = e,
+                                          .weight = w,
+                                          .bias = b,
+                                          .geometry = geometry,
+                                          .y = y});
     }
     report(state, 2.0 * 40 * 128 * kLength * kBatch, kWindow * kBatch);
 }
@@ -209,18 +240,28 @@ void elementwise(benchmark::State& state, std::int64_t channels, Elementwise wha
     Bench bench;
     const View x = bench.tensor(channels), y = bench.tensor(channels), z = bench.tensor(channels);
     Norm norm{bench.flat(channels), bench.flat(channels), bench.flat(channels), bench.flat(channels), 1e-5f};
-    bench.backend->moments(x, norm.mean, norm.var);
+    (*bench.backend)(Moments{.x = x, .mean = norm.mean, .var = norm.var});
     const Slice dg = bench.flat(channels), db = bench.flat(channels);
     Dropout dropout;
     dropout.rate = 0.1f;
     const PoolGeometry pool{5, 1, 1, 2, 2};
     for (auto _ : state) {
-        if (what == Elementwise::moments) bench.backend->moments(x, norm.mean, norm.var);
-        if (what == Elementwise::forward) bench.backend->norm_act(x, &norm, true, dropout, y);
+        if (what == Elementwise::moments)
+            (*bench.backend)(Moments{.x = x, .mean = norm.mean, .var = norm.var});
+        if (what == Elementwise::forward)
+            (*bench.backend)(NormAct{.x = x, .norm = &norm, .relu = true, .dropout = dropout, .y = y});
         if (what == Elementwise::backward)
-            bench.backend->norm_act_grad(x, y, &norm, true, dropout, z, dg, db);
-        if (what == Elementwise::pool) bench.backend->pool(x, pool, y);
-        if (what == Elementwise::pool_grad) bench.backend->pool_grad(x, y, pool, false, z);
+            (*bench.backend)(NormActGrad{.x = x,
+                                         .dy = y,
+                                         .norm = &norm,
+                                         .relu = true,
+                                         .dropout = dropout,
+                                         .dx = z,
+                                         .d_gamma = dg,
+                                         .d_beta = db});
+        if (what == Elementwise::pool) (*bench.backend)(Pool{.x = x, .geometry = pool, .y = y});
+        if (what == Elementwise::pool_grad)
+            (*bench.backend)(PoolGrad{.x = x, .dy = y, .geometry = pool, .dx = z});
     }
     const double values = static_cast<double>(channels * kLength * kBatch);
     state.counters["Gvalue/s"] = benchmark::Counter(values * static_cast<double>(state.iterations()) / 1e9,
@@ -236,8 +277,8 @@ void optimiser(benchmark::State& state) {
     AdamStep step;
     step.clip_norm = 1;
     for (auto _ : state) {
-        bench.backend->grad_norm(g, norm);
-        bench.backend->adam(p, g, m, v, step, norm);
+        (*bench.backend)(GradNorm{.gradient = g, .norm = norm});
+        (*bench.backend)(Adam{.parameters = p, .gradient = g, .m = m, .v = v, .step = step, .norm = norm});
     }
 }
 
@@ -256,9 +297,9 @@ void flat_dense(benchmark::State& state, const FlatShape& shape, int part) {
                y = bench.tensor({1, shape.out, shape.batch});
     const Slice w = bench.flat(shape.out * inputs), b = bench.flat(shape.out);
     for (auto _ : state) {
-        if (part == 0) bench.backend->flat_dense(x, w, b, true, y);
-        if (part == 1) bench.backend->flat_dense_grad_input(y, w, false, x);
-        if (part == 2) bench.backend->flat_dense_grad_weight(x, y, w, b);
+        if (part == 0) (*bench.backend)(FlatDense{.x = x, .weight = w, .bias = b, .relu = true, .y = y});
+        if (part == 1) (*bench.backend)(FlatDenseGradInput{.dy = y, .weight = w, .dx = x});
+        if (part == 2) (*bench.backend)(FlatDenseGradWeight{.x = x, .dy = y, .d_weight = w, .d_bias = b});
     }
     report(state, 2.0 * static_cast<double>(inputs * shape.out * shape.batch), 0);
 }
@@ -303,12 +344,12 @@ void lstm_layer(benchmark::State& state, const LstmShape& shape, bool train) {
     const Slice in = bench.flat(gates.shape.channels * shape.inputs), d_in = bench.flat(in.count);
     const Slice bias = bench.flat(gates.shape.channels), d_bias = bench.flat(bias.count);
     for (auto _ : state) {
-        bench.backend->conv(x, in, bias, {}, false, gates);
+        (*bench.backend)(Conv{.x = x, .weight = in, .bias = bias, .y = gates});
         bench.backend->lstm(gates, w, shape.hidden, 2, cell, y);
         if (!train) continue;
         bench.backend->lstm_grad(gates, w, shape.hidden, 2, cell, y, dy, dw);
-        bench.backend->conv_grad_weight(x, gates, {}, d_in, d_bias);
-        bench.backend->conv_grad_input(gates, in, {}, false, dx);
+        (*bench.backend)(ConvGradWeight{.x = x, .dy = gates, .d_weight = d_in, .d_bias = d_bias});
+        (*bench.backend)(ConvGradInput{.dy = gates, .weight = in, .dx = dx});
     }
     const std::int64_t weights = 8 * shape.hidden * (shape.hidden + shape.inputs);
     report(state, (train ? 6.0 : 2.0) * static_cast<double>(weights * shape.batch * shape.length), 0);

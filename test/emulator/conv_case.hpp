@@ -43,13 +43,21 @@ ConvResults convolve(Backend& backend, const ConvCase& c, const Round& round) {
     const Slice weight = run.flat(round(random_values(weights, 2))), bias = run.random_flat(c.out, 3);
     const View x = run.input(x_shape, round(random_values(x_shape.size(), 1)), {g.pad_left, g.pad_right});
     const View y = run.output(y_shape);
-    backend.conv(x, weight, bias, g, true, y);
+    backend(Conv{.x = x, .weight = weight, .bias = bias, .geometry = g, .relu = true, .y = y});
     const Values gradient = random_values(y_shape.size(), 4);
     const View dx = run.input(x_shape, Values(static_cast<std::size_t>(x_shape.size()), 1.0));
-    backend.conv_grad_input(run.input(y_shape, round(gradient), g.gradient_halo()), weight, g, true, dx);
+    backend(ConvGradInput{.dy = run.input(y_shape, round(gradient), g.gradient_halo()),
+                          .weight = weight,
+                          .geometry = g,
+                          .accumulate = true,
+                          .dx = dx});
     const Slice d_weight = run.flat(Values(static_cast<std::size_t>(weights), 1.0)),
                 d_bias = run.zeros(c.out);
-    backend.conv_grad_weight(x, run.input(y_shape, round(gradient)), g, d_weight, d_bias);
+    backend(ConvGradWeight{.x = x,
+                           .dy = run.input(y_shape, round(gradient)),
+                           .geometry = g,
+                           .d_weight = d_weight,
+                           .d_bias = d_bias});
     return {run.read(y), run.read(dx), run.read(d_weight), run.read(d_bias)};
 }
 

@@ -76,7 +76,9 @@ struct OfBackend {
     Tail tail;
     std::int64_t begin, end;
 
-    void values(TailOutput kind, std::span<float> out) { backend.tail_infer(h, tail, begin, end, kind, out); }
+    void values(TailOutput kind, std::span<float> out) {
+        backend(TailInfer{.h = h, .tail = tail, .begin = begin, .end = end, .kind = kind, .out = out});
+    }
     void codes(std::span<std::uint8_t> out) { backend.tail_codes(h, tail, begin, end, out); }
     void bits(TailOutput kind, float cutoff, std::span<std::uint8_t> out) {
         backend.tail_bits(h, tail, begin, end, kind, cutoff, out);

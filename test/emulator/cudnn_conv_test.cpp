@@ -71,7 +71,7 @@ Values forward(Backend& backend, const ConvCase& c, const Values& x_values) {
     const ConvGeometry& g = c.geometry;
     const View x = run.input({c.batch, c.in, c.length}, x_values, {g.pad_left, g.pad_right});
     const View y = run.output({c.batch, c.out, g.output_length(c.length)});
-    backend.conv(x, run.random_flat(c.in * c.out * g.width, 2), {}, g, false, y);
+    backend(Conv{.x = x, .weight = run.random_flat(c.in * c.out * g.width, 2), .geometry = g, .y = y});
     return run.read(y);
 }
 

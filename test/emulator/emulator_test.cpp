@@ -169,9 +169,10 @@ ConvResults convolve(Order order) {
     const View x = run.random({2, 9, 100}, 1, {6, 6}), dy = run.random({2, 10, 100}, 2, {6, 6});
     const View y = run.output({2, 10, 100}), dx = run.output({2, 9, 100});
     const Slice weight = run.random_flat(450, 3), d_weight = run.zeros(450), d_bias = run.zeros(10);
-    backend->conv(x, weight, {}, geometry, false, y);
-    backend->conv_grad_input(dy, weight, geometry, false, dx);
-    backend->conv_grad_weight(x, dy, geometry, d_weight, d_bias);
+    (*backend)(Conv{.x = x, .weight = weight, .geometry = geometry, .y = y});
+    (*backend)(ConvGradInput{.dy = dy, .weight = weight, .geometry = geometry, .dx = dx});
+    (*backend)(
+        ConvGradWeight{.x = x, .dy = dy, .geometry = geometry, .d_weight = d_weight, .d_bias = d_bias});
     return {run.read(y), run.read(dx), run.read(d_weight), run.read(d_bias)};
 }
 
@@ -224,7 +225,7 @@ SumResults sum_and_recur(Order order, Op faulty = Op::none, int n = 0) {
     const std::int64_t channels = 3000, units = hidden * directions;  // more channels than blocks
     const Slice mean = run.output_flat(channels), var = run.output_flat(channels);
     const View x = run.random({2, channels, 20}, 1);
-    attempt(Op::moments, [&] { backend->moments(x, mean, var); });
+    attempt(Op::moments, [&] { (*backend)(Moments{.x = x, .mean = mean, .var = var}); });
     const View gates = run.random({2, 4 * units, 5}, 2), cell = run.output({2, units, 5});
     const View y = run.output({2, units, 5}), dy = run.random({2, units, 5}, 4);
     const Slice weight = run.random_flat(4 * units * hidden, 3), d_weight = run.zeros(4 * units * hidden);

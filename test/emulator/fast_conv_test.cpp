@@ -57,7 +57,7 @@ Values grad_weight_fast(const ConvCase& c) {
     const Slice d_weight = run.zeros(c.in * c.out * c.geometry.width);
     const View x = run.random({c.batch, c.in, c.length}, 1, {c.geometry.pad_left, c.geometry.pad_right});
     const View dy = run.random({c.batch, c.out, c.geometry.output_length(c.length)}, 2);
-    backend->conv_grad_weight(x, dy, c.geometry, d_weight, {});
+    (*backend)(ConvGradWeight{.x = x, .dy = dy, .geometry = c.geometry, .d_weight = d_weight});
     return run.read(d_weight);
 }
 

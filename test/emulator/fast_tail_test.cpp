@@ -25,7 +25,8 @@ std::vector<float> logits_of(Backend& backend, const TailCase& c) {
     const View h = run.random(c.h(), 1);
     const Tail tail = make_tail(c, run, Weights(c).random());
     std::vector<float> out(static_cast<std::size_t>(c.batch * c.markers() * c.nucleotides()), NAN);
-    backend.tail_infer(h, tail, 0, c.length, TailOutput::logits, out);
+    backend(
+        TailInfer{.h = h, .tail = tail, .begin = 0, .end = c.length, .kind = TailOutput::logits, .out = out});
     return out;
 }
 
@@ -71,7 +72,7 @@ void check_pieces() {
     std::vector<float> values(rows * positions);
     std::vector<std::uint8_t> codes(rows * positions), bits(rows * ((positions + 7) / 8));
     CalledRuns runs;
-    backend->tail_infer(h, tail, 1, 32, kKind, values);
+    (*backend)(TailInfer{.h = h, .tail = tail, .begin = 1, .end = 32, .kind = kKind, .out = values});
     backend->tail_codes(h, tail, 1, 32, codes);
     const float cutoff = values[values.size() / 2];
     backend->tail_bits(h, tail, 1, 32, kKind, cutoff, bits);

@@ -50,7 +50,12 @@ Made make() {
         const View h = run.random(c.h(), 1);
         const Tail tail = make_tail(c, run, Weights(c).random());
         made.logits.resize(static_cast<std::size_t>(c.batch * c.markers() * c.nucleotides()), NAN);
-        backend->tail_infer(h, tail, 0, c.length, TailOutput::logits, made.logits);
+        (*backend)(TailInfer{.h = h,
+                             .tail = tail,
+                             .begin = 0,
+                             .end = c.length,
+                             .kind = TailOutput::logits,
+                             .out = made.logits});
     }
     made.outcome = TailProblem(c, LossKind::sigmoid_cross_entropy).train(*backend);
     made.notices = backend->take_notices();

@@ -29,8 +29,13 @@ struct TailProblem {
         const View h_view = h(run), dh = run.output(c.h());
         const Slice loss = run.zeros(1);
         const std::vector<Slice> gradient = Weights(c).zeros(run);
-        backend.tail_train(h_view, tail(run), labels.labels(), how, loss, make_gradient(c, gradient), false,
-                           dh);
+        backend(TailTrain{.h = h_view,
+                          .tail = tail(run),
+                          .labels = labels.labels(),
+                          .how = how,
+                          .loss = loss,
+                          .gradient = make_gradient(c, gradient),
+                          .dh = dh});
         return outcome(run, loss, dh, gradient);
     }
     // The same by train(training, scratch), on the memory of a back end.

@@ -75,21 +75,28 @@ TEST_CASE("bf16: a convolution and its gradients are those of rounded operands")
         const std::int64_t weights = c.in * c.out * c.geometry.width;
         check_rounding("conv", x.size(), weights, [&](Run& run, const Values& a, const Values& b) {
             const View to = run.output(y);
-            run.backend().conv(run.input(x, a, {c.geometry.pad_left, c.geometry.pad_right}), run.flat(b), {},
-                               c.geometry, false, to);
+            run.backend()(Conv{.x = run.input(x, a, {c.geometry.pad_left, c.geometry.pad_right}),
+                               .weight = run.flat(b),
+                               .geometry = c.geometry,
+                               .y = to});
             return run.read(to);
         });
         check_rounding("conv_grad_input", y.size(), weights, [&](Run& run, const Values& a, const Values& b) {
             const View to = run.output(x);
-            run.backend().conv_grad_input(run.input(y, a, c.geometry.gradient_halo()), run.flat(b),
-                                          c.geometry, false, to);
+            run.backend()(ConvGradInput{.dy = run.input(y, a, c.geometry.gradient_halo()),
+                                        .weight = run.flat(b),
+                                        .geometry = c.geometry,
+                                        .dx = to});
             return run.read(to);
         });
         check_rounding(
             "conv_grad_weight", x.size(), y.size(), [&](Run& run, const Values& a, const Values& b) {
                 const Slice to = run.zeros(weights);
-                run.backend().conv_grad_weight(run.input(x, a, {c.geometry.pad_left, c.geometry.pad_right}),
-                                               run.input(y, b), c.geometry, to, {});
+                run.backend()(
+                    ConvGradWeight{.x = run.input(x, a, {c.geometry.pad_left, c.geometry.pad_right}),
+                                   .dy = run.input(y, b),
+                                   .geometry = c.geometry,
+                                   .d_weight = to});
                 return run.read(to);
             });
     }
@@ -100,8 +107,12 @@ TEST_CASE("bf16: the fused tail at inference rounds h and each layer's weights")
     const TailCase c{2, 7, 131, 1, 0, {9}, 0, 1};
     check_rounding("logits", c.h().size(), 7 * 9, [&](Run& run, const Values& a, const Values& b) {
         std::vector<float> out(static_cast<std::size_t>(c.batch * 9 * c.length), NAN);
-        run.backend().tail_infer(run.input(c.h(), a), make_tail(c, run, {b, Values(9, 0.25)}), 0, c.length,
-                                 TailOutput::logits, out);
+        run.backend()(TailInfer{.h = run.input(c.h(), a),
+                                .tail = make_tail(c, run, {b, Values(9, 0.25)}),
+                                .begin = 0,
+                                .end = c.length,
+                                .kind = TailOutput::logits,
+                                .out = out});
         return Values(out.begin(), out.end());
     });
 }
@@ -113,9 +124,13 @@ TEST_CASE("bf16: the fused tail in training rounds h and the weights") {
                    [&](Run& run, const Values& a, const Values& b) {
                        const Slice loss = run.zeros(1);
                        const std::vector<Slice> gradient = Weights(c).zeros(run);
-                       run.backend().tail_train(run.input(c.h(), a), make_tail(c, run, {b, Values(9, 0.25)}),
-                                                labels.labels(), loss_of(c), loss, make_gradient(c, gradient),
-                                                false, run.output(c.h()));
+                       run.backend()(TailTrain{.h = run.input(c.h(), a),
+                                               .tail = make_tail(c, run, {b, Values(9, 0.25)}),
+                                               .labels = labels.labels(),
+                                               .how = loss_of(c),
+                                               .loss = loss,
+                                               .gradient = make_gradient(c, gradient),
+                                               .dh = run.output(c.h())});
                        Values values = run.read(gradient.back());  // sums of p - y, which nothing else rounds
                        values.push_back(run.read(loss)[0]);
                        return values;
@@ -137,8 +152,13 @@ TEST_CASE("bf16: tail_train where every unit is active") {
                            dh = run.output(c.h());
                 const Slice loss = run.zeros(1);
                 const std::vector<Slice> gradient = Weights(c).zeros(run);
-                run.backend().tail_train(h, make_tail(c, run, weights), labels.labels(), loss_of(c), loss,
-                                         make_gradient(c, gradient), false, dh);
+                run.backend()(TailTrain{.h = h,
+                                        .tail = make_tail(c, run, weights),
+                                        .labels = labels.labels(),
+                                        .how = loss_of(c),
+                                        .loss = loss,
+                                        .gradient = make_gradient(c, gradient),
+                                        .dh = dh});
                 run.keep("loss", loss);
                 run.keep("dh", dh);
                 for (const Slice& slice : gradient) run.keep("gradient", slice);
@@ -156,7 +176,8 @@ TEST_CASE("bf16: NaN reaches the output of a product, and infinities stay") {
         Values x(80, 1.0);
         x[7] = std::numeric_limits<double>::quiet_NaN();
         x[40 + 21] = std::numeric_limits<double>::infinity();
-        backend->conv(run.input({1, 2, 40}, x), run.flat({1, 1}), {}, {1, 1, 1, 0, 0}, false, y);
+        (*backend)(Conv{
+            .x = run.input({1, 2, 40}, x), .weight = run.flat({1, 1}), .geometry = {1, 1, 1, 0, 0}, .y = y});
         const Values got = run.read(y);
         for (std::size_t p = 0; p < 40; ++p) {
             CAPTURE(p);

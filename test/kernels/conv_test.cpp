@@ -79,7 +79,12 @@ TEST_CASE("conv") {
                     const View x = run.random(c.x(), 1, {c.geometry.pad_left + 2, c.geometry.pad_right + 1});
                     const View y = run.output(c.y());
                     const Slice bias = with_bias ? run.random_flat(c.out, 3) : Slice{};
-                    run.backend().conv(x, run.random_flat(c.weights(), 2), bias, c.geometry, with_bias, y);
+                    run.backend()(Conv{.x = x,
+                                       .weight = run.random_flat(c.weights(), 2),
+                                       .bias = bias,
+                                       .geometry = c.geometry,
+                                       .relu = with_bias,
+                                       .y = y});
                     run.keep("y", y);
                 },
                 false, c.large());
@@ -94,8 +99,11 @@ TEST_CASE("conv_grad_input") {
                 [&](Run& run) {
                     const View dy = run.random(c.y(), 1, c.geometry.gradient_halo());
                     const View dx = accumulate ? run.random(c.x(), 4, {2, 1}) : run.output(c.x());
-                    run.backend().conv_grad_input(dy, run.random_flat(c.weights(), 2), c.geometry, accumulate,
-                                                  dx);
+                    run.backend()(ConvGradInput{.dy = dy,
+                                                .weight = run.random_flat(c.weights(), 2),
+                                                .geometry = c.geometry,
+                                                .accumulate = accumulate,
+                                                .dx = dx});
                     run.keep("dx", dx);
                 },
                 false, c.large());
@@ -112,7 +120,8 @@ TEST_CASE("conv_grad_weight") {
                     const View dy = run.random(c.y(), 2, {1, 0});
                     const Slice d_weight = run.random_flat(c.weights(), 3);  // gradients are added
                     const Slice d_bias = with_bias ? run.random_flat(c.out, 4) : Slice{};
-                    run.backend().conv_grad_weight(x, dy, c.geometry, d_weight, d_bias);
+                    run.backend()(ConvGradWeight{
+                        .x = x, .dy = dy, .geometry = c.geometry, .d_weight = d_weight, .d_bias = d_bias});
                     run.keep("d_weight", d_weight);
                     if (with_bias) run.keep("d_bias", d_bias);
                 },
@@ -138,7 +147,8 @@ TEST_CASE("conv_grad_weight: long sums keep their digits") {
     const auto backend = make_backend({"cpu", 2, "", Precision::f32}).backend;
     Run run(*backend);
     const Slice d_weight = run.zeros(c.weights());
-    backend->conv_grad_weight(run.input(c.x(), x), run.input(c.y(), dy), c.geometry, d_weight, {});
+    (*backend)(ConvGradWeight{
+        .x = run.input(c.x(), x), .dy = run.input(c.y(), dy), .geometry = c.geometry, .d_weight = d_weight});
     const Values got = run.read(d_weight);
     double worst = 0;
     for (std::size_t i = 0; i < sums.size(); ++i) worst = std::max(worst, std::abs(got[i] / sums[i] - 1));
@@ -153,8 +163,11 @@ TEST_CASE("conv: gradients by finite differences") {
             {random_values(c.x().size(), 1), random_values(c.weights(), 2), random_values(c.out, 3)},
             [&](Run& run, const std::vector<Values>& in) {
                 const View y = run.output(c.y());
-                run.backend().conv(run.input(c.x(), in[0], c.padding()), run.flat(in[1]), run.flat(in[2]),
-                                   c.geometry, false, y);
+                run.backend()(Conv{.x = run.input(c.x(), in[0], c.padding()),
+                                   .weight = run.flat(in[1]),
+                                   .bias = run.flat(in[2]),
+                                   .geometry = c.geometry,
+                                   .y = y});
                 return run.read(y);
             },
             [&](Run& run, const std::vector<Values>& in, const Values& d_outputs) {
@@ -162,8 +175,10 @@ TEST_CASE("conv: gradients by finite differences") {
                 const View dy = run.input(c.y(), d_outputs, c.geometry.gradient_halo());
                 const View dx = run.output(c.x());
                 const Slice d_weight = run.zeros(c.weights()), d_bias = run.zeros(c.out);
-                run.backend().conv_grad_input(dy, run.flat(in[1]), c.geometry, false, dx);
-                run.backend().conv_grad_weight(x, dy, c.geometry, d_weight, d_bias);
+                run.backend()(
+                    ConvGradInput{.dy = dy, .weight = run.flat(in[1]), .geometry = c.geometry, .dx = dx});
+                run.backend()(ConvGradWeight{
+                    .x = x, .dy = dy, .geometry = c.geometry, .d_weight = d_weight, .d_bias = d_bias});
                 return std::vector{run.read(dx), run.read(d_weight), run.read(d_bias)};
             });
     }
@@ -199,7 +214,12 @@ TEST_CASE("up_conv") {
             run_everywhere("up_conv: " + c.text(), [&](Run& run) {
                 const View x = run.random(c.x(), 1, {2, 0}), y = run.output(c.y());
                 const Slice bias = with_bias ? run.random_flat(c.out, 3) : Slice{};
-                run.backend().up_conv(x, run.random_flat(c.weights(), 2), bias, c.stride, with_bias, y);
+                run.backend()(UpConv{.x = x,
+                                     .weight = run.random_flat(c.weights(), 2),
+                                     .bias = bias,
+                                     .stride = c.stride,
+                                     .relu = with_bias,
+                                     .y = y});
                 run.keep("y", y);
             });
         }
@@ -213,9 +233,13 @@ TEST_CASE("up_conv: gradients") {
                 const View dx = accumulate ? run.random(c.x(), 5, {0, 3}) : run.output(c.x());
                 const Slice d_weight = run.random_flat(c.weights(), 3);
                 const Slice d_bias = accumulate ? run.random_flat(c.out, 4) : Slice{};
-                run.backend().up_conv_grad_input(dy, run.random_flat(c.weights(), 6), c.stride, accumulate,
-                                                 dx);
-                run.backend().up_conv_grad_weight(x, dy, c.stride, d_weight, d_bias);
+                run.backend()(UpConvGradInput{.dy = dy,
+                                              .weight = run.random_flat(c.weights(), 6),
+                                              .stride = c.stride,
+                                              .accumulate = accumulate,
+                                              .dx = dx});
+                run.backend()(UpConvGradWeight{
+                    .x = x, .dy = dy, .stride = c.stride, .d_weight = d_weight, .d_bias = d_bias});
                 run.keep("dx", dx);
                 run.keep("d_weight", d_weight);
                 if (d_bias) run.keep("d_bias", d_bias);
@@ -231,16 +255,21 @@ TEST_CASE("up_conv: gradients by finite differences") {
             {random_values(c.x().size(), 1), random_values(c.weights(), 2), random_values(c.out, 3)},
             [&](Run& run, const std::vector<Values>& in) {
                 const View y = run.output(c.y());
-                run.backend().up_conv(run.input(c.x(), in[0]), run.flat(in[1]), run.flat(in[2]), c.stride,
-                                      false, y);
+                run.backend()(UpConv{.x = run.input(c.x(), in[0]),
+                                     .weight = run.flat(in[1]),
+                                     .bias = run.flat(in[2]),
+                                     .stride = c.stride,
+                                     .y = y});
                 return run.read(y);
             },
             [&](Run& run, const std::vector<Values>& in, const Values& d_outputs) {
                 const View x = run.input(c.x(), in[0]), dy = run.input(c.y(), d_outputs),
                            dx = run.output(c.x());
                 const Slice d_weight = run.zeros(c.weights()), d_bias = run.zeros(c.out);
-                run.backend().up_conv_grad_input(dy, run.flat(in[1]), c.stride, false, dx);
-                run.backend().up_conv_grad_weight(x, dy, c.stride, d_weight, d_bias);
+                run.backend()(
+                    UpConvGradInput{.dy = dy, .weight = run.flat(in[1]), .stride = c.stride, .dx = dx});
+                run.backend()(UpConvGradWeight{
+                    .x = x, .dy = dy, .stride = c.stride, .d_weight = d_weight, .d_bias = d_bias});
                 return std::vector{run.read(dx), run.read(d_weight), run.read(d_bias)};
             });
     }
@@ -285,8 +314,13 @@ TEST_CASE("sequence_conv") {
                 const View y = run.output(c.y());
                 const Slice embedding = run.random_flat(kSymbols * c.dim, 1);
                 const Slice bias = with_bias ? run.random_flat(c.out, 3) : Slice{};
-                run.backend().sequence_conv(c.codes(windows), embedding, run.random_flat(c.weights(), 2),
-                                            bias, c.geometry, with_bias, y);
+                run.backend()(SequenceConv{.codes = c.codes(windows),
+                                           .embedding = embedding,
+                                           .weight = run.random_flat(c.weights(), 2),
+                                           .bias = bias,
+                                           .geometry = c.geometry,
+                                           .relu = with_bias,
+                                           .y = y});
                 run.keep("y", y);
             });
         }
@@ -301,9 +335,14 @@ TEST_CASE("sequence_conv: gradients") {
                 const Slice d_embedding = run.random_flat(kSymbols * c.dim, 2);
                 const Slice d_weight = run.random_flat(c.weights(), 3);
                 const Slice d_bias = with_bias ? run.random_flat(c.out, 4) : Slice{};
-                run.backend().sequence_conv_grad(c.codes(windows), dy, run.random_flat(kSymbols * c.dim, 5),
-                                                 run.random_flat(c.weights(), 6), c.geometry, d_embedding,
-                                                 d_weight, d_bias);
+                run.backend()(SequenceConvGrad{.codes = c.codes(windows),
+                                               .dy = dy,
+                                               .embedding = run.random_flat(kSymbols * c.dim, 5),
+                                               .weight = run.random_flat(c.weights(), 6),
+                                               .geometry = c.geometry,
+                                               .d_embedding = d_embedding,
+                                               .d_weight = d_weight,
+                                               .d_bias = d_bias});
                 run.keep("d_embedding", d_embedding);
                 run.keep("d_weight", d_weight);
                 if (with_bias) run.keep("d_bias", d_bias);
@@ -320,16 +359,25 @@ TEST_CASE("sequence_conv: gradients by finite differences") {
             {random_values(kSymbols * c.dim, 1), random_values(c.weights(), 2), random_values(c.out, 3)},
             [&](Run& run, const std::vector<Values>& in) {
                 const View y = run.output(c.y());
-                run.backend().sequence_conv(c.codes(windows), run.flat(in[0]), run.flat(in[1]),
-                                            run.flat(in[2]), c.geometry, false, y);
+                run.backend()(SequenceConv{.codes = c.codes(windows),
+                                           .embedding = run.flat(in[0]),
+                                           .weight = run.flat(in[1]),
+                                           .bias = run.flat(in[2]),
+                                           .geometry = c.geometry,
+                                           .y = y});
                 return run.read(y);
             },
             [&](Run& run, const std::vector<Values>& in, const Values& d_outputs) {
                 const Slice d_embedding = run.zeros(kSymbols * c.dim), d_weight = run.zeros(c.weights());
                 const Slice d_bias = run.zeros(c.out);
-                run.backend().sequence_conv_grad(c.codes(windows), run.input(c.y(), d_outputs),
-                                                 run.flat(in[0]), run.flat(in[1]), c.geometry, d_embedding,
-                                                 d_weight, d_bias);
+                run.backend()(SequenceConvGrad{.codes = c.codes(windows),
+                                               .dy = run.input(c.y(), d_outputs),
+                                               .embedding = run.flat(in[0]),
+                                               .weight = run.flat(in[1]),
+                                               .geometry = c.geometry,
+                                               .d_embedding = d_embedding,
+                                               .d_weight = d_weight,
+                                               .d_bias = d_bias});
                 return std::vector{run.read(d_embedding), run.read(d_weight), run.read(d_bias)};
             });
     }
@@ -343,10 +391,14 @@ TEST_CASE("sequence_conv_grad of an embedding that is not trained: the other gra
             Values gradients[2];
             for (const bool trained : {false, true}) {
                 const Slice d_weight = run.random_flat(c.weights(), 3), d_bias = run.random_flat(c.out, 4);
-                run.backend().sequence_conv_grad(c.codes(windows), dy, run.random_flat(kSymbols * c.dim, 5),
-                                                 run.random_flat(c.weights(), 6), c.geometry,
-                                                 trained ? run.zeros(kSymbols * c.dim) : Slice{}, d_weight,
-                                                 d_bias);
+                run.backend()(SequenceConvGrad{.codes = c.codes(windows),
+                                               .dy = dy,
+                                               .embedding = run.random_flat(kSymbols * c.dim, 5),
+                                               .weight = run.random_flat(c.weights(), 6),
+                                               .geometry = c.geometry,
+                                               .d_embedding = trained ? run.zeros(kSymbols * c.dim) : Slice{},
+                                               .d_weight = d_weight,
+                                               .d_bias = d_bias});
                 gradients[trained] = run.read(d_weight);
                 const Values bias = run.read(d_bias);
                 gradients[trained].insert(gradients[trained].end(), bias.begin(), bias.end());
@@ -367,7 +419,7 @@ TEST_CASE("embed") {
             "embed, " + c.text(),
             [&](Run& run) {
                 const View y = run.output({c.batch, c.dim, c.length});
-                run.backend().embed(c.codes(windows), run.flat(embedding), y);
+                run.backend()(Embed{.codes = c.codes(windows), .embedding = run.flat(embedding), .y = y});
                 run.keep("y", y);
                 Values expected;
                 for (std::int64_t s = 0; s < c.batch; ++s)
@@ -390,7 +442,8 @@ TEST_CASE("embed: shapes and codes that do not fit are refused") {
         const auto refused = [&](const std::vector<std::uint8_t>& codes, std::int64_t values,
                                  const View& to) {
             try {
-                backend.embed({codes.data(), 2, 3}, run.random_flat(values, 1), to);
+                backend(
+                    Embed{.codes = {codes.data(), 2, 3}, .embedding = run.random_flat(values, 1), .y = to});
             } catch (const Error& error) {
                 return error.kind() == ErrorKind::usage;
             }
@@ -410,8 +463,11 @@ TEST_CASE("sequence_conv: a padded N is not an embedded N") {
     run_everywhere("sequence_conv", [&](Run& run) {
         const View y = run.output({1, 1, 3});
         const Slice embedding = run.flat({10, 1, 2, 3, 4});  // N = 10
-        run.backend().sequence_conv({window.data(), 1, 3}, embedding, run.flat({1, 1, 1}), {},
-                                    {3, 1, 1, 1, 1}, false, y);
+        run.backend()(SequenceConv{.codes = {window.data(), 1, 3},
+                                   .embedding = embedding,
+                                   .weight = run.flat({1, 1, 1}),
+                                   .geometry = {3, 1, 1, 1, 1},
+                                   .y = y});
         CHECK(run.read(y) == Values{11, 15, 5});
         run.keep("y", y);
     });

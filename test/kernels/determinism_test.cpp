@@ -37,15 +37,23 @@ std::vector<Forward1> forward_operations() {
         {"conv", kOut, 1, 41,
          [geometry](Run& run, const View& x) {
              const View y = run.output({x.shape.batch, kOut, x.shape.length});
-             run.backend().conv(x, run.random_flat(kIn * kOut * 10, 1), run.random_flat(kOut, 2), geometry,
-                                true, y);
+             run.backend()(Conv{.x = x,
+                                .weight = run.random_flat(kIn * kOut * 10, 1),
+                                .bias = run.random_flat(kOut, 2),
+                                .geometry = geometry,
+                                .relu = true,
+                                .y = y});
              return run.read(y);
          }},
         {"up_conv", kOut, 10, 0,
          [](Run& run, const View& x) {
              const View y = run.output({x.shape.batch, kOut, x.shape.length * 10});
-             run.backend().up_conv(x, run.random_flat(kIn * kOut * 10, 1), run.random_flat(kOut, 2), 10, true,
-                                   y);
+             run.backend()(UpConv{.x = x,
+                                  .weight = run.random_flat(kIn * kOut * 10, 1),
+                                  .bias = run.random_flat(kOut, 2),
+                                  .stride = 10,
+                                  .relu = true,
+                                  .y = y});
              return run.read(y);
          }},
         {"norm_act", kIn, 1, 0,
@@ -53,7 +61,7 @@ std::vector<Forward1> forward_operations() {
              const View y = run.output(x.shape);
              const Norm norm{run.random_flat(kIn, 2), run.random_flat(kIn, 3, 0.1, 2),
                              run.random_flat(kIn, 4), run.random_flat(kIn, 5), 1e-5f};
-             run.backend().norm_act(x, &norm, true, {}, y);
+             run.backend()(NormAct{.x = x, .norm = &norm, .relu = true, .y = y});
              return run.read(y);
          }},
         {"tail", kOut, 10, 0,
@@ -65,7 +73,12 @@ std::vector<Forward1> forward_operations() {
              tail.dense[0] = {run.random_flat(5 * 12, 3), run.random_flat(12, 4), 5, 12, {}};
              tail.dense[1] = {run.random_flat(12 * kOut, 5), run.random_flat(kOut, 6), 12, int{kOut}, {}};
              std::vector<float> out(static_cast<std::size_t>(x.shape.batch * kOut * x.shape.length * 10));
-             run.backend().tail_infer(x, tail, 0, x.shape.length, TailOutput::probabilities, out);
+             run.backend()(TailInfer{.h = x,
+                                     .tail = tail,
+                                     .begin = 0,
+                                     .end = x.shape.length,
+                                     .kind = TailOutput::probabilities,
+                                     .out = out});
              return Values(out.begin(), out.end());
          }},
     };

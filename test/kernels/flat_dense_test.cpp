@@ -59,8 +59,11 @@ TEST_CASE("flat_dense") {
                 [&](Run& run) {
                     const View y = run.output(c.y());
                     const Slice bias = with_bias ? run.random_flat(c.out, 3) : Slice{};
-                    run.backend().flat_dense(run.random(c.x(), 1, {1, 2}), run.random_flat(c.weights(), 2),
-                                             bias, with_bias, y);
+                    run.backend()(FlatDense{.x = run.random(c.x(), 1, {1, 2}),
+                                            .weight = run.random_flat(c.weights(), 2),
+                                            .bias = bias,
+                                            .relu = with_bias,
+                                            .y = y});
                     run.keep("y", y);
                 },
                 false, c.large());
@@ -74,7 +77,10 @@ TEST_CASE("flat_dense_grad_input") {
                 [&](Run& run) {
                     const View dy = run.random(c.y(), 1, {1, 3});
                     const View dx = accumulate ? run.random(c.x(), 4, {2, 1}) : run.output(c.x());
-                    run.backend().flat_dense_grad_input(dy, run.random_flat(c.weights(), 2), accumulate, dx);
+                    run.backend()(FlatDenseGradInput{.dy = dy,
+                                                     .weight = run.random_flat(c.weights(), 2),
+                                                     .accumulate = accumulate,
+                                                     .dx = dx});
                     run.keep("dx", dx);
                 },
                 false, c.large());
@@ -88,8 +94,10 @@ TEST_CASE("flat_dense_grad_weight") {
                 [&](Run& run) {
                     const Slice d_weight = run.random_flat(c.weights(), 3);  // gradients are added
                     const Slice d_bias = with_bias ? run.random_flat(c.out, 4) : Slice{};
-                    run.backend().flat_dense_grad_weight(run.random(c.x(), 1, {1, 2}),
-                                                         run.random(c.y(), 2, {2, 1}), d_weight, d_bias);
+                    run.backend()(FlatDenseGradWeight{.x = run.random(c.x(), 1, {1, 2}),
+                                                      .dy = run.random(c.y(), 2, {2, 1}),
+                                                      .d_weight = d_weight,
+                                                      .d_bias = d_bias});
                     run.keep("d_weight", d_weight);
                     if (with_bias) run.keep("d_bias", d_bias);
                 },
@@ -104,15 +112,18 @@ TEST_CASE("flat_dense: gradients by finite differences") {
             {random_values(c.x().size(), 1), random_values(c.weights(), 2), random_values(c.out, 3)},
             [&](Run& run, const std::vector<Values>& in) {
                 const View y = run.output(c.y());
-                run.backend().flat_dense(run.input(c.x(), in[0]), run.flat(in[1]), run.flat(in[2]), false, y);
+                run.backend()(FlatDense{.x = run.input(c.x(), in[0]),
+                                        .weight = run.flat(in[1]),
+                                        .bias = run.flat(in[2]),
+                                        .y = y});
                 return run.read(y);
             },
             [&](Run& run, const std::vector<Values>& in, const Values& d_outputs) {
                 const View x = run.input(c.x(), in[0]), dy = run.input(c.y(), d_outputs);
                 const View dx = run.output(c.x());
                 const Slice d_weight = run.zeros(c.weights()), d_bias = run.zeros(c.out);
-                run.backend().flat_dense_grad_input(dy, run.flat(in[1]), false, dx);
-                run.backend().flat_dense_grad_weight(x, dy, d_weight, d_bias);
+                run.backend()(FlatDenseGradInput{.dy = dy, .weight = run.flat(in[1]), .dx = dx});
+                run.backend()(FlatDenseGradWeight{.x = x, .dy = dy, .d_weight = d_weight, .d_bias = d_bias});
                 return std::vector{run.read(dx), run.read(d_weight), run.read(d_bias)};
             });
     }
@@ -127,8 +138,13 @@ TEST_CASE("flat_dense is a convolution of full width") {
                 const View x = run.random(c.x(), 1), y = run.output(c.y()),
                            conv = run.output({c.batch, c.out, 1});
                 const Slice weight = run.random_flat(c.weights(), 2), bias = run.random_flat(c.out, 3);
-                run.backend().flat_dense(x, weight, bias, true, y);
-                run.backend().conv(x, weight, bias, whole_row(c), true, conv);
+                run.backend()(FlatDense{.x = x, .weight = weight, .bias = bias, .relu = true, .y = y});
+                run.backend()(Conv{.x = x,
+                                   .weight = weight,
+                                   .bias = bias,
+                                   .geometry = whole_row(c),
+                                   .relu = true,
+                                   .y = conv});
                 check_same(run, "y", by_sample(c, run.read(y)), run.read(conv), 2e-5);
                 run.keep("y", y);
             },
@@ -145,8 +161,10 @@ TEST_CASE("flat_dense: a window alone gives the same bits as in a batch") {
             const Slice weight = run.random_flat(c.weights(), 2), bias = run.random_flat(c.out, 3);
             const auto both_ways = [&](const FlatCase& shape, const Values& in, const Values& gradient) {
                 const View y = run.output(shape.y()), dx = run.output(shape.x());
-                run.backend().flat_dense(run.input(shape.x(), in), weight, bias, true, y);
-                run.backend().flat_dense_grad_input(run.input(shape.y(), gradient), weight, false, dx);
+                run.backend()(FlatDense{
+                    .x = run.input(shape.x(), in), .weight = weight, .bias = bias, .relu = true, .y = y});
+                run.backend()(
+                    FlatDenseGradInput{.dy = run.input(shape.y(), gradient), .weight = weight, .dx = dx});
                 return std::pair{by_sample(shape, run.read(y)), run.read(dx)};
             };
             const auto batch = both_ways(c, x, dy);
@@ -176,9 +194,9 @@ TEST_CASE("flat_dense: shapes that do not fit are refused") {
                     count += error.kind() == ErrorKind::usage ? 1 : 0;
                 }
             };
-            usage([&] { backend.flat_dense(xv, w, b, false, yv); });
-            usage([&] { backend.flat_dense_grad_weight(xv, yv, w, b); });
-            usage([&] { backend.flat_dense_grad_input(yv, w, false, xv); });
+            usage([&] { backend(FlatDense{.x = xv, .weight = w, .bias = b, .y = yv}); });
+            usage([&] { backend(FlatDenseGradWeight{.x = xv, .dy = yv, .d_weight = w, .d_bias = b}); });
+            usage([&] { backend(FlatDenseGradInput{.dy = yv, .weight = w, .dx = xv}); });
             return count;
         };
         const Shape x{3, 2, 5};

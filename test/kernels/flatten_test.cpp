@@ -32,7 +32,7 @@ TEST_CASE("flatten") {
             "flatten",
             [&](Run& run) {
                 const View y = run.output(flat(s));
-                run.backend().flatten(run.input(s, x, {2, 1}), y);
+                run.backend()(Flatten{.x = run.input(s, x, {2, 1}), .y = y});
                 run.keep("y", y);
                 check_close("its order", run.read(y), turned(s, x), 0);
             },
@@ -46,7 +46,8 @@ TEST_CASE("flatten_grad") {
             const Values dx = random_values(s.size(), 2), held = random_values(s.size(), 3);
             run_everywhere("flatten_grad", [&](Run& run) {
                 const View to = accumulate ? run.input(s, held, {3, 5}) : run.output(s);
-                run.backend().flatten_grad(run.input(flat(s), turned(s, dx)), accumulate, to);
+                run.backend()(
+                    FlattenGrad{.dy = run.input(flat(s), turned(s, dx)), .accumulate = accumulate, .dx = to});
                 run.keep("dx", to);
                 Values expected = dx;
                 if (accumulate)

@@ -139,8 +139,10 @@ void Run::keep(const std::string& name, const View& view) {
     const auto left = static_cast<int>(view.halo.left), right = static_cast<int>(view.halo.right);
     const Shape& s = view.shape;
     const View probe = output({s.batch, 1, s.length + left + right}, {});
-    backend_.conv(view, flat(Values(static_cast<std::size_t>(s.channels), 1.0)), {}, {1, 1, 1, left, right},
-                  false, probe);
+    backend_(Conv{.x = view,
+                  .weight = flat(Values(static_cast<std::size_t>(s.channels), 1.0)),
+                  .geometry = {1, 1, 1, left, right},
+                  .y = probe});
     const Values row = read(probe);
     std::int64_t wrong = 0;
     for (std::int64_t n = 0; n < s.batch; ++n)

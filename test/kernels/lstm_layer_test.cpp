@@ -81,12 +81,12 @@ TEST_CASE("lstm_layer: to the bit what its parts are, where the back end has no 
         const View y_parts = run.output(c.y()), dx_parts = run.output(c.x());
         const Slice d_ih = run.zeros(layer.weight_ih.count), d_hh = run.zeros(layer.weight_hh.count),
                     d_bias = run.zeros(layer.bias.count);
-        backend.conv(x, layer.weight_ih, layer.bias, {}, false, gates);
+        backend(Conv{.x = x, .weight = layer.weight_ih, .bias = layer.bias, .y = gates});
         backend.lstm(gates, layer.weight_hh, c.hidden, c.directions, cell, y_parts);
         CHECK(run.read(y) == run.read(y_parts));
         backend.lstm_grad(gates, layer.weight_hh, c.hidden, c.directions, cell, y_parts, dy, d_hh);
-        backend.conv_grad_weight(x, gates, {}, d_ih, d_bias);
-        backend.conv_grad_input(gates, layer.weight_ih, {}, false, dx_parts);
+        backend(ConvGradWeight{.x = x, .dy = gates, .d_weight = d_ih, .d_bias = d_bias});
+        backend(ConvGradInput{.dy = gates, .weight = layer.weight_ih, .dx = dx_parts});
         CHECK(run.read(dx) == run.read(dx_parts));
         CHECK(run.read(to.weight_ih) == run.read(d_ih));
         CHECK(run.read(to.weight_hh) == run.read(d_hh));

@@ -90,7 +90,7 @@ TEST_CASE("what a back end lacks it says") {
     float values[6] = {};
     const View x{values, {1, 2, 3}, {}};
     try {
-        backend.add(x, x);
+        backend(Add{.x = x, .y = x});
         FAIL("add was done");
     } catch (const Error& error) {
         CHECK(error.kind() == ErrorKind::resource);
@@ -119,37 +119,51 @@ std::string refusal(Body body) {
 
 TEST_CASE("wrong sizes are refused, naming the operation and what is wrong") {
     CHECK(refusal([](Run& run, Backend& backend) {
-              backend.conv(run.random({1, 2, 10}, 1), run.random_flat(6, 1), {}, {3, 1, 1, 0, 0}, false,
-                           run.output({1, 1, 9}));
+              backend(Conv{.x = run.random({1, 2, 10}, 1),
+                           .weight = run.random_flat(6, 1),
+                           .geometry = {3, 1, 1, 0, 0},
+                           .y = run.output({1, 1, 9})});
           }) == "conv: y has length 9, expected 8");
     CHECK(refusal([](Run& run, Backend& backend) {
-              backend.conv(run.random({1, 2, 10}, 1), run.random_flat(6, 1), {}, {3, 1, 1, 1, 1}, false,
-                           run.output({1, 1, 10}));
+              backend(Conv{.x = run.random({1, 2, 10}, 1),
+                           .weight = run.random_flat(6, 1),
+                           .geometry = {3, 1, 1, 1, 1},
+                           .y = run.output({1, 1, 10})});
           }) == "conv: x has halo 0 and 0, needs 1 and 1");
     CHECK(refusal([](Run& run, Backend& backend) {
-              backend.conv(run.random({1, 2, 10}, 1), run.random_flat(7, 1), {}, {3, 1, 1, 0, 0}, false,
-                           run.output({1, 1, 8}));
+              backend(Conv{.x = run.random({1, 2, 10}, 1),
+                           .weight = run.random_flat(7, 1),
+                           .geometry = {3, 1, 1, 0, 0},
+                           .y = run.output({1, 1, 8})});
           }) == "conv: weight has 7 values, expected 6");
     CHECK(refusal([](Run& run, Backend& backend) {
-              backend.conv_grad_input(run.random({1, 1, 8}, 1, {2, 1}), run.random_flat(6, 1),
-                                      {3, 1, 1, 0, 0}, false, run.output({1, 2, 10}));
+              backend(ConvGradInput{.dy = run.random({1, 1, 8}, 1, {2, 1}),
+                                    .weight = run.random_flat(6, 1),
+                                    .geometry = {3, 1, 1, 0, 0},
+                                    .dx = run.output({1, 2, 10})});
           }) == "conv_grad_input: dy has halo 2 and 1, needs 2 and 2");
     CHECK(refusal([](Run& run, Backend& backend) {
-              backend.up_conv(run.random({2, 2, 10}, 1), run.random_flat(6, 1), {}, 3, false,
-                              run.output({1, 1, 30}));
+              backend(UpConv{.x = run.random({2, 2, 10}, 1),
+                             .weight = run.random_flat(6, 1),
+                             .stride = 3,
+                             .y = run.output({1, 1, 30})});
           }) == "up_conv: y has batch 1, expected 2");
     CHECK(refusal([](Run& run, Backend& backend) {
-              backend.add(run.random({1, 2, 10}, 1), run.output({1, 3, 10}));
+              backend(Add{.x = run.random({1, 2, 10}, 1), .y = run.output({1, 3, 10})});
           }) == "add: y has channels 3, expected 2");
-    CHECK(refusal([](Run& run, Backend& backend) {
-              Dropout dropout;
-              dropout.rate = 1;
-              backend.norm_act(run.random({1, 2, 3}, 1), nullptr, true, dropout, run.output({1, 2, 3}));
-          }) == "norm_act: dropout rate is outside [0, 1)");
+    CHECK(
+        refusal([](Run& run, Backend& backend) {
+            Dropout dropout;
+            dropout.rate = 1;
+            backend(NormAct{
+                .x = run.random({1, 2, 3}, 1), .relu = true, .dropout = dropout, .y = run.output({1, 2, 3})});
+        }) == "norm_act: dropout rate is outside [0, 1)");
     CHECK(refusal([](Run& run, Backend& backend) {
               const std::uint8_t window[] = {0, 5};
-              backend.sequence_conv({window, 1, 2}, run.random_flat(10, 1), run.random_flat(2, 1), {}, {},
-                                    false, run.output({1, 1, 2}));
+              backend(SequenceConv{.codes = {window, 1, 2},
+                                   .embedding = run.random_flat(10, 1),
+                                   .weight = run.random_flat(2, 1),
+                                   .y = run.output({1, 1, 2})});
           }) == "sequence_conv: a code outside 0..4");
     CHECK(refusal([](Run&, Backend& backend) { backend.alloc({1, 0, 3}); }) == "alloc: an empty shape");
     CHECK(refusal([](Run&, Backend& backend) {
@@ -169,8 +183,12 @@ TEST_CASE("labels that are not sorted, disjoint and inside their window are refu
             tail.dense[0] = {run.random_flat(6, 1), {}, 2, 3, {}};
             TailGradient gradient;
             gradient.dense_weight[0] = run.zeros(6);
-            backend.tail_train(run.random({1, 2, 10}, 1), tail, {runs.data(), offsets}, {}, run.zeros(1),
-                               gradient, false, run.output({1, 2, 10}));
+            backend(TailTrain{.h = run.random({1, 2, 10}, 1),
+                              .tail = tail,
+                              .labels = {runs.data(), offsets},
+                              .loss = run.zeros(1),
+                              .gradient = gradient,
+                              .dh = run.output({1, 2, 10})});
         });
     };
     CHECK(train({{0, 0, 10}, {2, 0, 1}}) == "nothing was refused");

@@ -45,7 +45,7 @@ std::vector<Parts> all_parts() {
 // A Norm whose statistics are the batch's own moments of x, as in training.
 Norm batch_norm(Run& run, const View& x, const Slice& gamma, const Slice& beta) {
     Norm norm{run.output_flat(x.shape.channels), run.output_flat(x.shape.channels), gamma, beta, 1e-3f};
-    run.backend().moments(x, norm.mean, norm.var);
+    run.backend()(Moments{.x = x, .mean = norm.mean, .var = norm.var});
     return norm;
 }
 
@@ -56,7 +56,7 @@ TEST_CASE("moments") {
         run_everywhere("moments", [&](Run& run) {
             const View x = run.random(shape, 1, {2, 2});
             const Slice mean = run.output_flat(shape.channels), var = run.output_flat(shape.channels);
-            run.backend().moments(x, mean, var);
+            run.backend()(Moments{.x = x, .mean = mean, .var = var});
             run.keep("mean", mean);
             run.keep("var", var);
         });
@@ -70,22 +70,28 @@ TEST_CASE("NaN passes through every ReLU") {
         Values values(2 * 40, 1.0);
         values[45] = std::numeric_limits<double>::quiet_NaN();
         const View x = run.input({1, 2, 40}, values), y = run.output({1, 2, 40});
-        run.backend().conv(x, run.flat({1, 0, 0, 1}), {}, {}, true, y);
+        run.backend()(Conv{.x = x, .weight = run.flat({1, 0, 0, 1}), .relu = true, .y = y});
         CHECK(std::isnan(run.read(y)[45]));
         if (!backend.is_complete()) return;
-        run.backend().norm_act(x, nullptr, true, {}, y);
+        run.backend()(NormAct{.x = x, .relu = true, .y = y});
         CHECK(std::isnan(run.read(y)[45]));
         Tail tail;
         tail.depth = 2;
         tail.dense[0] = {run.flat({1, 0, 0, 1}), {}, 2, 2, {}};
         tail.dense[1] = {run.flat({1, 1}), {}, 2, 1, {}};
         std::vector<float> out(40);
-        run.backend().tail_infer(x, tail, 0, 40, TailOutput::probabilities, out);
+        run.backend()(TailInfer{
+            .h = x, .tail = tail, .begin = 0, .end = 40, .kind = TailOutput::probabilities, .out = out});
         CHECK(std::isnan(out[5]));
         const std::vector<std::int64_t> none = {0, 0};
         const Slice loss = run.zeros(1);
         const TailGradient gradient{{}, {}, {run.zeros(4), run.zeros(2)}, {}};
-        run.backend().tail_train(x, tail, {nullptr, none.data()}, {}, loss, gradient, false, y);
+        run.backend()(TailTrain{.h = x,
+                                .tail = tail,
+                                .labels = {nullptr, none.data()},
+                                .loss = loss,
+                                .gradient = gradient,
+                                .dh = y});
         CHECK(std::isnan(run.read(loss)[0]));
     };
     check(*make_reference_backend());
@@ -97,7 +103,7 @@ TEST_CASE("moments of values far from zero") {
     run_everywhere("moments", [&](Run& run) {
         const View x = run.input({2, 3, 401}, random_values(2 * 3 * 401, 1, 99, 101));
         const Slice mean = run.output_flat(3), var = run.output_flat(3);
-        run.backend().moments(x, mean, var);
+        run.backend()(Moments{.x = x, .mean = mean, .var = var});
         run.keep("mean", mean);
         run.keep("var", var);
     });
@@ -107,7 +113,12 @@ TEST_CASE("update_running") {
     run_everywhere("update_running", [&](Run& run) {
         const Slice mean = run.random_flat(19, 1), var = run.random_flat(19, 2, 0, 3);
         const Slice running_mean = run.random_flat(19, 3), running_var = run.random_flat(19, 4, 0, 3);
-        run.backend().update_running(mean, var, 7, 0.1f, running_mean, running_var);
+        run.backend()(UpdateRunning{.mean = mean,
+                                    .var = var,
+                                    .count = 7,
+                                    .momentum = 0.1f,
+                                    .running_mean = running_mean,
+                                    .running_var = running_var});
         run.keep("mean", running_mean);
         run.keep("var", running_var);
     });
@@ -121,7 +132,11 @@ TEST_CASE("norm_act") {
                 const std::int64_t c = shape.channels;
                 const Norm norm{run.random_flat(c, 2), run.random_flat(c, 3, 0.1, 2), run.random_flat(c, 4),
                                 run.random_flat(c, 5), 1e-3f};
-                run.backend().norm_act(x, parts.norm ? &norm : nullptr, parts.relu, parts.dropout, y);
+                run.backend()(NormAct{.x = x,
+                                      .norm = parts.norm ? &norm : nullptr,
+                                      .relu = parts.relu,
+                                      .dropout = parts.dropout,
+                                      .y = y});
                 run.keep("y", y);
             });
 }
@@ -137,8 +152,14 @@ TEST_CASE("norm_act_grad") {
                     const Norm norm = batch_norm(run, x, run.random_flat(c, 3), run.random_flat(c, 4));
                     const Slice d_gamma = parts.norm ? run.random_flat(c, 5) : Slice{};
                     const Slice d_beta = parts.norm ? run.random_flat(c, 6) : Slice{};
-                    run.backend().norm_act_grad(x, dy, parts.norm ? &norm : nullptr, parts.relu,
-                                                parts.dropout, dx, d_gamma, d_beta);
+                    run.backend()(NormActGrad{.x = x,
+                                              .dy = dy,
+                                              .norm = parts.norm ? &norm : nullptr,
+                                              .relu = parts.relu,
+                                              .dropout = parts.dropout,
+                                              .dx = dx,
+                                              .d_gamma = d_gamma,
+                                              .d_beta = d_beta});
                     run.keep("dx", dx);
                     if (parts.norm) {
                         run.keep("d_gamma", d_gamma);
@@ -162,7 +183,11 @@ TEST_CASE("norm_act: gradients by finite differences, through the batch's moment
                     const View x = run.input(shape, in[0]), y = run.output(shape);
                     std::optional<Norm> norm;
                     if (parts.norm) norm = batch_norm(run, x, run.flat(in[1]), run.flat(in[2]));
-                    run.backend().norm_act(x, norm ? &*norm : nullptr, parts.relu, parts.dropout, y);
+                    run.backend()(NormAct{.x = x,
+                                          .norm = norm ? &*norm : nullptr,
+                                          .relu = parts.relu,
+                                          .dropout = parts.dropout,
+                                          .y = y});
                     return run.read(y);
                 },
                 [&](Run& run, const std::vector<Values>& in, const Values& d_outputs) {
@@ -172,8 +197,14 @@ TEST_CASE("norm_act: gradients by finite differences, through the batch's moment
                     if (parts.norm) norm = batch_norm(run, x, run.flat(in[1]), run.flat(in[2]));
                     const Slice d_gamma = norm ? run.zeros(c) : Slice{},
                                 d_beta = norm ? run.zeros(c) : Slice{};
-                    run.backend().norm_act_grad(x, dy, norm ? &*norm : nullptr, parts.relu, parts.dropout, dx,
-                                                d_gamma, d_beta);
+                    run.backend()(NormActGrad{.x = x,
+                                              .dy = dy,
+                                              .norm = norm ? &*norm : nullptr,
+                                              .relu = parts.relu,
+                                              .dropout = parts.dropout,
+                                              .dx = dx,
+                                              .d_gamma = d_gamma,
+                                              .d_beta = d_beta});
                     std::vector<Values> gradients = {run.read(dx)};
                     if (norm) {
                         gradients.push_back(run.read(d_gamma));
@@ -191,7 +222,7 @@ TEST_CASE("dropout drops about its rate, scales the rest, and changes with every
         const Shape shape{2, 8, 500};
         const View x = run.input(shape, Values(static_cast<std::size_t>(shape.size()), 1.0)),
                    y = run.output(shape);
-        run.backend().norm_act(x, nullptr, false, d, y);
+        run.backend()(NormAct{.x = x, .dropout = d, .y = y});
         return run.read(y);
     };
     for_each_backend([&](Backend& backend, double) {
@@ -232,7 +263,7 @@ TEST_CASE("add") {
     for (const Shape& shape : kShapes)
         run_everywhere("add", [&](Run& run) {
             const View x = run.random(shape, 1, {1, 2}), y = run.random(shape, 2, {4, 0});
-            run.backend().add(x, y);
+            run.backend()(Add{.x = x, .y = y});
             run.keep("y", y);
         });
 }

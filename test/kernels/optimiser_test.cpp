@@ -11,7 +11,7 @@ TEST_CASE("grad_norm") {
     for (const std::int64_t count : {1, 7, 16, 1000, 70001})
         run_everywhere("grad_norm", [&](Run& run) {
             const Slice norm = run.output_flat(1);
-            run.backend().grad_norm(run.random_flat(count, 1), norm);
+            run.backend()(GradNorm{.gradient = run.random_flat(count, 1), .norm = norm});
             run.keep("norm", norm);
         });
 }
@@ -23,7 +23,7 @@ TEST_CASE("grad_norm of a gradient that is not finite is not finite") {
             Values values = random_values(100, 1);
             values[63] = bad;
             const Slice norm = run.output_flat(1);
-            backend.grad_norm(run.flat(values), norm);
+            backend(GradNorm{.gradient = run.flat(values), .norm = norm});
             CHECK(!std::isfinite(run.read(norm)[0]));
         }
     });
@@ -41,8 +41,13 @@ TEST_CASE("adam: five steps, with and without clipping") {
                 for (how.step = 1; how.step <= 5; ++how.step) {
                     const Slice gradient = run.random_flat(count, 10 + static_cast<std::uint32_t>(how.step));
                     const Slice norm = run.output_flat(1);
-                    run.backend().grad_norm(gradient, norm);
-                    run.backend().adam(parameters, gradient, m, v, how, norm);
+                    run.backend()(GradNorm{.gradient = gradient, .norm = norm});
+                    run.backend()(Adam{.parameters = parameters,
+                                       .gradient = gradient,
+                                       .m = m,
+                                       .v = v,
+                                       .step = how,
+                                       .norm = norm});
                 }
                 run.keep("parameters", parameters);
                 run.keep("m", m);
@@ -60,7 +65,8 @@ TEST_CASE("adam agrees with PyTorch") {
         how.learning_rate = 0.1f;
         std::size_t i = 0;
         for (const double gradient : {0.5, -2.0, 1e-3}) {
-            run.backend().adam(w, run.flat({gradient}), m, v, how, {});
+            run.backend()(
+                Adam{.parameters = w, .gradient = run.flat({gradient}), .m = m, .v = v, .step = how});
             CHECK(std::fabs(run.read(w)[0] - expected[i++]) <= 2e-6);
             ++how.step;
         }

@@ -63,8 +63,13 @@ Outcome train(Run& run, const Values& logits, float target) {
     const std::int64_t offsets[] = {0, 1};
     const View h = run.input(identity.c.h(), logits), dh = run.output(identity.c.h());
     const Slice loss = run.zeros(1);
-    run.backend().tail_train(h, identity.tail, {&label, offsets}, {1, 1, LossKind::poisson}, loss,
-                             make_gradient(identity.c, identity.gradient), false, dh);
+    run.backend()(TailTrain{.h = h,
+                            .tail = identity.tail,
+                            .labels = {&label, offsets},
+                            .how = {1, 1, LossKind::poisson},
+                            .loss = loss,
+                            .gradient = make_gradient(identity.c, identity.gradient),
+                            .dh = dh});
     return {run.read(loss)[0], run.read(dh)};
 }
 
@@ -110,8 +115,12 @@ TEST_CASE("Poisson: rates keep their relative precision") {
         const auto length = static_cast<std::int64_t>(kLogits.size());
         Identity identity(run, length);
         std::vector<float> rates(kLogits.size(), NAN);
-        run.backend().tail_infer(run.input(identity.c.h(), kLogits), identity.tail, 0, length,
-                                 TailOutput::rates, rates);
+        run.backend()(TailInfer{.h = run.input(identity.c.h(), kLogits),
+                                .tail = identity.tail,
+                                .begin = 0,
+                                .end = length,
+                                .kind = TailOutput::rates,
+                                .out = rates});
         for (std::size_t i = 0; i < kLogits.size(); ++i) {
             CAPTURE(kLogits[i]);
             const double expected = static_cast<double>(rate_of(kLogits[i])), rate = rates[i];
@@ -164,8 +173,14 @@ TEST_CASE("Poisson: tail_train") {
                     const std::vector<Slice> gradient = Weights(c).zeros(run);
                     const Tail tail = make_tail(c, run, Weights(c).random());
                     run.through_relu = true;
-                    run.backend().tail_train(h, tail, coverage.labels(), poisson_of(c), loss,
-                                             make_gradient(c, gradient), accumulate, dh);
+                    run.backend()(TailTrain{.h = h,
+                                            .tail = tail,
+                                            .labels = coverage.labels(),
+                                            .how = poisson_of(c),
+                                            .loss = loss,
+                                            .gradient = make_gradient(c, gradient),
+                                            .accumulate = accumulate,
+                                            .dh = dh});
                     run.keep("loss", loss);
                     run.keep("dh", dh);
                     for (const Slice& slice : gradient) run.keep("gradient", slice);
@@ -183,9 +198,13 @@ TEST_CASE("Poisson: gradients by finite differences") {
                                const View& dh) {
             const Slice loss = run.zeros(1);
             const Tail tail = make_tail(c, run, {in.begin() + 1, in.end()});
-            run.backend().tail_train(run.input(c.h(), in[0]), tail, coverage.labels(),
-                                     {0.01f, 1, LossKind::poisson}, loss, make_gradient(c, gradient), false,
-                                     dh);
+            run.backend()(TailTrain{.h = run.input(c.h(), in[0]),
+                                    .tail = tail,
+                                    .labels = coverage.labels(),
+                                    .how = {0.01f, 1, LossKind::poisson},
+                                    .loss = loss,
+                                    .gradient = make_gradient(c, gradient),
+                                    .dh = dh});
             return run.read(loss);
         };
         std::vector<Values> inputs = {random_values(c.h().size(), 1)};
@@ -217,7 +236,8 @@ TEST_CASE("Poisson: tail_infer gives rates") {
             for (const auto& [begin, end] : {std::pair{std::int64_t{0}, n}, {n / 3, n - n / 4}, {n - 1, n}}) {
                 std::vector<float> out(
                     static_cast<std::size_t>(c.batch * c.markers() * (end - begin) * c.stride), NAN);
-                run.backend().tail_infer(h, tail, begin, end, TailOutput::rates, out);
+                run.backend()(TailInfer{
+                    .h = h, .tail = tail, .begin = begin, .end = end, .kind = TailOutput::rates, .out = out});
                 run.keep("rates", Values(out.begin(), out.end()));
             }
         });
@@ -253,9 +273,13 @@ TEST_CASE("Poisson: coverage below zero or not finite is refused; the cross-entr
             const LabelRun label{0, 1, 2, value};
             const std::int64_t offsets[] = {0, 1};
             const Slice loss = run.zeros(1);
-            run.backend().tail_train(run.input(identity.c.h(), {1, -2, 3}), identity.tail, {&label, offsets},
-                                     {1, 2}, loss, make_gradient(identity.c, identity.gradient), false,
-                                     run.output(identity.c.h()));
+            run.backend()(TailTrain{.h = run.input(identity.c.h(), {1, -2, 3}),
+                                    .tail = identity.tail,
+                                    .labels = {&label, offsets},
+                                    .how = {1, 2},
+                                    .loss = loss,
+                                    .gradient = make_gradient(identity.c, identity.gradient),
+                                    .dh = run.output(identity.c.h())});
             return run.read(loss)[0];
         };
         const double present = loss_with(1), covered = loss_with(17), unknown = loss_with(NAN);

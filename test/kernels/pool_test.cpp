@@ -63,7 +63,7 @@ TEST_CASE("pool") {
             "pool",
             [&](Run& run) {
                 const View x = run.input(c.x, c.values()), y = run.output(c.y());
-                run.backend().pool(x, c.geometry, y);
+                run.backend()(Pool{.x = x, .geometry = c.geometry, .y = y});
                 run.keep("y", y);
             },
             true);
@@ -75,7 +75,8 @@ TEST_CASE("pool_grad: the first of equal values takes the gradient") {
             run_everywhere("pool_grad", [&](Run& run) {
                 const View x = run.input(c.x, c.values()), dy = run.random(c.y(), 2);
                 const View dx = accumulate ? run.random(c.x, 3, {3, 2}) : run.output(c.x);
-                run.backend().pool_grad(x, dy, c.geometry, accumulate, dx);
+                run.backend()(
+                    PoolGrad{.x = x, .dy = dy, .geometry = c.geometry, .accumulate = accumulate, .dx = dx});
                 run.keep("dx", dx);
             });
 }
@@ -89,13 +90,15 @@ TEST_CASE("pool: gradients by finite differences") {
             "pool", {distinct},
             [&](Run& run, const std::vector<Values>& in) {
                 const View y = run.output(c.y());
-                run.backend().pool(run.input(c.x, in[0]), c.geometry, y);
+                run.backend()(Pool{.x = run.input(c.x, in[0]), .geometry = c.geometry, .y = y});
                 return run.read(y);
             },
             [&](Run& run, const std::vector<Values>& in, const Values& d_outputs) {
                 const View dx = run.output(c.x);
-                run.backend().pool_grad(run.input(c.x, in[0]), run.input(c.y(), d_outputs), c.geometry, false,
-                                        dx);
+                run.backend()(PoolGrad{.x = run.input(c.x, in[0]),
+                                       .dy = run.input(c.y(), d_outputs),
+                                       .geometry = c.geometry,
+                                       .dx = dx});
                 return std::vector<Values>{run.read(dx)};
             });
     }
@@ -108,12 +111,12 @@ TEST_CASE("pool: VALID windows by hand") {
             const View x = run.input({1, 1, 11}, {5, 1, 4, 3, 9, 2, 7, 8, 6, 0, 99});
             const View y = run.output({1, 1, 3}), dilated = run.output({1, 1, 2}),
                        dx = run.output({1, 1, 11});
-            run.backend().pool(x, {3, 3, 1, 0, 0}, y);
+            run.backend()(Pool{.x = x, .geometry = {3, 3, 1, 0, 0}, .y = y});
             CHECK(run.read(y) == Values{5, 9, 8});  // 0 and 99 are in no window
-            run.backend().pool(x, {3, 4, 2, 0, 0}, dilated);
+            run.backend()(Pool{.x = x, .geometry = {3, 4, 2, 0, 0}, .y = dilated});
             CHECK(run.read(dilated) == Values{9, 9});  // positions 0 2 4, 4 6 8
             const View dy = run.input({1, 1, 2}, {10, 1});
-            run.backend().pool_grad(x, dy, {3, 4, 2, 0, 0}, false, dx);
+            run.backend()(PoolGrad{.x = x, .dy = dy, .geometry = {3, 4, 2, 0, 0}, .dx = dx});
             CHECK(run.read(dx) == Values{0, 0, 0, 0, 11, 0, 0, 0, 0, 0, 0});
             run.keep("dx", dx);
         },
@@ -128,18 +131,19 @@ TEST_CASE("NaN passes through every pool, wherever in a window it lies") {
         Values values(2 * 40, 1.0);
         values[45] = std::numeric_limits<double>::quiet_NaN();
         const View x = run.input({1, 2, 40}, values), y = run.output({1, 2, 38}), dx = run.output({1, 2, 40});
-        run.backend().pool(x, {3, 1, 1, 0, 0}, y);
+        run.backend()(Pool{.x = x, .geometry = {3, 1, 1, 0, 0}, .y = y});
         const Values got = run.read(y);
         for (std::size_t i = 0; i < got.size(); ++i) {
             CAPTURE(i);
             CHECK(std::isnan(got[i]) == (i >= 38 + 3 && i <= 38 + 5));
         }
         // And takes the gradient of all three windows, as the maximum does.
-        run.backend().pool_grad(x, run.input({1, 2, 38}, Values(2 * 38, 1.0)), {3, 1, 1, 0, 0}, false, dx);
+        run.backend()(PoolGrad{
+            .x = x, .dy = run.input({1, 2, 38}, Values(2 * 38, 1.0)), .geometry = {3, 1, 1, 0, 0}, .dx = dx});
         CHECK(run.read(dx)[45] == 3);
         // Windows apart: positions 5, ..., 10 of the second channel are its second window.
         const View far = run.output({1, 2, 7});
-        run.backend().pool(x, {6, 5, 1, 0, 0}, far);
+        run.backend()(Pool{.x = x, .geometry = {6, 5, 1, 0, 0}, .y = far});
         const Values maxima = run.read(far);
         for (std::size_t i = 0; i < maxima.size(); ++i) {
             CAPTURE(i);
@@ -157,7 +161,8 @@ TEST_CASE("pool_grad: minus infinity is a value like others") {
         Run run(backend);
         const View x = run.input({1, 1, 4}, Values(4, -std::numeric_limits<double>::infinity()));
         const View dx = run.output({1, 1, 4});
-        run.backend().pool_grad(x, run.input({1, 1, 4}, {1, 10, 100, 1000}), {3, 1, 1, 1, 1}, false, dx);
+        run.backend()(PoolGrad{
+            .x = x, .dy = run.input({1, 1, 4}, {1, 10, 100, 1000}), .geometry = {3, 1, 1, 1, 1}, .dx = dx});
         CHECK(run.read(dx) == Values{11, 100, 1000, 0});
     };
     check(*make_reference_backend());
@@ -190,8 +195,12 @@ TEST_CASE("copy_channels") {
             run_everywhere("copy_channels", [&](Run& run) {
                 const Values x = random_values(c.x.size(), 1), held = random_values(c.y().size(), 2);
                 const View y = run.input(c.y(), held, {4, 1});
-                run.backend().copy_channels(run.input(c.x, x, {1, 2}), c.x_begin, y, c.y_begin, c.count,
-                                            accumulate);
+                run.backend()(CopyChannels{.x = run.input(c.x, x, {1, 2}),
+                                           .x_begin = c.x_begin,
+                                           .y = y,
+                                           .y_begin = c.y_begin,
+                                           .count = c.count,
+                                           .accumulate = accumulate});
                 run.keep("y", y);
                 Values expected = held;
                 for (std::int64_t s = 0; s < c.x.batch; ++s)
@@ -213,8 +222,8 @@ TEST_CASE("copy_channels: a concatenation writes its output's halo") {
         [](Run& run) {
             const View a = run.random({2, 3, 21}, 1), b = run.random({2, 2, 21}, 2),
                        y = run.output({2, 5, 21});
-            run.backend().copy_channels(a, 0, y, 0, 3, false);
-            run.backend().copy_channels(b, 0, y, 3, 2, false);
+            run.backend()(CopyChannels{.x = a, .y = y, .count = 3});
+            run.backend()(CopyChannels{.x = b, .y = y, .y_begin = 3, .count = 2});
             run.keep("y", y);
         },
         true);
@@ -227,7 +236,8 @@ TEST_CASE("copy_channels: channels that are not there are refused") {
                    longer = run.random({2, 4, 6}, 3);
         const auto refused = [&](int x_begin, const View& to, int y_begin, int count) {
             try {
-                backend.copy_channels(x, x_begin, to, y_begin, count, false);
+                backend(
+                    CopyChannels{.x = x, .x_begin = x_begin, .y = to, .y_begin = y_begin, .count = count});
             } catch (const Error& error) {
                 return error.kind() == ErrorKind::usage;
             }

@@ -31,7 +31,7 @@ struct Subject {
     std::size_t rows() const { return static_cast<std::size_t>(c.batch * c.markers()); }
     std::vector<float> values(std::int64_t begin, std::int64_t end, TailOutput kind) {
         std::vector<float> out(rows() * static_cast<std::size_t>((end - begin) * c.stride), NAN);
-        run.backend().tail_infer(h, tail, begin, end, kind, out);
+        run.backend()(TailInfer{.h = h, .tail = tail, .begin = begin, .end = end, .kind = kind, .out = out});
         return out;
     }
 };
@@ -159,14 +159,15 @@ TEST_CASE("sinks of extreme logits and of what is not a number") {
         const Tail tail = make_tail(c, run, {{1}, {0}});
         const auto length = static_cast<std::size_t>(n);
         std::vector<float> logits(length);
-        backend.tail_infer(h, tail, 0, n, TailOutput::logits, logits);
+        backend(
+            TailInfer{.h = h, .tail = tail, .begin = 0, .end = n, .kind = TailOutput::logits, .out = logits});
         std::vector<std::uint8_t> codes(length);
         backend.tail_codes(h, tail, 0, n, codes);
         for (std::size_t i = 0; i < length; ++i) CHECK(codes[i] == logit_code(logits[i]));
         CHECK(codes[z.size()] == 0);
         for (const TailOutput kind : {TailOutput::probabilities, TailOutput::rates}) {
             std::vector<float> values(length);
-            backend.tail_infer(h, tail, 0, n, kind, values);
+            backend(TailInfer{.h = h, .tail = tail, .begin = 0, .end = n, .kind = kind, .out = values});
             for (const float cutoff :
                  {0.0f, 1e-40f, 1e-38f, 1e-30f, 1e-8f, 0.5f, 0.9999999f, 1.0f, 17.0f, 88.0f, 3e38f}) {
                 CAPTURE(cutoff);

@@ -163,7 +163,12 @@ void check_nan_passes(Backend& backend) {
         const View h = run.input(c.h(), values);
         const Tail tail = make_tail(c, run, Weights(c).random());
         std::vector<float> out(static_cast<std::size_t>(c.batch * c.markers() * c.nucleotides()), 0);
-        backend.tail_infer(h, tail, 0, c.length, TailOutput::probabilities, out);
+        backend(TailInfer{.h = h,
+                          .tail = tail,
+                          .begin = 0,
+                          .end = c.length,
+                          .kind = TailOutput::probabilities,
+                          .out = out});
         bool as_expected = true;
         for (std::size_t i = 0; i < out.size(); ++i) {
             const auto row = static_cast<std::int64_t>(i) / c.nucleotides(),
@@ -174,8 +179,13 @@ void check_nan_passes(Backend& backend) {
         CHECK(as_expected);
         const Slice loss = run.flat({0});
         const OwnedLabels labels(c);
-        backend.tail_train(h, tail, labels.labels(), loss_of(c), loss,
-                           make_gradient(c, Weights(c).zeros(run)), false, run.output(c.h()));
+        backend(TailTrain{.h = h,
+                          .tail = tail,
+                          .labels = labels.labels(),
+                          .how = loss_of(c),
+                          .loss = loss,
+                          .gradient = make_gradient(c, Weights(c).zeros(run)),
+                          .dh = run.output(c.h())});
         CHECK(std::isnan(run.read(loss)[0]));
     }
 }

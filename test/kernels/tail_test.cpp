@@ -23,7 +23,8 @@ TEST_CASE("tail_infer") {
                      {std::pair{std::int64_t{0}, n}, {n / 3, n - n / 4}, {n - 1, n}, {n, n}}) {
                     std::vector<float> out(
                         static_cast<std::size_t>(c.batch * c.markers() * (end - begin) * c.stride), NAN);
-                    run.backend().tail_infer(h, tail, begin, end, kind, out);
+                    run.backend()(TailInfer{
+                        .h = h, .tail = tail, .begin = begin, .end = end, .kind = kind, .out = out});
                     run.keep("output", Values(out.begin(), out.end()));
                 }
             };
@@ -41,7 +42,12 @@ TEST_CASE("tail_infer: a long row is its two halves, bit by bit") {
     const Tail tail = make_tail(c, run, Weights(c).random());
     const auto values = [&](std::int64_t begin, std::int64_t end, std::size_t shift) {
         std::vector<float> memory(static_cast<std::size_t>(900 * (end - begin) * c.stride) + shift, NAN);
-        backend->tail_infer(h, tail, begin, end, TailOutput::probabilities, std::span(memory).subspan(shift));
+        (*backend)(TailInfer{.h = h,
+                             .tail = tail,
+                             .begin = begin,
+                             .end = end,
+                             .kind = TailOutput::probabilities,
+                             .out = std::span(memory).subspan(shift)});
         return std::vector<float>(memory.begin() + static_cast<std::ptrdiff_t>(shift), memory.end());
     };
     const std::vector<float> whole = values(0, 1602, 1), first = values(0, 801, 0),
@@ -60,7 +66,12 @@ TEST_CASE("tail_infer: probabilities of extreme logits") {
     run_everywhere("extreme logits", [&](Run& run) {
         const View h = run.input(c.h(), {-1000, -80, -20, 20, 80, 1000});
         std::vector<float> out(6, NAN);
-        run.backend().tail_infer(h, make_tail(c, run, {{1}, {0}}), 0, 6, TailOutput::probabilities, out);
+        run.backend()(TailInfer{.h = h,
+                                .tail = make_tail(c, run, {{1}, {0}}),
+                                .begin = 0,
+                                .end = 6,
+                                .kind = TailOutput::probabilities,
+                                .out = out});
         for (const float p : out) CHECK((p >= 0 && p <= 1));
         run.keep("output", Values(out.begin(), out.end()));
     });
@@ -75,7 +86,12 @@ TEST_CASE("tail_infer: a NaN of any payload stays one") {
             Run run(backend);
             const Tail tail = make_tail(c, run, {{1}, {std::bit_cast<float>(bits)}});
             std::vector<float> out(6, 0);
-            backend.tail_infer(run.random(c.h(), 1), tail, 0, 6, TailOutput::probabilities, out);
+            backend(TailInfer{.h = run.random(c.h(), 1),
+                              .tail = tail,
+                              .begin = 0,
+                              .end = 6,
+                              .kind = TailOutput::probabilities,
+                              .out = out});
             for (const float p : out) CHECK(std::isnan(p));
         });
     }
@@ -99,8 +115,14 @@ TEST_CASE("tail_train") {
                     run.through_relu = true;
                     const std::vector<Slice> gradient = Weights(c).zeros(run);
                     const Tail tail = make_tail(c, run, Weights(c).random());
-                    run.backend().tail_train(h, tail, labels.labels(), loss_of(c), loss,
-                                             make_gradient(c, gradient), accumulate, dh);
+                    run.backend()(TailTrain{.h = h,
+                                            .tail = tail,
+                                            .labels = labels.labels(),
+                                            .how = loss_of(c),
+                                            .loss = loss,
+                                            .gradient = make_gradient(c, gradient),
+                                            .accumulate = accumulate,
+                                            .dh = dh});
                     run.keep("loss", loss);
                     run.keep("dh", dh);
                     for (const Slice& slice : gradient) run.keep("gradient", slice);
@@ -120,8 +142,14 @@ TEST_CASE("tail_train adds to the gradients it is given") {
         const std::vector<Slice> gradient = Weights(c).zeros(run);
         const Tail tail = make_tail(c, run, Weights(c).random());
         for (int i = 0; i < 2; ++i)
-            run.backend().tail_train(h, tail, labels.labels(), loss_of(c), loss, make_gradient(c, gradient),
-                                     i > 0, dh);
+            run.backend()(TailTrain{.h = h,
+                                    .tail = tail,
+                                    .labels = labels.labels(),
+                                    .how = loss_of(c),
+                                    .loss = loss,
+                                    .gradient = make_gradient(c, gradient),
+                                    .accumulate = i > 0,
+                                    .dh = dh});
         run.keep("loss", loss);
         run.keep("dh", dh);
         for (const Slice& slice : gradient) run.keep("gradient", slice);
@@ -136,8 +164,13 @@ TEST_CASE("tail_train: extreme logits keep loss and gradient finite") {
         const View h = run.input(c.h(), {-1000, -80, 20, 20, 80, 1000}), dh = run.output(c.h());
         const Slice loss = run.zeros(1);
         const std::vector<Slice> gradient = Weights(c).zeros(run);
-        run.backend().tail_train(h, make_tail(c, run, {{1}, {0}}), {&run_of_label, offsets}, {1, 1}, loss,
-                                 make_gradient(c, gradient), false, dh);
+        run.backend()(TailTrain{.h = h,
+                                .tail = make_tail(c, run, {{1}, {0}}),
+                                .labels = {&run_of_label, offsets},
+                                .how = {1, 1},
+                                .loss = loss,
+                                .gradient = make_gradient(c, gradient),
+                                .dh = dh});
         run.keep("loss", loss);
         run.keep("dh", dh);
     });
@@ -151,8 +184,13 @@ TEST_CASE("tail_train: many markers") {
         const View h = run.random(c.h(), 1), dh = run.output(c.h());
         const Slice loss = run.zeros(1);
         const std::vector<Slice> gradient = Weights(c).zeros(run);
-        run.backend().tail_train(h, make_tail(c, run, Weights(c).random()), labels.labels(), loss_of(c), loss,
-                                 make_gradient(c, gradient), false, dh);
+        run.backend()(TailTrain{.h = h,
+                                .tail = make_tail(c, run, Weights(c).random()),
+                                .labels = labels.labels(),
+                                .how = loss_of(c),
+                                .loss = loss,
+                                .gradient = make_gradient(c, gradient),
+                                .dh = dh});
         return run.read(gradient.back());
     };
     const auto reference = make_reference_backend();
@@ -171,8 +209,13 @@ TEST_CASE("tail_train: gradients by finite differences") {
                                float scale, const View& dh) {
             const Slice loss = run.zeros(1);
             const Tail tail = make_tail(c, run, {in.begin() + 1, in.end()});
-            run.backend().tail_train(run.input(c.h(), in[0]), tail, labels.labels(), {scale, c.pos_weight},
-                                     loss, make_gradient(c, gradient), false, dh);
+            run.backend()(TailTrain{.h = run.input(c.h(), in[0]),
+                                    .tail = tail,
+                                    .labels = labels.labels(),
+                                    .how = {scale, c.pos_weight},
+                                    .loss = loss,
+                                    .gradient = make_gradient(c, gradient),
+                                    .dh = dh});
             return run.read(loss);
         };
         std::vector<Values> inputs = {random_values(c.h().size(), 1)};
@@ -216,13 +259,20 @@ struct Composition {
         : run(r), c(tail_case), tail(t), training(train), active{h} {
         if (tail.has_up()) {
             raw.push_back(run.output({c.batch, tail.up.out, c.nucleotides()}));
-            run.backend().up_conv(h, tail.up.weight, tail.up.bias, tail.stride, false, raw.back());
+            run.backend()(UpConv{.x = h,
+                                 .weight = tail.up.weight,
+                                 .bias = tail.up.bias,
+                                 .stride = tail.stride,
+                                 .y = raw.back()});
             activate(tail.up);
         }
         for (int i = 0; i < tail.depth; ++i) {
             raw.push_back(run.output({c.batch, tail.dense[i].out, c.nucleotides()}));
-            run.backend().conv(active.back(), tail.dense[i].weight, tail.dense[i].bias, kPointwise, false,
-                               raw.back());
+            run.backend()(Conv{.x = active.back(),
+                               .weight = tail.dense[i].weight,
+                               .bias = tail.dense[i].bias,
+                               .geometry = kPointwise,
+                               .y = raw.back()});
             if (i + 1 < tail.depth) activate(tail.dense[i]);
         }
     }
@@ -235,25 +285,35 @@ struct Composition {
                 static_cast<std::size_t>(i) + (tail.has_up() ? 1 : 0);  // this layer's raw output
             const bool is_first = k == 0;
             const View d_active = is_first ? dh : run.output(active[k].shape);
-            run.backend().conv_grad_weight(active[k], d_raw, kPointwise, gradient.dense_weight[i],
-                                           gradient.dense_bias[i]);
-            run.backend().conv_grad_input(d_raw, tail.dense[i].weight, kPointwise, false, d_active);
+            run.backend()(ConvGradWeight{.x = active[k],
+                                         .dy = d_raw,
+                                         .geometry = kPointwise,
+                                         .d_weight = gradient.dense_weight[i],
+                                         .d_bias = gradient.dense_bias[i]});
+            run.backend()(ConvGradInput{
+                .dy = d_raw, .weight = tail.dense[i].weight, .geometry = kPointwise, .dx = d_active});
             if (is_first) return;
             const TailLayer& before = i > 0 ? tail.dense[i - 1] : tail.up;
-            run.backend().norm_act_grad(raw[k - 1], d_active, nullptr, true, before.dropout, d_active, {},
-                                        {});
+            run.backend()(NormActGrad{
+                .x = raw[k - 1], .dy = d_active, .relu = true, .dropout = before.dropout, .dx = d_active});
             d_raw = d_active;
         }
-        run.backend().up_conv_grad_weight(active[0], d_raw, tail.stride, gradient.up_weight,
-                                          gradient.up_bias);
-        run.backend().up_conv_grad_input(d_raw, tail.up.weight, tail.stride, false, dh);
+        run.backend()(UpConvGradWeight{.x = active[0],
+                                       .dy = d_raw,
+                                       .stride = tail.stride,
+                                       .d_weight = gradient.up_weight,
+                                       .d_bias = gradient.up_bias});
+        run.backend()(
+            UpConvGradInput{.dy = d_raw, .weight = tail.up.weight, .stride = tail.stride, .dx = dh});
     }
 
   private:
     void activate(const TailLayer& layer) {
         active.push_back(run.output(raw.back().shape));
-        run.backend().norm_act(raw.back(), nullptr, true, training ? layer.dropout : Dropout{},
-                               active.back());
+        run.backend()(NormAct{.x = raw.back(),
+                              .relu = true,
+                              .dropout = training ? layer.dropout : Dropout{},
+                              .y = active.back()});
     }
 };
 
@@ -292,7 +352,12 @@ TEST_CASE("the fused tail equals the plain composition of its layers: inference"
                 const Tail tail = make_tail(c, run, Weights(c).random());
                 std::vector<float> out(static_cast<std::size_t>(c.batch * c.markers() * c.nucleotides()),
                                        NAN);
-                run.backend().tail_infer(h, tail, 0, c.length, TailOutput::logits, out);
+                run.backend()(TailInfer{.h = h,
+                                        .tail = tail,
+                                        .begin = 0,
+                                        .end = c.length,
+                                        .kind = TailOutput::logits,
+                                        .out = out});
                 const Composition plain(run, c, tail, h, false);
                 const Values logits = run.read(plain.logits());
                 check_same(run, "logits", Values(out.begin(), out.end()), logits, kFusedTolerance);
@@ -311,8 +376,13 @@ TEST_CASE("the fused tail equals the plain composition of its layers: training, 
                 const Tail tail = make_tail(c, run, Weights(c).random());
                 const Slice loss = run.zeros(1);
                 const std::vector<Slice> fused = Weights(c).zeros(run), plain = Weights(c).zeros(run);
-                run.backend().tail_train(h, tail, labels.labels(), loss_of(c), loss, make_gradient(c, fused),
-                                         false, dh);
+                run.backend()(TailTrain{.h = h,
+                                        .tail = tail,
+                                        .labels = labels.labels(),
+                                        .how = loss_of(c),
+                                        .loss = loss,
+                                        .gradient = make_gradient(c, fused),
+                                        .dh = dh});
 
                 Composition composition(run, c, tail, h, true);
                 const HostLoss expected(c, run.read(composition.logits()), labels);

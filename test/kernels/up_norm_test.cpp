@@ -44,7 +44,8 @@ struct Fold {
                  run.output_flat(c.out)};
         weight = run.output_flat(c.weights());
         bias = run.output_flat(c.out);
-        run.backend().fold_up_norm(h, norm, state, weight, bias);
+        run.backend()(
+            FoldUpNorm{.h = h, .norm = norm, .state = state, .folded_weight = weight, .folded_bias = bias});
     }
 };
 
@@ -79,9 +80,16 @@ TEST_CASE("fold_up_norm_grad") {
             const Slice d_weight = run.random_flat(c.weights(), 7);
             const Slice d_bias = c.bias ? run.random_flat(c.out, 8) : Slice{};
             const Slice d_gamma = run.random_flat(c.out, 9), d_beta = run.random_flat(c.out, 10);
-            run.backend().fold_up_norm_grad(h, fold.norm, fold.state, run.random_flat(c.weights(), 11),
-                                            run.random_flat(c.out, 12), d_weight, d_bias, d_gamma, d_beta,
-                                            dh);
+            run.backend()(FoldUpNormGrad{.h = h,
+                                         .norm = fold.norm,
+                                         .state = fold.state,
+                                         .d_folded_weight = run.random_flat(c.weights(), 11),
+                                         .d_folded_bias = run.random_flat(c.out, 12),
+                                         .d_weight = d_weight,
+                                         .d_bias = d_bias,
+                                         .d_gamma = d_gamma,
+                                         .d_beta = d_beta,
+                                         .dh = dh});
             run.keep("dh", dh);
             run.keep("d_weight", d_weight);
             if (c.bias) run.keep("d_bias", d_bias);
@@ -99,12 +107,14 @@ TEST_CASE("fold_up_norm equals plain batch norm behind the up-convolution in tra
             const View h = run.input(c.h(), in[0]), dy = run.random(c.u(), 20);
             const Fold fold(run, c, in, h);
             const View folded = run.output(c.u()), u = run.output(c.u()), y = run.output(c.u());
-            backend.up_conv(h, fold.weight, fold.bias, c.stride, false, folded);
-            backend.up_conv(h, fold.norm.weight, fold.norm.bias, c.stride, false, u);
+            backend(
+                UpConv{.x = h, .weight = fold.weight, .bias = fold.bias, .stride = c.stride, .y = folded});
+            backend(UpConv{
+                .x = h, .weight = fold.norm.weight, .bias = fold.norm.bias, .stride = c.stride, .y = u});
             const Norm norm{run.output_flat(c.out), run.output_flat(c.out), fold.norm.gamma, fold.norm.beta,
                             1e-3f};
-            backend.moments(u, norm.mean, norm.var);
-            backend.norm_act(u, &norm, false, {}, y);
+            backend(Moments{.x = u, .mean = norm.mean, .var = norm.var});
+            backend(NormAct{.x = u, .norm = &norm, .y = y});
 
             const auto gradient = [&] {
                 return std::vector{run.zeros(c.weights()), c.bias ? run.zeros(c.out) : Slice{},
@@ -113,13 +123,24 @@ TEST_CASE("fold_up_norm equals plain batch norm behind the up-convolution in tra
             const auto by_fold = gradient(), by_norm = gradient();
             const View dh_fold = run.output(c.h()), dh_norm = run.output(c.h()), du = run.output(c.u());
             const Slice d_weight = run.zeros(c.weights()), d_bias = run.zeros(c.out);
-            backend.up_conv_grad_weight(h, dy, c.stride, d_weight, d_bias);
-            backend.up_conv_grad_input(dy, fold.weight, c.stride, false, dh_fold);
-            backend.fold_up_norm_grad(h, fold.norm, fold.state, d_weight, d_bias, by_fold[0], by_fold[1],
-                                      by_fold[2], by_fold[3], dh_fold);
-            backend.norm_act_grad(u, dy, &norm, false, {}, du, by_norm[2], by_norm[3]);
-            backend.up_conv_grad_weight(h, du, c.stride, by_norm[0], by_norm[1]);
-            backend.up_conv_grad_input(du, fold.norm.weight, c.stride, false, dh_norm);
+            backend(UpConvGradWeight{
+                .x = h, .dy = dy, .stride = c.stride, .d_weight = d_weight, .d_bias = d_bias});
+            backend(UpConvGradInput{.dy = dy, .weight = fold.weight, .stride = c.stride, .dx = dh_fold});
+            backend(FoldUpNormGrad{.h = h,
+                                   .norm = fold.norm,
+                                   .state = fold.state,
+                                   .d_folded_weight = d_weight,
+                                   .d_folded_bias = d_bias,
+                                   .d_weight = by_fold[0],
+                                   .d_bias = by_fold[1],
+                                   .d_gamma = by_fold[2],
+                                   .d_beta = by_fold[3],
+                                   .dh = dh_fold});
+            backend(NormActGrad{
+                .x = u, .dy = dy, .norm = &norm, .dx = du, .d_gamma = by_norm[2], .d_beta = by_norm[3]});
+            backend(UpConvGradWeight{
+                .x = h, .dy = du, .stride = c.stride, .d_weight = by_norm[0], .d_bias = by_norm[1]});
+            backend(UpConvGradInput{.dy = du, .weight = fold.norm.weight, .stride = c.stride, .dx = dh_norm});
 
             const bool is_double = std::string(backend.name()) == "reference";
             const double tolerance = is_double ? 1e-11 : 1e-4;

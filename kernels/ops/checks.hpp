@@ -1,12 +1,13 @@
-// What the public functions of Backend check before a back end sees a call: sizes against each other, as the
-// operation's arithmetic needs them. A wrong size is a fault of the calling program, Error(usage): "conv: y
-// has length 12, expected 10".
+// What an operation checks before a back end sees it: sizes against each other, as its arithmetic needs them.
+// A wrong size is a fault of the calling program, Error(usage): "conv: y has length 12, expected 10".
 #pragma once
 
+#include <cstdint>
 #include <string>
 
-#include "kernels/backend.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/dropout.hpp"
+#include "kernels/tensor.hpp"
 
 namespace regkit {
 
@@ -63,17 +64,6 @@ class Checks {
     void geometry(const Geometry& g) const {
         that(g.width >= 1 && g.stride >= 1 && g.dilation >= 1, "width, stride or dilation below 1");
         that(g.pad_left >= 0 && g.pad_right >= 0, "negative padding");
-    }
-    // Throws Error(resource) unless the back end did as asked.
-    void done(const Backend& backend, const Status& status) const {
-        if (status.code == Status::Code::ok) return;
-        const char* const advice =
-            status.code == Status::Code::out_of_memory ? "; use smaller batches or tiles"
-            : status.code == Status::Code::device_error
-                ? "; the device is lost to this run: start it again, or use --device cpu"
-                : "";
-        throw Error(ErrorKind::resource,
-                    std::string(backend.name()) + ": " + operation_ + ": " + status.message + advice);
     }
 
   private:

@@ -3,6 +3,8 @@
 
 #include <string_view>
 
+#include "io/files/text_reader.hpp"
+
 namespace regkit {
 
 // They may stand at the end of a line and before a name, as samtools reads them; between bases they are an
@@ -16,8 +18,5 @@ std::string_view fasta_name(std::string_view header);
 // have them, so that every format can carry them; a carriage return within the line is that of a file whose
 // lines end in nothing else.
 std::string_view header_fault(std::string_view header);
-
-inline constexpr std::string_view kCarriageReturn =
-    "carriage return within a line; lines that end in CR alone are not read, convert them: tr '\\r' '\\n'";
 
 }  // namespace regkit

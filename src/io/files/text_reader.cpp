@@ -8,6 +8,12 @@
 
 namespace regkit {
 
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+}  // namespace
+
 LineReader::LineReader(const std::string& path, std::function<void(std::string_view)> raw, Bytes bytes)
     : source_(path, std::move(raw)), bytes_(bytes) {}
 
@@ -28,12 +34,14 @@ void LineReader::fail(const std::string& what) const {
 void LineReader::check(std::string_view line) const {
     // One pass without branches: the common line is clean.
     unsigned char high = 0;
-    bool nul = false;
+    bool nul = false, carriage_return = false;
     for (const char c : line) {
         high |= static_cast<unsigned char>(c);
         nul |= c == '\0';
+        carriage_return |= c == '\r';
     }
     if (nul) fail("NUL byte: this is no text file");
+    if (carriage_return) fail(std::string(kCarriageReturn));
     if (high >= 0x80 && bytes_ == Bytes::ascii && !line.starts_with('#')) fail("byte outside ASCII");
 }
 
@@ -47,10 +55,10 @@ void LineReader::check_first(std::string_view chunk) const {
         Known{"\x87\x89\xf2\xeb", "bigBed, not text; convert it: bigBedToBed FILE OUT.bed"},
         Known{
             "\x26\xfc\x8f\x88",
-            "bigWig, which holds values along the genome, not text; convert it: bigWigToBedGraph FILE OUT.bedGraph"},
+            "bigWig, which holds values along the genome, not text; use regds-build --target coverage, or make intervals of it first: bigWigToBedGraph FILE /dev/stdout | awk '$4 >= THRESHOLD' | cut -f1-3 > OUT.bed"},
         Known{
             "\x88\x8f\xfc\x26",
-            "bigWig, which holds values along the genome, not text; convert it: bigWigToBedGraph FILE OUT.bedGraph"},
+            "bigWig, which holds values along the genome, not text; use regds-build --target coverage, or make intervals of it first: bigWigToBedGraph FILE /dev/stdout | awk '$4 >= THRESHOLD' | cut -f1-3 > OUT.bed"},
         Known{"BAM\1", "BAM, which holds alignments, not text; call peaks from it first"},
         Known{"CRAM", "CRAM, which holds alignments, not text; call peaks from it first"},
         Known{"BCF\2", "BCF, not text; convert it: bcftools view FILE"},
@@ -64,7 +72,10 @@ bool LineReader::next(std::string_view& line) {
     for (bool some = false;;) {
         if (chunk_.empty()) {
             chunk_ = source_.next();
-            if (line_ == 0 && !some) check_first(chunk_);
+            if (line_ == 0 && !some) {
+                check_first(chunk_);
+                if (chunk_.starts_with(kByteOrderMark)) chunk_.remove_prefix(kByteOrderMark.size());
+            }
             if (chunk_.empty()) {
                 if (!some) return false;
                 line = joined_;
@@ -75,7 +86,9 @@ bool LineReader::next(std::string_view& line) {
         some = true;
         const auto end = chunk_.find('\n');
         const std::string_view part = chunk_.substr(0, end);
-        if (joined_.size() + part.size() > kMaxLine) fail("line longer than 1 MiB");
+        if (joined_.size() + part.size() > kMaxLine)
+            fail(joined_.find('\r') == joined_.npos ? "line longer than 1 MiB"
+                                                    : std::string(kCarriageReturn));
         if (end == chunk_.npos || !joined_.empty()) joined_ += part;
         chunk_.remove_prefix(end == chunk_.npos ? chunk_.size() : end + 1);
         if (end == std::string_view::npos) continue;

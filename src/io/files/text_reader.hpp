@@ -12,10 +12,14 @@
 
 namespace regkit {
 
+inline constexpr std::string_view kCarriageReturn =
+    "carriage return within a line; lines that end in CR alone are not read, convert them: tr '\\r' '\\n'";
+
 // Lines end in LF or CRLF; the last may lack its end. Throws Error(input) naming file and line at a NUL, a
 // byte outside ASCII (lines that begin with '#' may hold them, and all where `any` is asked for), or a line
-// over 1 MiB, and as ByteSource does. Binary formats that are given for text by mistake are named, with what
-// converts them.
+// over 1 MiB, and as ByteSource does. A byte order mark of UTF-8 at the beginning is skipped. Binary formats
+// that are given for text by mistake are named, with what converts them. A carriage return within a line is
+// an error.
 class LineReader {
   public:
     static constexpr std::size_t kMaxLine = 1 << 20;

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "base/text.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/base/number.hpp"
 
 namespace regkit {
@@ -16,13 +17,34 @@ std::string lower(std::string text) {
     return text;
 }
 
+// A contig may be called "track": what has positions behind it is data.
 bool is_header(std::string_view line) {
     if (line.starts_with('#')) return true;
-    for (const std::string_view word : {"track", "browser"})
-        if (line.starts_with(word) &&
-            (line.size() == word.size() || line[word.size()] == ' ' || line[word.size()] == '\t'))
-            return true;
+    for (const std::string_view word : {"track", "browser"}) {
+        if (!line.starts_with(word)) continue;
+        if (line.size() == word.size()) return true;
+        if (line[word.size()] != ' ' && line[word.size()] != '\t') continue;
+        std::vector<std::string_view> fields;
+        split_blanks(line, fields);
+        return fields.size() < 3 || !parse_int(fields[1], 0, kMaxCoordinate) ||
+               !parse_int(fields[2], 0, kMaxCoordinate);
+    }
     return line.find_first_not_of(" \t") == line.npos;
+}
+
+bool says_bed_graph(std::string_view line) {
+    if (!line.starts_with("track")) return false;
+    std::string text = lower(std::string(line));
+    std::erase_if(text, [](char c) { return c == '"' || c == '\''; });
+    return text.find("type=bedgraph") != std::string::npos;
+}
+
+// In lower case, without the ends of compressed files.
+std::string uncompressed_name(const std::string& path) {
+    std::string name = lower(path);
+    for (const char* end : {".gz", ".bgz"})
+        if (name.ends_with(end)) name.resize(name.size() - std::string_view(end).size());
+    return name;
 }
 
 bool is_nan(std::string_view text) {
@@ -30,26 +52,31 @@ bool is_nan(std::string_view text) {
     return lower(std::string(text.substr(0, 4))) == "nan";
 }
 
-// Whether columns 7, 8 and 10 to 12 are written as BED12 and gappedPeak write them: thick ends, number of
-// blocks, sizes and starts with commas between. The 20 columns of idr can look alike, and have other things
-// there.
-bool has_blocks(const std::vector<std::string_view>& fields) {
-    if (fields.size() < 12 || fields.size() == 20) return false;
-    constexpr std::string_view kDigits = "0123456789", kList = "0123456789,";
-    const auto made_of = [&](std::size_t column, std::string_view allowed) {
-        return !fields[column].empty() && fields[column][0] != ',' &&
-               fields[column].find_first_not_of(allowed) == std::string_view::npos;
+constexpr std::size_t kBlockColumns = 12, kIdrColumns = 20;
+
+// A number, or what was meant for a list of them.
+bool is_like_a_list(std::string_view text) {
+    return text.find_first_of("0123456789") != text.npos &&
+           (text.find_first_of(",;") != text.npos || text.find_first_not_of("0123456789") == text.npos);
+}
+
+// Whether a line is meant as BED12 and gappedPeak are: whole numbers for the thick part and for the number of
+// blocks, and two lists. That they hold what they should is not asked here. The 20 columns of idr can look
+// alike, and have other things there.
+bool means_blocks(const std::vector<std::string_view>& fields) {
+    if (fields.size() < kBlockColumns || fields.size() == kIdrColumns) return false;
+    const auto is_whole = [&](std::size_t column) {
+        return !fields[column].empty() &&
+               fields[column].find_first_not_of("0123456789") == std::string_view::npos;
     };
-    return made_of(6, kDigits) && made_of(7, kDigits) && made_of(9, kDigits) && made_of(10, kList) &&
-           made_of(11, kList);
+    return is_whole(6) && is_whole(7) && is_whole(9) && is_like_a_list(fields[10]) &&
+           is_like_a_list(fields[11]);
 }
 
 }  // namespace
 
 IntervalFormat interval_format(const std::string& path) {
-    std::string name = lower(path);
-    for (const char* end : {".gz", ".bgz"})
-        if (name.ends_with(end)) name.resize(name.size() - std::string_view(end).size());
+    const std::string name = uncompressed_name(path);
     if (name.ends_with(".narrowpeak")) return IntervalFormat::narrow_peak;
     if (name.ends_with(".broadpeak")) return IntervalFormat::broad_peak;
     return IntervalFormat::bed;
@@ -61,7 +88,43 @@ IntervalReader::IntervalReader(const std::string& path, IntervalFormat format, L
       format_(format),
       log_(log),
       use_blocks_(blocks),
-      quote_(quote) {}
+      quote_(quote),
+      may_be_bed_graph_(format == IntervalFormat::bed) {
+    const std::string name = uncompressed_name(path);
+    for (const char* end : {".bedgraph", ".bdg", ".bg"})
+        if (format == IntervalFormat::bed && name.ends_with(end)) refuse_bed_graph();
+}
+
+void IntervalReader::refuse_bed_graph() const {
+    throw Error(ErrorKind::input,
+                lines_.name() +
+                    ": this is bedGraph, values along the genome; use regds-build --target coverage, or make "
+                    "intervals of it first: awk '$4 >= THRESHOLD' FILE | cut -f1-3 > OUT.bed");
+}
+
+// Taken for intervals, bedGraph would give every base that it lists, those of value 0 too. The names of BED's
+// fourth column can be numbers; but then the intervals do not follow one another without a gap.
+void IntervalReader::look_for_bed_graph(const Interval& interval) {
+    constexpr std::int64_t kLines = 100;
+    if (!may_be_bed_graph_) return;
+    const bool same = interval.contig == last_contig_;
+    if (fields_.size() != 4 || (!is_nan(fields_[3]) && !parse_real(fields_[3])) ||
+        (same && interval.begin < last_end_)) {
+        may_be_bed_graph_ = false;
+        return;
+    }
+    ++like_bed_graph_;
+    touching_ += same && interval.begin == last_end_;
+    if (!same) last_contig_ = interval.contig;
+    last_end_ = interval.end;
+    if (like_bed_graph_ == kLines) decide_bed_graph();
+}
+
+void IntervalReader::decide_bed_graph() {
+    constexpr std::int64_t kFew = 3;  // fewer lines tell nothing
+    if (may_be_bed_graph_ && like_bed_graph_ >= kFew && 2 * touching_ >= like_bed_graph_) refuse_bed_graph();
+    may_be_bed_graph_ = false;
+}
 
 void IntervalReader::fail(const std::string& what) const {
     if (quote_ == Quote::no) log_.debug(lines_.where() + ": " + quoted(line_));
@@ -75,7 +138,11 @@ std::string IntervalReader::text_of(std::size_t column) const {
 // The next line with data; at the end, what was left out is told.
 bool IntervalReader::next_line(std::string_view& line) {
     do {
-        if (lines_.next(line)) continue;
+        if (lines_.next(line)) {
+            if (format_ == IntervalFormat::bed && says_bed_graph(line) && is_header(line)) refuse_bed_graph();
+            continue;
+        }
+        decide_bed_graph();
         if (empty_ > 0)
             log_.warn("empty-interval", lines_.name() + ": " + std::to_string(empty_) +
                                             (empty_ == 1 ? " interval" : " intervals") +
@@ -84,6 +151,9 @@ bool IntervalReader::next_line(std::string_view& line) {
             log_.warn("no-data", lines_.name() + ": " + std::to_string(no_data_) +
                                      (no_data_ == 1 ? " value is NaN" : " values are NaN") +
                                      ", taken for no data");
+        if (empty_blocks_ > 0)
+            log_.warn("empty-block",
+                      lines_.name() + ": " + counted(empty_blocks_, "block") + " of no length left out");
         return false;
     } while (is_header(line));
     line_ = line;
@@ -105,6 +175,7 @@ bool IntervalReader::next(Interval& interval) {
         if (interval.end < interval.begin)
             fail("the end " + std::to_string(interval.end) + " is before the start " +
                  std::to_string(interval.begin));
+        look_for_bed_graph(interval);
         if (interval.end == interval.begin) {
             ++empty_;
             continue;
@@ -126,6 +197,11 @@ bool IntervalReader::next(Interval& interval) {
     return false;
 }
 
+void IntervalReader::fail_blocks(std::size_t column, const std::string& what) const {
+    fail((quote_ == Quote::yes ? quoted(fields_[column]) + " in column " : std::string("column ")) +
+         std::to_string(column + 1) + " " + what + "; --blocks ignore takes the interval around them");
+}
+
 std::vector<std::int64_t> IntervalReader::numbers_of_blocks(std::size_t column, std::int64_t count) const {
     std::vector<std::string_view> parts;
     split_fields(fields_[column], ',', parts);
@@ -134,20 +210,39 @@ std::vector<std::int64_t> IntervalReader::numbers_of_blocks(std::size_t column, 
     for (const std::string_view part : parts)
         if (const auto number = parse_int(part, 0, kMaxCoordinate)) numbers.push_back(*number);
     if (numbers.size() != parts.size() || std::ssize(numbers) != count)
-        fail("the list " + text_of(column) + " does not hold the numbers of " + std::to_string(count) +
-             (count == 1 ? " block" : " blocks") + "; --blocks ignore takes the interval around them");
+        fail_blocks(column, "does not list the numbers of " + counted(count, "block"));
     return numbers;
+}
+
+// Whether a line has blocks is one answer for all lines of so many columns: a list that is damaged must not
+// turn its line into one without blocks.
+bool IntervalReader::has_blocks() {
+    if (use_blocks_ == Blocks::ignore || format_ != IntervalFormat::bed) return false;
+    const std::size_t columns = fields_.size();
+    if (columns == kIdrColumns || columns < 10 || (columns < kBlockColumns && line_with_blocks_ == 0))
+        return false;
+    const bool has = means_blocks(fields_);
+    if (has && line_without_blocks_ > 0)
+        fail("has blocks in columns 10 to 12, but line " + std::to_string(line_without_blocks_) +
+             " has other things there; --blocks ignore takes the interval around them");
+    if (!has && line_with_blocks_ > 0)
+        fail("columns 10 to 12 are no blocks, as line " + std::to_string(line_with_blocks_) +
+             " has them there; --blocks ignore takes the interval around them");
+    (has ? line_with_blocks_ : line_without_blocks_) = lines_.line_number();
+    return has;
 }
 
 void IntervalReader::read_blocks(const Interval& interval) {
     blocks_.clear();
-    if (use_blocks_ == Blocks::ignore || format_ != IntervalFormat::bed || !has_blocks(fields_)) {
+    if (!has_blocks()) {
         blocks_.push_back({interval.begin, interval.end});
         return;
     }
-    const std::int64_t count = coordinate(9), length = interval.end - interval.begin;
-    const std::vector<std::int64_t> sizes = numbers_of_blocks(10, count),
-                                    starts = numbers_of_blocks(11, count);
+    const auto count = parse_int(fields_[9], 1, kMaxCoordinate);
+    if (!count) fail_blocks(9, "is no number of blocks from 1");
+    const std::int64_t length = interval.end - interval.begin;
+    const std::vector<std::int64_t> sizes = numbers_of_blocks(10, *count),
+                                    starts = numbers_of_blocks(11, *count);
     std::int64_t last = 0;
     for (std::size_t i = 0; i < sizes.size(); ++i) {
         if (starts[i] < last || starts[i] > length || sizes[i] > length - starts[i])
@@ -155,7 +250,10 @@ void IntervalReader::read_blocks(const Interval& interval) {
                 "block " + std::to_string(i + 1) +
                 " lies outside its interval, or not behind the block before; --blocks ignore takes the interval around them");
         last = starts[i] + sizes[i];
-        if (sizes[i] > 0) blocks_.push_back({interval.begin + starts[i], interval.begin + last});
+        if (sizes[i] > 0)
+            blocks_.push_back({interval.begin + starts[i], interval.begin + last});
+        else
+            ++empty_blocks_;
     }
 }
 

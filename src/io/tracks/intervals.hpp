@@ -40,8 +40,10 @@ struct Interval {
 // its start; in the other formats at any column that is not what the format says. Scores over 1000 are common
 // and accepted. A summit outside its peak is warned of (kind "summit-outside-peak"), counted and kept.
 // Intervals of no length, as BED has them for insertions, and NaN in bedGraph, which is no data, are left
-// out, counted and told at the end. Columns that are not used may hold any bytes but NUL. WIG and the output
-// of idr are recognised, so that the error names the cure.
+// out, counted and told at the end; so are blocks of no length. bedGraph that is given for BED is refused: by
+// its name, its track line, or where the first lines (100 at most) have four columns, the fourth a number,
+// and most begin where the one before ended. Columns that are not used may hold any bytes but NUL. WIG and
+// the output of idr are recognised, so that the error names the cure.
 class IntervalReader {
   public:
     IntervalReader(const std::string& path, IntervalFormat format, Log& log,
@@ -50,8 +52,9 @@ class IntervalReader {
 
     bool next(Interval& interval);
     // What the last interval consists of, ascending and disjoint: itself, or where they are used its blocks.
-    // BED with 12 columns or more has blocks where these are written as BED12 writes them; blocks that
-    // contradict themselves are Error(input).
+    // BED with 12 columns or more has blocks where columns 7, 8 and 10 hold whole numbers, and 11 and 12
+    // lists or numbers. Blocks that contradict themselves, or cannot be read, are Error(input), and so is a
+    // file of which some lines of so many columns have blocks and others do not.
     struct Block {
         std::int64_t begin, end;
     };
@@ -65,6 +68,11 @@ class IntervalReader {
     bool next_line(std::string_view& line);
     [[noreturn]] void fail(const std::string& what) const;
     std::string text_of(std::size_t column) const;  // quoted, or where that is not allowed its number
+    [[noreturn]] void refuse_bed_graph() const;
+    void look_for_bed_graph(const Interval& interval);
+    void decide_bed_graph();
+    bool has_blocks();
+    [[noreturn]] void fail_blocks(std::size_t column, const std::string& what) const;
     void read_blocks(const Interval& interval);
     std::vector<std::int64_t> numbers_of_blocks(std::size_t column, std::int64_t count) const;
     void check_columns();
@@ -79,7 +87,11 @@ class IntervalReader {
     Blocks use_blocks_;
     Quote quote_;
     std::vector<Block> blocks_;
-    std::int64_t summits_outside_ = 0, empty_ = 0, no_data_ = 0;
+    std::int64_t line_with_blocks_ = 0, line_without_blocks_ = 0;  // the last of each, from 1
+    bool may_be_bed_graph_;
+    std::string last_contig_;
+    std::int64_t last_end_ = 0, like_bed_graph_ = 0, touching_ = 0;  // lines so far
+    std::int64_t summits_outside_ = 0, empty_ = 0, no_data_ = 0, empty_blocks_ = 0;
 };
 
 }  // namespace regkit

@@ -106,12 +106,28 @@ TEST_CASE("blocks of BED12 and gappedPeak") {
                       // The 20 columns of idr, and a table of somebody's own: no blocks in either.
         idr = "chr1\t700\t800\tn\t0\t.\t5\t4\t-1\t1\t100\t0\t1\t2\t3\t4\t5\t6\t7\t8\n",
                       own = "chr1\t900\t950\tn\t0\t.\t1.5\t2\tx\t1\t50\t0\n";
-    CHECK(blocks(bed12 + gapped + six + idr + own, regkit::Blocks::use) ==
-          "100-110 130-150 195-200 | 300-301 393-400 | 500-600 | 700-800 | 900-950 | ");
+    CHECK(blocks(bed12 + gapped + six + idr, regkit::Blocks::use) ==
+          "100-110 130-150 195-200 | 300-301 393-400 | 500-600 | 700-800 | ");
+    CHECK(blocks(own + six + idr + own, regkit::Blocks::use) == "900-950 | 500-600 | 700-800 | 900-950 | ");
+    CHECK(blocks(own + bed12, regkit::Blocks::ignore) == "900-950 | 100-200 | ");
+    // The answer is one for all lines of so many columns, in either order.
+    CHECK_THROWS_WITH_AS(blocks(bed12 + own, regkit::Blocks::use),
+                         doctest::Contains(":2: columns 10 to 12 are no blocks, as line 1 has them"), Error);
+    CHECK_THROWS_WITH_AS(blocks(own + bed12, regkit::Blocks::use),
+                         doctest::Contains(":2: has blocks in columns 10 to 12, but line 1 has other things"),
+                         Error);
+    CHECK_THROWS_AS(
+        blocks(bed12 + "chr1\t100\t200\tn\t0\t+\t120\t180\t0,0,0\t3\t10,20,5\n", regkit::Blocks::use), Error);
+    CHECK(log.count("empty-block") == 0);
+    CHECK(blocks("chr1\t100\t200\tn\t0\t+\t100\t200\t0\t3\t10,0,5\t0,30,95\n", regkit::Blocks::use) ==
+          "100-110 195-200 | ");
+    CHECK(log.count("empty-block") == 1);
     CHECK(blocks(bed12 + gapped, regkit::Blocks::ignore) == "100-200 | 300-400 | ");
     const std::string head = "chr1\t100\t200\tn\t0\t+\t100\t200\t0\t";
     for (const char* bad : {"2\t10\t0\n", "1\t10,5\t0,50\n", "2\t10,5\t0,96\n", "2\t10,5\t0,9\n",
-                            "2\t10,5\t50,0\n", "2\t10,,5\t0,50\n", "1\t99999999999999999999\t0\n"}) {
+                            "2\t10,5\t50,0\n", "2\t10,,5\t0,50\n", "1\t99999999999999999999\t0\n",
+                            "2\t10,1\t0,1e2\n", "2\t10,1\t0,-5\n", "2\t10,1\t0;100\n", "2\t10,1x\t0,50\n",
+                            "1\t,10\t0\n", "0\t10\t0\n", "0\t10,\t0,\n", "2\t10,5\t0, 50\n"}) {
         CHECK_THROWS_WITH_AS(blocks(head + bad, regkit::Blocks::use), doctest::Contains("--blocks ignore"),
                              Error);
         CHECK(blocks(head + bad, regkit::Blocks::ignore) == "100-200 | ");
@@ -150,6 +166,58 @@ TEST_CASE("other formats are named, with what converts them") {
               "c\t1\t9\tn\t0\t.\t1\t1\t1\t1" + std::string("\t1\t1\t1\t1\t1\t1\t1\t1\t1\t1\n"),
               "cut -f1-10"}})
         CHECK_THROWS_WITH_AS(read(dir.write(name, text), log), doctest::Contains(words), Error);
+}
+
+TEST_CASE("bedGraph is not taken for intervals") {
+    const Scratch dir;
+    regkit::NullLog log;
+    const std::string values = "chr1\t0\t100\t0\nchr1\t100\t200\t3.5\nchr1\t200\t300\t0\nchr2\t0\t50\tNaN\n";
+    for (const auto& [name, text] : std::vector<std::pair<const char*, std::string>>{
+             {"x.bedGraph", "chr1\t0\t100\t0\n"},
+             {"x.BEDGRAPH.gz", "chr1\t0\t100\t0\n"},
+             {"x.bdg", ""},
+             {"x.bg.bgz", "chr1\t0\t100\t0\n"},
+             {"x.bed", "track type=bedGraph name=a\nchr1\t0\t100\t0\n"},
+             {"x.bed", "#c\ntrack name=a type=\"bedGraph\"\n"},
+             {"x.bed", values},
+             {"x", "chr1 0 100 0\nchr1 100 200 2\nchr1 200 210 1e-3\n"}})
+        CHECK_THROWS_WITH_AS(
+            read(dir.write(name, text), log),
+            doctest::Contains("this is bedGraph, values along the genome; use regds-build --target coverage"),
+            Error);
+    // Far into a file it is decided; what comes behind is no matter.
+    std::string many;
+    for (int i = 0; i < 99; ++i)
+        many += "chr1\t" + std::to_string(i * 10) + "\t" + std::to_string(i * 10 + 10) + "\t" +
+                std::to_string(i) + "\n";
+    CHECK_NOTHROW(read(dir.write("x.bed", many + "chr1\t5000\t6000\tlast\n"), log));
+    CHECK_THROWS_AS(read(dir.write("x.bed", many + "chr1\t5000\t6000\t1\nchr1\t7000\t8000\tlast\n"), log),
+                    Error);
+    // Numbers as names: peaks do not follow one another without a gap.
+    CHECK(read(dir.write("x.bed", "chr1\t0\t10\t1\nchr1\t20\t30\t2\nchr1\t30\t40\t3\nchr1\t50\t60\t4\n"),
+               log) == "chr1:0-10 chr1:20-30 chr1:30-40 chr1:50-60 ");
+    CHECK_NOTHROW(read(dir.write("x.bed", "chr1\t0\t10\t1\nchr1\t10\t20\t2\n"), log));
+    CHECK_NOTHROW(read(dir.write("x.bed", "chr1\t0\t10\ta\nchr1\t10\t20\tb\nchr1\t20\t30\tc\n"), log));
+    CHECK_NOTHROW(read(dir.write("x.bed", "chr1\t0\t10\nchr1\t10\t20\nchr1\t20\t30\n"), log));
+    CHECK_NOTHROW(
+        read(dir.write("x.bed", "chr1\t0\t10\t1\t0\nchr1\t10\t20\t2\t0\nchr1\t20\t30\t3\t0\n"), log));
+}
+
+TEST_CASE("a byte order mark is skipped; a contig may be called track") {
+    const Scratch dir;
+    regkit::NullLog log;
+    CHECK(read(dir.write("x.bed",
+                         "\xef\xbb\xbf"
+                         "chr1\t0\t5\n"),
+               log) == "chr1:0-5 ");
+    CHECK(read(dir.write("x.bed",
+                         "\xef\xbb\xbf"
+                         "track name=x\ntrack\t1\t9\nbrowser 2 8\ntrack 5 x\ntrack\n"),
+               log) == "track:1-9 browser:2-8 ");
+    CHECK_THROWS_WITH_AS(read(dir.write("x.bed", "chr1\t0\t5\tn\rchr1\t7\t9\tm\r"), log),
+                         doctest::Contains("x.bed:1: carriage return within a line"), Error);
+    CHECK_THROWS_WITH_AS(read(dir.write("x.bed", "#head\rchr1\t7\t9\tm\r"), log),
+                         doctest::Contains("carriage return"), Error);
 }
 
 TEST_CASE("malformed intervals are named by line") {

@@ -18,6 +18,7 @@
 #include "base/version.hpp"
 #include "io/dataset/dataset_files.hpp"
 #include "io/dataset/label_runs.hpp"
+#include "io/files/atomic_file.hpp"
 #include "io/files/output_check.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/thread_pool.hpp"
@@ -87,12 +88,14 @@ class DatasetBuilder {
         summary_.filters_labels = true;
     }
 
-    // --force replaces a data set, and all that lies in it.
+    // --force replaces a data set, but nothing else.
     void refuse_inputs() const {
         std::vector<std::string> inputs = p_.masks;
         inputs.insert(inputs.end(), {p_.fasta, p_.sheet});
         for (const auto& source : sources_) inputs.push_back(source.path);
         refuse_inputs_as_outputs({p_.output}, inputs);
+        // Before the work; DatasetWriter makes sure once more.
+        if (p_.force) require_replaceable(p_.output, dataset_file::kDescription, dataset_file::all());
     }
 
     Blocks blocks() const { return p_.use_blocks ? Blocks::use : Blocks::ignore; }
@@ -146,6 +149,7 @@ class DatasetBuilder {
         std::int64_t placeholders = 0;
         for (const auto& reader : readers) placeholders += reader ? reader->placeholders() : 0;
         tell_placeholders(p_.fasta, placeholders, log_);
+        tell_empty_records(fasta_, log_);
         for (std::size_t i = 0; i < sources_.size(); ++i)
             coverage() ? count(i, coverage_[i]) : count(i, sets_[i]);
         for (const IntervalSet& set : sets_) summary_.summits_outside += set.summits_outside;

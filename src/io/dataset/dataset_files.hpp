@@ -21,6 +21,9 @@ inline constexpr const char* kMarkers = "markers.tsv";
 inline constexpr const char* kReference = "reference.dict";
 inline constexpr const char* kDigests = "digests.bed";
 inline constexpr const char* kDescription = "dataset.json";
+
+// All that a data set's folder may hold, with the indices that any tool may have made.
+std::vector<std::string> all();
 }  // namespace dataset_file
 
 inline constexpr int kDatasetVersion = 1;

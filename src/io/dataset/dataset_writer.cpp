@@ -64,7 +64,7 @@ struct DatasetWriter::Impl {
 
     Impl(const std::string& path, bool force, int workers_, std::vector<ReferenceContig> reference_,
          const LabelLayout& layout_)
-        : directory(path, dataset_file::kDescription, force),
+        : directory(path, dataset_file::kDescription, dataset_file::all(), force),
           workers(workers_),
           layout(layout_),
           reference(std::move(reference_)),
@@ -110,6 +110,13 @@ struct DatasetWriter::Impl {
         directory.file(std::string(name) + ".csi");
     }
 };
+
+std::vector<std::string> dataset_file::all() {
+    std::vector<std::string> names{kMarkers, kReference, kDigests, kDescription};
+    for (const std::string name : {kWindows, kPeaks, kCoverage})
+        names.insert(names.end(), {name, name + ".tbi", name + ".csi", name + ".gzi"});
+    return names;
+}
 
 DatasetWriter::DatasetWriter(const std::string& directory, bool force, int workers,
                              std::vector<ReferenceContig> reference, const LabelLayout& layout)

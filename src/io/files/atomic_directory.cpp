@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include "base/descriptor.hpp"
 #include "base/paths.hpp"
 #include "base/temporaries.hpp"
+#include "base/text.hpp"
 #include "io/files/atomic_file.hpp"
 #include "io/files/atomic_paths.hpp"
 #include "kernels/base/error.hpp"
@@ -41,10 +43,41 @@ void exchange(const std::string& fresh, const std::string& old) {
     if (rename(aside.c_str(), fresh.c_str()) != 0) throw_errno(old + ": replaced, but " + aside + " remains");
 }
 
+// What no data set holds; "" where there is nothing of the kind. The first by name, so that a message does
+// not depend on the file system.
+std::string first_foreign(const std::string& path, const std::vector<std::string>& files) {
+    std::string first;
+    std::error_code error;
+    for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+        const std::string name = entry->path().filename().string();
+        std::error_code ignored;
+        if (std::find(files.begin(), files.end(), name) != files.end() && !entry->is_directory(ignored))
+            continue;
+        if (first.empty() || name < first) first = name;
+    }
+    require(!error, ErrorKind::resource, path + ": cannot list: " + error.message());
+    return first;
+}
+
 }  // namespace
 
+void require_replaceable(const std::string& path, const std::string& mark,
+                         const std::vector<std::string>& files) {
+    std::error_code error;
+    if (!fs::exists(path, error)) return;
+    const bool ours =
+        fs::is_directory(path, error) && (fs::is_empty(path, error) || fs::exists(path + "/" + mark, error));
+    require(ours && !error, ErrorKind::resource,
+            path + ": exists and holds no " + mark + ", so --force does not replace it; choose another name");
+    const std::string foreign = first_foreign(path, files);
+    require(foreign.empty(), ErrorKind::resource,
+            path + ": holds " + regkit::quoted(foreign) +
+                ", which is no part of it, so --force does not replace it; move that elsewhere");
+}
+
 struct AtomicDirectory::Impl {
-    std::string path, temp;
+    std::string path, temp, mark;
+    std::vector<std::string> known;  // what the directory that is replaced may hold
     std::unique_ptr<Temporary> remembered;
     std::vector<Temporary> files;
     int fd = -1;  // of the temporary directory, which it locks
@@ -57,7 +90,8 @@ struct AtomicDirectory::Impl {
     }
 };
 
-AtomicDirectory::AtomicDirectory(const std::string& path, const std::string& mark, bool force)
+AtomicDirectory::AtomicDirectory(const std::string& path, const std::string& mark,
+                                 const std::vector<std::string>& files, bool force)
     : impl_(std::make_unique<Impl>()) {
     Impl& s = *impl_;
     s.path = without_slashes(path);
@@ -66,11 +100,9 @@ AtomicDirectory::AtomicDirectory(const std::string& path, const std::string& mar
     if (fs::is_symlink(s.path, error) && fs::exists(s.path, error)) s.path = canonical_path(s.path);
     if (fs::exists(fs::symlink_status(s.path, error))) {
         require(force, ErrorKind::resource, s.path + ": exists already; use --force to replace it");
-        const bool ours = fs::is_directory(s.path, error) &&
-                          (fs::is_empty(s.path, error) || fs::exists(s.path + "/" + mark, error));
-        require(ours && !error, ErrorKind::resource,
-                s.path + ": exists and holds no " + mark +
-                    ", so --force does not replace it; choose another name");
+        require_replaceable(s.path, mark, files);
+        s.mark = mark;
+        s.known = files;
         s.replace = true;
     }
     s.temp = temporary_name(s.path);
@@ -107,6 +139,7 @@ std::string AtomicDirectory::with_final_names(std::string message) const {
 void AtomicDirectory::commit() {
     Impl& s = *impl_;
     sync_directory(s.temp, s.path);
+    if (s.replace) require_replaceable(s.path, s.mark, s.known);  // once more, hours may have passed
     if (s.replace)
         exchange(s.temp, s.path);
     else if (renameat2(AT_FDCWD, s.temp.c_str(), AT_FDCWD, s.path.c_str(), RENAME_NOREPLACE) != 0 &&

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernels/base/error.hpp"
 
@@ -47,14 +48,20 @@ class AtomicFile {
     std::unique_ptr<Impl> impl_;
 };
 
+// The errors of AtomicDirectory where `path` exists and must not be replaced; nothing is made.
+void require_replaceable(const std::string& path, const std::string& mark,
+                         const std::vector<std::string>& files);
+
 // A directory being written: a temporary one beside the target, renamed by commit(); the destructor of an
 // uncommitted one removes it with all it holds.
 class AtomicDirectory {
   public:
     // An existing target is refused with Error(resource) unless `force`, and then only replaced when it is a
-    // directory that holds a file named `mark` (or nothing at all): --force must not delete somebody's home.
-    // It stays complete under its name until the new one takes its place.
-    AtomicDirectory(const std::string& path, const std::string& mark, bool force);
+    // directory that holds a file named `mark` (or nothing at all) and nothing but `files`: --force must not
+    // delete somebody's home, nor notes beside a data set. It stays complete under its name until the new one
+    // takes its place.
+    AtomicDirectory(const std::string& path, const std::string& mark, const std::vector<std::string>& files,
+                    bool force);
     ~AtomicDirectory();
     AtomicDirectory(AtomicDirectory&&) noexcept;
 

@@ -23,6 +23,8 @@ using regkit::AtomicFile;
 using regkit::Error;
 using regkit::test::Scratch;
 
+const std::vector<std::string> kFiles{"mark", "extra"};
+
 TEST_CASE("a file appears under its name only when committed") {
     const Scratch dir;
     const std::string path = dir.write("out", "old");
@@ -89,7 +91,7 @@ TEST_CASE("a closed pipe is told apart from other errors") {
 TEST_CASE("a signal handler can remove every temporary") {
     const Scratch dir;
     AtomicFile file(dir.path("out"));
-    AtomicDirectory directory(dir.path("set"), "mark", false);
+    AtomicDirectory directory(dir.path("set"), "mark", kFiles, false);
     std::ofstream(directory.file("part")) << "x";
     CHECK(dir.names().size() == 2);
     regkit::remove_temporaries();
@@ -100,26 +102,46 @@ TEST_CASE("a directory is replaced whole, and only one that is ours") {
     const Scratch dir;
     const std::string path = dir.path("set");
     {
-        AtomicDirectory directory(path + "/", "mark", false);
+        AtomicDirectory directory(path + "/", "mark", kFiles, false);
         std::ofstream(directory.file("mark")) << "1";
         std::ofstream(directory.file("extra")) << "1";
         CHECK_FALSE(fs::exists(path));
         directory.commit();
     }
     CHECK(dir.read("set/mark") == "1");
-    CHECK_THROWS_AS(AtomicDirectory(path, "mark", false), Error);
+    CHECK_THROWS_AS(AtomicDirectory(path, "mark", kFiles, false), Error);
     {
-        AtomicDirectory abandoned(path, "mark", true);
+        AtomicDirectory abandoned(path, "mark", kFiles, true);
         std::ofstream(abandoned.file("mark")) << "2";
     }
     CHECK(dir.read("set/mark") == "1");
-    AtomicDirectory directory(path, "mark", true);
+    AtomicDirectory directory(path, "mark", kFiles, true);
     std::ofstream(directory.file("mark")) << "3";
     directory.commit();
     CHECK(dir.read("set/mark") == "3");
     CHECK_FALSE(fs::exists(path + "/extra"));
     CHECK(dir.names() == std::vector<std::string>{"set"});
-    CHECK_THROWS_AS(AtomicDirectory(path, "another mark", true), Error);
+    CHECK_THROWS_AS(AtomicDirectory(path, "another mark", kFiles, true), Error);
+}
+
+TEST_CASE("a directory that holds what is not ours is not replaced") {
+    const Scratch dir;
+    const std::string path = dir.path("set");
+    fs::create_directory(path);
+    dir.write("set/mark", "1");
+    {
+        AtomicDirectory directory(path, "mark", kFiles, true);
+        dir.write("set/notes", "in the meantime");
+        CHECK_THROWS_WITH_AS(directory.commit(), doctest::Contains("holds 'notes'"), Error);
+    }
+    CHECK_THROWS_WITH_AS(AtomicDirectory(path, "mark", kFiles, true), doctest::Contains("set: holds 'notes'"),
+                         Error);
+    fs::remove(path + "/notes");
+    fs::create_directory(path + "/extra");
+    CHECK_THROWS_WITH_AS(AtomicDirectory(path, "mark", kFiles, true), doctest::Contains("holds 'extra'"),
+                         Error);
+    CHECK(dir.read("set/mark") == "1");
+    CHECK(dir.names() == std::vector<std::string>{"set"});
 }
 
 // A temporary of `name` as a run leaves it that is killed, last changed `age` seconds ago.
@@ -182,7 +204,7 @@ TEST_CASE("a temporary has its owner's lock until it has its name") {
     file.finish();
     CHECK(is_locked(file.temp_path()));
     file.commit();
-    AtomicDirectory directory(dir.path("set"), "mark", false);
+    AtomicDirectory directory(dir.path("set"), "mark", kFiles, false);
     const std::string inside = directory.file("mark");
     CHECK(is_locked(fs::path(inside).parent_path()));
     std::ofstream(inside) << "x";
@@ -193,7 +215,7 @@ TEST_CASE("a temporary has its owner's lock until it has its name") {
 TEST_CASE("what a killed process of the same number left behind does not stand in the way") {
     const Scratch dir;
     fs::create_directory(dir.path(".set." + std::to_string(getpid()) + ".tmp"));
-    AtomicDirectory directory(dir.path("set"), "mark", false);
+    AtomicDirectory directory(dir.path("set"), "mark", kFiles, false);
     AtomicFile file(directory.file("mark"));
     file.write("x");
     file.commit();

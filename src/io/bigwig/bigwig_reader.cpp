@@ -25,7 +25,9 @@ static_assert(std::endian::native == std::endian::little, "bigWig is read in the
 constexpr std::uint32_t kBigWigMagic = 0x888FFC26, kBigWigSwapped = 0x26FC8F88;
 constexpr std::uint32_t kBigBedMagic = 0x8789F2EB, kBigBedSwapped = 0xEBF28987;
 constexpr std::uint32_t kContigTreeMagic = 0x78CA8C91, kRangeTreeMagic = 0x2468ACE0;
-constexpr std::size_t kHeader = 64, kContigTreeHeader = 32, kRangeTreeHeader = 48, kNodeHeader = 4;
+constexpr std::size_t kHeader = 64, kContigTreeHeader = 32, kRangeTreeHeader = 48, kNodeHeader = 4,
+                      kZoomHeader = 24;
+constexpr int kVersionWithEnd = 4;
 constexpr std::size_t kLeafItem = 32, kInnerItem = 24, kSectionHeader = 24;
 constexpr std::uint32_t kLongestName = 4096, kLargestBlock = 1u << 28;
 
@@ -85,7 +87,40 @@ struct BigWigReader::Impl {
         block_size = number_at<std::uint32_t>(header, 52);
         if (block_size > kLargestBlock)
             fail("its blocks are said to hold " + std::to_string(block_size) + " bytes");
+        check_end(number_at<std::uint16_t>(header, 4), number_at<std::uint16_t>(header, 6));
         read_contigs(number_at<std::uint64_t>(header, 8));
+    }
+
+    [[noreturn]] void fail_truncated(const std::string& what) const {
+        throw Error(ErrorKind::input, file.path() + ": truncated: " + what + "; copy the file again");
+    }
+
+    // What a cut takes first are the zoomed values, which are not read here; but the file is not what its
+    // author wrote. Since version 4 all writers end a file with its magic number; before, the last zoom level
+    // has to be whole.
+    void check_end(int version, int levels) {
+        std::vector<char> bytes;
+        if (version >= kVersionWithEnd) {
+            fetch(file.size() - sizeof kBigWigMagic, sizeof kBigWigMagic, bytes);
+            if (number_at<std::uint32_t>(bytes, 0) != kBigWigMagic)
+                fail_truncated("the number that ends a bigWig is missing");
+            return;
+        }
+        std::vector<char> zooms;
+        fetch(kHeader, static_cast<std::uint64_t>(levels) * kZoomHeader, zooms);
+        for (std::size_t at = 0; at < zooms.size(); at += kZoomHeader) {
+            const auto index = number_at<std::uint64_t>(zooms, at + 16);
+            if (index == 0) continue;
+            fetch(index, kRangeTreeHeader, bytes);
+            if (number_at<std::uint32_t>(bytes, 0) != kRangeTreeMagic)
+                fail("no index of zoomed values where its header says");
+            walk(index + kRangeTreeHeader, kLeafItem, kInnerItem, [&](std::span<const char> item) {
+                const auto offset = number_at<std::uint64_t>(item, 16),
+                           size = number_at<std::uint64_t>(item, 24);
+                if (offset > file.size() || size > file.size() - offset)
+                    fail_truncated("it ends within its zoomed values");
+            });
+        }
     }
 
     [[noreturn]] void fail(const std::string& what) const {
@@ -94,7 +129,7 @@ struct BigWigReader::Impl {
 
     void fetch(std::uint64_t offset, std::uint64_t size, std::vector<char>& bytes) {
         if (offset > file.size() || size > file.size() - offset)
-            fail("it ends before byte " + std::to_string(offset) + " + " + std::to_string(size));
+            fail_truncated("it ends before byte " + std::to_string(offset) + " + " + std::to_string(size));
         bytes.resize(size);
         if (file.read(offset, bytes) != size) fail("it was cut short while it was read");
     }

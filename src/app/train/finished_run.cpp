@@ -25,7 +25,7 @@ std::optional<FinishedRun> finished_run(const std::string& output, const std::st
         FinishedRun run;
         run.steps = summary.at("steps").get<std::int64_t>();
         run.epochs = summary.at("epochs").get<double>();
-        run.seconds = summary.at("seconds").get<double>();
+        run.seconds = summary.value("seconds", 0.0);
         run.ended = summary.value("ended", "");
         return run;
     } catch (const Error& error) {

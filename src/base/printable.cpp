@@ -17,12 +17,15 @@ std::size_t shown(std::string_view text) {
     const bool bad = (first == 0xc2 && second < 0xa0) || (first == 0xe0 && second < 0xa0) ||
                      (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
                      (first == 0xf4 && second > 0x8f);
-    // Line and paragraph separators, and what turns the direction of text: U+2028 to U+202E, U+2066 to
-    // U+2069.
+    // What has no width, separates lines or turns the direction of text: U+061C, U+200B to U+200F, U+2028 to
+    // U+202E, U+2060 to U+206F, and U+FEFF, the byte order mark.
     const unsigned char third = size > 2 ? byte(2) : 0;
-    const bool turns = first == 0xe2 && ((second == 0x80 && third >= 0xa8 && third <= 0xae) ||
-                                         (second == 0x81 && third >= 0xa6 && third <= 0xa9));
-    return bad || turns ? 0 : size;
+    const bool unseen = (first == 0xd8 && second == 0x9c) ||
+                        (first == 0xe2 && second == 0x80 &&
+                         ((third >= 0x8b && third <= 0x8f) || (third >= 0xa8 && third <= 0xae))) ||
+                        (first == 0xe2 && second == 0x81 && third >= 0xa0 && third <= 0xaf) ||
+                        (first == 0xef && second == 0xbb && third == 0xbf);
+    return bad || unseen ? 0 : size;
 }
 
 }  // namespace

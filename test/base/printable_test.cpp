@@ -21,7 +21,14 @@ TEST_CASE("nothing of an input moves the terminal's cursor or ends a line") {
         {"\xe2\x82", "\\xe2\\x82"},
         {"\xc0\x8a", "\\xc0\\x8a"},  // overlong line feed
         {"\xe0\x80\x8a", "\\xe0\\x80\\x8a"},
-        {"\xed\xa0\x80", "\\xed\\xa0\\x80"},  // surrogate
+        {"\xed\xa0\x80", "\\xed\\xa0\\x80"},    // surrogate
+        {"a\xe2\x80\x8b", "a\\xe2\\x80\\x8b"},  // no width
+        {"\xe2\x80\x8f", "\\xe2\\x80\\x8f"},
+        {"\xe2\x81\xa9", "\\xe2\\x81\\xa9"},
+        {"\xe2\x81\xa0", "\\xe2\\x81\\xa0"},
+        {"\xd8\x9c", "\\xd8\\x9c"},
+        {"\xef\xbb\xbf", "\\xef\\xbb\\xbf"},                                           // byte order mark
+        {"\xd8\x9b \xe2\x80\x90 \xef\xbb\xbe", "\xd8\x9b \xe2\x80\x90 \xef\xbb\xbe"},  // their neighbours
         {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
     };
     for (const auto& [text, shown] : table) {

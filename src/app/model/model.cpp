@@ -28,6 +28,7 @@ constexpr const char* kMarkersKey = "regkit.markers";
 constexpr const char* kReferenceKey = "regkit.reference";
 constexpr const char* kSummaryKey = "regkit.summary";
 constexpr const char* kLayoutKey = "regkit.layout";
+constexpr std::size_t kMostCommas = 16;  // in a marker's name
 
 std::string dump(const nlohmann::ordered_json& value) {
     return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -189,6 +190,33 @@ bool matches(const Marker& marker, const std::string& pattern) {
            fnmatch(spelled.c_str(), marker.name.c_str(), 0) == 0;
 }
 
+// What was written with commas between comes in parts, and a name of a sheet may hold commas: parts that
+// match nothing by themselves are put together again where that makes a pattern which does.
+std::vector<std::string> patterns_of(const std::vector<Marker>& markers,
+                                     const std::vector<std::string>& parts) {
+    const auto matches_any = [&](const std::string& text) {
+        return std::any_of(markers.begin(), markers.end(),
+                           [&](const Marker& marker) { return matches(marker, text); });
+    };
+    // From the last part on: how many parts the pattern takes that begins here, so that all behind it fit; 0
+    // where none does.
+    std::vector<std::size_t> taken(parts.size());
+    for (std::size_t i = parts.size(); i-- > 0;) {
+        std::string text;
+        for (std::size_t end = i; end < std::min(parts.size(), i + kMostCommas + 1) && taken[i] == 0; ++end) {
+            text += (end > i ? "," : "") + parts[end];
+            if ((end + 1 == parts.size() || taken[end + 1] > 0) && matches_any(text)) taken[i] = end + 1 - i;
+        }
+    }
+    if (parts.empty() || taken[0] == 0) return parts;  // of these, the first that matches nothing is told
+    std::vector<std::string> patterns;
+    for (std::size_t i = 0; i < parts.size(); i += taken[i]) {
+        patterns.push_back(parts[i]);
+        for (std::size_t k = 1; k < taken[i]; ++k) patterns.back() += "," + parts[i + k];
+    }
+    return patterns;
+}
+
 // The nearest name, then all that there are.
 std::string no_such_marker(const std::vector<Marker>& markers, const std::string& pattern) {
     const bool by_class = pattern.starts_with("class:");
@@ -274,7 +302,7 @@ void save_model(const std::string& path, const Model& model) {
 std::vector<int> select_markers(const std::vector<Marker>& markers,
                                 const std::vector<std::string>& patterns) {
     std::vector<bool> chosen(markers.size(), patterns.empty());
-    for (const std::string& pattern : patterns) {
+    for (const std::string& pattern : patterns_of(markers, patterns)) {
         bool any = false;
         for (std::size_t i = 0; i < markers.size(); ++i) {
             if (!matches(markers[i], pattern)) continue;

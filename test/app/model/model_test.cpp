@@ -109,6 +109,15 @@ TEST_CASE("model: markers by name, glob and class") {
     CHECK(select_markers(spelled, {"class:."}) == std::vector<int>{0});
     CHECK(select_markers(spelled, {"class:open chromatin"}) == std::vector<int>{1});
     CHECK(select_markers(spelled, {"class:x"}) == std::vector<int>{2});
+    // Parts of a list with commas, as -k splits it.
+    CHECK(select_markers(spelled, {"a", "b", "c"}) == std::vector<int>{1});
+    CHECK(select_markers(spelled, {"B (2)", "a", "b", "c", "class:x"}) == std::vector<int>{0, 1, 2});
+    CHECK(select_markers(spelled, {"a", "b*"}) == std::vector<int>{1});
+    CHECK(kind_of([&] { select_markers(spelled, {"a", "b", "d"}); }) == ErrorKind::usage);
+    const std::vector<Marker> alike{{"a", "", "", "", 0}, {"a_b", "", "", "", 0}, {"b", "", "", "", 0}};
+    CHECK(select_markers(alike, {"a", "b"}) == std::vector<int>{0, 2});  // the list that it always was
+    CHECK(select_markers(alike, {"a b", "b"}) == std::vector<int>{1, 2});
+    CHECK(select_markers({alike[0], alike[1]}, {"a", "b"}) == std::vector<int>{1});
 }
 
 TEST_CASE("model: restricted to some markers it predicts the same for them") {

@@ -1,5 +1,6 @@
 // regtrain: a data set and an architecture into a model. Options to parameters; the work is in
 // src/app/trainer.hpp.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -244,11 +245,18 @@ std::string speed_text(double nt_per_second) {
     return std::isfinite(nt_per_second) ? cli::grouped(nt_per_second) + " nt/s" : "";
 }
 
+// The running mean of the loss; one step needs no words.
+std::string averaged_over(std::int64_t steps) {
+    constexpr std::int64_t kMost = 50;
+    return steps > 1 ? " (last " + std::to_string(std::min(steps, kMost)) + " steps)" : "";
+}
+
 void show(cli::Progress& line, const TrainProgress& now) {
     if (!line.due()) return;
     char epoch[32], loss[48] = "";
+    const std::string over = averaged_over(now.steps_here);
     std::snprintf(epoch, sizeof epoch, "epoch %.2f", now.epoch);
-    if (std::isfinite(now.loss)) std::snprintf(loss, sizeof loss, "loss %.5f (last 50 steps)", now.loss);
+    if (std::isfinite(now.loss)) std::snprintf(loss, sizeof loss, "loss %.5f%s", now.loss, over.c_str());
     line.update(
         {{"step", static_cast<double>(now.step), "step " + cli::grouped(static_cast<double>(now.step))},
          {"epoch", now.epoch, epoch},
@@ -296,7 +304,7 @@ void run(const cli::Arguments& args, Log& log) {
     std::string text =
         counted(report.steps, "step") + ", " + epochs + " epochs in " + cli::duration_text(report.seconds);
     if (report.steps_here > 0)
-        text += ", " + speed_text(report.nt_per_second) + ", loss " + loss + " (last 50 steps)";
+        text += ", " + speed_text(report.nt_per_second) + ", loss " + loss + averaged_over(report.steps_here);
     log.info(text + best_text(report));
     if (report.best_constant > 0)
         log.warn("constant-model",

@@ -2,7 +2,8 @@
 # The whole way, on real data, in ten minutes on two cores: human chromosome 20 (hg19) and the DNase I hypersensitive sites
 # of many cell types, both out of Debian packages. What is already made is not made again.
 #   examples/demo/demo.sh [DIRECTORY]     default: demo
-# REGKIT_BIN: where the tools are (default: build/bin of this source tree). MAX_TIME: how long to train (default 4m).
+# REGKIT_BIN: where the tools are (default: build/bin of this source tree). MAX_TIME: how long to train (default 4m); where
+# it is given and the model that is there was trained for another time, the model and what follows from it are made anew.
 set -euo pipefail
 source_dir=$(cd "$(dirname "$0")/../.." && pwd)
 bin=${REGKIT_BIN:-$source_dir/build/bin}
@@ -108,8 +109,18 @@ step chr20.regds regds-build -f chr20.fa --sheet markers.tsv --valid chr20:1-8,0
 
 # Accessibility is a matter of short motifs: for DNase markers the preset cnn7 is the equal of the dilated ones, and sooner.
 say "3. regtrain: convolutions, $max_time"
-step model.safetensors regtrain -d chr20.regds -a cnn7 --max-time "$max_time" --batch 4 --schedule cosine \
-    --valid-fraction 0.25 --seed 1 --resume -o model.safetensors
+if [[ -n ${MAX_TIME:-} && -e model.safetensors && $(cat trained.for 2> /dev/null || echo unknown) != "$MAX_TIME" ]]; then
+    echo "model.safetensors was trained for another time: it is made anew"
+    rm -f model.safetensors test.tsv calls.narrowPeak open.in.*.bw variants.scored.vcf
+fi
+train() {
+    local resume=()
+    [[ ! -d model.safetensors.part ]] || resume=(--resume)  # a run that was stopped
+    regtrain -d chr20.regds -a cnn7 --max-time "$max_time" --batch 4 --schedule cosine --valid-fraction 0.25 --seed 1 \
+        "${resume[@]}" -o model.safetensors
+    echo "$max_time" > trained.for
+}
+step model.safetensors train
 
 say "4. regeval: the held-out arm $held_out"
 step test.tsv regeval -m model.safetensors -d chr20.regds --split test -o test.tsv
@@ -145,7 +156,7 @@ cat << END
   open.in.*.bw          probability tracks: load them, with genome hg19, into IGV or the UCSC browser
   variants.scored.vcf   $(grep -vc '^#' variants.scored.vcf) variants with REG_* scores
 
-Next: train longer (MAX_TIME=1h, or regtrain --resume), give regds-build peaks of your own (--sheet), and read
+Next: train longer (run this again with MAX_TIME=1h), give regds-build peaks of your own (--sheet), and read
 man regkit. The recipe of all 919 marker sets of the paper is in examples/hg19-919.
 This took $((SECONDS - started)) s.
 END

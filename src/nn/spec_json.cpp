@@ -47,7 +47,7 @@ class Members {
         return value->get<std::string>();
     }
     std::string text(const char* key) {
-        if (!object_.contains(key)) fail(std::string("'") + key + "' is missing");
+        if (!object_.contains(key)) missing(key);
         return text(key, "");
     }
     std::int64_t integer(const char* key, std::int64_t otherwise, std::int64_t low, std::int64_t high) {
@@ -63,7 +63,7 @@ class Members {
         return value->get<std::int64_t>();
     }
     int integer(const char* key, int low, int high) {  // required
-        if (!object_.contains(key)) fail(std::string("'") + key + "' is missing");
+        if (!object_.contains(key)) missing(key);
         return static_cast<int>(integer(key, 0, low, high));
     }
     int integer_or(const char* key, int otherwise, int high) {
@@ -112,7 +112,10 @@ class Members {
             if (known_.count(key)) continue;
             std::string keys;
             for (const std::string& name : known_) keys += (keys.empty() ? "" : ", ") + name;
-            fail("unknown key " + regkit::quoted(key) + "; known here: " + keys);
+            const std::string meant = nearest(key, {known_.begin(), known_.end()});
+            fail("unknown key " + regkit::quoted(key) +
+                 (meant.empty() ? "" : "; did you mean " + meant + "?") + (meant.empty() ? "; " : " ") +
+                 "known here: " + keys);
         }
     }
     [[noreturn]] void fail(const std::string& what) const {
@@ -120,6 +123,17 @@ class Members {
     }
 
   private:
+    // Misspelt, it is there under another name, which is what has to be mended.
+    [[noreturn]] void missing(const std::string& key) const {
+        std::vector<std::string> others;
+        for (const auto& [name, value] : object_.items())
+            if (!known_.count(name)) others.push_back(name);
+        const std::string typed = nearest(key, others);
+        constexpr std::size_t kTypos = 2;
+        if (!typed.empty() && edit_distance(key, typed) <= kTypos)
+            fail("unknown key " + regkit::quoted(typed) + "; did you mean " + key + "?");
+        fail("'" + key + "' is missing");
+    }
     const Json* find(const char* key) {
         known_.insert(key);
         const auto found = object_.find(key);

@@ -2,6 +2,7 @@
 """Writes a model file with something wrong in it, for tests of what the tools make of it; its checksum is dropped.
     edit_model.py IN OUT tensor NAME ELEMENT VALUE    one value of a tensor
     edit_model.py IN OUT zero NAME                    all values of a tensor
+    edit_model.py IN OUT metadata NAME TEXT           an entry of the metadata
     edit_model.py IN OUT text OLD NEW                 a text in the metadata, every time that it stands there
 """
 import json
@@ -19,6 +20,8 @@ if sys.argv[3] == "tensor":
 elif sys.argv[3] == "zero":
     begin, end = header[sys.argv[4]]["data_offsets"]
     data[begin:end] = bytes(end - begin)
+elif sys.argv[3] == "metadata":
+    metadata[sys.argv[4]] = sys.argv[5]
 else:
     for key, text in metadata.items():
         metadata[key] = text.replace(sys.argv[4], sys.argv[5])

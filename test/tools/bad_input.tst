@@ -121,6 +121,21 @@ exit 1
 err regds-build: *x.regds*
 same x.regds/notes
 
+case force does not delete what is no part of a data set
+setup echo precious > small.regds/NOTES
+run regds-build -f ref.fa missing.narrowPeak -o small.regds --force
+exit 1
+err regds-build: small.regds: holds 'NOTES', which is no part of it, so --force does not replace it; move that elsewhere
+same small.regds/NOTES
+same small.regds/dataset.json
+
+case force does not delete a folder in a data set
+setup mkdir small.regds/sub
+run regds-build -f ref.fa a.narrowPeak -o small.regds/ --force
+exit 1
+err regds-build: small.regds/: holds 'sub', *
+same small.regds/dataset.json
+
 case no such folder for the output
 run regds-build -f ref.fa a.narrowPeak -o nowhere/x.regds
 exit 1
@@ -259,6 +274,16 @@ run regcall -m model.safetensors -
 exit 3
 err regcall: standard input: no FASTA record with bases
 
+case records without bases are told, by the index and in a stream
+setup printf '>c1\n>chr1\nACGT\n>c2\n\n' > gap.fa
+run for i in '-f gap.fa' gap.fa '-f gap.fa'; do regcall -m model.safetensors -O bed -c 0 $i 2>> said.txt || exit 9; done > out.bed; grep -c 'gap.fa: 2 records have no bases: c1, c2' said.txt; grep -c 'gap.fa (c[12]): the record has no bases' said.txt
+out 2?2
+
+case two records of one name in a stream
+stdin >a\nACGT\n>b\nAC\n>a\nACGT\n
+run regcall -m model.safetensors -O bed -c 0 - > out.bed
+err regcall: warning: - (a): a second record of this name; the output has rows of both
+
 case a stream of records without bases
 run printf '>a\n>b\n' | regcall -m model.safetensors -
 exit 3
@@ -270,6 +295,11 @@ run regcall -m model.safetensors -f odd.fa
 exit 3
 err regcall: odd.fa:1: a name with bytes that are not printable ASCII*; rename the record
 absent odd.fa.fai
+
+case a FASTA with one record without bases
+setup printf '>c1\n>chr1\nACGT\n' > gap.fa
+run regcall -m model.safetensors -O bed -c 0 -f gap.fa > out.bed
+err regcall: warning: gap.fa (c1): the record has no bases
 
 case a FASTA in plain gzip
 setup gzip -nc ref.fa > ref2.fa.gz
@@ -360,6 +390,66 @@ setup printf '\xeb\xf2\x89\x87\x04\x00\x00\x00' > ENCFF1.bigBed
 run regds-build -f ref.fa ENCFF1.bigBed -o x.regds
 exit 3
 err regds-build: ENCFF1.bigBed: this is bigBed, not text; convert it: bigBedToBed FILE OUT.bed
+absent x.regds
+
+case bedGraph for peaks, by its name
+setup printf 'chr1\t0\t100\t0\nchr1\t100\t200\t3\n' > c.bedGraph
+run regds-build -f ref.fa c.bedGraph -o x.regds
+exit 3
+err regds-build: c.bedGraph: this is bedGraph, values along the genome; use regds-build --target coverage, or make intervals of it first: awk*
+absent x.regds
+
+case bedGraph for peaks, compressed
+setup printf 'chr1\t0\t100\t0\nchr1\t100\t200\t3\n' | gzip > c.bedGraph.gz
+run regds-build -f ref.fa c.bedGraph.gz -o x.regds
+exit 3
+err regds-build: c.bedGraph.gz: this is bedGraph*
+absent x.regds
+
+case bedGraph for peaks, called BED
+setup awk 'BEGIN {OFS = "\t"; for (i = 0; i < 150; ++i) print "chr1", i * 100, i * 100 + 100, i % 7}' > c.bed
+run regds-build -f ref.fa c.bed -o x.regds
+exit 3
+err regds-build: c.bed: this is bedGraph*
+absent x.regds
+
+case bedGraph for a mask, by its track line
+setup printf 'track type=bedGraph\nchr1\t0\t100\t0\n' > c.bed
+run regds-build -f ref.fa --mask c.bed a.narrowPeak -o x.regds
+exit 3
+err regds-build: c.bed: this is bedGraph*
+absent x.regds
+
+case the way that the message about bedGraph shows
+setup awk 'BEGIN {OFS = "\t"; for (i = 0; i < 150; ++i) print "chr1", i * 100, i * 100 + 100, i % 7}' > c.bedGraph
+run awk '$4 >= 5' c.bedGraph | cut -f1-3 > c.bed && regds-build -f ref.fa c.bed --window 5000 -o x.regds
+
+case bigWig for peaks: its message does not lead to bedGraph for peaks
+setup printf '\x26\xfc\x8f\x88\x04\x00\x00\x00' > c.bw
+run regds-build -f ref.fa c.bw -o x.regds
+exit 3
+err regds-build: c.bw: this is bigWig, which holds values along the genome, not text; use regds-build --target coverage, or make intervals of it first: *cut -f1-3 > OUT.bed
+absent x.regds
+
+case blocks of BED12 that cannot be read
+setup printf 'chr1\t100\t400\tn\t0\t+\t100\t400\t0\t2\t10,20\t0,1e2\n' > c.bed
+run regds-build -f ref.fa c.bed -o x.regds
+exit 3
+err regds-build: c.bed:1: '0,1e2' in column 12 does not list the numbers of 2 blocks; --blocks ignore takes the interval around them
+absent x.regds
+
+case no blocks of BED12
+setup printf 'chr1\t100\t400\tn\t0\t+\t100\t400\t0\t0\t10\t0\n' > c.bed
+run regds-build -f ref.fa c.bed -o x.regds
+exit 3
+err regds-build: c.bed:1: '0' in column 10 is no number of blocks from 1; --blocks ignore *
+absent x.regds
+
+case a bigWig that lacks its end
+setup regcall -m model.safetensors -f ref.fa -k class:TFBS -o c.bw && truncate -s -2 c.bw
+run regds-build -f ref.fa c.bw -o x.regds --target coverage --window 1000
+exit 3
+err regds-build: c.bw: truncated: the number that ends a bigWig is missing; copy the file again
 absent x.regds
 
 case WIG for coverage
@@ -510,6 +600,40 @@ setup head -n 1 sheet.tsv > none.tsv
 run regds-build -f ref.fa --sheet none.tsv -o x.regds
 exit 3
 err regds-build: none.tsv*
+
+case a sheet of which a line is a comment
+setup sed '3s/^/#/' sheet.tsv > comment.tsv
+run regds-build -f ref.fa --sheet comment.tsv --window 5000 -o x.regds
+err regds-build: comment.tsv: 1 line that begins with # skipped
+
+case a sheet with a byte order mark
+setup { printf '\357\273\277'; cat sheet.tsv; } > bom.tsv
+run regds-build -f ref.fa --sheet bom.tsv --window 5000 -o x.regds
+
+case peaks from a pipe of the shell, which names no marker
+run regds-build -f ref.fa --window 5000 -o x.regds <(cat b.bed)
+exit 2
+err regds-build: /dev/fd/*: its name makes no marker's name; use --sheet, which names the marker
+absent x.regds
+
+case peaks from standard input, which names no marker
+run regds-build -f ref.fa --window 5000 -o x.regds - < b.bed
+exit 2
+err regds-build: -: its name makes no marker's name; use --sheet, which names the marker
+absent x.regds
+
+case an alias to a contig that the reference lacks
+setup sed 's/^chr1/one/' b.bed > one.bed; printf 'one\tchr9\nchr2\tchr2\n' > alias.tsv
+run regds-build -f ref.fa --alias alias.tsv one.bed -o x.regds
+exit 4
+err regds-build: one.bed:1: contig one is chr9 by alias.tsv, but contig chr9 is not in ref.fa, which holds chr1, chr2
+absent x.regds
+
+case an alias file whose lines end in CR alone
+setup printf 'one\tchr1\rtwo\tchr2\r' > alias.tsv
+run regds-build -f ref.fa --alias alias.tsv b.bed -o x.regds
+exit 3
+err regds-build: alias.tsv:1: carriage return within a line; *
 
 case no window is left
 run regds-build -f ref.fa a.narrowPeak -o x.regds --window 100000
@@ -765,6 +889,29 @@ run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" -o m.safetensors --s
 exit 3
 err regtrain: *small.regds/windows.bed.gz*
 
+case the reference of a data set has moved
+setup cp ref.fa h.fa && regds-build -f h.fa b.bed --window 5000 -o h.regds && rm h.fa
+run regeval -m model.safetensors -d h.regds > out 2> words; echo $?; cat words; regtrain -d h.regds -a "$TEST_TOOLS/data/tiny.json" -o m.safetensors --steps 2
+exit 1
+out 1?regeval: */h.fa: cannot open: there is no such file; the data set h.regds names this reference: say with -f where it is now
+err regtrain: */h.fa: cannot open: there is no such file; the data set h.regds names this reference: say with -f where it is now
+absent m.safetensors
+
+case training without an output
+run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" --steps 2
+exit 2
+err regtrain: -o/--output FILE is needed*
+
+case a spec with a misspelt key that is needed
+run printf '{"name": "x", "layers": [{"name": "e", "type": "embedding", "filters": 4}, {"name": "a", "type": "conv", "filters": 4, "widht": 1}, {"name": "d", "type": "dense"}]}' > x.json; regtrain --describe x.json
+exit 3
+err regtrain: x.json: layer 'a': unknown key 'widht'; did you mean width?
+
+case a spec with a misspelt key that is not needed
+run printf '{"name": "x", "layers": [{"name": "e", "type": "embedding", "filters": 4}, {"name": "a", "type": "conv", "filters": 4, "width": 1, "dilatoin": 2}, {"name": "d", "type": "dense"}]}' > x.json; regtrain --describe x.json
+exit 3
+err regtrain: x.json: layer 'a': unknown key 'dilatoin'; did you mean dilation? known here: *
+
 case training that diverges
 run regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" -o m.safetensors --steps 200 --lr 1e30 --clip 0 --device cpu
 exit 5
@@ -776,7 +923,13 @@ case a model that is cut
 setup head -c 5000 model.safetensors > cut.safetensors
 run regeval -m cut.safetensors -d small.regds
 exit 3
-err regeval: cut.safetensors*
+err regeval: cut.safetensors: truncated, or damaged: its header takes * bytes, but 4992 are left in the file; copy it again
+
+case a model that lacks its last bytes
+setup head -c -10 model.safetensors > cut.safetensors
+run regeval -m cut.safetensors -d small.regds
+exit 3
+err regeval: cut.safetensors: truncated, or damaged: its tensors take * bytes, but * are left in the file; copy it again
 
 case a model whose header length is absurd
 setup { printf '\377\377\377\377\377\377\377\177'; tail -c +9 model.safetensors; } > long.safetensors
@@ -940,6 +1093,17 @@ run regcall -m model.safetensors -f ref.fa -k class:TFBS -O bigwig
 exit 2
 err regcall: *
 
+case cutoff, least length and gap do not go with values
+run for o in '-c 0.1' '--min-length 5' '--merge-gap 5'; do regcall -m model.safetensors -f ref.fa -k class:TFBS $o -o x.bw 2>> words; echo $?; done; grep -c 'shapes intervals: it does not go with bedgraph and bigwig' words
+out 2?2?2?3
+absent x.bw
+
+case a placeholder that is misspelt
+run regcall -m model.safetensors -f ref.fa -o '{makrer}.bed'
+exit 2
+err regcall: -o {makrer}.bed: {makrer} stands for nothing; {marker} stands for the name of a marker
+absent {makrer}.bed
+
 case several markers in one bedGraph
 run regcall -m model.safetensors -f ref.fa -O bedgraph -o out.bedgraph
 exit 2
@@ -1087,6 +1251,17 @@ case regcall, output is an index that is still to be made
 run regcall -m model.safetensors -f ref.fa -O bed -o ref.fa.fai
 exit 2
 err regcall: ref.fa.fai: is the index of the input ref.fa*
+
+case a model that is a pipe: what to do
+setup mkfifo pipe
+run timeout 20 regcall -m pipe -f ref.fa
+exit 3
+err regcall: pipe: *regular file*write it to one first
+
+case a model that does not say what it was trained on
+setup "$TEST_TOOLS/../support/edit_model.py" model.safetensors bare.safetensors metadata regkit.reference '[]'
+run regcall -m bare.safetensors -f ref.fa -r chr1:1-1000 -O bed > out
+err regcall: bare.safetensors: does not say what it was trained on: nothing was compared with ref.fa
 
 case a model that is a pipe is refused at once
 setup mkfifo pipe

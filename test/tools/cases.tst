@@ -27,8 +27,18 @@ err regds-build: windows dropped: *, masked 0, *
 case a marker has one name in every output, and -k takes it as it was, too
 setup printf 'name\tclass\tpeaks\nCTCF (K562), a/b\tTFBS\ta.narrowPeak\nopen\t\tb.bed\n' > names.tsv
 setup regds-build -f ref.fa --sheet names.tsv --window 5000 --test chr2 --verbosity 3 -o made.regds 2> said.txt && regtrain -d made.regds -a "$TEST_TOOLS/data/tiny.json" --steps 1 --verbosity 1 -o m.safetensors
-run grep marker said.txt; N='CTCF_(K562)__a_b'; C="regcall -m m.safetensors -f ref.fa -r chr1:1-500 -c 0 --no-version"; $C -k "$N" -O narrowpeak | cut -f4 | sort -u; $C -k 'CTCF (K562)*' -O tsv | cut -f4 | sort -u; $C -k class:TFBS -O bedgraph -o '{marker}.bg' && ls *.bg; $C -k class:. -O bed | cut -f4 | sort -u; regeval -m m.safetensors -d made.regds --verbosity 1 | cut -f2,3; regsnp -m m.safetensors -f ref.fa -k "$N" --matrix m.tsv.gz --verbosity 1 in.vcf | grep -o 'REG_MARKER=[^;]*' | sort -u; zcat m.tsv.gz | grep '^#chrom' | cut -f6; zcat made.regds/peaks.bed.gz | cut -f4 | sort -u
+run grep marker said.txt; N='CTCF_(K562)__a_b'; C="regcall -m m.safetensors -f ref.fa -r chr1:1-500 -c 0 --no-version"; $C -k "$N" -O narrowpeak | cut -f4 | sort -u; $C -k 'CTCF (K562)*' -O tsv | cut -f4 | sort -u; ${C/-c 0/} -k class:TFBS -O bedgraph -o '{marker}.bg' && ls *.bg; $C -k class:. -O bed | cut -f4 | sort -u; regeval -m m.safetensors -d made.regds --verbosity 1 | cut -f2,3; regsnp -m m.safetensors -f ref.fa -k "$N" --matrix m.tsv.gz --verbosity 1 in.vcf | grep -o 'REG_MARKER=[^;]*' | sort -u; zcat m.tsv.gz | grep '^#chrom' | cut -f6; zcat made.regds/peaks.bed.gz | cut -f4 | sort -u
 golden -
+
+case -k takes a marker's name with commas, in a list too
+setup printf 'name\tpeaks\nCTCF,b\ta.narrowPeak\nopen\tb.bed\n' > names.tsv
+setup regds-build -f ref.fa --sheet names.tsv --window 5000 --test chr2 -o made.regds && regtrain -d made.regds -a "$TEST_TOOLS/data/tiny.json" --steps 1 -o m.safetensors
+run for k in 'CTCF,b' 'open,CTCF,b' 'CTCF,*'; do regcall -m m.safetensors -f ref.fa -r chr1:1-500 -c 0 -O bed -k "$k" | grep -v '^#' | cut -f4 | sort -u | paste -s; done
+out CTCF_b?CTCF_b?open?CTCF_b
+
+case regtrain --no-version writes the same bytes each time
+run for i in 1 2; do regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" --steps 3 --threads 1 --no-version -o m.safetensors 2> said.txt && sha256sum < m.safetensors && sleep 1; done | sort -u | wc -l; grep -c 'loss [0-9.]* (last 3 steps)' said.txt; regtrain -d small.regds -a "$TEST_TOOLS/data/tiny.json" --steps 3 --threads 1 --no-version --resume -o m.safetensors 2>&1 | grep -c 'its training is complete'
+out 1?1?1
 
 case FASTA with blanks where samtools skips them, U for T and X for N
 setup sed 's/^>/>  /; s/$/ /' ref.fa > blanks.fa; sed '/^>/!{s/T/U/g; s/N/X/g}' ref.fa > rna.fa

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "app/call/call_sink.hpp"
@@ -25,6 +26,7 @@ constexpr std::int64_t kTile = 50000;
 // Values of one tile lie in memory: at most so many, 160 MB.
 constexpr std::int64_t kTileValues = 40'000'000;
 constexpr double kCutoff = 0.5;
+constexpr std::size_t kMostSeen = 10'000'000;
 
 std::int64_t tile_for(std::int64_t asked, std::int64_t markers) {
     return asked > 0 ? asked : std::clamp<std::int64_t>(kTileValues / markers, 1000, kTile);
@@ -42,7 +44,20 @@ TrackFormat format_of(const CallParameters& p) {
     return *format;
 }
 
+// "{makrer}" would be a part of the name.
+void check_placeholders(const std::string& output) {
+    for (std::size_t at = 0; (at = output.find('{', at)) != std::string::npos; ++at) {
+        const std::size_t end = output.find('}', at);
+        if (end == std::string::npos) return;
+        const std::string word = output.substr(at, end + 1 - at);
+        require(
+            word == "{marker}", ErrorKind::usage,
+            "-o " + output + ": " + word + " stands for nothing; {marker} stands for the name of a marker");
+    }
+}
+
 void check(const CallParameters& p, TrackFormat format) {
+    check_placeholders(p.output);
     const bool stream = !p.input.empty();
     require(stream != !p.fasta.empty(), ErrorKind::usage,
             "give either a reference with -f, or a FASTA file (or - for standard input) to read as a stream");
@@ -57,6 +72,13 @@ void check(const CallParameters& p, TrackFormat format) {
             "resolution and least length are at least 1, the gap to merge at least 0");
     require(p.resolution <= 1 || holds_values(format), ErrorKind::usage,
             "--resolution averages values: it goes with bedgraph and bigwig, not with intervals");
+    const CallParameters defaults;
+    for (const auto& [given, name] : {std::pair{p.cutoff.has_value(), "-c/--cutoff"},
+                                      std::pair{p.min_length != defaults.min_length, "--min-length"},
+                                      std::pair{p.merge_gap != defaults.merge_gap, "--merge-gap"}})
+        require(!given || !holds_values(format), ErrorKind::usage,
+                std::string(name) +
+                    " shapes intervals: it does not go with bedgraph and bigwig, which hold every value");
     require(!p.coded || holds_values(format), ErrorKind::usage,
             "--values 8bit goes with bedgraph and bigwig, not with intervals");
 }
@@ -219,8 +241,9 @@ class Caller {
     // Of a stream.
     std::string last_contig_;
     int last_number_ = -1;
-    std::int64_t last_end_ = 0;           // of the last record, on last_contig_
-    std::set<std::string> left_contigs_;  // with --remap: those before
+    std::int64_t last_end_ = 0;             // of the last record, on last_contig_
+    std::unordered_set<std::size_t> seen_;  // hashes of records' names: of millions, names would be gigabytes
+    std::set<std::string> left_contigs_;    // with --remap: those before
 };
 
 void Caller::call_reference() {
@@ -256,6 +279,7 @@ void Caller::call_reference() {
         tracks_->flush();
     }
     tell_placeholders(p_.fasta, fasta.placeholders(), log_);
+    tell_empty_records(fasta, log_);
 }
 
 void Caller::call_stream() {
@@ -274,6 +298,10 @@ void Caller::end_contig() {
 int Caller::stream_contig(const std::string& name) {
     if (last_number_ >= 0 && name == last_contig_ && p_.remap) return last_number_;
     end_contig();
+    // An output that is sorted or has an index refuses the second one by itself.
+    if (!p_.remap && seen_.size() < kMostSeen && !seen_.insert(std::hash<std::string>()(name)).second)
+        log_.warn("record-twice",
+                  p_.input + " (" + name + "): a second record of this name; the output has rows of both");
     if (p_.remap && last_number_ >= 0) left_contigs_.insert(last_contig_);
     last_contig_ = name;
     constexpr std::int64_t kUnknown = -1;

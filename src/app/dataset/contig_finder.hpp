@@ -36,6 +36,14 @@ class ContigFinder {
     // Error(mismatch) "where: why" about the last name; `remedy` is for a contig that the FASTA lacks under
     // every name.
     [[noreturn]] void fail(const std::string& where, const std::string& remedy) const {
+        if (const std::string* alias = alias_.named(last_)) {
+            const std::string by = where + ": contig " + last_ + " is " + *alias + " by " + alias_.file();
+            try {
+                fasta_.require_contig(*alias, "use that name there");
+            } catch (const Error& error) {
+                throw Error(ErrorKind::mismatch, by + ", but " + error.what());
+            }
+        }
         try {
             fasta_.require_contig(last_, "rename one or give --alias ucsc");
         } catch (const Error& error) {

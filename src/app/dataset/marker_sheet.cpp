@@ -84,7 +84,9 @@ std::vector<MarkerSource> read_marker_sheet(const std::string& path, Log& log) {
     };
     std::vector<MarkerSource> sources;
     std::set<std::string> names;
+    std::int64_t comments = 0;
     while (lines.next(line)) {
+        comments += line.starts_with('#');
         if (line.empty() || line.starts_with('#')) continue;
         split_fields(line, '\t', fields);
         if (fields.size() != columns)
@@ -107,6 +109,9 @@ std::vector<MarkerSource> read_marker_sheet(const std::string& path, Log& log) {
         check_file(lines, source);
         sources.push_back(std::move(source));
     }
+    if (comments > 0)  // it may be a marker that is called so
+        log.info(path + ": " + counted(comments, "line") + (comments == 1 ? " that begins" : " that begin") +
+                 " with # skipped");
     require(!sources.empty(), ErrorKind::input, path + ": no markers below the header");
     return sources;
 }
@@ -115,9 +120,11 @@ std::vector<MarkerSource> markers_of_files(const std::vector<std::string>& paths
     std::vector<MarkerSource> sources;
     std::set<std::string> names;
     for (const std::string& path : paths) {
-        const std::string name = marker_name(path);
+        // A pipe of the shell, <(...), has the name of a descriptor.
+        const bool nameless = path == "-" || path.starts_with("/dev/") || path.starts_with("/proc/");
+        const std::string name = nameless ? "" : marker_name(path);
         require(is_plain_name(name), ErrorKind::usage,
-                path + ": its name makes no marker's name; use --sheet");
+                path + ": its name makes no marker's name; use --sheet, which names the marker");
         const std::string spelled = marker_spelling(name);
         require(names.insert(spelled).second, ErrorKind::usage,
                 path + ": a second marker named " + spelled + "; use --sheet");

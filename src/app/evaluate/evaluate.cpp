@@ -324,6 +324,7 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
         (coverage ? measure_coverage : measure_presence)(parameters, model.markers, pool, count_all);
     session.tell_notices();
     tell_placeholders(fasta.path(), fasta.placeholders(), log);
+    tell_empty_records(fasta, log);
     measured.report.windows = total;
     measured.report.nt_per_second = speed;
     require(measured.report.positions > 0, ErrorKind::input,

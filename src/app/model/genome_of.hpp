@@ -19,6 +19,8 @@ FastaFile open_reference(const Dataset& dataset, const std::string& fasta, bool 
 // all of its bases are checked: Error(mismatch).
 PackedGenome load_genome(const Dataset& dataset, FastaFile& fasta);
 
+// A warning of the records without bases that the file knows of.
+void tell_empty_records(const FastaFile& fasta, Log& log);
 // Says how many bases were '.', '*' or 'X' and counted as N; nothing where none was.
 void tell_placeholders(const std::string& path, std::int64_t count, Log& log);
 

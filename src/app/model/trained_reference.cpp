@@ -16,6 +16,9 @@ TrainedReference::TrainedReference(const Model& model, std::string model_path, F
       compared_(fasta.contigs().size()) {
     for (const ReferenceContig& contig : model.reference) by_name_.emplace(contig.name, &contig);
     told_ = model.reference.empty();  // imported weights do not tell what they were trained on
+    if (told_)
+        log_.info(model_path_ + ": does not say what it was trained on: nothing was compared with " +
+                  fasta_.path());
 }
 
 void TrainedReference::warn(const std::string& why) {

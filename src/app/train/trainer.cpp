@@ -156,6 +156,7 @@ bool Run::start() {
     FastaFile fasta = open_reference(dataset_, p_.fasta, p_.check_reference);
     genome_.emplace(load_genome(dataset_, fasta));
     if (team_.first()) tell_placeholders(fasta.path(), fasta.placeholders(), log_);
+    if (team_.first()) tell_empty_records(fasta, log_);
     // Only now: a reference that cannot be read must not cost the checkpoints of an earlier run.
     if (store_ && !resumed) store_->clear(false);
     std::vector<double> prevalence;
@@ -452,6 +453,7 @@ TrainProgress Run::progress(bool validating) const {
     now.step = state_.step;
     now.steps = steps_;
     now.epoch = epoch();
+    now.steps_here = steps_here_;
     now.loss = running_loss_;
     now.nt_per_second = speed();
     const auto left = static_cast<double>(std::max<std::int64_t>(0, steps_ - state_.step));
@@ -478,7 +480,6 @@ std::string Run::summary() const {
                  {"steps", state_.step},
                  {"epochs", epoch()},
                  {"windows", windows_.size()},
-                 {"seconds", elapsed()},
                  {"backend", state_.backend}};
     if (state_.best_step >= 0) {
         const MetricNames names = metric_names(spec_.task);
@@ -489,6 +490,8 @@ std::string Run::summary() const {
         text["ended"] = state_.step >= steps_ ? kEndedBySteps
                         : out_of_time()       ? kEndedByTime
                                               : kEndedByPatience;
+    // Where the clock ended training the weights are its work too, and --resume asks how long it was.
+    if (p_.provenance || text.value("ended", "") == kEndedByTime) text["seconds"] = elapsed();
     if (p_.provenance) {
         text["version"] = std::string(version());
         text["command"] = p_.command_line;

@@ -71,6 +71,7 @@ struct TrainProgress {
     std::int64_t step = 0, steps = 0;  // done, planned
     double epoch = 0;
     // Of the steps of this process; NaN before its first, as after a resume.
+    std::int64_t steps_here = 0;  // of this process
     double loss = 0;  // running mean of the batches' losses, in which the last 50 steps count most
     double nt_per_second = 0;
     double seconds_left = 0;  // infinite where nothing tells yet

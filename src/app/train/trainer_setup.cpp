@@ -25,7 +25,8 @@ void require_option(bool ok, const char* what) {
 void TrainParameters::verify() const {
     require_option(!dataset.empty(), "-d: a data set is needed; regds-build makes one");
     require_option(!architecture.empty(), "-a: an architecture is needed; --presets lists those built in");
-    require_option(!output.empty() && output != "-", "-o: the model needs a file, not standard output");
+    require_option(!output.empty(), "-o/--output FILE is needed: the model");
+    require_option(output != "-", "-o: the model needs a file, not standard output");
     require_option(epochs > 0 || steps > 0 || max_seconds > 0,
                    "--epochs, --steps or --max-time must be above 0");
     require_option(batch >= 1, "--batch must be at least 1");

@@ -13,6 +13,7 @@ std::vector<std::string> other_conventions(const std::string& contig) {
 
 ContigAlias::ContigAlias(const std::string& rule) : conventions_(rule == "ucsc") {
     if (rule.empty() || conventions_) return;
+    file_ = rule;
     LineReader reader(rule);
     std::vector<std::string_view> fields;
     for (std::string_view line; reader.next(line);) {
@@ -23,6 +24,11 @@ ContigAlias::ContigAlias(const std::string& rule) : conventions_(rule == "ucsc")
         if (!names_.emplace(fields[0], fields[1]).second)
             reader.fail("a second alias of " + std::string(fields[0]));
     }
+}
+
+const std::string* ContigAlias::named(const std::string& contig) const {
+    const auto found = names_.find(contig);
+    return found == names_.end() ? nullptr : &found->second;
 }
 
 std::vector<std::string> ContigAlias::candidates(const std::string& contig) const {

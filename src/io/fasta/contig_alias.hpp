@@ -22,7 +22,12 @@ class ContigAlias {
     // The names to look up, best first.
     std::vector<std::string> candidates(const std::string& contig) const;
 
+    // What the file calls the contig; nullptr where it has no line about it.
+    const std::string* named(const std::string& contig) const;
+    const std::string& file() const { return file_; }  // empty for a rule
+
   private:
+    std::string file_;
     bool conventions_ = false;
     std::unordered_map<std::string, std::string> names_;
 };

@@ -66,7 +66,8 @@ struct FastaFile::Impl {
     std::vector<bool> checked;          // header looked at
     std::vector<std::int64_t> counted;  // by contig: placeholders before this base
     std::int64_t placeholders = 0;
-    std::string bytes, bases;  // scratch: as in the file, and without line ends
+    std::vector<std::string> empty;  // records without bases
+    std::string bytes, bases;        // scratch: as in the file, and without line ends
 
     explicit Impl(const std::string& path) : file(path) {
         const std::string name = path + ".fai";
@@ -116,14 +117,25 @@ struct FastaFile::Impl {
             std::string_view(gap).substr(last == std::string::npos ? 0 : last + 1);
         if (fasta_name(header.substr(1)) != index[contig].name || header.find('\n') + 1 != header.size())
             stale(contig, "its header is not where the index says");
+        if (last != std::string::npos) remember_empty(std::string_view(gap).substr(0, last + 1));
         checked[contig] = true;
     }
 
     void check_tail() {
         const std::size_t last = index.size() - 1;
         const std::uint64_t begin = data_end(last);
-        if (file.size() - begin > kMaxGap || !only_headers(text(begin, file.size())))
-            stale(last, "the file goes on after it");
+        if (file.size() - begin > kMaxGap) stale(last, "the file goes on after it");
+        const std::string tail = text(begin, file.size());
+        if (!only_headers(tail)) stale(last, "the file goes on after it");
+        remember_empty(tail);
+    }
+
+    // `headers` and blank lines.
+    void remember_empty(std::string_view headers) {
+        for (std::size_t at = 0, end; at < headers.size(); at = end + 1) {
+            end = std::min(headers.find('\n', at), headers.size());
+            if (headers[at] == '>') empty.emplace_back(fasta_name(headers.substr(at + 1, end - at - 1)));
+        }
     }
 
     // The bases of [begin, end), inside the contig and at most kPiece, as they stand in the file.
@@ -244,6 +256,13 @@ std::string FastaFile::scan(
 
 std::int64_t FastaFile::placeholders() const {
     return impl_->placeholders;
+}
+
+std::vector<std::string> FastaFile::empty_records() const {
+    std::vector<std::string> names = impl_->empty;
+    for (const Contig& contig : contigs())
+        if (contig.length == 0) names.push_back(contig.name);
+    return names;
 }
 
 std::string FastaFile::md5(int contig) {

@@ -56,6 +56,9 @@ class FastaFile {
     // Placeholders among the bases read so far. What is read again counts once, as long as a contig is read
     // forward.
     std::int64_t placeholders() const;
+    // Names of records without bases, which are no contigs, or contigs of no length: those that lie beside
+    // the contigs looked at so far. Of files of some thousand contigs all.
+    std::vector<std::string> empty_records() const;
     // Codes of [begin, end); positions outside the contig are N. Throws Error(input) at a byte that is no
     // base, naming file, contig and position.
     void read(int contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes);

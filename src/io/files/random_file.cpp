@@ -193,7 +193,8 @@ RandomFile::RandomFile(const std::string& path) : impl_(std::make_unique<Impl>()
     if (s.fd < 0) throw_errno(path + ": cannot open");
     struct stat info {};
     if (fstat(s.fd, &info) != 0) throw_errno(path + ": cannot read");
-    require(S_ISREG(info.st_mode), ErrorKind::input, path + ": not a regular file; random access needs one");
+    require(S_ISREG(info.st_mode), ErrorKind::input,
+            path + ": not a regular file, which random access needs; write it to one first");
     s.file_size = static_cast<std::uint64_t>(info.st_size);
     std::array<char, 2> magic{};
     if (s.pread_all(0, magic) < 2 || magic[0] != '\x1f' || magic[1] != '\x8b') {

@@ -47,7 +47,7 @@ class InputFile {
         }
         if (!S_ISREG(status.st_mode)) {
             close_file(fd_);
-            throw Error(ErrorKind::input, path + ": a model must be a regular file");
+            throw Error(ErrorKind::input, path + ": a model must be a regular file; write it to one first");
         }
         size_ = static_cast<std::uint64_t>(status.st_size);
     }
@@ -156,8 +156,11 @@ TensorFile read_safetensors(const std::string& path, const CheckHeader& check) {
     std::uint64_t length = 0;
     require(input.size() >= kLengthBytes, ErrorKind::input, path + ": too short for a safetensors file");
     input.read(&length, kLengthBytes);
-    require(length <= kMaxTensorHeader && length <= input.size() - kLengthBytes, ErrorKind::input,
+    require(length <= kMaxTensorHeader, ErrorKind::input,
             path + ": the header's length is impossible; this is not an undamaged safetensors file");
+    require(length <= input.size() - kLengthBytes, ErrorKind::input,
+            path + ": truncated, or damaged: its header takes " + std::to_string(length) + " bytes, but " +
+                std::to_string(input.size() - kLengthBytes) + " are left in the file; copy it again");
     std::string text(static_cast<std::size_t>(length), '\0');
     input.read(text.data(), length);
     require(!text.empty() && text[0] == '{', ErrorKind::input, path + ": not a safetensors file");

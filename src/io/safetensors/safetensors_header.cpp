@@ -189,7 +189,11 @@ TensorHeader parse_tensor_header(std::string_view text, std::uint64_t data_bytes
     auto& entries = reader.header.entries;
     std::stable_sort(entries.begin(), entries.end(),
                      [](const TensorEntry& a, const TensorEntry& b) { return a.begin < b.begin; });
-    std::uint64_t covered = 0;
+    std::uint64_t claimed = 0, covered = 0;
+    for (const TensorEntry& entry : entries) claimed = std::max(claimed, entry.end);
+    require(claimed <= data_bytes, ErrorKind::input,
+            path + ": truncated, or damaged: its tensors take " + std::to_string(claimed) + " bytes, but " +
+                std::to_string(data_bytes) + " are left in the file; copy it again");
     for (const TensorEntry& entry : entries) {
         if (entry.begin != covered || entry.end <= entry.begin || entry.end > data_bytes)
             refuse("tensor '" + entry.name + "' leaves a gap, overlaps another or runs past the data");

@@ -54,8 +54,9 @@ bool is_nan(std::string_view text) {
 
 constexpr std::size_t kBlockColumns = 12, kIdrColumns = 20;
 
-// A number, or what was meant for a list of them.
+// A number, or what was meant for a list of them, or nothing where that should be.
 bool is_like_a_list(std::string_view text) {
+    if (text.empty()) return true;
     return text.find_first_of("0123456789") != text.npos &&
            (text.find_first_of(",;") != text.npos || text.find_first_not_of("0123456789") == text.npos);
 }

@@ -318,7 +318,7 @@ def refused_bigwigs(work):
             file.write(content)
     for name, code, words in (("good.bw", 0, ""), ("negative.bw", 3, "negative.bw (a:41): value -1"), ("nan.bw", 0, "nan.bw: 1 value is NaN, taken for no data"),
                               ("inf.bw", 3, "inf.bw (a:61): value inf"), ("length.bw", 4, "length.bw: contig a has 1999 bases"),
-                              ("elsewhere.bw", 0, ""), ("cut.bw", 3, "cut.bw: it ends before"), ("empty.bw", 3, "empty.bw")):
+                              ("elsewhere.bw", 0, ""), ("cut.bw", 3, "cut.bw: truncated"), ("empty.bw", 3, "empty.bw")):
         out = work + "/" + name + ".regds"
         run = subprocess.run([BIN + "/regds-build", "-f", work + "/g.fa", "-o", out, "--target", "coverage", "--window", "100",
                               "--label-bin", "10", "--verbosity", "3", work + "/" + name], stderr=subprocess.PIPE, text=True)

@@ -124,10 +124,11 @@ TEST_CASE("blocks of BED12 and gappedPeak") {
     CHECK(log.count("empty-block") == 1);
     CHECK(blocks(bed12 + gapped, regkit::Blocks::ignore) == "100-200 | 300-400 | ");
     const std::string head = "chr1\t100\t200\tn\t0\t+\t100\t200\t0\t";
-    for (const char* bad : {"2\t10\t0\n", "1\t10,5\t0,50\n", "2\t10,5\t0,96\n", "2\t10,5\t0,9\n",
-                            "2\t10,5\t50,0\n", "2\t10,,5\t0,50\n", "1\t99999999999999999999\t0\n",
-                            "2\t10,1\t0,1e2\n", "2\t10,1\t0,-5\n", "2\t10,1\t0;100\n", "2\t10,1x\t0,50\n",
-                            "1\t,10\t0\n", "0\t10\t0\n", "0\t10,\t0,\n", "2\t10,5\t0, 50\n"}) {
+    for (const char* bad :
+         {"2\t10\t0\n", "1\t10,5\t0,50\n", "2\t10,5\t0,96\n", "2\t10,5\t0,9\n", "2\t10,5\t50,0\n",
+          "2\t10,,5\t0,50\n", "1\t99999999999999999999\t0\n", "2\t10,1\t0,1e2\n", "2\t10,1\t0,-5\n",
+          "2\t10,1\t0;100\n", "2\t10,1x\t0,50\n", "1\t,10\t0\n", "0\t10\t0\n", "0\t\t\n", "2\t10,10\t\n",
+          "0\t10,\t0,\n", "2\t10,5\t0, 50\n"}) {
         CHECK_THROWS_WITH_AS(blocks(head + bad, regkit::Blocks::use), doctest::Contains("--blocks ignore"),
                              Error);
         CHECK(blocks(head + bad, regkit::Blocks::ignore) == "100-200 | ");

@@ -1,3 +1,5 @@
+// What --version says of the numeric core: which Highway is compiled in, and which CUDA plug-in lies where it
+// is looked for. The plug-in is not loaded for that.
 #include <unistd.h>
 
 #include "kernels/backend.hpp"

@@ -1,3 +1,6 @@
+// From --device and --precision to a back end. "cpu", "reference" and "cuda:N" get what they name, or an
+// error that says why not. "auto" takes a GPU only where the plug-in loads and its kernels are proven on
+// hardware, and else the CPU; the notice that goes with the choice says why the GPU is not used.
 #include <optional>
 
 #include "kernels/backend.hpp"

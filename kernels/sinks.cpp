@@ -1,3 +1,8 @@
+// The arithmetic that all back ends share when they hand out less than values. A logit becomes an 8-bit code
+// by rounding to steps, and a table of 256 values takes codes back. A cutoff becomes a band of logits, by the
+// inverse of sigmoid or softplus with a margin for their rounding: outside the band the logit alone decides,
+// so that most positions never get a sigmoid. Rows above a cutoff are scanned a block at a time, since most
+// of the genome is below.
 #include "kernels/sinks.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// std::from_chars does the parsing, since it takes no blanks, no plus sign and no locale's commas. Added here
+// is what it leaves to the caller: nothing may stand behind the number, an integer lies in its range, and a
+// real number is finite.
 #include "kernels/base/number.hpp"
 
 #include <charconv>

@@ -1,3 +1,8 @@
+// How the threads share a loop: a call of run() is a round, in which each thread takes the next task from one
+// counter until none is left; the caller works too. A thread that comes late takes no part, and after a task
+// has thrown no further one is begun. Between rounds threads sleep on a condition variable; where that was
+// asked for and there is a processor for each they spin for a moment first, because rounds follow each other
+// within microseconds and waking takes longer than many a round.
 #include "kernels/base/thread_pool.hpp"
 
 #include <sched.h>

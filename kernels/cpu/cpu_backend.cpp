@@ -1,3 +1,6 @@
+// Making the CPU back end: the table of kernels for the instruction set and precision asked for, and a team
+// of threads that spins between its rounds. The operations themselves lie beside it, a file for each family
+// of layers.
 #include "kernels/cpu/cpu_backend.hpp"
 
 #include "kernels/cpu/backend_impl.hpp"

@@ -1,3 +1,5 @@
+// Made of the macros in Highway's own headers, so that --version tells what was compiled in and not what is
+// installed.
 #include "kernels/cpu/highway_version.hpp"
 
 #include <hwy/highway.h>

@@ -1,3 +1,6 @@
+// Convolution, the first layer over sequence codes, up-convolution, and their gradients. One loop visits
+// every product of a convolution whose input lies inside the row; the forward pass and each gradient differ
+// only in where they add that product, which makes it plain that they belong together.
 #include "kernels/reference/access.hpp"
 #include "kernels/reference/reference_backend.hpp"
 

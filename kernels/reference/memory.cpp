@@ -1,3 +1,6 @@
+// Making the reference back end, and its memory: plain arrays of doubles in canonical order, so that reading
+// and writing are a conversion, element by element. A halo that is asked for is left out: the loops test
+// every position.
 #include "kernels/reference/access.hpp"
 #include "kernels/reference/reference_backend.hpp"
 

@@ -1,3 +1,7 @@
+// What acts on a channel or a position at a time: batch statistics, normalisation with activation and
+// dropout, pooling, addition and concatenation, and their gradients. Moments are taken in two passes, mean
+// before variance. The gradient of a norm that trains subtracts the terms that reach x through the mean and
+// the variance of the batch.
 #include <cmath>
 
 #include "kernels/reference/access.hpp"

@@ -1,3 +1,5 @@
+// The norm of the gradient and a step of Adam, each one loop over the flat array of all parameters. The
+// gradient is scaled down where its norm exceeds the limit, as the step reads it.
 #include <algorithm>
 #include <cmath>
 

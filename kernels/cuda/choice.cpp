@@ -1,3 +1,6 @@
+// Reads the user's words in REGKIT_CUDA_KERNELS, REGKIT_NCCL and REGKIT_CUDNN_PLANS, and holds them against
+// --precision: plain kernels compute in f32, the fast ones and cuDNN's in bf16, and a pair that does not fit
+// is refused rather than computed otherwise. All of it is told before a device is looked for.
 #include "kernels/cuda/choice.hpp"
 
 #include <cstdlib>

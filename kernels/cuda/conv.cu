@@ -1,3 +1,8 @@
+// A thread computes four channels at one position of a convolution, or of the gradient of its input; the
+// weights, the same for all threads of a block, pass through shared memory. For the gradient of the weights a
+// thread has one weight and goes over all samples and positions, in partial sums short enough for fp32.
+// Behind the kernels stand the back end's operations, which ask cuDNN first, then the tensor cores' kernels,
+// and come here for what neither does.
 #include "kernels/cuda/backend_impl.hpp"
 #include "kernels/cuda/conv.hpp"
 #include "kernels/cuda/cudnn/conv.hpp"

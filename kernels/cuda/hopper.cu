@@ -1,3 +1,6 @@
+// The host's half of TMA: a matrix in device memory, or lines of such matrices, is described to the driver
+// once, with the size of the tiles and their swizzle, and kernels are given the description. The driver's
+// function is asked for at run time, as the plug-in is not linked to the driver's library.
 #include "kernels/cuda/hopper.hpp"
 
 namespace regkit::cuda {

@@ -1,3 +1,6 @@
+// Opens libnccl.so.2, or what REGKIT_NCCL_LIBRARY names, asks for its version first, and looks up by name the
+// few functions that are used. A library that is absent, too old or something else altogether is no error:
+// the reason goes to the caller, and gradients are summed without NCCL.
 #include <cstdlib>
 
 #include "kernels/cuda/nccl.hpp"

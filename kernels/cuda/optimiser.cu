@@ -1,3 +1,7 @@
+// The norm of the gradient and a step of Adam. The norm is taken in two rounds, squares in pieces of a fixed
+// size and then the pieces, in double, so that the order of its sum depends on the number of values alone.
+// Adam is a thread a parameter and reads the norm where it lies on the device, so that the host need not wait
+// for it.
 #include <cmath>
 
 #include "kernels/cuda/backend_impl.hpp"

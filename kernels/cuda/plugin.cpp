@@ -1,3 +1,6 @@
+// The plug-in is looked for beside the program, opened, and asked for the hash of its build before anything
+// else of it is called: only objects of one build understand each other's Backend. Each way in which this can
+// fail has words of its own, and all name the way out, --device cpu.
 #include "kernels/cuda/plugin.hpp"
 
 #include <dlfcn.h>

@@ -1,3 +1,5 @@
+// A thin layer over dlopen and dlsym. The system's own search comes first, then CUDA's folders; of several
+// failures the first is the one that is told, as the other places are guesses.
 #include "kernels/cuda/shared_library.hpp"
 
 #include <dlfcn.h>

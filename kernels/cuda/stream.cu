@@ -1,3 +1,7 @@
+// Copies go through page-locked pieces of memory. Up, the values are copied to a free piece and the host goes
+// on; down, one half of a pair is filled while the host empties the other. Each operation of the back end
+// announces its stream for the calling thread, which is how a launch finds it. A failure that only shows when
+// memory is freed is kept, and told at the next operation.
 #include <algorithm>
 #include <cstring>
 #include <utility>

@@ -1,3 +1,6 @@
+// A piece of the batch is copied out, taken through the layers one kernel each, and in training back again;
+// the values of every level stay in memory for the gradients. Pieces are cut so that their logits should stay
+// in the second cache. A positive output passed its ReLU and was not dropped, so no mask is kept.
 #include <algorithm>
 
 #include "kernels/cuda/conv.hpp"

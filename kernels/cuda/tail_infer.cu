@@ -1,3 +1,6 @@
+// The tail's operations at inference: each asks cuBLASLt first, then the tensor cores' kernels. What is left
+// are values by the plain kernels of TailLayers, piece by piece, put in their places on the host. They have
+// no codes, bits or runs of their own, which Backend then makes of the values.
 #include <algorithm>
 #include <vector>
 

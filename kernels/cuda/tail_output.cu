@@ -1,3 +1,7 @@
+// Pieces are cut so that a runner's results fit the bytes it allows: whole rows of several samples where they
+// do, else parts of one sample's rows. Rows are padded to tiles on the device, so they come down through a
+// small staging buffer and are cut to their length on the host. Runs of a sample that took several pieces are
+// joined, marker by marker.
 #include <algorithm>
 #include <cstddef>
 #include <vector>

@@ -1,3 +1,6 @@
+// An up-convolution of width = stride: an output depends on one input position alone, so a thread computes an
+// output, or an element of the gradient of x, by one sum in a fixed order. The gradient of the weights is
+// that of the convolution which maps dy to x, and borrows its kernel (conv.cu).
 #include "kernels/cuda/backend_impl.hpp"
 #include "kernels/cuda/conv.hpp"
 

@@ -1,3 +1,7 @@
+// The kernels beside cuBLASLt's: weights are rounded to bf16, filled like the biases with zeroes up to the
+// padded sizes, and a chunk is taken through its layers, one product each. Every product gets its plan once,
+// when it is first met. Columns whose input is NaN are made NaN again before the last layer, since cuBLASLt
+// does not say what its ReLU makes of it.
 #include <algorithm>
 #include <cmath>
 

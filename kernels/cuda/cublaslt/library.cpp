@@ -1,3 +1,6 @@
+// All functions are looked up by name when one is first needed, in the library of the same major version as
+// the header, whose parameters they have. Where the library or one of them is missing there is none at all,
+// and the reason is kept, so that other kernels do the work.
 #include "kernels/cuda/cublaslt/library.hpp"
 
 #include "kernels/cuda/shared_library.hpp"

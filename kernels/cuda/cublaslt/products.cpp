@@ -1,3 +1,7 @@
+// From the layers of a tail to sizes and products: channels are padded, weights and biases of all layers get
+// their places one after the other, and each layer gets the three products of its outputs, of the gradient of
+// its inputs and of that of its weights. Nothing here touches a device, so all of it can be tested without
+// one.
 #include "kernels/cuda/cublaslt/products.hpp"
 
 #include <algorithm>

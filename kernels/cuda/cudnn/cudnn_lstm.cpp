@@ -1,3 +1,7 @@
+// A plan is made by describing the layer to cuDNN, asking how much memory it wants, and asking for the place
+// of every gate's weights in it; a place or layout other than expected is refused, not guessed. Running a
+// plan is one call forward and two for the gradients. The algorithm and arithmetic asked for are those that
+// take any shape and round operands to TF32 (see LstmDescriptors).
 #include "kernels/cuda/cudnn/cudnn_lstm.hpp"
 
 #include <algorithm>

@@ -1,3 +1,7 @@
+// Wraps cuDNN's descriptors in objects that free them, and builds three things of them: the graph of one
+// convolution or of a gradient, the list of engine configurations that cuDNN offers for it, and a plan from
+// an engine's name. Of the offers only those stay that give the same bits in every run, use tensor cores and
+// add up in full precision; the others are counted by their fault.
 #include "kernels/cuda/cudnn/graph.hpp"
 
 #include <algorithm>

@@ -1,3 +1,7 @@
+// All functions are looked up by name when one is first needed. Who asks for cuDNN's kernels gets them or an
+// error that names what is missing; there is no silent second choice. cuBLAS, by which cuDNN does LSTMs, is
+// told beforehand to keep to working memory of one size, because only then are results the same bits each
+// time.
 #include "kernels/cuda/cudnn/library.hpp"
 
 #include <cstdlib>

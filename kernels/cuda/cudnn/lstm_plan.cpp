@@ -1,3 +1,5 @@
+// The text by which LSTM problems are told apart and named in notices. It needs nothing of cuDNN, so a build
+// without its headers has it too.
 #include "kernels/cuda/cudnn/lstm_plan.hpp"
 
 namespace regkit::cuda::cudnn {

@@ -1,3 +1,7 @@
+// Reading believes nothing: a title, owner or line that is not as written here, or a last line that was torn,
+// discards the whole file, and its plans are timed anew. Writing takes in what other processes added
+// meanwhile, then renames a temporary file over the old one. A file that cannot be written is told of and
+// stops nothing: the plans will be timed again.
 #include "kernels/cuda/cudnn/plan_file.hpp"
 
 #include <unistd.h>

@@ -1,3 +1,7 @@
+// A product is looked up in memory, then in the file, and else all candidates are run and timed, and the
+// fastest whose result agrees with the plain kernel's is kept. A plan out of the file is checked in the same
+// way before it is used, because a damaged file may still read well. Where no plan is right regkit's own
+// kernel computes the product, and a notice says so.
 #include "kernels/cuda/cudnn/plans.hpp"
 
 #include <algorithm>

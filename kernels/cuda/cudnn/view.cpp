@@ -1,3 +1,6 @@
+// Works out the sizes of that view for a convolution, and the sizes and strides of its three tensors as cuDNN
+// counts them. Channels are rounded up to the unit that its kernels take. A view's text is the key under
+// which its plan is kept.
 #include "kernels/cuda/cudnn/view.hpp"
 
 #include "kernels/base/arithmetic.hpp"

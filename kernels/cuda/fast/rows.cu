@@ -1,3 +1,6 @@
+// From fp32 tensors, positions side by side, to rows in bf16, channels side by side. A block turns a tile
+// through shared memory, so that it reads along the positions and writes along the channels. Rows may follow
+// the positions or go in steps, and begin with zeroes where a convolution pads.
 #include "kernels/base/arithmetic.hpp"
 #include "kernels/cuda/fast/rows.hpp"
 

@@ -1,3 +1,6 @@
+// Works out where each layer's tiles lie, one layer behind the other, and fills them with a thread a value:
+// rounded to bf16, turned to rows of outputs, and zero beyond the layer's own channels, so that no product
+// needs a test for the rim.
 #include <algorithm>
 
 #include "kernels/cuda/fast/tail_tile.hpp"

@@ -1,3 +1,6 @@
+// Loops around the system calls, so that no caller writes its own: open() and pread() go on after a signal,
+// and pread() until all is there or the file ends. close() is not tried again after a signal: Linux has let
+// the descriptor go by then.
 #include "base/descriptor.hpp"
 
 #include <fcntl.h>

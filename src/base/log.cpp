@@ -1,3 +1,6 @@
+// Warnings are counted by their kind, and of each kind only the first few are written; how many were held
+// back is told at the end, in a line for each kind. So a file with a million bad lines gives a handful of
+// messages, and a count.
 #include "base/log.hpp"
 
 namespace regkit {

@@ -1,3 +1,6 @@
+// Names of markers are written into VCF fields, tables and file names, so what would break one of these
+// becomes an underscore, and two names that come out alike get a number. Names that were right keep their
+// spelling, wherever they stand in the list. Every change is told.
 #include "base/marker.hpp"
 
 #include <set>

@@ -1,3 +1,5 @@
+// stat() and std::filesystem with their failures turned into Errors. That nothing lies under a path is an
+// answer; that this cannot be told is an error.
 #include "base/paths.hpp"
 
 #include <sys/stat.h>

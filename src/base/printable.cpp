@@ -1,3 +1,6 @@
+// Text is walked one UTF-8 character at a time. Control characters, broken or overlong sequences, and those
+// that part lines or turn the direction of text are written as \x and two hex digits; all else stays. So a
+// name out of a file can neither forge a second line nor rewrite what a terminal shows.
 #include "base/printable.hpp"
 
 namespace regkit {

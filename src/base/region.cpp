@@ -1,3 +1,7 @@
+// The grammar of regions: a name, a colon, a range. Names of contigs may hold colons and commas too, so a
+// text is read both ways and held against the contigs that there are; where both readings make sense it is
+// refused, and the message says how braces tell them apart. A comma in a list belongs to a number where three
+// digits follow it.
 #include "base/region.hpp"
 
 #include <algorithm>

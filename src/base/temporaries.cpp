@@ -1,3 +1,6 @@
+// A fixed table of atomic pointers to paths. Entries are taken and given up by an exchange, without a lock or
+// an allocation, because a signal handler may run between any two instructions and must still be able to
+// remove everything.
 #include "base/temporaries.hpp"
 
 #include <unistd.h>

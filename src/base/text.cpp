@@ -1,3 +1,5 @@
+// Small functions on words. The name that was meant is found by edit distance, case aside, and only offered
+// where no more than half of what was typed would have to change.
 #include "base/text.hpp"
 
 #include <algorithm>

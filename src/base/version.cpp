@@ -1,3 +1,4 @@
+// CMake gives the number to this one source, so that a new version compiles nothing else anew.
 #include "base/version.hpp"
 
 namespace regkit {

@@ -1,3 +1,7 @@
+// One pass over the layers in their order: each is tied to the earlier ones it reads, gets its channels,
+// positions and bases per position from them, and finds whose weights it shares; then the heads are looked
+// up. Everything that an architecture can get wrong is refused here, naming the layer, with limits low enough
+// that no later sum or product overflows.
 #include "nn/graph.hpp"
 
 #include <algorithm>

@@ -1,3 +1,7 @@
+// What of a Network is neither forward nor backward: making it, its weights and Adam's moments in and out by
+// name, and the checks of a window. Tensors of a file are each taken exactly once and held against the
+// layout; one that is missing, left over or of another shape means that the weights belong to another
+// architecture.
 #include "nn/network.hpp"
 
 #include <algorithm>

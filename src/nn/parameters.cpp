@@ -1,3 +1,7 @@
+// Walks the layers once and gives each tensor its name, shape and place in the flat array, and a rule for its
+// first values. Those are drawn by a counter-based generator from (seed, parameter, element), so that they
+// are the same on every platform; the head's bias starts from the marker's prevalence or mean coverage. At
+// the end the folding of batch norm into weights and biases, for inference.
 #include "nn/parameters.hpp"
 
 #include <algorithm>

@@ -1,3 +1,7 @@
+// From each head the walk goes back over dense layers with ReLU, and an up-convolution behind them, as long
+// as nothing else reads them: that is the tail. What is left is the trunk; of it inference runs only what the
+// prediction depends on, and an output's buffer is used again once its last reader has run. A layer's halo is
+// what the convolutions that read it pad.
 #include "nn/plan.hpp"
 
 #include <algorithm>

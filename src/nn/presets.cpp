@@ -1,3 +1,5 @@
+// Finds a preset by its name among the texts compiled in, and reads it by the same parser as a user's file,
+// so that a preset can do nothing that a file cannot.
 #include "nn/presets.hpp"
 
 #include "kernels/base/error.hpp"

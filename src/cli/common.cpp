@@ -1,3 +1,6 @@
+// First the table's entries, each a function that gives one option with its help. Then what stands behind
+// several of them: a path is tried, and its kind looked at, when options are read, so that a wrong file or a
+// missing folder is told at once and not after the work.
 #include "cli/common.hpp"
 
 #include <sys/stat.h>

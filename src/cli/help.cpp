@@ -1,3 +1,5 @@
+// One function a format: usage, --help, the man page's list, and the completions of bash and zsh. All walk
+// the same table, group by group, and differ in quoting and in how lines are broken.
 #include "cli/help.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// Boost.ProgramOptions splits the words; meaning is added here: which option was probably meant, what is
+// given twice, missing or none of the choices, and numbers, lists and times in their ranges, each with a
+// message that names the option. A table's own faults are errors of the program, found by check_table().
 #include "cli/options.hpp"
 
 #include <algorithm>

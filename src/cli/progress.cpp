@@ -1,3 +1,6 @@
+// Each update is one write of a whole line, and only where enough time has gone by since the last. That a
+// line stands on the terminal is remembered for the whole process, so that the log can clear it before it
+// writes a message.
 #include "cli/progress.hpp"
 
 #include <unistd.h>

@@ -1,3 +1,8 @@
+// Around a tool's body stand, in order: standard streams that the caller closed are held open with /dev/null,
+// signals get their handlers, a word that was meant as a command is found out, and whatever is thrown becomes
+// one line and an exit code. The last part is for what C++ or a library ends without an exception reaching
+// us: out of memory, std::terminate, and exit() inside htslib. There words go out without an allocation, and
+// temporaries are removed.
 #include "cli/run.hpp"
 
 #include <fcntl.h>

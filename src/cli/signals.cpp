@@ -1,3 +1,6 @@
+// One handler for all signals that end a tool: it removes the temporaries, puts back the default action and
+// raises the signal again, so that the parent sees the true cause. While somebody polls for it, the first
+// SIGINT or SIGTERM is only noted, in an atomic that a handler may write.
 #include "cli/signals.hpp"
 
 #include <signal.h>

@@ -1,3 +1,5 @@
+// A message becomes one line: tool, kind, text with control characters shown as hex. It is written by one
+// call, so that lines of several threads do not mix, after a progress line was cleared away.
 #include "cli/stderr_log.hpp"
 
 #include <cstdio>

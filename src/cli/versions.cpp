@@ -1,3 +1,5 @@
+// The tool's own version, then a line a library, as the layers below name them. Boost is added here, as no
+// other layer uses it.
 #include "cli/versions.hpp"
 
 #include <boost/version.hpp>

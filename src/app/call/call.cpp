@@ -1,3 +1,8 @@
+// Options that contradict each other are refused first, then the model decides what is left open, and one of
+// two ways is taken. With an indexed reference, the regions are planned and predicted range by range. A
+// stream is predicted a unit at a time, as soon as enough bases ahead are known, in a window that keeps only
+// what is still needed, since a record may be endless and a pipe wants its lines soon. Both ways end in one
+// CallSink.
 #include "app/call/call.hpp"
 
 #include <algorithm>

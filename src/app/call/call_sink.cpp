@@ -1,3 +1,7 @@
+// First every value is checked to be one, then cells that are all N are taken out; what is left goes on as
+// intervals to an IntervalCaller, or as values to the tracks, averaged over bins where --resolution asks for
+// it. A bin's sum is carried from tile to tile and formed in ascending order, so that the output does not
+// show where tiles ended.
 #include "app/call/call_sink.hpp"
 
 #include <algorithm>

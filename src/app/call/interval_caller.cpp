@@ -1,3 +1,7 @@
+// Each marker has one open interval, which grows while runs follow within the gap, and is closed, measured
+// and kept or dropped. Markers are worked on side by side; their intervals meet in a heap that lets out only
+// what begins before every open one, since nothing earlier can come any more. A heap that grows too large
+// goes to a temporary file as a sorted run, and runs and heap are merged.
 #include "app/call/interval_caller.hpp"
 
 #include <algorithm>

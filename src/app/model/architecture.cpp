@@ -1,3 +1,5 @@
+// A name that ends in .json is a file, any other one a preset. The tables are made from what the network
+// itself would derive from the spec, so they show the sizes that training will have.
 #include "app/model/architecture.hpp"
 
 #include <algorithm>

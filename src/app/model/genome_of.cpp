@@ -1,3 +1,6 @@
+// Opening checks names and lengths; loading reads the contigs that hold windows into memory, and compares
+// their bases on the way, so that the check costs no reading of its own. Placeholders read as N are counted
+// and told.
 #include "app/model/genome_of.hpp"
 
 #include <set>

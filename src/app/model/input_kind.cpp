@@ -1,3 +1,6 @@
+// The beginning of a file is decompressed and tried against magic numbers first, then line by line against
+// what text formats begin with, and last against the shape of columns. A file that is none of these is
+// unknown and left to its reader, who also has to say whether a file is damaged.
 #include "app/model/input_kind.hpp"
 
 #include <sys/stat.h>

@@ -1,3 +1,6 @@
+// Task, window, bin and offset are compared in that order, and the first that differs becomes the message: of
+// another task the window is beside the point. A model's own layout is held against its network by the same
+// comparison.
 #include "app/model/label_fit.hpp"
 
 #include "base/text.hpp"

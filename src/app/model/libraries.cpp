@@ -1,3 +1,4 @@
+// Puts together what the formats and the numeric core name, so that cli need know neither.
 #include "app/model/libraries.hpp"
 
 #include "io/files/libraries.hpp"

@@ -1,3 +1,7 @@
+// Each piece of a model's metadata has a function that writes it and one that reads it and checks every
+// value. Reading goes from cheap to costly: the header is held against the architecture before a tensor gets
+// memory, then the checksum, then markers and reference. Choosing markers cuts rows out of the tensors that
+// have one a marker.
 #include "app/model/model.hpp"
 
 #include <fnmatch.h>

@@ -1,3 +1,8 @@
+// Two ways to run. Tiles: a stretch is cut on a grid fixed to the contig, the halo on both sides is fetched
+// too, rounded to whole strides, and only the middle is kept. Windows: those that give the cells asked for
+// are gathered into batches, and their outputs put in order. For the other strand the reverse complement of
+// the same stretch is run, so that both have the same stride cells, and the two are averaged. Arrays are kept
+// from tile to tile.
 #include "app/model/predictor.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Regions are looked up among the contigs, cut at their ends, widened to whole cells, sorted into the order
+// of the FASTA, and merged, so that no base is predicted twice and output comes sorted.
 #include "app/model/regions.hpp"
 
 #include <algorithm>

@@ -1,3 +1,7 @@
+// Digests of blocks are compared as contigs are read: all blocks that the range covers whole, or at least one
+// that is not all N, as the ends of every assembly are. Models without digests for a contig are compared by
+// another contig that has them, or by MD5 where all of it is read. After the first difference nothing more is
+// compared.
 #include "app/model/trained_reference.hpp"
 
 #include <algorithm>

@@ -1,3 +1,7 @@
+// The stages, one after the other: markers and masks are read; contigs are scanned for N and digests and peak
+// files read, side by side, the longest first; windows on a grid are kept or dropped and dealt to the splits;
+// prevalence is measured over the training windows; all is written. What can be refused is refused before the
+// scan, which may take hours of work. Labels stay runs throughout, never a value for every base.
 #include "app/dataset/build_dataset.hpp"
 
 #include <algorithm>

@@ -1,3 +1,7 @@
+// Values of bedGraph or bigWig come in ascending order and are averaged on the way: only the bin that the
+// next value may reach into stays open, and equal neighbours become one run, so that memory follows the
+// changes in coverage and not the bases. A bedGraph that is out of order, or a value that no coverage can be,
+// is refused at its line.
 #include "app/dataset/coverage_set.hpp"
 
 #include <algorithm>

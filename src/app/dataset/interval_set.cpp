@@ -1,3 +1,6 @@
+// A file is read once, hashed as it is read, each interval held against the contig it lies on; then all are
+// sorted and merged in place. What does not fit the reference is an error, unless the rules say to leave it
+// out, and then it is counted and told. Several sets are merged in the same way.
 #include "app/dataset/interval_set.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// A table of defaults for each target, and the checks that bins fit into the window and lie in its middle,
+// where the model's outputs will be. Each message names the option to change.
 #include "app/dataset/label_layout.hpp"
 
 #include <array>

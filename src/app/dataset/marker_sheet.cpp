@@ -1,3 +1,6 @@
+// A sheet is a table with a header: columns are found by name, a misspelt one is warned of because what it
+// holds would be lost, and each file is tried at once, with the sheet's line in the message. Without a sheet
+// the names of the files, less their usual endings, name the markers.
 #include "app/dataset/marker_sheet.hpp"
 
 #include <sys/stat.h>

@@ -1,3 +1,7 @@
+// Named regions are sorted and merged for each contig, and a window is looked up among them. A random split
+// hashes blocks of a contig, sorts them by the hash and deals them out, so that the seed alone decides and
+// the order of contigs does not. A window that reaches into a block of another split is left out, since
+// windows of two splits must not overlap.
 #include "app/dataset/window_split.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// Each marker's row of logits is turned into rates and put beside its labels, and sums for the loss and both
+// correlations go on, value by value; markers are independent, so workers take one each. For very low logits
+// the logarithm of the rate is the logit itself. The table gives a row a marker and the means of the classes.
 #include "app/evaluate/coverage_metrics.hpp"
 
 #include <algorithm>

@@ -1,3 +1,7 @@
+// Model, data set, reference and excluded regions are loaded and held against each other before anything is
+// computed. Then windows are counted either as training cut them, or joined to stretches and predicted with
+// all the sequence around them, so that no base is computed twice; both feed the same counts. The table
+// appears only when all is counted.
 #include "app/evaluate/evaluate.hpp"
 
 #include <algorithm>

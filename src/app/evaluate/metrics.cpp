@@ -1,3 +1,7 @@
+// A logit's cell is a sum of clamped ramps, written as simple loops that become vector code, because counting
+// waits for it. From the counts everything follows in one walk from the highest cell down: precision, recall,
+// the areas under both curves and the points to draw them by. Counters of 32 bits are moved to wide ones
+// before they can overflow.
 #include "app/evaluate/metrics.hpp"
 
 #include <algorithm>

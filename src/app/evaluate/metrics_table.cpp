@@ -1,3 +1,6 @@
+// Rows of markers, then a row a class. A class's mean curve is taken on a fixed grid of recall or false
+// positive rate, where each marker's curve is interpolated: markers have different thresholds, so there is no
+// common one to average at. What is not defined is NA.
 #include "app/evaluate/metrics_table.hpp"
 
 #include <algorithm>

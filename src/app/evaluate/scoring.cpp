@@ -1,3 +1,6 @@
+// Windows are run in batches, bounded in bases and in values; their logits are laid side by side, so that the
+// counting sees one long row a marker. Positions on N or in excluded regions are left out as runs, and labels
+// are moved to the model's order of markers and sorted once a batch.
 #include "app/evaluate/scoring.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// A batch is made by a pure function of its step: which windows, whether reversed, their codes and runs. A
+// thread calls it for one step after the other and keeps two batches ahead, so that training need not wait
+// for them. Reversing a window turns its codes and its runs round, without a dense matrix of labels.
 #include "app/train/batcher.hpp"
 
 #include <algorithm>

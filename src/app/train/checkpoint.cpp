@@ -1,3 +1,7 @@
+// The folder is locked for as long as a run lives, so that no two runs write there. A checkpoint is written
+// beside the old ones, and only then are older ones removed; loading tries the newest first and falls back to
+// the one before where it is damaged. Everything that the next step depends on is in its metadata and
+// tensors, with a checksum over both.
 #include "app/train/checkpoint.hpp"
 
 #include <fcntl.h>

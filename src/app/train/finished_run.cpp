@@ -1,3 +1,6 @@
+// The output's model carries the settings, length and end of its training in its summary; these are compared
+// with what was asked for. Anything that cannot be read as such a model counts as not there, and is trained
+// anew.
 #include "app/train/finished_run.hpp"
 
 #include <filesystem>

@@ -1,3 +1,5 @@
+// Each schedule is a closed formula of the fraction done, with no state, so that a resumed run has the same
+// rates.
 #include "app/train/schedule.hpp"
 
 #include <algorithm>

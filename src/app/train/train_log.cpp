@@ -1,3 +1,6 @@
+// Rows are appended to a file with one write each, so that the log can be followed and a kill tears at most
+// the last. When a run resumes, rows behind the checkpoint go, and what remains is put into the columns of
+// this version. At the end the log gets its name together with the model.
 #include "app/train/train_log.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,7 @@
+// One object holds the run; its loop asks at the top of each step what is due: validation, a checkpoint, the
+// end, or a stop, and then takes a batch. All ranks answer those questions by the same words (RankTeam),
+// because clocks and signals differ between them. Whatever touches files is the first rank's. A loss or
+// gradient that is not finite ends the run before the step is taken, and leaves the last checkpoint as it is.
 #include "app/train/trainer.hpp"
 
 #include <algorithm>

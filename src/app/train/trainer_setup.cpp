@@ -1,3 +1,7 @@
+// Options are checked against each other, then the spec gets the data set's window and is held against its
+// labels, so that what cannot work fails before hours of training. Settings that a run's tensors depend on
+// become one JSON object, the data set as a digest in it: a checkpoint carries it, and resuming compares it
+// piece by piece to name what differs.
 #include "app/train/trainer_setup.hpp"
 
 #include <algorithm>

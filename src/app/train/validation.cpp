@@ -1,3 +1,6 @@
+// Two small adapters give presence and coverage one face for the trainer: counts go in, and a loss, a metric
+// to choose the best model by, and its values for each class come out. Beside it the sentences about a
+// validation, which warn of markers that a constant would predict as well.
 #include "app/train/validation.hpp"
 
 #include <cmath>

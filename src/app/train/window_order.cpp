@@ -1,3 +1,6 @@
+// Philox, a counter-based generator, is the round function of the Feistel network, keyed by seed, epoch and
+// round; a result beyond the number of windows is put through again until it lies inside. Whether a window is
+// reversed is one more draw, from a stream of its own.
 #include "app/train/window_order.hpp"
 
 #include <bit>

@@ -1,3 +1,7 @@
+// Records are read until a chunk of alleles, or of memory, is full; all their alleles are scored together;
+// then the records are finished and written in the order in which they came. Every allele leaves with a score
+// or a note, and the counts are compared at the end. Memory of records is used again from chunk to chunk,
+// unless one was very long.
 #include "app/variants/annotate.hpp"
 
 #include <algorithm>

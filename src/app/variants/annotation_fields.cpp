@@ -1,3 +1,7 @@
+// The fields are a list of definitions, and values are formed in the same order: the strongest marker of all,
+// then of each class. Fields that an earlier run wrote are known by their Source, and those of versions that
+// wrote none by the beginning of their description, so that they can be replaced and a stranger's field of
+// the same name cannot.
 #include "app/variants/annotation_fields.hpp"
 
 #include <algorithm>

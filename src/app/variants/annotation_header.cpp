@@ -1,3 +1,6 @@
+// A header without contigs gets the reference's, first of all, so that a later run finds the lines in the
+// order in which this one wrote them. Fields and provenance of earlier runs give way to ours; somebody else's
+// field under one of our names ends the run, and all other lines stay as they are.
 #include "app/variants/annotation_header.hpp"
 
 #include <algorithm>

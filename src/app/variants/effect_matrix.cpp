@@ -1,3 +1,6 @@
+// A line is put together in a buffer that is used again, and written through BgzfWriter, which also makes the
+// index. An allele without a score has a row as well, of dots, so that rows and alleles are the same in
+// number.
 #include "app/variants/effect_matrix.hpp"
 
 #include "base/printable.hpp"

@@ -1,3 +1,7 @@
+// A record passes through the questions in order: is its contig in the reference, of the same length; is each
+// ALT bases or something else; does its place have a REF; and does that REF agree with the reference. What a
+// contig is called in the reference is looked up once a contig. Options decide whether a disagreement is an
+// error, a note, or a score against the record's own REF.
 #include "app/variants/record_alleles.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// Edits are trimmed from the right first, then from the left. A haplotype is never built as a whole: codes()
+// puts together just the stretch asked for, out of contig, inserted bases and contig again, so that a window
+// costs what it is long, wherever on a chromosome it lies.
 #include "app/variants/variant.hpp"
 
 #include <algorithm>

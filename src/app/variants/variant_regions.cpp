@@ -1,3 +1,6 @@
+// What kind of file -R or -T names is told by its ending, as bcftools does, since in BED positions count from
+// 0 and in the others from 1. Regions are ordered and merged for the index; targets become sorted lists in
+// which each record's position is looked up.
 #include "app/variants/variant_regions.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// Holds what both ways of scoring share, the network and its layout, and chooses between them: models of a
+// fixed window are compared by windows (window_scorer.cpp), all others along the flanks (flank_scorer.cpp).
+// How many alleles make a chunk follows from the memory that their values take.
 #include "app/variants/variant_scorer.hpp"
 
 #include <algorithm>

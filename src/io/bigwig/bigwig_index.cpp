@@ -1,3 +1,6 @@
+// Both trees are packed: only the last node of a level can be short, so every node's place follows from its
+// number, and the bytes can be written level by level, root first, without going back. One function does that
+// for both; what an item holds is the only difference.
 #include "io/bigwig/bigwig_index.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// Reads the list of contigs, then walks the tree over the blocks and decompresses these in order. Every
+// offset and size is held against the file before it is used. Nodes are counted by their bytes: since no two
+// share any, a tree that takes more than the file has runs in circles.
 #include "io/bigwig/bigwig_reader.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,7 @@
+// Values gather in stretches of equal span, and a full stretch becomes a section, as values or as runs,
+// whichever is shorter. Sections and zoom records wait until drain() compresses those of many files on all
+// workers, and stores them in order. What must come later in the file than it was made, zoom levels and the
+// data of a stream, lies in the spool until then; the header is written last, into room left for it.
 #include "io/bigwig/bigwig_writer.hpp"
 
 #include <libdeflate.h>

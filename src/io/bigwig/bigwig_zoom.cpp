@@ -1,3 +1,6 @@
+// Each level keeps one open record. Values are summed straight into the first level, a bin's worth at a time;
+// a record that is closed is written out and merged into the level above, whose bins are four times as wide,
+// so that each value is looked at once.
 #include "io/bigwig/bigwig_zoom.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// All else is in the header: BigWigWriter does the work, and only what a bigWig cannot hold is refused here.
 #include "io/tracks/bigwig_track.hpp"
 
 #include "kernels/base/error.hpp"

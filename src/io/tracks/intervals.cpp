@@ -1,3 +1,7 @@
+// One reader for all formats: a line is split at tabs, or at blanks where there are none, its columns are
+// counted, and those that the format defines are checked. BED12 and its kin are known by the shape of their
+// block columns. What is merely odd, an interval of no length or a summit outside its peak, is counted or
+// warned of; what cannot be right is an error with file and line.
 #include "io/tracks/intervals.hpp"
 
 #include <algorithm>

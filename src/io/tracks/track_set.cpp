@@ -1,3 +1,6 @@
+// Values go to the files of all markers on all workers; bigWig files in groups, whose blocks are compressed
+// together and leave memory before the next group begins. Hundreds of markers are hundreds of open files, so
+// the soft limit is raised when they are opened, and the files appear together at the end.
 #include "io/tracks/track_set.hpp"
 
 #include <sys/resource.h>

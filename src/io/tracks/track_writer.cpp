@@ -1,3 +1,6 @@
+// A class for each text format over what they share: header, contig, rounding, and a plain or bgzip file.
+// Numbers are rounded to a count of decimals as integers and written from those, so that values that look
+// equal are equal, and bedGraph can join them into runs.
 #include "io/tracks/track_writer.hpp"
 
 #include <algorithm>

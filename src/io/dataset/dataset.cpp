@@ -1,3 +1,6 @@
+// Loading checks every line of every file, in their order: types, ranges, sorting, and that names, counts and
+// covered bases agree between the files. Labels stay runs, one index a contig. Comparing with a FASTA is a
+// matter of digests, of all contigs or of the blocks that windows lie in.
 #include "io/dataset/dataset.hpp"
 
 #include <algorithm>

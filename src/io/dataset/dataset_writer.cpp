@@ -1,3 +1,7 @@
+// The other half of the data set directory: its files are written, in the order in which the builder has
+// their contents, into a temporary directory that takes its name at the end (AtomicDirectory), so that a data
+// set is there whole or not at all. dataset.json comes last, since it counts what the others hold. Errors
+// name the directory that the user asked for.
 #include <algorithm>
 #include <array>
 #include <charconv>

@@ -1,3 +1,6 @@
+// Building is one pass over the sorted peaks. A query starts at the first run that reaches into its stretch,
+// skips blocks that end before it, and ends at the first run that begins behind it; what was found is sorted
+// by marker.
 #include "io/dataset/peak_index.hpp"
 
 #include <algorithm>

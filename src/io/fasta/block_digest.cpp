@@ -1,3 +1,6 @@
+// Codes are turned to letters and fed to SHA-256, whose first 64 bits are kept for each block. It is written
+// as a reading of the contig in pieces of any size, so that a scan made for another purpose gives the digests
+// as well.
 #include "io/fasta/block_digest.hpp"
 
 #include <algorithm>

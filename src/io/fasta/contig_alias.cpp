@@ -1,3 +1,5 @@
+// The conventions are a rule (chr before the name, and what mitochondria are called), a user's aliases a
+// table. Both only name candidates, best first; whoever asks looks them up in the reference.
 #include "io/fasta/contig_alias.hpp"
 
 #include "io/files/text_reader.hpp"

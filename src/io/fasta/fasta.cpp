@@ -1,3 +1,7 @@
+// Random access: the index gives the bytes that hold the bases, line ends are taken out, and the rest becomes
+// codes. The index is not believed: headers of many contigs when a file is opened and of each before it is
+// first read, the file's end, and every line end on the way must be where it says, since bases from a wrong
+// place would look like any others.
 #include "io/fasta/fasta.hpp"
 
 #include <htslib/hts.h>

@@ -1,3 +1,5 @@
+// The rules stand here once, so that a record has the same name, and the same faults, by index and by stream.
+// Names must be printable ASCII, as SAM and VCF can hold no others.
 #include "io/fasta/fasta_header.hpp"
 
 #include <algorithm>

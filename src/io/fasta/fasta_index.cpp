@@ -1,3 +1,7 @@
+// The builder goes through the file once in chunks and notes for each record its length, offset and line
+// width; a record whose lines differ in length, or with blanks among its bases, has no index and is refused
+// at its line. The reader checks each entry against the size of the data and the entry before it, dividing
+// before it multiplies, so that no number made up to overflow can pass.
 #include "io/fasta/fasta_index.hpp"
 
 #include <unordered_set>

@@ -1,3 +1,6 @@
+// Records of a stream, in whatever chunks its bytes come: a header is gathered until its line ends, bases go
+// straight from the chunk to codes. Only the place is kept (line, position, last blank), so memory is bounded
+// however long a record is, and an error still names line and position.
 #include <algorithm>
 
 #include "io/fasta/fasta.hpp"

@@ -1,3 +1,5 @@
+// Four bases go into a byte; N is written as A and kept as runs beside it. Reading unpacks whole bytes by a
+// table, four codes at a time, and then writes N over the runs that the stretch meets.
 #include "io/fasta/packed_genome.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// Bases to codes and back, by tables of 256 entries that are made at compile time. Encoding a stretch is one
+// loop without branches, in which all that is not a plain code sets a high bit; only when one was seen is it
+// looked at again.
 #include <algorithm>
 #include <array>
 

@@ -1,3 +1,7 @@
+// Reading takes the header, checked as a whole, then shows it to the caller, and only then reads one tensor
+// after the other, each into memory of the size that the header claims and the file was found to have. Values
+// are tested for NaN and infinity in loops that become vector code. Writing applies the same rules, so that
+// nothing is written that could not be read. A digest covers names, shapes and values with their lengths.
 #include "io/safetensors/safetensors.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,6 @@
+// A small state machine takes the parser's events and knows what may come next, so a header that strays is
+// refused at that byte and never becomes a document in memory. Then the tensors are sorted by where they
+// begin, and must fill the data without a gap, an overlap or a rest.
 #include "io/safetensors/safetensors_header.hpp"
 
 #include <algorithm>

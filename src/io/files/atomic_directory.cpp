@@ -1,3 +1,7 @@
+// A directory that appears whole or not at all. It is filled under a temporary name beside the target, locked
+// while its owner lives, and put in place by one rename; an older one is exchanged for it and then removed,
+// so that under the name there is always a complete one. Where the system cannot exchange, the old one is
+// moved aside first, and back if that fails.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,3 +1,7 @@
+// Opening decides what the output is: standard output or a device is written straight to, a regular file
+// under a temporary name with the mode of the one it will replace. Writes are buffered and checked. The name
+// is given only when all is on the disk: a close is tried on a duplicate of the descriptor, because network
+// file systems report some failures only then.
 #include "io/files/atomic_file.hpp"
 
 #include <fcntl.h>

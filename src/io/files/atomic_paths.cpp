@@ -1,3 +1,6 @@
+// A temporary is hidden, beside its target so that a rename stays in one file system, and named by random
+// digits, so that two processes never share it and sweeping can tell it from a user's file. A link is
+// followed to the file it leads to, which is the one to be replaced.
 #include "io/files/atomic_paths.hpp"
 
 #include <fcntl.h>

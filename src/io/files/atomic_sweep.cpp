@@ -1,3 +1,6 @@
+// Clearing away what killed runs left. A living owner holds a lock on its temporary, so one that can be
+// locked has none; it must also be this user's and a minute old, and still the same file once it is open.
+// Each directory is swept once in the life of a process.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>

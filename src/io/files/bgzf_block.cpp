@@ -1,3 +1,6 @@
+// A block's header is recognised by its fixed bytes and gives the size, its footer the checksum and length of
+// the content; libdeflate does the rest in one call, into a buffer of the size that the footer states. No
+// size is believed beyond 64 KiB.
 #include "io/files/bgzf_block.hpp"
 
 #include <libdeflate.h>

@@ -1,3 +1,7 @@
+// htslib compresses and makes the index; it writes to a duplicate of an AtomicFile's descriptor, so that the
+// file still appears all at once. The block that says "complete" is written here, after everything else was
+// flushed without a failure, since htslib's own close would write it in any case. Indexing is tried again
+// where a signal came between.
 #include "io/files/bgzf_writer.hpp"
 
 #include <htslib/bgzf.h>

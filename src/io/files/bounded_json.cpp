@@ -1,3 +1,5 @@
+// The text is parsed twice: first by a counter that keeps nothing and stops at too many values or too deep a
+// nesting, and only then into a document, which takes many times the memory of its text.
 #include "io/files/bounded_json.hpp"
 
 #include "kernels/base/error.hpp"

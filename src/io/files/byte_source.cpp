@@ -1,3 +1,7 @@
+// The first bytes tell the coding, and no more are waited for than that takes, as a pipe may pause. BGZF is
+// inflated block by block, each with its checksum, and must end with its empty block; gzip goes through zlib,
+// member by member; plain bytes are passed on. What is truncated or has something behind it is an error with
+// the byte where it happened.
 #include "io/files/byte_source.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,5 @@
+// htslib closes the descriptor that it was given, and of a BGZF file writes the end block as it does so. So
+// it gets a duplicate, and where the output failed the duplicate leads to /dev/null by then.
 #include "io/files/hts_output.hpp"
 
 #include <fcntl.h>

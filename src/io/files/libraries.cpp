@@ -1,3 +1,5 @@
+// Each library is asked at run time where it can tell its version, so that a shared one that was exchanged
+// shows.
 #include "io/files/libraries.hpp"
 
 #include <htslib/hts.h>

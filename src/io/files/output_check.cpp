@@ -1,3 +1,6 @@
+// Two paths are compared by device and inode where both exist, and else by name without links, so that
+// another spelling, a link or a path through another folder is found out. An input's indexes are guarded as
+// well, and an output may not lie in an input folder nor hold one.
 #include "io/files/output_check.hpp"
 
 #include <sys/stat.h>

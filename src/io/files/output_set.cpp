@@ -1,3 +1,7 @@
+// The order of commit() is the point: indexes of files to be replaced go first and are gone on the disk, then
+// files get their names one after the other, then directories are synced, and streams end last. So whatever a
+// kill leaves, no new data lies beside an old index. A failure on the way tells which outputs are in place
+// already.
 #include "io/files/output_set.hpp"
 
 #include <unistd.h>

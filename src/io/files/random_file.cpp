@@ -1,3 +1,7 @@
+// Of a BGZF file the list of blocks is read from .gzi, or made by going from header to header, which needs no
+// inflating; its end is walked in any case, so that a truncated file is noticed. A read finds the block by
+// binary search and inflates it; the last one is kept. An index that does not fit the data is refused, since
+// a wrong one would give bytes from elsewhere.
 #include "io/files/random_file.hpp"
 
 #include <fcntl.h>

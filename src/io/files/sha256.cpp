@@ -1,3 +1,5 @@
+// The older functions of libcrypto are used, which need no memory, and their state is ours to hold. A file is
+// hashed in pieces of a megabyte.
 #include "io/files/sha256.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,5 @@
+// Bytes gather in a buffer and go to the file when it is full; a read takes what it needs from both. The file
+// never has a name, or loses it at once, so that no kill can leave it behind.
 #include "io/files/spool.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,6 @@
+// Lines are views into the decompressed chunk, and are copied only where one crosses from chunk to chunk.
+// Each is looked at once for NUL and for bytes outside ASCII, in a loop without branches. The first bytes of
+// a file tell common binary formats, so that the message can name what it is and how to convert it.
 #include "io/files/text_reader.hpp"
 
 #include <algorithm>

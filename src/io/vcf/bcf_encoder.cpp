@@ -1,3 +1,7 @@
+// From a line of text to a BCF record and back again: htslib parses the line, the record is printed, and the
+// print is held against the line, because htslib changes what it cannot hold without a word. Each difference
+// is an error, or with --lossy a warning. Contigs are numbered here and not by htslib, which would take
+// seconds for a million of them.
 #include "io/vcf/bcf_encoder.hpp"
 
 #include <algorithm>

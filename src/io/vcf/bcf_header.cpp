@@ -1,3 +1,6 @@
+// htslib parses a header's text; then each line is asked after: did it take it, and as what. That is told
+// line by line, since a line that htslib drops or reads otherwise changes the meaning of records without any
+// error. Plain contig lines are passed over, as there may be a million.
 #include "io/vcf/bcf_header.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// A cursor walks the typed values and never past the end. Editing keeps the bytes before INFO, copies the
+// fields that stay, appends the new ones, and sets their number; a record that is malformed on the way is
+// refused. Writing out is the fixed part, then both blocks of bytes as they are.
 #include "io/vcf/bcf_record.hpp"
 
 #include <algorithm>

@@ -1,3 +1,8 @@
+// An index older than its file is refused, and so is a file without its end block, since by an index whatever
+// is missing goes unseen. For each region in turn htslib's iterator then gives the records that overlap it;
+// the end of the region before is kept, so that the caller can pass over a record that came already. The
+// functions that read for the iterator are ours: they check BCF against the header, and notice a last line
+// without its newline.
 #include "io/vcf/vcf_fetch.hpp"
 
 #include <htslib/bgzf.h>

@@ -1,3 +1,6 @@
+// INFO as text: numbers with six digits, as VCF programs write them, texts with what VCF reserves
+// percent-encoded, and fields found and taken out by their key between semicolons. What remains of a column
+// is copied, never parsed and printed again.
 #include <charconv>
 #include <cmath>
 #include <cstdio>

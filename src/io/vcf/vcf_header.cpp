@@ -1,3 +1,7 @@
+// The header is kept as the lines that it came in; a question is answered by parsing the line that it
+// concerns, and changes add or remove whole lines, so that all others leave as they came. A line ends where
+// it ends for htslib, and a comma belongs to a value unless a key follows, since names of contigs hold
+// commas. Plain contig lines have a fast way of their own, as there may be a million.
 #include <algorithm>
 #include <cctype>
 

@@ -1,3 +1,6 @@
+// A line is split at its separators into views and joined again from them. Comparing two records goes field
+// by field, with numbers equal where they are the same value written otherwise or agree to six digits, so
+// that only what was really lost is told.
 #include "io/vcf/vcf_line_fields.hpp"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// Blocks of bytes are read through htslib's layer below its lines, and searched for newlines here, so that a
+// missing last newline is noticed and a line can be taken in parts when it does not fit the room. The buffer
+// grows by realloc, which moves pages of a large line and not its bytes.
 #include "io/vcf/vcf_lines.hpp"
 
 #include <htslib/bgzf.h>

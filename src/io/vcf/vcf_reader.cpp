@@ -1,3 +1,7 @@
+// Opening finds out text or BCF and reads the header as text from either. A record of text is its line, and
+// its columns are views into it; of BCF, htslib reads the bytes and the few columns needed are taken from
+// them. After the last record the end of the file is checked too: a compressed file without its end block is
+// truncated.
 #include <algorithm>
 #include <cerrno>
 #include <cmath>

@@ -1,3 +1,7 @@
+// Four ways from record to output. Text to text: the line as it came, with another INFO in its place. BCF to
+// BCF: its INFO is edited as bytes. The two crossings go through htslib's printing or through BcfEncoder.
+// Where an index is asked for, the order of records is checked as they come, so that the run fails at the
+// record and not after all of them.
 #include <sys/stat.h>
 
 #include <algorithm>

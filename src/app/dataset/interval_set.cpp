@@ -64,7 +64,7 @@ void tell_left_out(const std::string& path, std::int64_t intervals, const LeftOu
                                 "cut off at the ends of their contigs");
 }
 
-std::pair<const Run*, const Run*> IntervalSet::on(std::int32_t contig) const {
+std::pair<const BaseRun*, const BaseRun*> IntervalSet::on(std::int32_t contig) const {
     const auto found =
         std::lower_bound(contigs.begin(), contigs.end(), contig,
                          [](const Stretch& s, std::int32_t number) { return s.contig < number; });
@@ -129,7 +129,7 @@ IntervalSet merge_interval_sets(const std::vector<IntervalSet>& sets) {
         all.left_out += set.left_out;
         for (std::size_t i = 0; i < set.contigs.size(); ++i) {
             const auto [first, last] = set.on(set.contigs[i].contig);
-            for (const Run* run = first; run != last; ++run)
+            for (const BaseRun* run = first; run != last; ++run)
                 placed.push_back({set.contigs[i].contig, run->begin, run->end});
         }
     }

@@ -13,10 +13,10 @@
 
 namespace regkit {
 
-struct Run {
+struct BaseRun {
     std::int32_t begin = 0;
     std::int32_t end = 0;
-    bool operator==(const Run&) const = default;
+    bool operator==(const BaseRun&) const = default;
 };
 
 // What of a file's intervals was not taken as it stands, where the rules allow it.
@@ -50,7 +50,7 @@ struct IntervalSet {
         std::int32_t contig;
         std::uint32_t first;  // its first run
     };
-    std::vector<Run> runs;
+    std::vector<BaseRun> runs;
     std::vector<Stretch> contigs;  // ascending; only contigs that have runs
     std::int64_t intervals = 0;    // read
     std::int64_t covered = 0;      // bases
@@ -59,7 +59,7 @@ struct IntervalSet {
     std::string sha256;  // of the file
 
     // [first, last) of `runs` that lie on a contig.
-    std::pair<const Run*, const Run*> on(std::int32_t contig) const;
+    std::pair<const BaseRun*, const BaseRun*> on(std::int32_t contig) const;
 };
 
 // Reads a narrowPeak, broadPeak or BED file. Error(input) for an empty file or an interval past its contig's

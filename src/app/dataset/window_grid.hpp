@@ -25,14 +25,14 @@ struct WindowGrid {
 // Bases that runs cover, for windows asked for in ascending order.
 class WindowCover {
   public:
-    WindowCover(const Run* first, const Run* last) : begin_{first, last}, end_{first, last} {}
+    WindowCover(const BaseRun* first, const BaseRun* last) : begin_{first, last}, end_{first, last} {}
 
     std::int64_t of(std::int64_t begin, std::int64_t end) { return end_.before(end) - begin_.before(begin); }
 
   private:
     struct Cursor {
-        const Run* run;
-        const Run* last;
+        const BaseRun* run;
+        const BaseRun* last;
         std::int64_t sum = 0;  // of the runs passed
 
         std::int64_t before(std::int64_t position) {

@@ -15,12 +15,6 @@ using namespace regkit;
 const BuildDatasetParameters kDefaults;
 constexpr std::int64_t kMostBases = INT32_MAX;
 
-std::string number(double value) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%g", value);
-    return text;
-}
-
 // A default that depends on the target: the first one's, then the others' that differ.
 template <class Show>
 std::string per_target(Show&& show) {
@@ -114,7 +108,7 @@ cli::Tool make_tool() {
          .group = "Labels"},
         {.name = "min-overlap",
          .value = "FRACTION",
-         .fallback = number(target_defaults("bin").min_overlap),
+         .fallback = number_text(target_defaults("bin").min_overlap),
          .help = "a bin has a marker whose peaks cover more of it than this; 0 is any base",
          .group = "Labels"},
         {.name = "window",
@@ -130,7 +124,7 @@ cli::Tool make_tool() {
          .repeatable = true},
         {.name = "max-n",
          .value = "FRACTION",
-         .fallback = per_target([](const TargetDefaults& t) { return number(t.max_n); }),
+         .fallback = per_target([](const TargetDefaults& t) { return number_text(t.max_n); }),
          .help = "drop windows with more N than this",
          .group = "Windows"},
         {.name = "mask",
@@ -140,7 +134,7 @@ cli::Tool make_tool() {
          .repeatable = true},
         {.name = "max-mask",
          .value = "FRACTION",
-         .fallback = number(kDefaults.max_mask),
+         .fallback = number_text(kDefaults.max_mask),
          .help = "drop windows of which more than this is masked",
          .group = "Windows"},
         split_regions("train"),

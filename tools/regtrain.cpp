@@ -26,12 +26,6 @@ const char* const kTraining = "Training";
 const char* const kValidation = "Validation";
 const char* const kRanks = "Several processes";
 
-std::string number(double value) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%g", value);
-    return text;
-}
-
 std::vector<cli::Option> model_options() {
     const TrainParameters defaults;
     return {
@@ -65,7 +59,7 @@ std::vector<cli::Option> training_options() {
     return {
         {.name = "epochs",
          .value = "N",
-         .fallback = number(defaults.epochs),
+         .fallback = number_text(defaults.epochs),
          .help = "passes over the training windows; may be a fraction",
          .group = kTraining},
         {.name = "steps", .value = "N", .help = "optimiser steps, in place of --epochs", .group = kTraining},
@@ -80,7 +74,7 @@ std::vector<cli::Option> training_options() {
          .group = kTraining},
         {.name = "lr",
          .value = "RATE",
-         .fallback = number(defaults.learning_rate),
+         .fallback = number_text(defaults.learning_rate),
          .help = "Adam's learning rate, the highest of the schedule",
          .group = kTraining},
         {.name = "schedule",
@@ -91,17 +85,17 @@ std::vector<cli::Option> training_options() {
          .choices = {"constant", "cosine", "one-cycle"}},
         {.name = "warmup",
          .value = "FRACTION",
-         .fallback = number(defaults.warmup),
+         .fallback = number_text(defaults.warmup),
          .help = "of training in which a cosine's rate rises",
          .group = kTraining},
         {.name = "clip",
          .value = "NORM",
-         .fallback = number(defaults.clip),
+         .fallback = number_text(defaults.clip),
          .help = "scale gradients down to this norm; 0 is never",
          .group = kTraining},
         {.name = "pos-weight",
          .value = "W",
-         .fallback = number(defaults.pos_weight),
+         .fallback = number_text(defaults.pos_weight),
          .help = "weight of positive positions in the loss",
          .group = kTraining},
         {.name = "rc-augment",
@@ -120,7 +114,7 @@ std::vector<cli::Option> run_options() {
          .group = kValidation},
         {.name = "valid-fraction",
          .value = "FRACTION",
-         .fallback = number(defaults.valid_fraction),
+         .fallback = number_text(defaults.valid_fraction),
          .help = "of the validation windows to use",
          .group = kValidation},
         {.name = "patience",
@@ -273,7 +267,7 @@ std::string best_text(const TrainReport& report) {
     return "; best at step " + std::to_string(report.best_step) + ": " + report.metric + " " +
            (std::isfinite(report.best_chance)
                 ? precision_text(report.best_metric, "mean prevalence", report.best_chance)
-                : number(report.best_metric));
+                : number_text(report.best_metric));
 }
 
 void run(const cli::Arguments& args, Log& log) {

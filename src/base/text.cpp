@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
+#include <cstdio>
 
 namespace regkit {
 namespace {
@@ -72,6 +74,13 @@ std::string nearest(std::string_view typed, const std::vector<std::string>& name
         best = name;
     }
     return best;
+}
+
+std::string number_text(double value, const char* format) {
+    if (!std::isfinite(value)) return "NA";
+    char text[64];
+    std::snprintf(text, sizeof text, format, value);
+    return text;
 }
 
 }  // namespace regkit

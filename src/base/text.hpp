@@ -25,4 +25,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b);
 // Which of them was probably meant: "" where none is near. Letters' case counts little.
 std::string nearest(std::string_view typed, const std::vector<std::string>& names);
 
+// As tables have numbers: six significant digits, or as printf's `format` says; NA where it is not finite.
+std::string number_text(double value, const char* format = "%.6g");
+
 }  // namespace regkit

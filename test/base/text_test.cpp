@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 using namespace regkit;
 
 TEST_CASE("counted: one of a thing has no s") {
@@ -37,4 +39,13 @@ TEST_CASE("nearest: the name that was meant, or none") {
     CHECK(nearest("", names) == "");
     CHECK(edit_distance("kitten", "sitting") == 3);
     CHECK(edit_distance("", "abc") == 3);
+}
+
+TEST_CASE("numbers of tables") {
+    CHECK(regkit::number_text(0.1) == "0.1");
+    CHECK(regkit::number_text(1.0 / 3) == "0.333333");
+    CHECK(regkit::number_text(1234567) == "1.23457e+06");
+    CHECK(regkit::number_text(2, "%.2f") == "2.00");
+    CHECK(regkit::number_text(std::numeric_limits<double>::quiet_NaN()) == "NA");
+    CHECK(regkit::number_text(-std::numeric_limits<double>::infinity()) == "NA");
 }

@@ -23,6 +23,7 @@
 #include "io/fasta/fasta.hpp"
 #include "io/files/output_check.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -269,7 +270,7 @@ void Caller::call_reference() {
     if (p_.check_reference) trained.check_all();
     int current = -1;
     for (const ContigRange& range : ranges) {
-        const Contig& contig = fasta.contigs()[static_cast<std::size_t>(range.contig)];
+        const Contig& contig = nth(fasta.contigs(), range.contig);
         trained.reading(range.contig, range.begin, range.end);
         if (range.contig != current) {
             current = range.contig;

@@ -8,6 +8,7 @@
 
 #include "io/fasta/fasta.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 
@@ -65,7 +66,7 @@ void BinAverager::add(int contig, std::int64_t begin, std::int64_t end, std::spa
     // The open bin first.
     const std::int64_t open_end = std::min(end, (begin_ / width_ + 1) * width_);
     pool_.run(markers, [&](std::int64_t m, int) {
-        double& sum = sum_[static_cast<std::size_t>(m)];
+        double& sum = nth(sum_, m);
         sum = add_up(sum, m, begin, open_end);
     });
     if (open_end % width_ != 0) return;
@@ -75,10 +76,10 @@ void BinAverager::add(int contig, std::int64_t begin, std::int64_t end, std::spa
     averages_.resize(static_cast<std::size_t>(markers * bins));
     pool_.run(markers, [&](std::int64_t m, int) {
         for (std::int64_t b = 0; b < bins; ++b)
-            averages_[static_cast<std::size_t>(m * bins + b)] =
+            nth(averages_, m * bins + b) =
                 static_cast<float>(add_up(0, m, open_end + b * width_, open_end + (b + 1) * width_) /
                                    static_cast<double>(width_));
-        sum_[static_cast<std::size_t>(m)] = add_up(0, m, open_end + bins * width_, end);
+        nth(sum_, m) = add_up(0, m, open_end + bins * width_, end);
     });
     if (bins > 0) tracks_.values(contig_, open_end, width_, bins, averages_, bins);
     begin_ = open_end + bins * width_;

@@ -9,6 +9,8 @@
 #include <tuple>
 #include <utility>
 
+#include "kernels/base/nth.hpp"
+
 namespace regkit {
 namespace {
 
@@ -96,7 +98,7 @@ void IntervalCaller::add(std::int64_t begin, std::span<const KnownStretch> stret
 void IntervalCaller::scan(std::int32_t marker, std::int64_t first_cell,
                           std::span<const KnownStretch> stretches, const CalledRuns& called,
                           std::span<const CalledRun> runs) {
-    State& s = states_[static_cast<std::size_t>(marker)];
+    State& s = nth(states_, marker);
     const std::int64_t size = rules_.resolution;
     std::int64_t before = position_;
     auto run = runs.begin();

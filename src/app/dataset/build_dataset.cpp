@@ -22,6 +22,7 @@
 #include "io/files/atomic_file.hpp"
 #include "io/files/output_check.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "kernels/base/thread_pool.hpp"
 
 namespace regkit {
@@ -107,12 +108,12 @@ void DatasetBuilder::scan_and_read() {
                      [](const Task& a, const Task& b) { return a.cost > b.cost; });
     std::vector<std::unique_ptr<FastaFile>> readers(static_cast<std::size_t>(pool_.workers()));
     pool_.run(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t number, int worker) {
-        const Task& task = tasks[static_cast<std::size_t>(number)];
+        const Task& task = nth(tasks, number);
         if (task.file) {
             read_marker(task.index);
             return;
         }
-        auto& reader = readers[static_cast<std::size_t>(worker)];
+        auto& reader = nth(readers, worker);
         if (!reader) reader = std::make_unique<FastaFile>(p_.fasta);
         scan_contig(*reader, task.index);
     });
@@ -169,8 +170,7 @@ void DatasetBuilder::find_labelled() {
             for_labels(marker, static_cast<std::int32_t>(contig),
                        [&](std::int64_t from, std::int64_t to, float) {
                            const auto count = grid_.layout.count;
-                           for (std::int64_t w = from / count; w * count < to; ++w)
-                               labelled[static_cast<std::size_t>(w)] = true;
+                           for (std::int64_t w = from / count; w * count < to; ++w) nth(labelled, w) = true;
                        });
     });
 }
@@ -194,7 +194,7 @@ void DatasetBuilder::choose_windows(const RegionSplit& regions) {
                 ++summary_.too_much_n;
             } else if (static_cast<double>(masked.of(begin, end)) > most(p_.max_mask)) {
                 ++summary_.masked;
-            } else if (summary_.filters_labels && !labelled_[contig][static_cast<std::size_t>(w)]) {
+            } else if (summary_.filters_labels && !nth(labelled_[contig], w)) {
                 ++summary_.unlabelled;
             } else {
                 const Assignment assigned = regions.of(number, begin, end);
@@ -223,8 +223,7 @@ void DatasetBuilder::measure_prevalence() {
     for (std::size_t contig = 0; contig < contig_count(); ++contig)
         train[contig].resize(static_cast<std::size_t>(grid_.count(length(contig))));
     for (const auto& w : windows_)
-        if (w.split == Split::train)
-            train[static_cast<std::size_t>(w.contig)][static_cast<std::size_t>(grid_.number(w.begin))] = true;
+        if (w.split == Split::train) nth(nth(train, w.contig), grid_.number(w.begin)) = true;
     const std::int64_t count = grid_.layout.count;
     const auto positions = static_cast<double>(summary_.train * count);
     pool_.run(static_cast<std::int64_t>(sources_.size()), [&](std::int64_t number, int) {
@@ -234,7 +233,7 @@ void DatasetBuilder::measure_prevalence() {
             for_labels(marker, static_cast<std::int32_t>(contig),
                        [&](std::int64_t from, std::int64_t to, float value) {
                            for (std::int64_t w = from / count; w * count < to; ++w) {
-                               if (!train[contig][static_cast<std::size_t>(w)]) continue;
+                               if (!nth(train[contig], w)) continue;
                                const std::int64_t bins =
                                    std::min(to, (w + 1) * count) - std::max(from, w * count);
                                sum += static_cast<double>(bins) * static_cast<double>(value);

@@ -15,6 +15,7 @@
 #include "io/files/byte_source.hpp"
 #include "io/files/sha256.hpp"
 #include "io/tracks/intervals.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -87,7 +88,7 @@ const char* fault_of(double value) {
 
 void start_contig(const std::string& path, const BigWigReader::BigWigContig& contig, std::int32_t number,
                   const FastaFile& fasta, BinMeans& means) {
-    const Contig& place = fasta.contigs()[static_cast<std::size_t>(number)];
+    const Contig& place = nth(fasta.contigs(), number);
     require(contig.length == place.length, ErrorKind::mismatch,
             path + ": contig " + contig.name + " has " + std::to_string(contig.length) + " bases, but " +
                 place.name + " has " + std::to_string(place.length) + "; is it of another assembly?");
@@ -101,7 +102,7 @@ void read_bigwig(const std::string& path, const FastaFile& fasta, ContigFinder& 
     std::int32_t last = -1;
     bool missing = false;
     reader.read([&](const BigWigReader::Value& at) {
-        const auto& contig = reader.contigs()[static_cast<std::size_t>(at.contig)];
+        const auto& contig = nth(reader.contigs(), at.contig);
         if (at.contig != last) {
             last = at.contig;
             const std::int32_t number = finder.find(contig.name);
@@ -151,7 +152,7 @@ void read_bed_graph(const std::string& path, const FastaFile& fasta, ContigFinde
             ++set.left_out.elsewhere;
             continue;
         }
-        const Contig& place = fasta.contigs()[static_cast<std::size_t>(number)];
+        const Contig& place = nth(fasta.contigs(), number);
         constexpr const char* kRemedy = "; sort it with: sort -k1,1 -k2,2n";
         if (number != last) {
             if (!means.start(number, place.length))

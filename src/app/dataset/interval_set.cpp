@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "io/files/sha256.hpp"
 #include "io/tracks/intervals.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -90,7 +91,7 @@ IntervalSet read_interval_set(const std::string& path, const FastaFile& fasta, c
             ++set.left_out.elsewhere;
             continue;
         }
-        const Contig& place = fasta.contigs()[static_cast<std::size_t>(contig)];
+        const Contig& place = nth(fasta.contigs(), contig);
         if (interval.end > place.length) {
             if (!rules.clip)
                 reader.lines().fail(

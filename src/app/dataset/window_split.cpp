@@ -12,6 +12,7 @@
 
 #include "app/model/regions.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "kernels/base/number.hpp"
 
 namespace regkit {
@@ -40,7 +41,7 @@ RegionSplit::RegionSplit(const BuildDatasetParameters& parameters, const FastaFi
                                                                        {&parameters.valid, Split::valid},
                                                                        {&parameters.test, Split::test}};
     for (const auto& [texts, split] : lists) {
-        std::vector<Region>& regions = regions_[static_cast<std::size_t>(split)];
+        std::vector<Region>& regions = nth(regions_, split);
         regions = parse_regions(*texts, region_rules(fasta, std::string("--") + to_string(split)));
         for (const Region& region : regions) {
             const auto contig = static_cast<std::size_t>(fasta.require_contig(region.contig));
@@ -75,7 +76,7 @@ RegionSplit::RegionSplit(const BuildDatasetParameters& parameters, const FastaFi
 }
 
 Assignment RegionSplit::of(std::int32_t contig, std::int64_t begin, std::int64_t end) const {
-    const auto& list = pieces_[static_cast<std::size_t>(contig)];
+    const auto& list = nth(pieces_, contig);
     auto piece = std::upper_bound(list.begin(), list.end(), begin,
                                   [](std::int64_t at, const Piece& p) { return at < p.end; });
     if (piece == list.end() || piece->begin >= end)
@@ -124,9 +125,7 @@ std::int64_t split_at_random(const RandomSplit& fractions, std::int64_t block, s
     for (const auto& contig : contigs) name_hash.push_back(hash_name(seed, contig.name));
     std::vector<std::pair<std::uint64_t, Block>> order;
     for (const auto& [key, unused] : count)
-        order.push_back({mix(name_hash[static_cast<std::size_t>(key.first)] ^
-                             mix(static_cast<std::uint64_t>(key.second))),
-                         key});
+        order.push_back({mix(nth(name_hash, key.first) ^ mix(static_cast<std::uint64_t>(key.second))), key});
     std::sort(order.begin(), order.end());
 
     std::map<Block, Split> dealt;

@@ -10,6 +10,7 @@
 #include "app/dataset/build_dataset.hpp"
 #include "base/region.hpp"
 #include "io/dataset/dataset.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 
@@ -21,9 +22,7 @@ class RegionSplit {
     // Error(usage) for texts that are no regions, and when regions of two splits overlap or lie outside their
     // contig; Error(mismatch) for a contig unknown.
     RegionSplit(const BuildDatasetParameters& parameters, const FastaFile& fasta);
-    const std::vector<Region>& regions(Split split) const {
-        return regions_[static_cast<std::size_t>(split)];
-    }
+    const std::vector<Region>& regions(Split split) const { return nth(regions_, split); }
     Assignment of(std::int32_t contig, std::int64_t begin, std::int64_t end) const;
 
   private:

@@ -8,7 +8,9 @@
 #include <cstdio>
 #include <limits>
 
+#include "base/text.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -20,19 +22,13 @@ double log_rate(double z) {
     return z < kLogLinear ? z : std::log(softplus(z));
 }
 
-std::string number(double value) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.6g", value);
-    return text;
-}
-
 std::string row(const std::string& split, const std::string& marker, const std::string& class_name,
                 const CoverageMetrics& m, std::int64_t bins) {
     const std::string correlations =
-        m.scored ? number(m.pearson_r) + "\t" + number(m.pearson_r_log1p) : std::string("NA\tNA");
+        m.scored ? number_text(m.pearson_r) + "\t" + number_text(m.pearson_r_log1p) : std::string("NA\tNA");
     return split + "\t" + marker + "\t" + (class_name.empty() ? "." : class_name) + "\t" + correlations +
-           "\t" + number(m.poisson_loss) + "\t" + number(m.mean_coverage) + "\t" + std::to_string(bins) +
-           "\n";
+           "\t" + number_text(m.poisson_loss) + "\t" + number_text(m.mean_coverage) + "\t" +
+           std::to_string(bins) + "\n";
 }
 
 }  // namespace
@@ -62,20 +58,20 @@ void CoverageSums::clear() {
 void CoverageSums::add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
                        std::span<const PeakRun> labels) {
     pool_->run(static_cast<std::int64_t>(sums_.size()), [&](std::int64_t marker, int worker) {
-        auto& coverage = coverage_[static_cast<std::size_t>(worker)];
+        auto& coverage = nth(coverage_, worker);
         coverage.assign(static_cast<std::size_t>(length), 0.0f);
         const auto less = [](const PeakRun& run, std::int64_t m) { return run.marker < m; };
         auto label = std::lower_bound(labels.begin(), labels.end(), marker, less);
         for (; label != labels.end() && label->marker == marker; ++label)
             std::fill(coverage.begin() + label->begin, coverage.begin() + label->end, label->value);
-        Sums& s = sums_[static_cast<std::size_t>(marker)];
+        Sums& s = nth(sums_, marker);
         const float* row = logits.data() + marker * length;
         for (const KeptRun& run : kept)
             for (std::int32_t i = run.begin; i < run.end; ++i) {
                 const auto z = static_cast<double>(row[i]);
                 require(std::isfinite(z), ErrorKind::diverged,
                         "the model's output for marker " + std::to_string(marker + 1) + " is not finite");
-                const auto y = static_cast<double>(coverage[static_cast<std::size_t>(i)]);
+                const auto y = static_cast<double>(nth(coverage, i));
                 const double rate = softplus(z);
                 const auto n = static_cast<double>(++s.bins);
                 s.loss += rate - y * log_rate(z);

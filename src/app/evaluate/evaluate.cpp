@@ -22,6 +22,7 @@
 #include "io/files/output_set.hpp"
 #include "io/tracks/intervals.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "kernels/base/thread_pool.hpp"
 #include "nn/network.hpp"
 
@@ -98,7 +99,7 @@ struct Stretch {
 
 Stretch stretch_from(const Counting& task, std::size_t first) {
     const auto window = [&](std::size_t i) -> const DatasetWindow& {
-        return task.dataset.windows()[static_cast<std::size_t>(task.windows[i])];
+        return nth(task.dataset.windows(), task.windows[i]);
     };
     const DatasetWindow& at = window(first);
     Stretch stretch{first, first + 1, at.contig, at.begin, at.begin + task.dataset.window()};
@@ -146,13 +147,12 @@ void count_tiled(const Counting& task) {
         const auto sink = [&](std::int64_t begin, std::int64_t end, std::span<const std::uint8_t> codes,
                               std::span<const float> logits) {
             kept.clear();
-            kept_positions(codes, begin, bin, task.excluded[static_cast<std::size_t>(stretch.contig)], 0,
-                           kept);
+            kept_positions(codes, begin, bin, nth(task.excluded, stretch.contig), 0, kept);
             stretch_labels(task, stretch, begin, end, runs);
             task.count(logits, (end - begin) / bin, kept, runs);
             task.keep_going(static_cast<std::int64_t>(first) + (end - stretch.begin) / window);
         };
-        const std::int64_t length = task.dataset.reference()[static_cast<std::size_t>(stretch.contig)].length;
+        const std::int64_t length = nth(task.dataset.reference(), stretch.contig).length;
         predictor.predict(length, stretch.begin, stretch.end, fetch, sink);
         first = stretch.last;
     }
@@ -303,7 +303,7 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
     for (const ReferenceContig& contig : dataset.reference()) contig_of.push_back(fasta.find(contig.name));
     const ReadCodes read = [&](std::int32_t contig, std::int64_t begin, std::int64_t end,
                                std::span<std::uint8_t> codes) {
-        fasta.read(contig_of[static_cast<std::size_t>(contig)], begin, end, codes);
+        fasta.read(nth(contig_of, contig), begin, end, codes);
     };
     const auto begin = std::chrono::steady_clock::now();
     const auto total = static_cast<std::int64_t>(windows.size());

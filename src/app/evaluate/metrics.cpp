@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -112,7 +113,7 @@ void MarkerCounts::add(std::span<const float> logits, std::int64_t length, std::
     if (since_widening_ + static_cast<std::uint64_t>(length) > limit_) widen();
     since_widening_ += static_cast<std::uint64_t>(length);
     pool_->run(markers_, [&](std::int64_t marker, int worker) {
-        auto& bins = bins_[static_cast<std::size_t>(worker)];
+        auto& bins = nth(bins_, worker);
         bins.resize(static_cast<std::size_t>(length));
         require(fill_bins(logits.data() + marker * length, length, bins.data()), ErrorKind::diverged,
                 "the model's output for marker " + std::to_string(marker + 1) + " is not finite");
@@ -121,12 +122,12 @@ void MarkerCounts::add(std::span<const float> logits, std::int64_t length, std::
         const Range runs = runs_of(labels, static_cast<int>(marker));
         std::size_t run = runs.begin;
         for (const KeptRun& keep : kept) {
-            for (std::int32_t i = keep.begin; i < keep.end; ++i) ++all[bins[static_cast<std::size_t>(i)]];
+            for (std::int32_t i = keep.begin; i < keep.end; ++i) ++all[nth(bins, i)];
             while (run < runs.end && labels[run].end <= keep.begin) ++run;
             for (std::size_t r = run; r < runs.end && labels[r].begin < keep.end; ++r) {
                 const std::int32_t end = std::min(labels[r].end, keep.end);
                 for (std::int32_t i = std::max(labels[r].begin, keep.begin); i < end; ++i)
-                    ++positive[bins[static_cast<std::size_t>(i)]];
+                    ++positive[nth(bins, i)];
             }
         }
     });
@@ -192,9 +193,8 @@ MarkerMetrics MarkerCounts::metrics(int marker) const {
 
 std::vector<MarkerMetrics> MarkerCounts::all_metrics() const {
     std::vector<MarkerMetrics> result(static_cast<std::size_t>(markers_));
-    pool_->run(markers_, [&](std::int64_t marker, int) {
-        result[static_cast<std::size_t>(marker)] = metrics(static_cast<int>(marker));
-    });
+    pool_->run(markers_,
+               [&](std::int64_t marker, int) { nth(result, marker) = metrics(static_cast<int>(marker)); });
     return result;
 }
 
@@ -202,8 +202,8 @@ double MarkerCounts::loss() const {
     std::vector<double> up(kLogitBins), down(kLogitBins);
     for (int bin = 0; bin < kLogitBins; ++bin) {
         const double z = (bin_logit(bin) + bin_logit(bin + 1)) / 2;
-        up[static_cast<std::size_t>(bin)] = softplus(z);
-        down[static_cast<std::size_t>(bin)] = softplus(-z);
+        nth(up, bin) = softplus(z);
+        nth(down, bin) = softplus(-z);
     }
     std::vector<double> sums(static_cast<std::size_t>(markers_)), counts(sums);
     pool_->run(markers_, [&](std::int64_t marker, int) {
@@ -211,12 +211,11 @@ double MarkerCounts::loss() const {
         for (int bin = 0; bin < kLogitBins; ++bin) {
             const auto called = static_cast<double>(all(static_cast<int>(marker), bin));
             const auto hits = static_cast<double>(positive(static_cast<int>(marker), bin));
-            sum += hits * down[static_cast<std::size_t>(bin)] +
-                   (called - hits) * up[static_cast<std::size_t>(bin)];
+            sum += hits * nth(down, bin) + (called - hits) * nth(up, bin);
             count += called;
         }
-        sums[static_cast<std::size_t>(marker)] = sum;
-        counts[static_cast<std::size_t>(marker)] = count;
+        nth(sums, marker) = sum;
+        nth(counts, marker) = count;
     });
     double sum = 0, count = 0;
     for (std::size_t i = 0; i < sums.size(); ++i) sum += sums[i], count += counts[i];
@@ -273,7 +272,7 @@ std::vector<ClassMean> class_means(const std::vector<Marker>& markers,
         found->mean.average_precision += metrics[i].average_precision;
         if (!metrics[i].constant) {
             found->mean.pr_auc_trapezoid += metrics[i].pr_auc_trapezoid;
-            ++trapezoids[static_cast<std::size_t>(found - means.begin())];
+            ++nth(trapezoids, found - means.begin());
         }
         found->mean.recall_at_fdr05 += metrics[i].recall_at_fdr05;
     }

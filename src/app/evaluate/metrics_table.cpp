@@ -7,27 +7,23 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/text.hpp"
+#include "kernels/base/nth.hpp"
+
 namespace regkit {
 namespace {
 
 constexpr int kCurvePoints = 300;
 constexpr int kMeanPoints = 200;
 
-std::string number(double value) {
-    if (!std::isfinite(value)) return "NA";
-    char text[32];
-    std::snprintf(text, sizeof text, "%.6g", value);
-    return text;
-}
-
 std::string values_of(const MarkerMetrics& m) {
     if (!m.scored) return "NA\tNA\tNA\tNA";
-    return number(m.roc_auc) + "\t" + number(m.average_precision) + "\t" + number(m.pr_auc_trapezoid) + "\t" +
-           number(m.recall_at_fdr05);
+    return number_text(m.roc_auc) + "\t" + number_text(m.average_precision) + "\t" +
+           number_text(m.pr_auc_trapezoid) + "\t" + number_text(m.recall_at_fdr05);
 }
 
 std::string ratio_of(const MarkerMetrics& m) {
-    return m.scored ? number(m.average_precision / m.prevalence) : "NA";
+    return m.scored ? number_text(m.average_precision / m.prevalence) : "NA";
 }
 
 std::string class_text(const std::string& name) {
@@ -64,7 +60,7 @@ struct MeanCurve {
         if (kind.from_origin) line.emplace_back(0, 0);
         for (const CurvePoint& point : curve) line.emplace_back(point.*kind.x, point.*kind.y);
         for (int i = 0; i <= kMeanPoints; ++i)
-            y[static_cast<std::size_t>(i)] += value_at(line, static_cast<double>(i) / kMeanPoints);
+            nth(y, i) += value_at(line, static_cast<double>(i) / kMeanPoints);
         ++markers;
     }
 };
@@ -78,12 +74,12 @@ std::string metrics_table(const std::string& split, const std::vector<Marker>& m
         "fdr05\tprevalence\tpositives\tap_over_prevalence\n";
     for (std::size_t i = 0; i < markers.size(); ++i)
         table += split + "\t" + markers[i].name + "\t" + class_text(markers[i].class_name) + "\t" +
-                 values_of(metrics[i]) + "\t" + number(metrics[i].prevalence) + "\t" +
+                 values_of(metrics[i]) + "\t" + number_text(metrics[i].prevalence) + "\t" +
                  std::to_string(metrics[i].positives) + "\t" + ratio_of(metrics[i]) + "\n";
     for (const ClassMean& c : class_means(markers, metrics))
         table += split + "\tmean\t" + class_text(c.class_name) + "\t" + values_of(c.mean) + "\t" +
-                 (c.scored ? number(c.mean.prevalence) + "\t" + number(c.positives) : "NA\tNA") + "\t" +
-                 ratio_of(c.mean) + "\n";
+                 (c.scored ? number_text(c.mean.prevalence) + "\t" + number_text(c.positives) : "NA\tNA") +
+                 "\t" + ratio_of(c.mean) + "\n";
     return table;
 }
 
@@ -107,8 +103,8 @@ std::string curves_table(const std::string& split, const std::vector<Marker>& ma
             const std::string row =
                 split + "\t" + markers[i].name + "\t" + class_text(class_name) + "\t" + kind.name + "\t";
             for (const CurvePoint& point : curve)
-                table += row + number(point.threshold) + "\t" + number(point.*kind.x) + "\t" +
-                         number(point.*kind.y) + "\n";
+                table += row + number_text(point.threshold) + "\t" + number_text(point.*kind.x) + "\t" +
+                         number_text(point.*kind.y) + "\n";
             means[place * std::size(kCurves) + k].add(curve, kind);
         }
     }
@@ -118,8 +114,8 @@ std::string curves_table(const std::string& split, const std::vector<Marker>& ma
             const std::string row =
                 split + "\tmean\t" + class_text(classes[c]) + "\t" + kCurves[k].name + "\tNA\t";
             for (int i = 0; i <= kMeanPoints; ++i)
-                table += row + number(static_cast<double>(i) / kMeanPoints) + "\t" +
-                         number(mean.y[static_cast<std::size_t>(i)] / mean.markers) + "\n";
+                table += row + number_text(static_cast<double>(i) / kMeanPoints) + "\t" +
+                         number_text(nth(mean.y, i) / mean.markers) + "\n";
         }
     return table;
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 
@@ -38,7 +39,7 @@ void LabelMap::window_labels(const Dataset& dataset, std::int64_t index, std::in
     dataset.window_labels(index, out);
     for (std::size_t i = first; i < out.size(); ++i) {
         PeakRun& run = out[i];
-        run.marker = labels_of[static_cast<std::size_t>(run.marker)];
+        run.marker = nth(labels_of, run.marker);
         run.begin += static_cast<std::int32_t>(shift);
         run.end += static_cast<std::int32_t>(shift);
     }
@@ -117,15 +118,15 @@ bool count_windows(Network& network, const Dataset& dataset, std::span<const std
         kept.clear();
         runs.clear();
         for (std::int64_t s = 0; s < here; ++s) {
-            const std::int64_t index = windows[static_cast<std::size_t>(first + s)];
-            const DatasetWindow& at = dataset.windows()[static_cast<std::size_t>(index)];
+            const std::int64_t index = nth(windows, first + s);
+            const DatasetWindow& at = nth(dataset.windows(), index);
             const auto sequence = std::span(codes).subspan(static_cast<std::size_t>(s * length),
                                                            static_cast<std::size_t>(window));
             read(at.contig, at.begin, at.begin + window, sequence);
             kept_positions(sequence.subspan(static_cast<std::size_t>(layout.offset),
                                             static_cast<std::size_t>(layout.count * layout.bin)),
-                           at.begin + layout.offset, layout.bin,
-                           excluded[static_cast<std::size_t>(at.contig)], s * positions, kept);
+                           at.begin + layout.offset, layout.bin, nth(excluded, at.contig), s * positions,
+                           kept);
             labels.window_labels(dataset, index, s * positions, runs);
         }
         logits.resize(static_cast<std::size_t>(here * markers * positions));

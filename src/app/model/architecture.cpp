@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "base/text.hpp"
 #include "io/files/byte_source.hpp"
 #include "kernels/base/error.hpp"
 
@@ -15,12 +16,6 @@ namespace regkit {
 namespace {
 
 constexpr std::uintmax_t kMaxSpecBytes = std::uintmax_t{1} << 20;
-
-std::string number(double value) {
-    char text[40];
-    std::snprintf(text, sizeof text, "%.6g", value);
-    return text;
-}
 
 }  // namespace
 
@@ -63,7 +58,8 @@ std::string describe_table(const Spec& spec, int markers) {
     for (const LayerDescription& row : describe(spec, markers)) {
         const std::string field = row.receptive_field > 0 ? std::to_string(row.receptive_field) : "window";
         table += row.name + "\t" + row.type + "\t" + row.from + "\t" + row.shape + "\t" +
-                 std::to_string(row.parameters) + "\t" + field + "\t" + number(row.flops_per_base) + "\n";
+                 std::to_string(row.parameters) + "\t" + field + "\t" + number_text(row.flops_per_base) +
+                 "\n";
         parameters += row.parameters;
         flops += row.flops_per_base;
     }
@@ -73,7 +69,7 @@ std::string describe_table(const Spec& spec, int markers) {
                                   : std::to_string(summary.receptive_field());
     table += "total\t" + std::string(to_string(spec.task)) + "\tsequence\t" + std::to_string(markers) +
              " x " + std::to_string(summary.outputs) + "\t" + std::to_string(parameters) + "\t" + field +
-             "\t" + number(flops) + "\n";
+             "\t" + number_text(flops) + "\n";
     return table;
 }
 

@@ -9,6 +9,7 @@
 #include "base/printable.hpp"
 #include "base/text.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 
@@ -27,7 +28,7 @@ PackedGenome load_genome(const Dataset& dataset, FastaFile& fasta) {
     std::set<std::int32_t> contigs;
     for (const DatasetWindow& window : dataset.windows()) contigs.insert(window.contig);
     for (const std::int32_t contig : contigs) {
-        const int index = fasta.require_contig(reference[static_cast<std::size_t>(contig)].name);
+        const int index = fasta.require_contig(nth(reference, contig).name);
         dataset.check_contig(fasta, contig, genome.load(static_cast<std::size_t>(contig), fasta, index));
     }
     return genome;

@@ -18,6 +18,7 @@
 #include "io/files/output_set.hpp"
 #include "io/files/sha256.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "nn/network.hpp"
 
 namespace regkit {
@@ -348,7 +349,7 @@ Model restrict_markers(Model model, const std::vector<int>& chosen) {
         tensor.shape[0] = static_cast<std::int64_t>(chosen.size());
     }
     std::vector<Marker> markers;
-    for (const int index : chosen) markers.push_back(model.markers[static_cast<std::size_t>(index)]);
+    for (const int index : chosen) markers.push_back(nth(model.markers, index));
     model.markers = std::move(markers);
     return model;
 }

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "io/tracks/intervals.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 
@@ -36,7 +37,7 @@ std::vector<ContigRange> plan_regions(const std::vector<Region>& regions, bool a
     }
     for (const Region& region : regions) {
         const int contig = fasta.require_contig(region.contig);
-        const std::int64_t length = contigs[static_cast<std::size_t>(contig)].length;
+        const std::int64_t length = nth(contigs, contig).length;
         require(region.begin < length, ErrorKind::input,
                 "region " + to_string(region) + " begins behind the end of the contig, which has " +
                     counted(length, "base"));

@@ -9,6 +9,7 @@
 
 #include "base/region.hpp"
 #include "io/fasta/block_digest.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 
@@ -32,19 +33,19 @@ void TrainedReference::warn(const std::string& why) {
 }
 
 const ReferenceContig* TrainedReference::trained(int contig) const {
-    const auto found = by_name_.find(fasta_.contigs()[static_cast<std::size_t>(contig)].name);
+    const auto found = by_name_.find(nth(fasta_.contigs(), contig).name);
     return found == by_name_.end() ? nullptr : found->second;
 }
 
 bool TrainedReference::same_place(int contig, const ReferenceContig& expected) {
-    if (fasta_.contigs()[static_cast<std::size_t>(contig)].length == expected.length) return true;
+    if (nth(fasta_.contigs(), contig).length == expected.length) return true;
     warn(expected.name + " has another length");
     return false;
 }
 
 void TrainedReference::check_block(int contig, const ReferenceContig& expected, std::size_t block) {
     const std::uint64_t digest = read_block_digest(fasta_, contig, block);
-    compared_[static_cast<std::size_t>(contig)] = any_compared_ = true;
+    nth(compared_, contig) = any_compared_ = true;
     if (digest == expected.blocks[block]) return;
     const std::int64_t begin = static_cast<std::int64_t>(block) * kDigestBlock;
     warn(to_string(Region{expected.name, begin, std::min(expected.length, begin + kDigestBlock)}) +
@@ -52,7 +53,7 @@ void TrainedReference::check_block(int contig, const ReferenceContig& expected, 
 }
 
 void TrainedReference::check_md5(int contig, const ReferenceContig& expected) {
-    compared_[static_cast<std::size_t>(contig)] = any_compared_ = true;
+    nth(compared_, contig) = any_compared_ = true;
     if (fasta_.md5(contig) != expected.md5) warn(expected.name + " has other bases");
 }
 
@@ -81,8 +82,7 @@ void TrainedReference::check_elsewhere(int contig) {
         if (!same_place(other, expected) || check_one(other, expected, 0)) return;
     }
     noticed_ = true;
-    log_.info(model_path_ + ": holds no digests of the bases of " +
-              fasta_.contigs()[static_cast<std::size_t>(contig)].name +
+    log_.info(model_path_ + ": holds no digests of the bases of " + nth(fasta_.contigs(), contig).name +
               ": only names and lengths were compared with the reference that it was trained on");
 }
 
@@ -90,7 +90,7 @@ void TrainedReference::reading(int contig, std::int64_t begin, std::int64_t end)
     if (told_ || begin >= end) return;
     const ReferenceContig* expected = trained(contig);
     if (expected == nullptr) {
-        warn("which has no contig " + fasta_.contigs()[static_cast<std::size_t>(contig)].name);
+        warn("which has no contig " + nth(fasta_.contigs(), contig).name);
         return;
     }
     if (!same_place(contig, *expected)) return;
@@ -105,7 +105,7 @@ void TrainedReference::reading(int contig, std::int64_t begin, std::int64_t end)
     const auto first = block_count(begin);
     const auto last = end == expected->length ? count : static_cast<std::size_t>(end / kDigestBlock);
     for (std::size_t block = first; block < last && !told_; ++block) check_block(contig, *expected, block);
-    if (!told_ && !compared_[static_cast<std::size_t>(contig)])
+    if (!told_ && !nth(compared_, contig))
         check_one(contig, *expected, static_cast<std::size_t>(begin / kDigestBlock));
 }
 

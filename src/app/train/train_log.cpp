@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "base/descriptor.hpp"
+#include "base/text.hpp"
 #include "io/files/byte_source.hpp"
 #include "io/files/output_set.hpp"
 #include "kernels/base/error.hpp"
@@ -20,13 +21,6 @@
 
 namespace regkit {
 namespace {
-
-std::string number(double value, const char* format = "%.6g") {
-    if (!std::isfinite(value)) return "NA";
-    char text[64];
-    std::snprintf(text, sizeof text, format, value);
-    return text;
-}
 
 std::string header(const std::vector<std::string>& classes, const MetricNames& names) {
     std::string line = "step\tepoch\tloss\tgrad_norm\tlr\tnt_per_s\tvalid_loss\tvalid_" + names.metric;
@@ -140,9 +134,9 @@ void TrainLog::write(const std::string& line) {
 namespace {
 
 std::string leading(const TrainLogRow& row) {
-    return std::to_string(row.step) + "\t" + number(row.epoch, "%.4f") + "\t" + number(row.loss) + "\t" +
-           number(row.grad_norm) + "\t" + number(row.learning_rate) + "\t" +
-           number(row.nt_per_second, "%.0f");
+    return std::to_string(row.step) + "\t" + number_text(row.epoch, "%.4f") + "\t" + number_text(row.loss) +
+           "\t" + number_text(row.grad_norm) + "\t" + number_text(row.learning_rate) + "\t" +
+           number_text(row.nt_per_second, "%.0f");
 }
 
 }  // namespace
@@ -154,16 +148,19 @@ void TrainLog::step(const TrainLogRow& row) {
 }
 
 void TrainLog::validation(const TrainLogRow& row, const Validation& validation) {
-    std::string line = leading(row) + "\t" + number(validation.loss) + "\t" + number(validation.metric);
+    std::string line =
+        leading(row) + "\t" + number_text(validation.loss) + "\t" + number_text(validation.metric);
     if (has_chance_)
-        line += "\t" + number(validation.chance) + "\t" + number(validation.metric / validation.chance);
+        line +=
+            "\t" + number_text(validation.chance) + "\t" + number_text(validation.metric / validation.chance);
     line += "\t" + std::to_string(validation.constant);
     for (const std::string& name : classes_) {
         const auto found =
             std::find_if(validation.classes.begin(), validation.classes.end(),
                          [&](const ClassScore& c) { return c.class_name == name && c.scored; });
         const bool there = found != validation.classes.end();
-        line += "\t" + (there ? number(found->metric) : "NA") + "\t" + (there ? number(found->second) : "NA");
+        line += "\t" + (there ? number_text(found->metric) : "NA") + "\t" +
+                (there ? number_text(found->second) : "NA");
     }
     write(line + "\n");
 }

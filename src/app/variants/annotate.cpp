@@ -25,6 +25,7 @@
 #include "io/files/output_set.hpp"
 #include "io/vcf/vcf.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -225,14 +226,14 @@ class Annotator {
         std::vector<AlleleEffect> own(alleles.notes.size());
         for (std::size_t a = 0; a < own.size(); ++a) {
             if (alleles.queries[a] >= 0) {
-                own[a] = effects[static_cast<std::size_t>(alleles.queries[a])];
+                own[a] = nth(effects, alleles.queries[a]);
                 if (own[a].compared == 0) alleles.notes[a] = AlleleNote::uncompared;
                 check_finite(record, own[a]);
             }
             summary_.scored += own[a].compared > 0;
             changed_ = changed_ || std::any_of(own[a].markers.begin(), own[a].markers.end(),
                                                [](const MarkerEffect& e) { return e.delta != 0; });
-            ++summary_.notes[static_cast<std::size_t>(alleles.notes[a])];
+            ++nth(summary_.notes, alleles.notes[a]);
         }
         fields.values(own, alleles.notes, fields_);
         summary_.replaced_fields += writer.write(record, fields_);
@@ -254,8 +255,8 @@ class Annotator {
     void check_counts(std::int64_t rows) const {
         std::int64_t accounted = 0;
         for (const std::int64_t count : summary_.notes) accounted += count;
-        const std::int64_t reasons = accounted - summary_.notes[static_cast<std::size_t>(AlleleNote::none)] -
-                                     summary_.notes[static_cast<std::size_t>(AlleleNote::vcf_ref)];
+        const std::int64_t reasons =
+            accounted - nth(summary_.notes, AlleleNote::none) - nth(summary_.notes, AlleleNote::vcf_ref);
         if (rows != summary_.alleles || accounted != summary_.alleles ||
             summary_.scored + reasons != summary_.alleles)
             throw std::logic_error("alleles in and out differ");
@@ -270,8 +271,8 @@ class Annotator {
         std::string text = counted(summary_.records, "record") + ", " + counted(summary_.alleles, "allele") +
                            ", " + std::to_string(summary_.scored) + " scored";
         for (int i = 1; i < kAlleleNotes; ++i)
-            if (summary_.notes[static_cast<std::size_t>(i)] > 0)
-                text += ", " + std::to_string(summary_.notes[static_cast<std::size_t>(i)]) + " " +
+            if (nth(summary_.notes, i) > 0)
+                text += ", " + std::to_string(nth(summary_.notes, i)) + " " +
                         to_string(static_cast<AlleleNote>(i));
         log_.info(text);
         tell(summary_.outside, "was", "were", "outside the targets, and left out");

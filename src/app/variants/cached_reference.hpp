@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "io/fasta/fasta.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 
@@ -29,7 +30,7 @@ class CachedReference {
     static constexpr std::int64_t kBases = 1 << 18;
 
     void load(int contig, std::int64_t begin, std::int64_t end) {
-        const std::int64_t length = contigs()[static_cast<std::size_t>(contig)].length;
+        const std::int64_t length = nth(contigs(), contig).length;
         contig_ = -1;  // should reading throw
         begin_ = std::max<std::int64_t>(0, begin - kBases / 8);
         const std::int64_t until = std::min(length, std::max(end, begin_ + kBases));

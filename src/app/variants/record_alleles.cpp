@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -67,9 +68,9 @@ void RecordAlleleFinder::find(const VcfRecord& record, RecordAlleles& found, std
                        place.contig < 0 ? AlleleNote::missing_contig : AlleleNote::none);
     found.queries.assign(static_cast<std::size_t>(alts), -1);
     if (place.contig < 0) return;
-    const std::int64_t length = reference_.contigs()[static_cast<std::size_t>(place.contig)].length;
+    const std::int64_t length = nth(reference_.contigs(), place.contig).length;
     const bool ref_known = classify_allele(record.ref()) == AlleleKind::bases;
-    for (int a = 0; a < alts; ++a) found.notes[static_cast<std::size_t>(a)] = note_of(record, a, ref_known);
+    for (int a = 0; a < alts; ++a) nth(found.notes, a) = note_of(record, a, ref_known);
     // POS 0 and the position past the end stand for the telomeres: there is no REF to compare.
     if (record.position() == -1 || record.position() == length) {
         for (AlleleNote& note : found.notes)
@@ -133,7 +134,7 @@ int RecordAlleleFinder::contig_of(const VcfRecord& record, const std::string& na
 
 void RecordAlleleFinder::check_length(const VcfRecord& record, int contig) const {
     const Contig* declared = header_.contig(record.contig());
-    const std::int64_t length = reference_.contigs()[static_cast<std::size_t>(contig)].length;
+    const std::int64_t length = nth(reference_.contigs(), contig).length;
     if (declared == nullptr || declared->length == 0 || declared->length == length) return;
     const std::string what = record.where() + ": " + declared->name + " has " +
                              std::to_string(declared->length) + " bases in the VCF's header and " +
@@ -168,7 +169,7 @@ AlleleNote RecordAlleleFinder::note_of(const VcfRecord& record, int alt, bool re
 
 std::string RecordAlleleFinder::difference(const VcfRecord& record, int contig, bool& unknown) {
     const std::string_view ref = record.ref();
-    const std::int64_t length = reference_.contigs()[static_cast<std::size_t>(contig)].length;
+    const std::int64_t length = nth(reference_.contigs(), contig).length;
     const std::int64_t begin = record.position(), end = begin + static_cast<std::int64_t>(ref.size());
     const std::string what = record.where() + ": REF '" + shortened(ref) + "'";
     if (ref.empty() || !std::all_of(ref.begin(), ref.end(), is_base)) return what + " is not made of bases";
@@ -198,7 +199,7 @@ RecordAlleleFinder::RefState RecordAlleleFinder::check_ref(const VcfRecord& reco
     ++summary_.ref_mismatches;
     // A REF that reaches past the contig has no place on it.
     const std::int64_t end = record.position() + static_cast<std::int64_t>(record.ref().size());
-    const bool inside = end <= reference_.contigs()[static_cast<std::size_t>(contig)].length;
+    const bool inside = end <= nth(reference_.contigs(), contig).length;
     const bool skip = p_.ref_mismatch == RefMismatch::skip || !inside || !classify_allele(record.ref());
     log_.warn("ref-mismatch", what + (skip ? "; not scored" : "; scored against the record's REF"));
     return skip ? RefState::skipped : RefState::vcfs;

@@ -8,6 +8,7 @@
 
 #include "io/fasta/fasta.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -106,7 +107,7 @@ void Haplotype::codes(std::int64_t begin, const FetchContig& fetch, std::span<st
     const std::int64_t at = lead + edit->begin;
     const auto inserted = static_cast<std::int64_t>(edit->inserted.size());
     for (std::int64_t x = std::max(begin, at); x < std::min(end, at + inserted); ++x)
-        codes[static_cast<std::size_t>(x - begin)] = edit->inserted[static_cast<std::size_t>(x - at)];
+        nth(codes, x - begin) = nth(edit->inserted, x - at);
     copy_contig(edit->begin + edit->removed, contig_length, at + inserted);
 }
 

@@ -9,6 +9,7 @@
 #include "io/fasta/fasta.hpp"
 #include "kernels/base/arithmetic.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -99,7 +100,7 @@ class WindowScorer final : public AlleleScorer {
             const std::int64_t here = std::min(batch, total - first);
             codes_.resize(static_cast<std::size_t>(here * window_));
             for (std::int64_t i = 0; i < here; ++i) {
-                const Place& p = places_[static_cast<std::size_t>(first + i)];
+                const Place& p = nth(places_, first + i);
                 const auto codes = std::span(codes_).subspan(static_cast<std::size_t>(i * window_),
                                                              static_cast<std::size_t>(window_));
                 p.haplotype.codes(p.begin, contig_fetch(p.contig), codes);
@@ -126,14 +127,14 @@ class WindowScorer final : public AlleleScorer {
         const std::int64_t markers = network_.markers(), count = layout_.count;
         for (const BinPair& pair : pairs) {
             const auto ref = static_cast<std::int64_t>(pair.ref), alt = static_cast<std::int64_t>(pair.alt);
-            if (!known_[static_cast<std::size_t>(ref * count + pair.output)]) continue;
+            if (!nth(known_, ref * count + pair.output)) continue;
             ++result.compared;
             result.markers.resize(static_cast<std::size_t>(markers));
             for (std::int64_t m = 0; m < markers; ++m) {
                 const auto value = [&](std::int64_t place) {
-                    return values_[static_cast<std::size_t>((place * markers + m) * count + pair.output)];
+                    return nth(values_, (place * markers + m) * count + pair.output);
                 };
-                keep_strongest(result.markers[static_cast<std::size_t>(m)], value(ref), value(alt));
+                keep_strongest(nth(result.markers, m), value(ref), value(alt));
             }
         }
         return result;

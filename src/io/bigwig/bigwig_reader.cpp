@@ -19,6 +19,7 @@
 #include "base/descriptor.hpp"
 #include "io/files/random_file.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -230,11 +231,10 @@ struct BigWigReader::Impl {
         const std::size_t item = type == 1 ? 12 : type == 2 ? 8 : 4;  // bedGraph, variableStep, fixedStep
         if (bytes.size() < kSectionHeader + count * item) fail(where + " is too short");
         Value value{.contig = known->second};
-        const BigWigContig& contig = contigs[static_cast<std::size_t>(value.contig)];
+        const BigWigContig& contig = nth(contigs, value.contig);
         if (value.contig != last.contig) {
-            if (seen[static_cast<std::size_t>(value.contig)])
-                fail("contig " + contig.name + " lies in two places");
-            seen[static_cast<std::size_t>(value.contig)] = true;
+            if (nth(seen, value.contig)) fail("contig " + contig.name + " lies in two places");
+            nth(seen, value.contig) = true;
             last = {.contig = value.contig};
         }
         for (std::size_t i = 0; i < count; ++i) {

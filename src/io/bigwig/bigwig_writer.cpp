@@ -18,6 +18,7 @@
 #include "io/files/atomic_file.hpp"
 #include "io/files/output_set.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -126,7 +127,7 @@ struct BigWigWriter::Impl {
     const std::string& path() const { return file.path(); }
     Level& level(int i) { return i == kDataLevel ? data : zoom_data[i]; }
     [[noreturn]] void bad(int contig, std::int64_t position, const std::string& what) const {
-        throw Error(ErrorKind::input, path() + " (" + contigs[static_cast<std::size_t>(contig)].name + ":" +
+        throw Error(ErrorKind::input, path() + " (" + nth(contigs, contig).name + ":" +
                                           std::to_string(position + 1) + "): " + what);
     }
 
@@ -149,7 +150,7 @@ void BigWigWriter::Impl::check(int contig, std::int64_t begin, std::int64_t span
             path() + ": there is no contig of this number");
     if (contig < last_contig || (contig == last_contig && begin < last_end))
         bad(contig, begin, "values are out of order; bigWig needs them sorted and without overlap");
-    const std::int64_t length = contigs[static_cast<std::size_t>(contig)].length;
+    const std::int64_t length = nth(contigs, contig).length;
     const std::int64_t limit = length == kUnknownLength ? kLongestContig : length;
     if (begin < 0 || span < 1 || end > limit) bad(contig, begin, "values lie outside the contig");
 }
@@ -372,11 +373,10 @@ void BigWigWriter::drain(std::span<BigWigWriter* const> writers, ThreadPool& poo
             writer->impl_->largest_block =
                 std::max(writer->impl_->largest_block, static_cast<std::uint32_t>(block.bytes.size()));
     pool.run(static_cast<std::int64_t>(blocks.size()), [&](std::int64_t task, int worker) {
-        Compressor& compressor = compressors[static_cast<std::size_t>(worker)];
+        Compressor& compressor = nth(compressors, worker);
         if (!compressor) compressor.reset(libdeflate_alloc_compressor(compression));
         if (!compressor) throw std::bad_alloc();
-        compress(blocks[static_cast<std::size_t>(task)]->bytes, *compressor,
-                 rooms[static_cast<std::size_t>(worker)]);
+        compress(nth(blocks, task)->bytes, *compressor, nth(rooms, worker));
     });
     for (BigWigWriter* writer : writers) {
         Impl& w = *writer->impl_;

@@ -12,11 +12,12 @@
 #include "io/dataset/peak_index.hpp"
 #include "io/files/sha256.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 
 const char* to_string(Split split) {
-    return kSplitNames[static_cast<std::size_t>(split)];
+    return nth(kSplitNames, split);
 }
 
 Split parse_split(const std::string& text) {
@@ -82,7 +83,7 @@ std::vector<std::int64_t> Dataset::select(Split split) const {
 
 void Dataset::window_labels(std::int64_t index, std::vector<PeakRun>& out) const {
     const LabelLayout& layout = impl_->layout;
-    const DatasetWindow& at = windows()[static_cast<std::size_t>(index)];
+    const DatasetWindow& at = nth(windows(), index);
     const std::int64_t begin = at.begin + layout.offset;
     if (layout.bin == 1) {
         labels(at.contig, begin, begin + layout.span(), out);
@@ -112,7 +113,7 @@ void Dataset::labels(std::int32_t contig, std::int64_t begin, std::int64_t end,
                      std::vector<PeakRun>& out) const {
     require(contig >= 0 && static_cast<std::size_t>(contig) < impl_->peaks.size() && begin >= 0,
             ErrorKind::usage, impl_->path + ": no such contig or position");
-    impl_->peaks[static_cast<std::size_t>(contig)].overlapping(begin, end, out);
+    nth(impl_->peaks, contig).overlapping(begin, end, out);
 }
 
 namespace {
@@ -137,7 +138,7 @@ void Dataset::check_reference(FastaFile& fasta, bool whole) const {
     for (std::size_t i = 0; i < reference().size(); ++i) {
         const ReferenceContig& contig = reference()[i];
         const int found = fasta.require_contig(contig.name);
-        const std::int64_t length = fasta.contigs()[static_cast<std::size_t>(found)].length;
+        const std::int64_t length = nth(fasta.contigs(), found).length;
         if (length != contig.length)
             throw Error(ErrorKind::mismatch, fasta.path() + ": contig " + contig.name + " has " +
                                                  counted(length, "base") + ", but " +
@@ -151,7 +152,7 @@ void Dataset::check_reference(FastaFile& fasta, bool whole) const {
 
 // M5 also differs where the tools see the same, as with other ambiguity codes, so digests come first.
 void Dataset::check_contig(const FastaFile& fasta, std::int32_t contig, const ContigDigests& found) const {
-    const ReferenceContig& expected = reference()[static_cast<std::size_t>(contig)];
+    const ReferenceContig& expected = nth(reference(), contig);
     for (std::size_t i = 0; i < expected.blocks.size(); ++i)
         if (i >= found.blocks.size() || found.blocks[i] != expected.blocks[i])
             other_bases(fasta, expected.name, block_text(expected, i), path());
@@ -164,8 +165,8 @@ bool Dataset::check_windows(FastaFile& fasta, std::span<const std::int64_t> chos
     std::int64_t checked = 0;  // blocks of the contig before this one
     bool compared = false;
     for (const std::int64_t index : chosen) {
-        const DatasetWindow& at = windows()[static_cast<std::size_t>(index)];
-        const ReferenceContig& expected = reference()[static_cast<std::size_t>(at.contig)];
+        const DatasetWindow& at = nth(windows(), index);
+        const ReferenceContig& expected = nth(reference(), at.contig);
         if (expected.blocks.empty()) continue;
         if (at.contig != contig) {
             contig = at.contig;

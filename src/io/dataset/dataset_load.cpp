@@ -15,6 +15,7 @@
 #include "io/files/bounded_json.hpp"
 #include "io/files/text_reader.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "kernels/base/number.hpp"
 
 namespace regkit {
@@ -87,7 +88,7 @@ void Dataset::Impl::load_digests(const Json& json, const std::string& name) {
         split_fields(line, '\t', fields);
         if (fields.size() != 4) lines.fail("not 4 columns");
         contig = contig_of(lines, fields[0], contig);
-        ReferenceContig& of = reference[static_cast<std::size_t>(contig)];
+        ReferenceContig& of = nth(reference, contig);
         const std::int64_t begin = static_cast<std::int64_t>(of.blocks.size()) * kDigestBlock;
         const auto digest = parse_digest(fields[3]);
         if (!digest || begin >= of.length || parse_int(fields[1], 0, kMaxLength) != begin ||
@@ -131,7 +132,7 @@ void Dataset::Impl::load_markers() {
 
 std::int32_t Dataset::Impl::contig_of(const LineReader& lines, std::string_view name,
                                       std::int32_t last) const {
-    if (last >= 0 && reference[static_cast<std::size_t>(last)].name == name) return last;
+    if (last >= 0 && nth(reference, last).name == name) return last;
     const auto found = contig_number.find(std::string(name));
     if (found == contig_number.end())
         lines.fail("contig " + std::string(name) + " is not in " + dataset_file::kReference);
@@ -149,7 +150,7 @@ void Dataset::Impl::load_windows(const Json& counts, const std::string& name) {
         if (fields.size() != 4) lines.fail("not 4 columns");
         const std::int32_t before = contig;
         contig = contig_of(lines, fields[0], contig);
-        const std::int64_t length = reference[static_cast<std::size_t>(contig)].length;
+        const std::int64_t length = nth(reference, contig).length;
         const auto begin = parse_int(fields[1], 0, length), end = parse_int(fields[2], 1, length);
         if (!begin || !end || *end - *begin != window)
             lines.fail("not a window of " + std::to_string(window) + " bases inside the contig");
@@ -194,7 +195,7 @@ void Dataset::Impl::load_peaks(std::int64_t expected) {
         if (fields.size() != (coverage() ? 5 : 4)) lines.fail(coverage() ? "not 5 columns" : "not 4 columns");
         contig = contig_of(lines, fields[0], contig);
         finish_contigs(contig);
-        const std::int64_t length = reference[static_cast<std::size_t>(contig)].length;
+        const std::int64_t length = nth(reference, contig).length;
         const auto begin = parse_int(fields[1], 0, length), end = parse_int(fields[2], 1, length);
         if (!begin || !end || *end <= *begin) lines.fail("not an interval inside the contig");
         const auto marker = number.find(fields[3]);

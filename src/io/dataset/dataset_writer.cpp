@@ -10,6 +10,7 @@
 #include "io/files/atomic_file.hpp"
 #include "io/files/bgzf_writer.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -157,9 +158,9 @@ void DatasetWriter::windows(const std::vector<DatasetWindow>& windows, std::int6
         BgzfWriter file(s.directory.file(dataset_file::kWindows), -1, s.workers);
         s.remember_index(dataset_file::kWindows);
         for (const DatasetWindow& w : windows) {
-            file.write(s.reference[static_cast<std::size_t>(w.contig)].name + "\t" + std::to_string(w.begin) +
-                       "\t" + std::to_string(w.begin + window) + "\t" + to_string(w.split) + "\n");
-            ++s.window_rows[static_cast<std::size_t>(w.split)];
+            file.write(nth(s.reference, w.contig).name + "\t" + std::to_string(w.begin) + "\t" +
+                       std::to_string(w.begin + window) + "\t" + to_string(w.split) + "\n");
+            ++nth(s.window_rows, w.split);
         }
         file.commit_indexed(kBedColumns, s.longest);
     });
@@ -167,7 +168,7 @@ void DatasetWriter::windows(const std::vector<DatasetWindow>& windows, std::int6
 
 void DatasetWriter::peaks(std::int32_t contig, std::span<const Peak> runs, std::span<const float> values) {
     Impl& s = *impl_;
-    const std::string& name = s.reference[static_cast<std::size_t>(contig)].name;
+    const std::string& name = nth(s.reference, contig).name;
     for (std::size_t i = 0; i < runs.size(); ++i) {
         const Peak& run = runs[i];
         s.text += name;
@@ -176,7 +177,7 @@ void DatasetWriter::peaks(std::int32_t contig, std::span<const Peak> runs, std::
         s.text += '\t';
         append(s.text, run.end);
         s.text += '\t';
-        s.text += s.names[static_cast<std::size_t>(run.marker)];
+        s.text += nth(s.names, run.marker);
         if (!values.empty()) {
             s.text += '\t';
             append(s.text, values[i]);

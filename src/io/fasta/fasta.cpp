@@ -18,6 +18,7 @@
 #include "io/fasta/fasta_index.hpp"
 #include "io/files/random_file.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -171,7 +172,7 @@ struct FastaFile::Impl {
         if (encoded == Encoded::placeholders) count(contig, begin, text_bases);
         if (encoded != Encoded::bad) return;
         const auto bad = std::find(codes, codes + text_bases.size(), 255) - codes;
-        const char byte = text_bases[static_cast<std::size_t>(bad)];
+        const char byte = nth(text_bases, bad);
         if (byte == '\n' || byte == '>' || kFastaBlanks.find(byte) != kFastaBlanks.npos)
             stale(contig, "a line ends elsewhere");
         throw Error(ErrorKind::input, file.path() + " (" + index[contig].name + ":" +

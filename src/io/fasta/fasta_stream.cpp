@@ -8,6 +8,7 @@
 #include "io/files/byte_source.hpp"
 #include "io/files/text_reader.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 
@@ -95,7 +96,7 @@ struct FastaStream::Impl {
         if (encoded != Encoded::bad) return;
         const auto bad = std::find(codes, codes + text.size(), 255) - codes;
         position += bad;
-        const char byte = text[static_cast<std::size_t>(bad)];
+        const char byte = nth(text, bad);
         if (kFastaBlanks.find(byte) != kFastaBlanks.npos) fail_blank(byte);
         fail(describe_byte(byte) + " is no nucleotide code");
     }

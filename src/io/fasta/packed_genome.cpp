@@ -6,6 +6,8 @@
 #include <array>
 #include <cstring>
 
+#include "kernels/base/nth.hpp"
+
 namespace regkit {
 namespace {
 
@@ -29,7 +31,7 @@ void PackedGenome::append(PackedContig& contig, std::span<const std::uint8_t> co
             if (contig.unknown.empty() || contig.unknown.back().end != at) contig.unknown.push_back({at, at});
             ++contig.unknown.back().end;
         } else {
-            auto& byte = contig.bases[static_cast<std::size_t>(at / 4)];
+            auto& byte = nth(contig.bases, at / 4);
             byte = static_cast<std::uint8_t>(byte | ((code - 1) << (2 * (at % 4))));
         }
         ++at;
@@ -64,14 +66,12 @@ void PackedGenome::read(std::size_t slot, std::int64_t begin, std::int64_t end,
     const std::int64_t last = std::clamp<std::int64_t>(end, first, contig.length);
     std::memset(codes.data(), kCodeN, static_cast<std::size_t>(end - begin));
     const auto one = [&](std::int64_t p) {
-        codes[static_cast<std::size_t>(p - begin)] =
-            kUnpacked[contig.bases[static_cast<std::size_t>(p / 4)]][static_cast<std::size_t>(p % 4)];
+        nth(codes, p - begin) = nth(kUnpacked[nth(contig.bases, p / 4)], p % 4);
     };
     std::int64_t p = first;
     for (; p < last && p % 4 != 0; ++p) one(p);
     for (; p + 4 <= last; p += 4)
-        std::memcpy(codes.data() + (p - begin),
-                    kUnpacked[contig.bases[static_cast<std::size_t>(p / 4)]].data(), 4);
+        std::memcpy(codes.data() + (p - begin), kUnpacked[nth(contig.bases, p / 4)].data(), 4);
     for (; p < last; ++p) one(p);
     auto run = std::upper_bound(contig.unknown.begin(), contig.unknown.end(), first,
                                 [](std::int64_t position, const Run& r) { return position < r.end; });

@@ -18,6 +18,7 @@
 #include "io/files/atomic_file.hpp"
 #include "io/files/bgzf_block.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -72,8 +73,7 @@ struct RandomFile::Impl {
         std::array<char, 4> tail{};
         pread_all(offset + size - 4, tail);
         std::uint32_t value = 0;
-        for (int i = 3; i >= 0; --i)
-            value = value << 8 | static_cast<unsigned char>(tail[static_cast<std::size_t>(i)]);
+        for (int i = 3; i >= 0; --i) value = value << 8 | static_cast<unsigned char>(nth(tail, i));
         if (value > kBgzfMaxBlock) corrupt(offset);
         return value;
     }

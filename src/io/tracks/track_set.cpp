@@ -11,6 +11,7 @@
 #include "io/files/output_set.hpp"
 #include "io/tracks/bigwig_track.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -105,7 +106,7 @@ void TrackSet::interval(const CalledInterval& called) {
     }
     CalledInterval only = called;
     only.marker = 0;
-    impl_->files[static_cast<std::size_t>(called.marker)]->interval(only);
+    nth(impl_->files, called.marker)->interval(only);
 }
 
 void TrackSet::Impl::feed(std::size_t first, std::size_t last, int contig, std::int64_t begin,

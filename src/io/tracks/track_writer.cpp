@@ -17,6 +17,7 @@
 #include "io/files/output_set.hpp"
 #include "io/tracks/bigwig_track.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -111,9 +112,7 @@ class TextTrack : public TrackWriter {
         append(line_, end);
         line_ += '\t';
     }
-    const std::string& marker(const CalledInterval& called) const {
-        return markers_[static_cast<std::size_t>(called.marker)];
-    }
+    const std::string& marker(const CalledInterval& called) const { return nth(markers_, called.marker); }
 
     TextFile file_;
     std::vector<std::string> markers_;
@@ -259,8 +258,7 @@ void Rounding::append(std::string& text, std::int64_t scaled) const {
     text += '.';
     std::array<char, kMaxDecimals> digits{};
     std::int64_t rest = size % unit_;
-    for (int i = decimals_; i-- > 0; rest /= 10)
-        digits[static_cast<std::size_t>(i)] = static_cast<char>('0' + rest % 10);
+    for (int i = decimals_; i-- > 0; rest /= 10) nth(digits, i) = static_cast<char>('0' + rest % 10);
     text.append(digits.data(), static_cast<std::size_t>(decimals_));
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/region.hpp"
 #include "io/fasta/fasta.hpp"
+#include "kernels/base/nth.hpp"
 
 struct bcf1_t;
 
@@ -83,7 +84,7 @@ class VcfRecord {
     std::string_view id() const { return id_; }
     std::string_view ref() const { return ref_; }
     int alts() const { return static_cast<int>(alts_.size()); }  // 0 where ALT is "."
-    std::string_view alt(int i) const { return alts_[static_cast<std::size_t>(i)]; }
+    std::string_view alt(int i) const { return nth(alts_, i); }
     // QUAL is neither missing nor a finite number that a float holds.
     bool odd_quality() const;
     std::size_t bytes() const;  // memory it takes, roughly

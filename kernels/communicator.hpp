@@ -1,11 +1,12 @@
 // The processes ("ranks") that train one model together, each on its part of every batch: what they must be
-// able to do for one another. Implementations: src/app/tcp_communicator.hpp; tests have one over threads.
+// able to do for one another. Implementations: src/ranks/mpi_communicator.hpp; tests have one over threads.
 //
 // All ranks call the same functions in the same order with equally many values. Everything is a function of
 // the ranks' values alone, in an order that is fixed: the same bits on every rank, and in every run. Errors:
-// Error(resource) when a peer is gone or was silent for too long; nothing can be called after that.
+// Error(resource) when a peer was silent for longer than patience(); nothing can be called after that.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -32,8 +33,8 @@ class Communicator {
     virtual void all_gather(std::span<const std::byte> mine, std::span<std::byte> all) = 0;
     // Rank 0's bytes to all others.
     virtual void broadcast(std::span<std::byte> values) = 0;
-    // Throws when a peer is known to be gone; asks nobody. For long work between the calls above.
-    virtual void check() = 0;
+    // How long to wait for a peer.
+    virtual std::chrono::milliseconds patience() const = 0;
 
     std::vector<double> gather(std::span<const double> mine) {
         std::vector<double> all(mine.size() * static_cast<std::size_t>(size()));
@@ -50,14 +51,12 @@ class QuietRanks {
 
     int rank() const noexcept { return ranks_.rank(); }
     int size() const noexcept { return ranks_.size(); }
+    std::chrono::milliseconds patience() const noexcept { return ranks_.patience(); }
     bool all_gather(std::span<const std::byte> mine, std::span<std::byte> all) noexcept {
         return attempt([&] { ranks_.all_gather(mine, all); });
     }
     bool broadcast(std::span<std::byte> values) noexcept {
         return attempt([&] { ranks_.broadcast(values); });
-    }
-    bool check() noexcept {
-        return attempt([&] { ranks_.check(); });
     }
     void rethrow() const {
         if (thrown_) std::rethrow_exception(thrown_);

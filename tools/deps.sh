@@ -9,8 +9,8 @@
 set -euo pipefail
 
 declare -A packages=(
-    [build]="g++ cmake make pkg-config libboost-program-options-dev libdeflate-dev libhts-dev libhwy-dev libssl-dev
-             nlohmann-json3-dev doctest-dev zlib1g-dev"
+    [build]="g++ cmake make pkg-config libboost-program-options-dev libdeflate-dev libhts-dev libhwy-dev libopenmpi-dev
+             libssl-dev nlohmann-json3-dev doctest-dev zlib1g-dev"
     [demo]="bedops"
     [bench]="libbenchmark-dev libdnnl-dev libopenblas0-pthread python3-torch"
     [oracles]="bcftools bedtools bedops clang-format mandoc openmpi-bin python3-numpy python3-pybigwig python3-sklearn python3-torch samtools

@@ -14,6 +14,7 @@
 #include "cli/progress.hpp"
 #include "cli/run.hpp"
 #include "cli/signals.hpp"
+#include "ranks/mpi_communicator.hpp"
 
 using namespace regkit;
 
@@ -146,13 +147,11 @@ std::vector<cli::Option> run_options() {
 }
 
 std::vector<cli::Option> rank_options() {
-    return {
-        {.name = "dist-timeout",
-         .value = "TIME",
-         .fallback = "60s",
-         .help =
-             "several ranks: how long one may give no sign of life before all end, and may be late at the start",
-         .group = kRanks}};
+    return {{.name = "dist-timeout",
+             .value = "TIME",
+             .fallback = "10m",
+             .help = "several ranks: how long one may keep the others waiting before all end",
+             .group = kRanks}};
 }
 
 cli::Tool make_tool() {
@@ -177,7 +176,7 @@ cli::Tool make_tool() {
         {"regtrain -d chr20.regds -a dilated -o model.safetensors --epochs 20 --patience 3 --resume",
          "for a queue that may kill and restart it"},
         {"mpirun -n 4 regtrain -d chr20.regds -a dilated -o model.safetensors --batch 32",
-         "on four processes that share every batch; srun and torchrun do as well"},
+         "on four processes that share every batch; so does srun --mpi=pmix"},
         {"regtrain --presets", "what -a knows"},
         {"regtrain --describe spec.json | column -t", "what an architecture of one's own comes to"},
     };
@@ -191,8 +190,7 @@ cli::Tool make_tool() {
 TrainParameters parameters_of(const cli::Arguments& args) {
     TrainParameters p;
     p.dataset = cli::dataset_folder(args);
-    if (args.given("fasta"))
-        p.fasta = args.text("fasta");  // opened later: a rank that lacks it must tell the others
+    if (args.given("fasta")) p.fasta = args.text("fasta");  // opened later
     require_kind(p.fasta, {FileKind::fasta}, "-f takes the reference, a FASTA file");
     p.architecture = args.text("architecture");
     require_kind(p.architecture, {FileKind::json}, "-a takes a preset's name or a spec, a JSON file");
@@ -309,5 +307,5 @@ void run(const cli::Arguments& args, Log& log) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    return cli::run(argc, argv, make_tool(), run);
+    return end_ranks(cli::run(argc, argv, make_tool(), run));
 }

@@ -2,6 +2,7 @@
 // the same list, and so alike. Then a sum goes in parts of bounded size: gather, add, and wait by turns for
 // the stream, for NCCL and for the other ranks, until a time limit.
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <thread>
 
@@ -17,8 +18,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t kMostGathered =
     1 << 24;  // values, 64 MB, that all ranks' parts together take on the device
-constexpr std::chrono::seconds kConnectPatience{60};
-constexpr std::chrono::seconds kSumPatience{600};  // a rank may be alive, and busy with a slow disk
 
 struct AddParts {
     const float* parts;
@@ -87,7 +86,7 @@ Status RankSum::sum(const float* from, float* to, std::int64_t count, QuietRanks
         require(gather(from + done, parts, part, ranks));
         add_parts(parts, ranks.size(), part, to + done);
     }
-    require(wait([&] { return stream_.is_idle(); }, kSumPatience, ranks));
+    require(wait([&] { return stream_.is_idle(); }, ranks));
     return status;
 }
 
@@ -95,7 +94,7 @@ Status RankSum::sum(const float* from, float* to, std::int64_t count, QuietRanks
 std::string RankSum::gather(const float* from, float* parts, std::int64_t count, QuietRanks& ranks) {
     NcclResult state =
         nccl_->all_gather(from, parts, static_cast<std::size_t>(count), kNcclFloat, comm_, stream_.handle());
-    if (state == NcclResult::in_progress) return wait_until_ready(kSumPatience, ranks);
+    if (state == NcclResult::in_progress) return wait_until_ready(ranks);
     return state == NcclResult::success ? "" : nccl_->get_error_string(state);
 }
 
@@ -110,7 +109,7 @@ void RankSum::join(QuietRanks& ranks, Status& status) {
     state_ = why.empty() ? State::joined : State::refused;
     const std::string words =
         why.empty() ? "gradients are summed on the GPUs, by NCCL " + nccl_version_text(nccl_->version)
-                    : "gradients are summed over TCP, not by NCCL (" + why + ")";
+                    : "gradients are summed over MPI, not by NCCL (" + why + ")";
     copy_text(status.message, words);
 }
 
@@ -163,21 +162,20 @@ std::string RankSum::connect(const NcclId& id, QuietRanks& ranks) {
     const NcclResult result = nccl_->init_rank(&comm_, ranks.size(), id, ranks.rank(), &config);
     if (result != NcclResult::success && result != NcclResult::in_progress)
         return nccl_->get_error_string(result);
-    return wait_until_ready(kConnectPatience, ranks);
+    return wait_until_ready(ranks);
 }
 
 // For the end of a call of NCCL that goes on behind its return.
-std::string RankSum::wait_until_ready(std::chrono::seconds patience, QuietRanks& ranks) {
+std::string RankSum::wait_until_ready(const QuietRanks& ranks) {
     const auto is_ready = [&] {
         NcclResult state = NcclResult::success;
         nccl_->get_async_error(comm_, &state);
         return state != NcclResult::in_progress;
     };
-    return wait(is_ready, patience, ranks);
+    return wait(is_ready, ranks);
 }
 
-std::string RankSum::wait(const std::function<bool()>& is_done, std::chrono::seconds patience,
-                          QuietRanks& ranks) {
+std::string RankSum::wait(const std::function<bool()>& is_done, const QuietRanks& ranks) {
     constexpr std::chrono::milliseconds kBriefly{1};
     constexpr std::chrono::microseconds kPause{50};
     const auto begin = Clock::now();
@@ -189,12 +187,9 @@ std::string RankSum::wait(const std::function<bool()>& is_done, std::chrono::sec
         if (state != NcclResult::success && state != NcclResult::in_progress)
             return nccl_->get_error_string(state);
         if (done) return "";
-        if (!ranks.check()) {
-            leave();
-            fail_with_ranks();
-        }
         const auto waited = Clock::now() - begin;
-        if (waited > patience) return "no answer for " + std::to_string(patience.count()) + " s";
+        if (waited > ranks.patience())
+            return "no answer for " + std::to_string(ranks.patience().count() / 1000) + " s (--dist-timeout)";
         if (waited > kBriefly) std::this_thread::sleep_for(kPause);
     }
 }

@@ -2,16 +2,15 @@
 // the values never leave the devices.
 //
 // ncclAllGather brings every rank's values to all, and a kernel of ours adds them in double, in the order of
-// ranks, and rounds once, which is what Communicator promises: the same bits as over TCP, in every run and on
+// ranks, and rounds once, which is what Communicator promises: the same bits as over MPI, in every run and on
 // all ranks. (Not ncclAllReduce: it adds in fp32, in an order that follows from the ring or tree that it
 // chooses, so from the machine and from NCCL's version.) For it a rank receives the values of all, a few MB a
 // step.
 //
-// NCCL knows nothing of processes that ended, and who waits for it may wait for ever. So the host asks by
-// turns: the stream, NCCL, and the ranks' own connections.
+// NCCL knows nothing of processes that hang, and who waits for it may wait for ever. So the host asks by
+// turns the stream and NCCL, for no longer than it would wait for a rank.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -57,10 +56,9 @@ class RankSum {
     std::string connect(const NcclId& id, QuietRanks& ranks);
     std::vector<RankAbility> tell_all(const RankAbility& mine, QuietRanks& ranks);
     std::string gather(const float* from, float* parts, std::int64_t count, QuietRanks& ranks);
-    std::string wait_until_ready(std::chrono::seconds patience, QuietRanks& ranks);
-    // Until is_done(), a failure or the end of patience: what went wrong, or empty. Throws Failure when a
-    // rank ended.
-    std::string wait(const std::function<bool()>& is_done, std::chrono::seconds patience, QuietRanks& ranks);
+    std::string wait_until_ready(const QuietRanks& ranks);
+    // Until is_done(), a failure or the end of the ranks' patience: what went wrong, or empty.
+    std::string wait(const std::function<bool()>& is_done, const QuietRanks& ranks);
     void require(const std::string& wrong);  // ends NCCL and throws, unless it is empty
     void leave();
 

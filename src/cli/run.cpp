@@ -6,6 +6,7 @@
 #include "cli/run.hpp"
 
 #include <fcntl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -71,19 +72,15 @@ void complain(const std::string& name, const std::string& what) {
 
 std::array<char, 64> tool_name{};  // once it is known; outlives what it was told in
 
-// "tool: why" straight to standard error. Needs no memory, which may be what is missing.
+// "tool: why" straight to standard error, at once. Needs no memory, which may be what is missing.
 void complain_without_memory(const char* why) noexcept {
     clear_progress_line();
     const char* const name = tool_name[0] != '\0' ? tool_name.data() : program_invocation_short_name;
-    for (const char* part : {name, ": ", why, "\n"}) {
-        std::size_t left = std::strlen(part);
-        while (left > 0) {
-            const ssize_t done = write(STDERR_FILENO, part, left);
-            if (done < 0 && errno == EINTR) continue;
-            if (done <= 0) return;
-            part += done;
-            left -= static_cast<std::size_t>(done);
-        }
+    std::array<iovec, 4> pieces{};
+    std::size_t at = 0;
+    for (const char* part : {name, ": ", why, "\n"})
+        pieces[at++] = {const_cast<char*>(part), std::strlen(part)};
+    while (writev(STDERR_FILENO, pieces.data(), static_cast<int>(pieces.size())) < 0 && errno == EINTR) {
     }
 }
 
@@ -97,8 +94,8 @@ void on_failed_allocation() {
 }
 
 // Where an exception meets a function that must not throw, or comes before main() or on a thread of its own,
-// C++ ends the process. A failed allocation ends it as everywhere else; anything else is a fault of ours, and
-// aborts with a word.
+// C++ ends the process. A failed allocation ends it as everywhere else, and so does an Error, of a thread
+// that has nobody to tell; anything else is a fault of ours, and aborts with a word.
 [[noreturn]] void on_terminate() noexcept {
     remove_temporaries();
     bool memory = allocation_failed;
@@ -107,6 +104,9 @@ void on_failed_allocation() {
             throw;
         } catch (const std::bad_alloc&) {
             memory = true;
+        } catch (const Error& error) {
+            complain_without_memory(error.what());
+            _exit(static_cast<int>(error.kind()));
         } catch (...) {
             memory = false;  // an allocation that failed earlier was recovered from
         }

@@ -56,7 +56,7 @@ TEST_CASE("ranks use NCCL together or not at all") {
 }
 
 // Threads of one process, which has one GPU.
-TEST_CASE("ranks that share a GPU sum over TCP, and say so once") {
+TEST_CASE("ranks that share a GPU sum over MPI, and say so once") {
     ThreadRanks(3).run([](Communicator& me) {
         const auto backend = make_emulator_backend(emulator::Order::forward);
         const Buffer buffer = backend->alloc_flat(2);
@@ -71,7 +71,7 @@ TEST_CASE("ranks that share a GPU sum over TCP, and say so once") {
             const std::vector<std::string> notices = backend->take_notices();
             CHECK(notices.size() == (first ? 1 : 0));
             for (const std::string& notice : notices)
-                CHECK(notice.find("summed over TCP, not by NCCL (") != std::string::npos);
+                CHECK(notice.find("summed over MPI, not by NCCL (") != std::string::npos);
             CHECK(backend->take_notices().empty());
         }
     });
@@ -88,7 +88,7 @@ TEST_CASE("what a rank's connection throws comes through the back end") {
             throw std::runtime_error("rank 1 is gone");
         }
         void broadcast(std::span<std::byte>) override {}
-        void check() override {}
+        std::chrono::milliseconds patience() const override { return std::chrono::seconds(60); }
     } gone;
     const auto backend = make_emulator_backend(emulator::Order::forward);
     const Buffer buffer = backend->alloc_flat(1);

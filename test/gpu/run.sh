@@ -49,6 +49,7 @@ check_tools() {
 build() {
     check_tools
     local targets=(regkit_cuda "${programs[@]}")
+    pkg-config --exists ompi-c 2> /dev/null && targets+=(regkit_mpi)
     cmake -S "$source_dir" -B "$source_dir/build-gpu" -DCMAKE_BUILD_TYPE=Release > "$logs/configure.log" 2>&1 ||
         fail "cmake failed: $logs/configure.log"
     # Without cuDNN's headers there is no such program.

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "kernels/base/error.hpp"
+#include "ranks/mpi_communicator.hpp"
 
 using namespace regkit;
 
@@ -44,19 +45,16 @@ bool says(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
 }
 
-const Variables kTorch = {{"RANK", "3"},         {"WORLD_SIZE", "4"},      {"LOCAL_RANK", "1"},
-                          {"MASTER_ADDR", "n1"}, {"MASTER_PORT", "29500"}, {"LOCAL_WORLD_SIZE", "2"}};
+const Variables kTorch = {{"RANK", "3"}, {"WORLD_SIZE", "4"}, {"LOCAL_RANK", "1"}};
 const Variables kMpirun = {{"OMPI_COMM_WORLD_RANK", "1"},
                            {"OMPI_COMM_WORLD_SIZE", "3"},
                            {"OMPI_COMM_WORLD_LOCAL_RANK", "1"},
-                           {"OMPI_COMM_WORLD_LOCAL_SIZE", "3"},
-                           {"PMIX_NAMESPACE", "1234@1"}};
+                           {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"},
+                           {"PMIX_RANK", "1"}};
 const Variables kSrun = {{"SLURM_PROCID", "5"},
+                         {"PMIX_RANK", "5"},
                          {"SLURM_STEP_NUM_TASKS", "8"},
                          {"SLURM_LOCALID", "1"},
-                         {"SLURM_JOB_ID", "77"},
-                         {"SLURM_STEP_ID", "0"},
-                         {"SLURM_STEP_NODELIST", "gpu[007-008]"},
                          {"SLURM_STEP_TASKS_PER_NODE", "4(x2)"}};
 
 }  // namespace
@@ -64,71 +62,69 @@ const Variables kSrun = {{"SLURM_PROCID", "5"},
 TEST_CASE("without a launcher there is one rank") {
     const Launch launch = launch_with({{"MASTER_PORT", "29500"}});
     CHECK((launch.rank == 0 && launch.size == 1 && launch.launcher.empty()));
-    // A batch script is one process, whatever was allocated to it.
-    CHECK(launch_with({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}, {"SLURM_JOB_ID", "77"}}).size == 1);
-}
-
-TEST_CASE("torchrun's variables") {
-    const Launch launch = launch_with(kTorch);
-    CHECK((launch.rank == 3 && launch.size == 4 && launch.local_rank == 1 && launch.local_size == 2));
-    CHECK(launch.host == "n1");
-    CHECK(launch.ports == std::vector<std::uint16_t>{29500});
-    // Its agent listens on the port itself.
-    const Launch agent =
-        launch_with(with(kTorch, {{"TORCHELASTIC_USE_AGENT_STORE", "True"}, {"TORCHELASTIC_RUN_ID", "x"}}));
-    CHECK(agent.ports.front() == 29501);
-    CHECK(agent.job != launch.job);
-    CHECK(launch_with({{"RANK", "0"}, {"WORLD_SIZE", "1"}}).size == 1);
-}
-
-TEST_CASE("half-set, malformed and contradicting variables are refused by name") {
-    for (const char* name : {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}) {
-        Variables half = kTorch;
-        half.erase(name);
-        CHECK(says(refusal(half), std::string(name) + " is not"));
-    }
-    CHECK(says(refusal(with(kTorch, {{"RANK", "4"}})), "RANK=4 is not below WORLD_SIZE=4"));
-    CHECK(says(refusal(with(kTorch, {{"RANK", "-1"}})), "RANK='-1'"));
-    CHECK(says(refusal(with(kTorch, {{"WORLD_SIZE", "four"}})), "WORLD_SIZE='four'"));
-    CHECK(says(refusal(with(kTorch, {{"MASTER_PORT", "123456"}})), "MASTER_PORT='123456'"));
-    CHECK(says(refusal({{"OMPI_COMM_WORLD_SIZE", "2"}}), "OMPI_COMM_WORLD_RANK is not"));
-    CHECK(says(refusal({{"SLURM_STEP_NUM_TASKS", "2"}}), "SLURM_PROCID is not"));
-    CHECK(says(refusal(with(kTorch, kMpirun)), "contradicts mpirun"));
-    // torchrun below mpirun: an agent on each host.
-    CHECK(launch_with(with(with(kTorch, kMpirun), {{"TORCHELASTIC_RUN_ID", "x"}})).size == 4);
+    // A batch script is one process, whatever was allocated to it; and so are others that are alone.
+    for (const Variables& alone : {Variables{{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}},
+                                   {{"RANK", "0"}, {"WORLD_SIZE", "1"}},
+                                   {{"WORLD_SIZE", "every"}},
+                                   {{"SLURM_PROCID", "0"}, {"SLURM_STEP_NUM_TASKS", "1"}}})
+        CHECK(launch_with(alone).size == 1);
 }
 
 TEST_CASE("mpirun's variables") {
     const Launch launch = launch_with(kMpirun);
-    CHECK((launch.rank == 1 && launch.size == 3 && launch.local_rank == 1 && launch.local_size == 3));
-    CHECK(launch.host == "127.0.0.1");
-    CHECK(launch.ports.size() > 1);
-    CHECK(launch.ports == launch_with(with(kMpirun, {{"OMPI_COMM_WORLD_RANK", "0"}})).ports);
-    CHECK(launch.ports != launch_with(with(kMpirun, {{"PMIX_NAMESPACE", "99@1"}})).ports);
-    const Variables far = with(kMpirun, {{"OMPI_COMM_WORLD_LOCAL_SIZE", "1"}});
-    CHECK(says(refusal(far), "mpirun -x MASTER_ADDR=HOST"));
-    CHECK(launch_with(with(far, {{"MASTER_ADDR", "n7"}})).host == "n7");
-    CHECK(launch_with(with(far, {{"SLURM_JOB_NODELIST", "n[3,8]"}})).host == "n3");
+    CHECK((launch.rank == 1 && launch.size == 3 && launch.local_rank == 1 && launch.local_size == 2));
+    CHECK(launch.launcher == "mpirun");
+    // Inside an allocation of Slurm it is the inner one; what a script sets for others does not count.
+    CHECK(launch_with(with(kSrun, kMpirun)).size == 3);
+    CHECK(launch_with(with(kTorch, kMpirun)).size == 3);
 }
 
-TEST_CASE("srun's variables") {
+TEST_CASE("srun's variables, with PMIx") {
     const Launch launch = launch_with(kSrun);
     CHECK((launch.rank == 5 && launch.size == 8 && launch.local_rank == 1 && launch.local_size == 4));
-    CHECK(launch.host == "gpu007");
-    CHECK(launch.ports.size() > 1);
+    CHECK(launch.launcher == "srun");
     CHECK(launch_with(with(kSrun, {{"SLURM_STEP_TASKS_PER_NODE", "4,3"}})).local_size == 0);
-    // mpirun inside an allocation is the inner one.
-    CHECK(launch_with(with(kSrun, kMpirun)).size == 3);
 }
 
-TEST_CASE("first_host") {
-    for (const auto& [list, host] : Variables{
-             {"n1", "n1"}, {"n1,n2", "n1"}, {"n[01-04,07]", "n01"}, {"a[5,9],b", "a5"}, {"a,b[1-2]", "a"}})
-        CHECK(first_host(list) == host);
+TEST_CASE("several processes without MPI are refused") {
+    CHECK(says(refusal(kTorch), "WORLD_SIZE=4: only MPI brings several processes together"));
+    CHECK(says(refusal(kTorch), "start them with mpirun"));
+    // torchrun below mpirun: an agent on each host.
+    CHECK(says(refusal(with(with(kTorch, kMpirun), {{"TORCHELASTIC_RUN_ID", "x"}})), "WORLD_SIZE=4"));
+    Variables plain = kSrun;
+    plain.erase("PMIX_RANK");
+    CHECK(says(refusal(plain), "SLURM_STEP_NUM_TASKS=8: srun started these processes without PMIx"));
+    CHECK(says(refusal(plain), "srun --mpi=pmix, or mpirun"));
+}
+
+TEST_CASE("half-set and malformed variables are refused by name") {
+    CHECK(says(refusal({{"OMPI_COMM_WORLD_SIZE", "2"}}), "OMPI_COMM_WORLD_RANK is not"));
+    CHECK(says(refusal({{"OMPI_COMM_WORLD_RANK", "1"}}), "OMPI_COMM_WORLD_SIZE is not"));
+    CHECK(says(refusal({{"PMIX_RANK", "1"}}), "SLURM_STEP_NUM_TASKS is not"));
+    CHECK(says(refusal(with(kMpirun, {{"OMPI_COMM_WORLD_RANK", "3"}})),
+               "OMPI_COMM_WORLD_RANK=3 is not below OMPI_COMM_WORLD_SIZE=3"));
+    CHECK(says(refusal(with(kMpirun, {{"OMPI_COMM_WORLD_RANK", "-1"}})), "OMPI_COMM_WORLD_RANK='-1'"));
+    CHECK(says(refusal(with(kMpirun, {{"OMPI_COMM_WORLD_SIZE", "four"}})), "OMPI_COMM_WORLD_SIZE='four'"));
+}
+
+TEST_CASE("without the plug-in the message says what to install") {
+    const auto why = [](const std::vector<std::string>& paths) {
+        try {
+            load_mpi(launch_with(kMpirun), paths);
+        } catch (const Error& error) {
+            CHECK(error.kind() == ErrorKind::resource);
+            return std::string(error.what());
+        }
+        return std::string();
+    };
+    CHECK(why({"/nowhere/a.so", "/nowhere/b.so"}) ==
+          "mpirun started 3 processes, but this installation has no MPI plug-in (looked for /nowhere/a.so, "
+          "/nowhere/b.so); install Open MPI (Debian: libopenmpi-dev) and build regkit again");
+    CHECK(says(why({"/proc/self/exe"}), "the MPI plug-in cannot be loaded"));
 }
 
 TEST_CASE("each rank takes the GPU of its number on the host") {
-    Launch launch = launch_with(kTorch);
+    Launch launch = launch_with(kMpirun);
     CHECK(rank_device("cuda", launch, environment({})) == "cuda:1");
     CHECK(rank_device("cuda:0", launch, environment({})) == "cuda:0");
     CHECK(rank_device("cpu", launch, environment({})) == "cpu");

@@ -4,10 +4,12 @@
 // ends.
 #include "app/train/rank_team.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "io/files/sha256.hpp"
 #include "kernels/base/error.hpp"
+#include "ranks/mpi_communicator.hpp"
 
 namespace regkit {
 namespace {
@@ -40,21 +42,14 @@ std::string named(int rank) {
 
 RankTeam::RankTeam(const Launch& launch, double timeout) : launch_(launch) {
     if (launch.size == 1) return;
-    try {
-        ranks_ = std::make_unique<TcpCommunicator>(
+    ranks_ = run([&] {
+        return std::make_unique<MpiCommunicator>(
             launch, std::chrono::milliseconds(std::llround(std::min(timeout, 1e6) * 1000)));
-    } catch (const Error& error) {
-        give_up(error);
-    }
+    });
 }
 
-RankTeam::~RankTeam() = default;
-
-void RankTeam::give_up(const Error& error) {
-    // All ranks stop together; there is nothing to tell.
-    if (ranks_ && error.kind() != ErrorKind::interrupted) ranks_->give_up(error.kind(), error.what());
-    if (first()) throw error;
-    throw Error(error.kind(), named(launch_.rank) + ": " + error.what());
+Error RankTeam::of_this_rank(const Error& error) const {
+    return first() ? error : Error(error.kind(), named(launch_.rank) + ": " + error.what());
 }
 
 RankTeam::Turn RankTeam::agree(const Turn& mine) {
@@ -120,8 +115,21 @@ void RankTeam::share_start(Network& network, TrainState& state) {
     network.load_optimiser(moments);
 }
 
+// Behind a word that says that they come now, and not later.
 void RankTeam::broadcast(std::span<double> values) {
-    if (ranks_) ranks_->broadcast(std::as_writable_bytes(values));
+    if (alone()) return;
+    double ready = first() ? 1 : 0;
+    do ranks_->broadcast(std::as_writable_bytes(std::span(&ready, 1)));
+    while (ready == 0);
+    ranks_->broadcast(std::as_writable_bytes(values));
+}
+
+void RankTeam::still_working() {
+    const auto now = std::chrono::steady_clock::now();
+    if (alone() || now - told_ < ranks_->patience() / 8) return;
+    told_ = now;
+    double ready = 0;
+    ranks_->broadcast(std::as_writable_bytes(std::span(&ready, 1)));
 }
 
 void RankTeam::meet() {

@@ -1,6 +1,7 @@
 // What a training run does together with the other ranks. Of one rank alone everything is itself, at no cost.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -9,31 +10,29 @@
 #include <vector>
 
 #include "app/train/checkpoint.hpp"
+#include "kernels/base/error.hpp"
+#include "kernels/communicator.hpp"
 #include "nn/network.hpp"
 #include "ranks/launch.hpp"
-#include "ranks/tcp_communicator.hpp"
 
 namespace regkit {
 
 class RankTeam {
   public:
-    // Connects with the others; a rank that is silent for `timeout` seconds ends all.
+    // Meets the others; a rank that keeps them waiting for longer than `timeout` seconds ends all.
     RankTeam(const Launch& launch, double timeout);
-    ~RankTeam();
 
     bool alone() const { return !ranks_; }
     bool first() const { return launch_.rank == 0; }
     int size() const { return launch_.size; }
 
-    // Calls body(); where it throws, tells the others why, and all end.
+    // Calls body(); what it throws names this rank, unless it is the first.
     template <typename Body>
-    auto run(const Body& body) -> std::invoke_result_t<Body> {
+    auto run(const Body& body) const -> std::invoke_result_t<Body> {
         try {
             return body();
         } catch (const Error& error) {
-            give_up(error);
-        } catch (const std::exception& error) {
-            give_up(Error(ErrorKind::resource, error.what()));
+            throw of_this_rank(error);
         }
     }
 
@@ -63,20 +62,20 @@ class RankTeam {
     void share_start(Network& network, TrainState& state);
 
     void broadcast(std::span<double> values);  // the first rank's
-    void meet();                               // waits for all
-    void check() {
-        if (ranks_) ranks_->check();
-    }
+    // To be called by the first rank, often, while it alone works on what it will broadcast: the others wait.
+    void still_working();
+    void meet();  // waits for all
 
   private:
-    [[noreturn]] void give_up(const Error& error);
+    Error of_this_rank(const Error& error) const;
     int part(int batch, int rank) const {
         return static_cast<int>(std::int64_t{batch} * rank / launch_.size);
     }
     std::vector<std::string> gather_texts(const std::string& mine);  // of equal lengths
 
     Launch launch_;
-    std::unique_ptr<TcpCommunicator> ranks_;
+    std::unique_ptr<Communicator> ranks_;
+    std::chrono::steady_clock::time_point told_;  // the others, of being at work
 };
 
 }  // namespace regkit

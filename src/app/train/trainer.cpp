@@ -345,7 +345,7 @@ bool Run::measure(Validation& result) {
         genome_->read(static_cast<std::size_t>(contig), begin, end, codes);
     };
     const KeepGoing keep_going = [&](std::int64_t) {
-        team_.check();
+        team_.still_working();
         host_.progress(progress(true));
         return !host_.stop();
     };

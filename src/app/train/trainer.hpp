@@ -6,7 +6,7 @@
 // bit from a checkpoint (app/checkpoint.hpp). Tensors do not depend on the number of workers. With
 // max_seconds only the length of training depends on the clock.
 //
-// N ranks (app/launch.hpp) train what one trains: the same windows in the same order, dropout keyed by a
+// N ranks (ranks/launch.hpp) train what one trains: the same windows in the same order, dropout keyed by a
 // window's number in the batch, statistics of batch norm and gradients of the whole batch, each summed in the
 // order of ranks. The tensors of a run are the same for a given N, on all ranks, which checkpoints verify;
 // another N rounds sums otherwise.
@@ -61,8 +61,7 @@ struct TrainParameters {
     // Several processes train one model: what each of them calls train() with, apart from its launch and
     // device, is the same. Each takes its part of every batch; the first one validates and writes all files.
     Launch launch;
-    double dist_seconds =
-        60;  // a rank that is silent for so long ends all; also how long ranks wait for each other to start
+    double dist_seconds = 600;  // a rank that keeps the others waiting for longer ends all
 
     void verify() const;  // Error(usage) naming the option
 };

@@ -1,0 +1,202 @@
+#include "ranks/mpi_communicator.hpp"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstring>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "base/version.hpp"
+#include "kernels/base/error.hpp"
+#include "ranks/mpi_plugin.hpp"
+
+namespace regkit {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr const char* kPluginName = "libregkit_mpi.so";
+// Up to so many bytes of every rank, all go to everybody: one exchange in place of two.
+constexpr std::size_t kFew = 16384;
+// MPI counts in int, and room for so many is taken twice.
+constexpr std::size_t kMost = std::size_t{1} << 26;
+
+std::string silence(milliseconds timeout) {
+    char text[96];
+    std::snprintf(text, sizeof text, "some rank gave no sign of life for %.3g s (--dist-timeout)",
+                  std::chrono::duration<double>(timeout).count());
+    return text;
+}
+
+[[noreturn]] void fail_to_load(const Launch& launch, const std::string& why) {
+    throw Error(ErrorKind::resource,
+                launch.launcher + " started " + std::to_string(launch.size) + " processes, but " + why);
+}
+
+void succeed(const char* wrong) {
+    if (wrong) throw Error(ErrorKind::resource, std::string("MPI: ") + wrong);
+}
+
+// While it lives: ends the process when this takes longer than the timeout. For the two calls of MPI that
+// wait for all ranks and cannot be asked after.
+class Deadline {
+  public:
+    Deadline(milliseconds timeout, const std::string& whose) {
+        thread_ = std::thread([this, timeout, whose] {
+            std::unique_lock lock(mutex_);
+            if (!ended_.wait_for(lock, timeout, [this] { return over_; }))
+                throw Error(ErrorKind::resource, whose + silence(timeout));
+        });
+    }
+    ~Deadline() {
+        {
+            const std::lock_guard lock(mutex_);
+            over_ = true;
+        }
+        ended_.notify_one();
+        thread_.join();
+    }
+    Deadline(const Deadline&) = delete;
+    Deadline& operator=(const Deadline&) = delete;
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable ended_;
+    bool over_ = false;
+    std::thread thread_;
+};
+
+// What end_ranks() has to end.
+struct Started {
+    const MpiFunctions* mpi = nullptr;
+    milliseconds timeout{0};
+    std::string whose;  // "rank 2: "
+} started;
+
+// values[i] = the sum of parts[r][i] over the ranks, in their order; parts [ranks][values.size()].
+template <typename T>
+void add_in_order(const std::byte* parts, std::size_t ranks, std::span<T> values) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        double sum = 0;
+        for (std::size_t r = 0; r < ranks; ++r) {
+            T value;
+            std::memcpy(&value, parts + (r * values.size() + i) * sizeof(T), sizeof(T));
+            sum += static_cast<double>(value);
+        }
+        values[i] = static_cast<T>(sum);
+    }
+}
+
+}  // namespace
+
+std::vector<std::string> mpi_plugin_paths() {
+    std::error_code ignored;
+    const std::string folder = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+    return {folder + "/../lib/regkit/" + kPluginName, folder + "/" + kPluginName};
+}
+
+const MpiFunctions& load_mpi(const Launch& launch, const std::vector<std::string>& paths) {
+    std::string looked;
+    for (const std::string& path : paths) {
+        looked += (looked.empty() ? "" : ", ") + path;
+        std::error_code ignored;
+        if (!std::filesystem::exists(path, ignored)) continue;
+        // Global, since parts that MPI loads itself look for its functions among those of the program.
+        void* const plugin = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
+        if (!plugin)
+            fail_to_load(launch, std::string("the MPI plug-in cannot be loaded: ") + dlerror() +
+                                     "; install Open MPI's library (Debian: libopenmpi3)");
+        const auto entry = reinterpret_cast<OpenMpi*>(dlsym(plugin, kMpiEntry));
+        const MpiFunctions* const mpi = entry ? entry(std::string(version()).c_str()) : nullptr;
+        if (!mpi)
+            fail_to_load(launch, "the plug-in " + path +
+                                     " belongs to another version of regkit; install both together");
+        return *mpi;
+    }
+    fail_to_load(launch, "this installation has no MPI plug-in (looked for " + looked +
+                             "); install Open MPI (Debian: libopenmpi-dev) and build regkit again");
+}
+
+MpiCommunicator::MpiCommunicator(const Launch& launch, milliseconds timeout)
+    : mpi_(load_mpi(launch, mpi_plugin_paths())), timeout_(timeout) {
+    started = {&mpi_, timeout, launch.rank == 0 ? "" : "rank " + std::to_string(launch.rank) + ": "};
+    const Deadline deadline(timeout, started.whose);
+    succeed(mpi_.start(&rank_, &size_));
+    if (rank_ != launch.rank || size_ != launch.size)
+        throw Error(ErrorKind::usage, "this is rank " + std::to_string(launch.rank) + " of " +
+                                          std::to_string(launch.size) + " by the variables of " +
+                                          launch.launcher + ", and " + std::to_string(rank_) + " of " +
+                                          std::to_string(size_) + " by MPI; start all ranks with one mpirun");
+}
+
+// For what was begun.
+void MpiCommunicator::wait() {
+    using Clock = std::chrono::steady_clock;
+    constexpr std::chrono::microseconds kShortest{50}, kLongest{5000};
+    const auto begin = Clock::now();
+    for (;;) {
+        bool done = false;
+        succeed(mpi_.test(&done));
+        if (done) return;
+        const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
+        if (waited > timeout_) throw Error(ErrorKind::resource, silence(timeout_));
+        std::this_thread::sleep_for(std::clamp(waited / 1000, kShortest, kLongest));
+    }
+}
+
+template <typename T>
+void MpiCommunicator::sum(std::span<T> values) {
+    const auto ranks = static_cast<std::size_t>(size_);
+    if (values.size_bytes() <= kFew) {
+        received_.resize(ranks * values.size_bytes());
+        all_gather(std::as_bytes(values), received_);
+        return add_in_order(received_.data(), ranks, values);
+    }
+    for (std::size_t done = 0; done < values.size(); done += kMost / sizeof(T)) {
+        const auto piece = values.subspan(done, std::min(kMost / sizeof(T), values.size() - done));
+        // Equal parts, of which the last ends in nothing.
+        const std::size_t part = (piece.size() + ranks - 1) / ranks, bytes = part * sizeof(T);
+        staged_.resize(ranks * bytes);
+        received_.resize(ranks * bytes);
+        std::ranges::copy(std::as_bytes(piece), staged_.begin());
+        std::fill(staged_.begin() + static_cast<std::ptrdiff_t>(piece.size_bytes()), staged_.end(),
+                  std::byte{0});
+        succeed(mpi_.all_to_all(staged_.data(), received_.data(), static_cast<int>(bytes)));
+        wait();
+        std::vector<T> mine(part);
+        add_in_order(received_.data(), ranks, std::span(mine));
+        all_gather(std::as_bytes(std::span(mine)), staged_);
+        std::memcpy(piece.data(), staged_.data(), piece.size_bytes());
+    }
+}
+
+void MpiCommunicator::all_gather(std::span<const std::byte> mine, std::span<std::byte> all) {
+    require(mine.size() <= kMost && all.size() == static_cast<std::size_t>(size_) * mine.size(),
+            ErrorKind::usage, "all_gather: a result of another size");
+    succeed(mpi_.all_gather(mine.data(), all.data(), static_cast<int>(mine.size())));
+    wait();
+}
+
+void MpiCommunicator::broadcast(std::span<std::byte> values) {
+    for (std::size_t done = 0; done < values.size(); done += kMost) {
+        const auto piece = values.subspan(done, std::min(kMost, values.size() - done));
+        succeed(mpi_.broadcast(piece.data(), static_cast<int>(piece.size())));
+        wait();
+    }
+}
+
+int end_ranks(int code) {
+    if (!started.mpi) return code;
+    if (code != 0 && code != static_cast<int>(ErrorKind::interrupted)) {
+        started.mpi->abort(code);
+        return code;
+    }
+    const Deadline deadline(started.timeout, started.whose);
+    const char* const wrong = started.mpi->finish();
+    return wrong && code == 0 ? static_cast<int>(ErrorKind::resource) : code;
+}
+
+}  // namespace regkit

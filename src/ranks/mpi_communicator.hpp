@@ -1,0 +1,60 @@
+// Ranks over MPI, which mpirun or srun started.
+//
+// A sum: each rank sends rank r the r-th part of its values, rank r adds the parts it got in the order of
+// ranks, and sends the result to all; so each rank sends and receives its values twice, whatever the number
+// of ranks. Few values go to everybody at once and every rank adds them all. (Not MPI_Allreduce, which
+// promises no order.)
+//
+// A rank that is killed is the launcher's business, which ends the others. One that hangs is noticed because
+// nobody waits for it longer than the timeout: every collective is begun and then asked after.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "kernels/communicator.hpp"
+#include "ranks/launch.hpp"
+
+namespace regkit {
+
+struct MpiFunctions;
+
+// Where the plug-in is looked for: ../lib/regkit relative to the running program, as installed, then, as in
+// the build tree, beside the program.
+std::vector<std::string> mpi_plugin_paths();
+// Loads the first plug-in found, never to be unloaded. Error(resource) naming the cause and what to install.
+const MpiFunctions& load_mpi(const Launch& launch, const std::vector<std::string>& paths);
+
+// One a process, on the one thread that calls MPI: that which makes it.
+class MpiCommunicator final : public Communicator {
+  public:
+    // Starts MPI, for which all ranks of the launch meet. One that does not come before the timeout ends this
+    // process: an Error on a thread of its own. Error(usage) where MPI knows other ranks than the launcher.
+    MpiCommunicator(const Launch& launch, std::chrono::milliseconds timeout);
+
+    int rank() const override { return rank_; }
+    int size() const override { return size_; }
+    std::chrono::milliseconds patience() const override { return timeout_; }
+    void sum_in_order(std::span<float> values) override { sum(values); }
+    void sum_in_order(std::span<double> values) override { sum(values); }
+    void all_gather(std::span<const std::byte> mine, std::span<std::byte> all) override;
+    void broadcast(std::span<std::byte> values) override;
+
+  private:
+    template <typename T>
+    void sum(std::span<T> values);
+    void wait();
+
+    const MpiFunctions& mpi_;
+    const std::chrono::milliseconds timeout_;
+    int rank_ = 0, size_ = 1;
+    std::vector<std::byte> staged_, received_;
+};
+
+// For the end of main(), once what went wrong is printed: with 0, or 75 (all ranks stopped together), leaves
+// MPI and returns the code; with another one ends all ranks with it. Where MPI was not started it only
+// returns.
+int end_ranks(int code);
+
+}  // namespace regkit

@@ -1,0 +1,24 @@
+// What the plug-in libregkit_mpi.so exports: MPI behind plain data and functions that do not throw, so that
+// the program itself needs no MPI to start. One thread calls them all.
+#pragma once
+
+namespace regkit {
+
+struct MpiFunctions {
+    // Each returns null or, in words that hold until the next call, what went wrong.
+    const char* (*start)(int* rank, int* size) noexcept;
+    // These begin something that all ranks do with equally many bytes, one at a time; test() brings it
+    // forward, and tells when it is done. No buffer may go away before.
+    const char* (*all_gather)(const void* mine, void* all, int bytes) noexcept;      // all [size][bytes]
+    const char* (*all_to_all)(const void* parts, void* theirs, int bytes) noexcept;  // both [size][bytes]
+    const char* (*broadcast)(void* values, int bytes) noexcept;                      // rank 0's
+    const char* (*test)(bool* done) noexcept;
+    const char* (*finish)() noexcept;  // waits for all ranks
+    void (*abort)(int code) noexcept;  // ends all ranks, this one too; nothing before start()
+};
+
+// The one function that is exported; null where the host's version() is not the plug-in's.
+using OpenMpi = const MpiFunctions*(const char* version);
+inline constexpr const char* kMpiEntry = "regkit_open_mpi";
+
+}  // namespace regkit

@@ -1,6 +1,6 @@
 // The ranks first tell each other whether they can use NCCL, and with which GPU and version; all decide by
 // the same list, and so alike. Then a sum goes in parts of bounded size: gather, add, and wait by turns for
-// the stream, for NCCL and for the other ranks, until a time limit.
+// the stream and for NCCL, for no longer than for a rank.
 #include <algorithm>
 #include <chrono>
 #include <cstring>

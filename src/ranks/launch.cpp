@@ -1,3 +1,6 @@
+// A table holds the names that each launcher gives to rank and size; the innermost one that is there is read.
+// Variables that tell of several processes without MPI are looked at too, since those would all write the
+// same files.
 #include "ranks/launch.hpp"
 
 #include <unistd.h>
@@ -74,14 +77,15 @@ void refuse_without_mpi(const Environment& environment, const char* size, const 
 }  // namespace
 
 Launch launch_of(const Environment& environment) {
-    // torchrun below mpirun, too: its processes would all be of the same rank.
     const bool mpirun = environment(kOpenMpi.rank) || environment(kOpenMpi.size);
-    if (!mpirun || environment("TORCHELASTIC_RUN_ID"))
+    const bool pmix = environment(kSlurm.rank) != nullptr;
+    // torchrun below mpirun, too: its processes would all be of the same rank.
+    if (environment("TORCHELASTIC_RUN_ID") || !(mpirun || pmix))
         refuse_without_mpi(environment, "WORLD_SIZE",
                            "only MPI brings several processes together, not torchrun or variables set by "
                            "hand; start them with mpirun, or unset WORLD_SIZE for one");
     if (mpirun) return read_ranks(environment, kOpenMpi);
-    if (environment("PMIX_RANK")) return read_ranks(environment, kSlurm);
+    if (pmix) return read_ranks(environment, kSlurm);
     refuse_without_mpi(environment, kSlurm.size,
                        "srun started these processes without PMIx, by which MPI brings them together; use "
                        "srun --mpi=pmix, or mpirun");

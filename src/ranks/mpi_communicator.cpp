@@ -1,3 +1,7 @@
+// Collectives go in pieces that MPI's counts hold. Each is begun, then asked after with short sleeps between,
+// which leave the processor to the other ranks of the host, until it is done or the deadline has passed.
+// MPI's own start and end cannot be asked after: meanwhile a thread watches the clock, and ends the process
+// by an Error that nobody catches, which src/cli prints as any other.
 #include "ranks/mpi_communicator.hpp"
 
 #include <dlfcn.h>

@@ -1,3 +1,5 @@
+// One function of MPI behind each of the table's, all on MPI_COMM_WORLD, with errors returned and one request
+// under way at a time.
 #include "ranks/mpi_plugin.hpp"
 
 #include <mpi.h>

@@ -77,6 +77,7 @@ TEST_CASE("mpirun's variables") {
     // Inside an allocation of Slurm it is the inner one; what a script sets for others does not count.
     CHECK(launch_with(with(kSrun, kMpirun)).size == 3);
     CHECK(launch_with(with(kTorch, kMpirun)).size == 3);
+    CHECK(launch_with(with(kTorch, kSrun)).size == 8);
 }
 
 TEST_CASE("srun's variables, with PMIx") {

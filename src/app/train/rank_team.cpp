@@ -1,7 +1,7 @@
 // Everything passes through a few collective calls that every rank makes in the same order. What must be
 // equal on all ranks is compared by SHA-256 rather than sent; what only the first rank knows, as its clock,
-// its checkpoint and its validation, is sent to the others. A rank that fails tells the rest why before it
-// ends.
+// its checkpoint and its validation, is sent to the others; while it works
+// alone it tells them so now and then, that they go on waiting.
 #include "app/train/rank_team.hpp"
 
 #include <algorithm>

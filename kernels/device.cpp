@@ -2,18 +2,11 @@
 
 #include <algorithm>
 #include <string>
-#include <utility>
 
 #include "kernels/base/error.hpp"
 #include "kernels/ops/checks.hpp"
 
 namespace regkit {
-
-std::vector<std::string> Device::take_notices() {
-    std::vector<std::string> notices;
-    if (!notice_.empty()) notices.push_back(std::exchange(notice_, {}));
-    return notices;
-}
 
 Buffer::~Buffer() {
     if (owner_) owner_->do_free(data_);

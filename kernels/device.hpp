@@ -22,13 +22,11 @@ class Device {
     virtual const char* name() const noexcept = 0;
     // What determines its bytes, for headers: "cpu avx512 f32", "cuda NVIDIA H100 80GB HBM3 sm_90 f32".
     virtual const char* description() const noexcept = 0;
-    // Whether it has every operation of the models; `auto` takes no other.
-    virtual bool is_complete() const noexcept { return true; }
     // Whether its values are double, not float.
     virtual bool is_double() const noexcept { return false; }
     // What there is to say about how operations were done (sums between ranks, convolutions), a line each:
     // once, then none.
-    virtual std::vector<std::string> take_notices();
+    virtual std::vector<std::string> take_notices() { return {}; }
 
     // Throws Error(resource) when there is not enough.
     Buffer alloc(Shape shape, Halo halo = {});
@@ -47,8 +45,6 @@ class Device {
   protected:
     // Throws Error(resource) unless the back end did as asked.
     void done(const char* operation, const Status& status) const;
-
-    std::string notice_;
 
   private:
     friend class Buffer;

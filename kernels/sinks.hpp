@@ -4,9 +4,6 @@
 //
 //  - values: f32 logits, probabilities or rates. What is ranked or subtracted (regeval, regsnp) needs them;
 //  - codes: the logit in 8 bits, and a table of 256 values to read them by (regcall --values 8bit);
-//  - bits: whether the value reaches a cutoff. No tool takes them: every interval format has a score, which
-//    runs hold and bits do not. They are for what lies far from the caller, a device's memory: 1/32 of the
-//    values has to cross;
 //  - runs: the positions whose value reaches a cutoff, and their values alone (regcall's intervals). Most of
 //    the genome is below.
 #pragma once

@@ -7,7 +7,7 @@ source_dir=${REGKIT_SOURCE:-$(cd "$(dirname "$0")/.." && pwd)}
 # Room, then the prefixes that it may include besides its own folder, each only from further up in this table. "std" stands
 # for headers without a dot and without a folder (<vector>); posix for the system's own.
 allowed() {
-    local seam="kernels/backend.hpp kernels/communicator.hpp kernels/dropout.hpp kernels/ops/ kernels/sinks.hpp kernels/tensor.hpp"
+    local seam="kernels/backend.hpp kernels/communicator.hpp kernels/compose.hpp kernels/dropout.hpp kernels/ops/ kernels/sinks.hpp kernels/status.hpp kernels/tensor.hpp"
     local files="std posix kernels/base/ base/ htslib/ zlib.h libdeflate.h openssl/ nlohmann/ io/files/"
     local app="std posix kernels/base/ base/ nn/ io/ $seam nlohmann/"
     case $1 in

@@ -77,6 +77,7 @@ class CpuBackend final : public Backend {
     Status do_read(const Slice& from, float* values) noexcept override;
     Status do_read(const Slice& from, double* values) noexcept override;
     Status do_fill(const Slice& to, float value) noexcept override;
+    using Backend::run;  // so that those it lacks are not hidden
     Status run(const SequenceConv& op) noexcept override;
     Status run(const SequenceConvGrad& op) noexcept override;
     Status run(const Embed& op) noexcept override;
@@ -88,11 +89,8 @@ class CpuBackend final : public Backend {
     Status run(const FlatDense& op) noexcept override;
     Status run(const FlatDenseGradInput& op) noexcept override;
     Status run(const FlatDenseGradWeight& op) noexcept override;
-    Status do_lstm(const View& gates, const Slice& weight_hh, int hidden, int directions, const View& cell,
-                   const View& y) noexcept override;
-    Status do_lstm_grad(const View& gates, const Slice& weight_hh, int hidden, int directions,
-                        const View& cell, const View& y, const View& dy,
-                        const Slice& d_weight_hh) noexcept override;
+    Status run(const LstmRecurrence& op) noexcept override;
+    Status run(const LstmRecurrenceGrad& op) noexcept override;
     Status run(const UpConv& op) noexcept override;
     Status run(const UpConvGradInput& op) noexcept override;
     Status run(const UpConvGradWeight& op) noexcept override;
@@ -106,12 +104,8 @@ class CpuBackend final : public Backend {
     Status run(const Add& op) noexcept override;
     Status run(const CopyChannels& op) noexcept override;
     Status run(const TailInfer& op) noexcept override;
-    Status do_tail_codes(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
-                         std::uint8_t* out) noexcept override;
-    Status do_tail_bits(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
-                        TailOutput kind, float cutoff, std::uint8_t* out) noexcept override;
-    Status do_tail_runs(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
-                        TailOutput kind, float cutoff, CalledRuns& out) noexcept override;
+    Status run(const TailCodes& op) noexcept override;
+    Status run(const TailRuns& op) noexcept override;
     Status run(const TailTrain& op) noexcept override;
     Status run(const FoldUpNorm& op) noexcept override;
     Status run(const FoldUpNormGrad& op) noexcept override;

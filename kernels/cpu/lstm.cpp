@@ -45,19 +45,18 @@ struct Memory {
 
 }  // namespace
 
-Status CpuBackend::do_lstm(const View& gates_view, const Slice& weight_hh, int hidden, int directions,
-                           const View& cell_view, const View& y_view) noexcept {
+Status CpuBackend::run(const LstmRecurrence& op) noexcept {
     return guarded([&] {
-        const Rows gates = rows_of(gates_view), cell = rows_of(cell_view), y = rows_of(y_view);
-        const LstmShape shape(gates, hidden, directions, pool_.workers());
+        const Rows gates = rows_of(op.gates), cell = rows_of(op.cell), y = rows_of(op.y);
+        const LstmShape shape(gates, op.hidden, op.directions, pool_.workers());
         const cpu::TileKernels& kernel = *kernels_.tile;
         const std::int64_t packed_size =
             cpu::strips_of(kernel, 4 * shape.units) * shape.hidden * kernel.strip;
-        float* const packed = scratch_.get<float>(Slot::packed, packed_size * directions);
-        parallel(directions, [&](std::int64_t direction, int) {
+        float* const packed = scratch_.get<float>(Slot::packed, packed_size * op.directions);
+        parallel(op.directions, [&](std::int64_t direction, int) {
             float* const strips = packed + direction * packed_size;
             std::fill_n(strips, packed_size, 0.0f);
-            pack_gates(kernel, shape, floats(weight_hh) + direction * 4 * hidden * hidden, strips);
+            pack_gates(kernel, shape, floats(op.weight_hh) + direction * 4 * op.hidden * op.hidden, strips);
         });
         cpu::Carve sizes(nullptr);
         Memory{shape, sizes};
@@ -72,7 +71,7 @@ Status CpuBackend::do_lstm(const View& gates_view, const Slice& weight_hh, int h
             Panel recurrent;
             recurrent.a_row = shape.units;
             recurrent.rows = cell_args.rows;
-            recurrent.depth = hidden;
+            recurrent.depth = op.hidden;
             recurrent.b = packed + task.direction * packed_size;
             recurrent.b_strip = shape.hidden * kernel.strip;
             recurrent.columns = 4 * shape.units;

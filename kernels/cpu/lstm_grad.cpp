@@ -94,19 +94,17 @@ void backward(const cpu::Kernels& kernels, const LstmTask& task, const float* pa
 
 }  // namespace
 
-Status CpuBackend::do_lstm_grad(const View& gates_view, const Slice& weight_hh, int hidden, int directions,
-                                const View& cell_view, const View& y_view, const View& dy_view,
-                                const Slice& d_weight_hh) noexcept {
+Status CpuBackend::run(const LstmRecurrenceGrad& op) noexcept {
     return guarded([&] {
-        const BackwardTensors tensors{rows_of(gates_view), rows_of(cell_view), rows_of(dy_view)};
-        const LstmShape shape(tensors.gates, hidden, directions, pool_.workers());
+        const BackwardTensors tensors{rows_of(op.gates), rows_of(op.cell), rows_of(op.dy)};
+        const LstmShape shape(tensors.gates, op.hidden, op.directions, pool_.workers());
         const cpu::TileKernels& kernel = *kernels_.tile;
         const std::int64_t packed_size = cpu::strips_of(kernel, shape.units) * 4 * shape.units * kernel.strip;
-        float* const packed = scratch_.get<float>(Slot::packed, packed_size * directions);
-        parallel(directions, [&](std::int64_t direction, int) {
+        float* const packed = scratch_.get<float>(Slot::packed, packed_size * op.directions);
+        parallel(op.directions, [&](std::int64_t direction, int) {
             float* const strips = packed + direction * packed_size;
             std::fill_n(strips, packed_size, 0.0f);
-            pack_hidden(kernel, shape, floats(weight_hh) + direction * 4 * hidden * hidden, strips);
+            pack_hidden(kernel, shape, floats(op.weight_hh) + direction * 4 * op.hidden * op.hidden, strips);
         });
         cpu::Carve sizes(nullptr);
         Memory{shape, sizes};
@@ -118,7 +116,7 @@ Status CpuBackend::do_lstm_grad(const View& gates_view, const Slice& weight_hh, 
             std::fill_n(at.gates, sizes.used(), 0.0f);
             backward(kernels_, task, packed + task.direction * packed_size, tensors, at);
         });
-        lstm_grad_weight(tensors.gates, rows_of(y_view), hidden, directions, floats(d_weight_hh));
+        lstm_grad_weight(tensors.gates, rows_of(op.y), op.hidden, op.directions, floats(op.d_weight_hh));
     });
 }
 

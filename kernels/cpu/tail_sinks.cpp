@@ -1,6 +1,6 @@
 // What becomes of a block of logits. Most rows of most markers stay below a cutoff: a comparison of logits
-// finds them, and only the others get a sigmoid, whose values then decide. So bits and runs are what
-// tail_infer's values give, to the bit.
+// finds them, and only the others get a sigmoid, whose values then decide. So runs are what the values of
+// TailInfer give, to the bit.
 #include <hwy/cache_control.h>
 
 #include <algorithm>
@@ -69,34 +69,6 @@ struct CodeSink final : cpu::TailSink {
     }
 };
 
-struct BitSink final : cpu::TailSink {
-    const cpu::TailKernels& kernels;
-    TailOutput kind;
-    float cutoff;
-    LogitBand band;
-    int markers;
-    std::int64_t row_bytes;
-    std::uint8_t* out;
-
-    BitSink(const cpu::TailKernels& k, TailOutput output, float c, int m, std::int64_t bytes,
-            std::uint8_t* to)
-        : kernels(k),
-          kind(output),
-          cutoff(c),
-          band(logit_band(output, c)),
-          markers(m),
-          row_bytes(bytes),
-          out(to) {}
-    void take(const LogitBlock& block) override {
-        each_row(block, markers, [&](float* logits, std::int64_t row) {
-            std::uint8_t* const bits = out + row * row_bytes + block.begin / 8;
-            if (!kernels.reached(logits, block.columns, band.low, band.high, bits)) return;
-            to_values(kernels, kind, logits, block.columns);
-            kernels.reached(logits, block.columns, cutoff, cutoff, bits);
-        });
-    }
-};
-
 struct RunSink final : cpu::TailSink {
     const cpu::TailKernels& kernels;
     TailOutput kind;
@@ -159,33 +131,25 @@ Status CpuBackend::run(const TailInfer& op) noexcept {
     });
 }
 
-Status CpuBackend::do_tail_codes(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
-                                 std::uint8_t* out) noexcept {
+Status CpuBackend::run(const TailCodes& op) noexcept {
+    if (op.begin == op.end) return {};
     return guarded([&] {
-        CodeSink sink(*kernels_.tail, tail.markers(), (end - begin) * tail.stride, out);
-        infer_blocks(h, tail, begin, end, sink);
-    });
-}
-
-Status CpuBackend::do_tail_bits(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
-                                TailOutput kind, float cutoff, std::uint8_t* out) noexcept {
-    return guarded([&] {
-        const std::int64_t row_bytes = cpu::ceil_div((end - begin) * tail.stride, 8);
-        BitSink sink(*kernels_.tail, kind, cutoff, tail.markers(), row_bytes, out);
-        infer_blocks(h, tail, begin, end, sink);
+        CodeSink sink(*kernels_.tail, op.tail.markers(), (op.end - op.begin) * op.tail.stride, op.out.data());
+        infer_blocks(op.h, op.tail, op.begin, op.end, sink);
     });
 }
 
 // Which worker took which block is chance; the order of the runs is not.
-Status CpuBackend::do_tail_runs(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
-                                TailOutput kind, float cutoff, CalledRuns& out) noexcept {
+Status CpuBackend::run(const TailRuns& op) noexcept {
+    op.out->clear();
+    if (op.begin == op.end) return {};
     return guarded([&] {
         called_.resize(static_cast<std::size_t>(pool_.workers()));
         for (CalledRuns& called : called_) called.clear();
-        const std::int64_t most = cpu::ceil_div(cpu::tail_columns(tail.stride), 8);
+        const std::int64_t most = cpu::ceil_div(cpu::tail_columns(op.tail.stride), 8);
         auto* const bits = scratch_.get<std::uint8_t>(cpu::Slot::codes, most * pool_.workers());
-        RunSink sink(*kernels_.tail, kind, cutoff, bits, most, called_);
-        infer_blocks(h, tail, begin, end, sink);
+        RunSink sink(*kernels_.tail, op.kind, op.cutoff, bits, most, called_);
+        infer_blocks(op.h, op.tail, op.begin, op.end, sink);
 
         pieces_.clear();
         for (std::size_t w = 0; w < called_.size(); ++w)
@@ -196,8 +160,8 @@ Status CpuBackend::do_tail_runs(const View& h, const Tail& tail, std::int64_t be
         std::sort(pieces_.begin(), pieces_.end(),
                   [&](const auto& a, const auto& b) { return place(a) < place(b); });
         for (const cpu::CalledPiece& piece : pieces_)
-            out.append(piece.run.sample, piece.run.marker, piece.run.begin,
-                       called_[static_cast<std::size_t>(piece.worker)].values_of(piece.run));
+            op.out->append(piece.run.sample, piece.run.marker, piece.run.begin,
+                           called_[static_cast<std::size_t>(piece.worker)].values_of(piece.run));
     });
 }
 

@@ -53,6 +53,7 @@ class CudaBackend final : public Backend {
     Status do_read(const Slice& from, double* values) noexcept override;
     Status do_fill(const Slice& to, float value) noexcept override;
 
+    using Backend::run;  // so that those it lacks are not hidden
     Status run(const SequenceConv& op) noexcept override;
     Status run(const SequenceConvGrad& op) noexcept override;
     Status run(const Embed& op) noexcept override;
@@ -65,18 +66,11 @@ class CudaBackend final : public Backend {
     Status run(const FlatDenseGradWeight& op) noexcept override;
     Status run(const Flatten& op) noexcept override;
     Status run(const FlattenGrad& op) noexcept override;
-    Status do_lstm(const View& gates, const Slice& weight_hh, int hidden, int directions, const View& cell,
-                   const View& y) noexcept override;
-    Status do_lstm_grad(const View& gates, const Slice& weight_hh, int hidden, int directions,
-                        const View& cell, const View& y, const View& dy,
-                        const Slice& d_weight_hh) noexcept override;
-    Status do_lstm_own(const Shape& x, int hidden, int directions, bool training,
-                       std::int64_t& count) noexcept override;
-    Status do_lstm_layer(const View& x, const LstmLayer& layer, LstmMemory& memory,
-                         const View& y) noexcept override;
-    Status do_lstm_layer_grad(const View& x, const LstmLayer& layer, LstmMemory& memory, const View& y,
-                              const View& dy, const LstmGradient& gradient, bool accumulate,
-                              const View& dx) noexcept override;
+    Status run(const LstmRecurrence& op) noexcept override;
+    Status run(const LstmRecurrenceGrad& op) noexcept override;
+    Status run(const LstmRoom& op) noexcept override;
+    Status run(const Lstm& op) noexcept override;
+    Status run(const LstmGrad& op) noexcept override;
     Status run(const UpConv& op) noexcept override;
     Status run(const UpConvGradInput& op) noexcept override;
     Status run(const UpConvGradWeight& op) noexcept override;
@@ -92,17 +86,13 @@ class CudaBackend final : public Backend {
     Status run(const CopyChannels& op) noexcept override;
 
     Status run(const TailInfer& op) noexcept override;
-    Status do_tail_codes(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
-                         std::uint8_t* out) noexcept override;
-    Status do_tail_bits(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
-                        TailOutput kind, float cutoff, std::uint8_t* out) noexcept override;
-    Status do_tail_runs(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
-                        TailOutput kind, float cutoff, CalledRuns& out) noexcept override;
+    Status run(const TailCodes& op) noexcept override;
+    Status run(const TailRuns& op) noexcept override;
     Status run(const TailTrain& op) noexcept override;
     Status run(const FoldUpNorm& op) noexcept override;
     Status run(const FoldUpNormGrad& op) noexcept override;
 
-    Status do_all_reduce(const Slice& from, const Slice& to, QuietRanks& ranks) noexcept override;
+    Status run(const AllReduce& op) noexcept override;
     Status run(const GradNorm& op) noexcept override;
     Status run(const Adam& op) noexcept override;
 
@@ -137,6 +127,7 @@ class CudaBackend final : public Backend {
     std::unique_ptr<cuda::cudnn::Convolutions> cudnn_;
     std::unique_ptr<cuda::cudnn::Lstms> cudnn_lstms_;
     std::unique_ptr<cuda::cublaslt::Tails> cublaslt_;  // null where they are not the choice
+    std::string notice_;                               // of sums over ranks
 };
 
 }  // namespace regkit

@@ -28,7 +28,8 @@ CudaBackend::CudaBackend(const char* name, const std::string& description, int d
 CudaBackend::~CudaBackend() = default;
 
 std::vector<std::string> CudaBackend::take_notices() {
-    std::vector<std::string> notices = Backend::take_notices();
+    std::vector<std::string> notices;
+    if (!notice_.empty()) notices.push_back(std::exchange(notice_, {}));
     const auto add = [&](std::vector<std::string> more) {
         for (std::string& notice : more) notices.push_back(std::move(notice));
     };
@@ -171,10 +172,13 @@ Status CudaBackend::do_read(const Slice& from, double* values) noexcept {
     return guarded([&] { download(stream_, from, values); });
 }
 
-Status CudaBackend::do_all_reduce(const Slice& from, const Slice& to, QuietRanks& ranks) noexcept {
+Status CudaBackend::run(const AllReduce& op) noexcept {
     Status said;
-    const Status status = guarded(
-        [&] { said = rank_sum_.sum(cuda::pointer_to(from), cuda::pointer_to(to), from.count, ranks); });
+    const Status status = guarded([&] {
+        said = rank_sum_.sum(cuda::pointer_to(op.from), cuda::pointer_to(op.to), op.from.count, *op.ranks);
+        const bool is_well = said.code == Status::Code::ok || said.code == Status::Code::unsupported;
+        if (is_well && *said.message) notice_ = said.message;
+    });
     return status.code == Status::Code::ok ? said : status;
 }
 

@@ -3,6 +3,7 @@
 #include "kernels/cuda/backend_impl.hpp"
 #include "kernels/cuda/cudnn/lstm.hpp"
 #include "kernels/cuda/lstm.hpp"
+#include "kernels/ops/lstm_parts.hpp"
 
 namespace regkit {
 
@@ -142,21 +143,18 @@ void lstm_gradient(const Lstm& lstm, const Tensor& dy, float* d_weight_hh, Scrat
 using cuda::pointer_to;
 using cuda::tensor_of;
 
-Status CudaBackend::do_lstm(const View& gates, const Slice& weight_hh, int hidden, int directions,
-                            const View& cell, const View& y) noexcept {
+Status CudaBackend::run(const LstmRecurrence& op) noexcept {
     return guarded([&] {
-        cuda::lstm_forward(
-            {tensor_of(gates), tensor_of(cell), tensor_of(y), pointer_to(weight_hh), hidden, directions});
+        cuda::lstm_forward({tensor_of(op.gates), tensor_of(op.cell), tensor_of(op.y),
+                            pointer_to(op.weight_hh), op.hidden, op.directions});
     });
 }
 
-Status CudaBackend::do_lstm_grad(const View& gates, const Slice& weight_hh, int hidden, int directions,
-                                 const View& cell, const View& y, const View& dy,
-                                 const Slice& d_weight_hh) noexcept {
+Status CudaBackend::run(const LstmRecurrenceGrad& op) noexcept {
     return guarded([&] {
-        cuda::lstm_gradient(
-            {tensor_of(gates), tensor_of(cell), tensor_of(y), pointer_to(weight_hh), hidden, directions},
-            tensor_of(dy), pointer_to(d_weight_hh), scratch_);
+        cuda::lstm_gradient({tensor_of(op.gates), tensor_of(op.cell), tensor_of(op.y),
+                             pointer_to(op.weight_hh), op.hidden, op.directions},
+                            tensor_of(op.dy), pointer_to(op.d_weight_hh), scratch_);
     });
 }
 
@@ -182,52 +180,53 @@ View view_of(const cuda::Tensor& tensor) {
 
 }  // namespace
 
-Status CudaBackend::do_lstm_own(const Shape& x, int hidden, int directions, bool training,
-                                std::int64_t& count) noexcept {
+Status CudaBackend::run(const LstmRoom& op) noexcept {
     std::optional<std::int64_t> room;
     const Status status = guarded([&] {
-        if (cudnn_lstms_) room = cudnn_lstms_->room(problem_of(x, hidden, directions), training);
+        if (cudnn_lstms_) room = cudnn_lstms_->room(problem_of(op.x, op.hidden, op.directions), op.training);
     });
-    if (status.code != Status::Code::ok) return status;
-    if (!room) return Status::error(Status::Code::unsupported, "");
-    count = *room;
+    if (!status.ok()) return status;
+    if (!room) return Status::unsupported();
+    *op.values = *room;
     return {};
 }
 
-Status CudaBackend::do_lstm_layer(const View& x, const LstmLayer& layer, LstmMemory& memory,
-                                  const View& y) noexcept {
-    const auto problem = problem_of(x.shape, layer.hidden, layer.directions);
-    const auto room = room_of(memory);
-    memory.in_own_way = false;
+Status CudaBackend::run(const Lstm& op) noexcept {
+    if (!cudnn_lstms_) return Status::unsupported();
+    const auto problem = problem_of(op.x.shape, op.layer.hidden, op.layer.directions);
+    const auto room = room_of(*op.memory);
+    op.memory->is_whole = false;
     const Status status = guarded([&] {
-        memory.in_own_way =
-            cudnn_lstms_->forward(problem, tensor_of(x), parameters_of(layer), room, tensor_of(y));
+        op.memory->is_whole =
+            cudnn_lstms_->forward(problem, tensor_of(op.x), parameters_of(op.layer), room, tensor_of(op.y));
     });
-    if (status.code != Status::Code::ok || memory.in_own_way) return status;
-    return lstm_of_parts(x, layer, view_of(room.gates(problem)), view_of(room.cell(problem)), y);
+    if (!status.ok() || op.memory->is_whole) return status;
+    return lstm_of_parts(op.x, op.layer, view_of(room.gates(problem)), view_of(room.cell(problem)), op.y,
+                         [&](const auto& part) { return run(part); });
 }
 
-Status CudaBackend::do_lstm_layer_grad(const View& x, const LstmLayer& layer, LstmMemory& memory,
-                                       const View& y, const View& dy, const LstmGradient& gradient,
-                                       bool accumulate, const View& dx) noexcept {
-    const auto problem = problem_of(x.shape, layer.hidden, layer.directions);
-    const auto room = room_of(memory);
+Status CudaBackend::run(const LstmGrad& op) noexcept {
+    if (!cudnn_lstms_) return Status::unsupported();
+    const auto problem = problem_of(op.x.shape, op.layer.hidden, op.layer.directions);
+    const auto room = room_of(*op.memory);
     const View gates = view_of(room.gates(problem)), cell = view_of(room.cell(problem));
-    if (!memory.in_own_way) return lstm_grad_of_parts(x, layer, gates, cell, y, dy, gradient, accumulate, dx);
+    const auto run_part = [&](const auto& part) { return run(part); };
+    if (!op.memory->is_whole) return lstm_grad_of_parts(op, gates, cell, op.y, run_part);
     bool done = false;
-    View again{nullptr, y.shape, {}};  // y of the plain kernels
+    View again{nullptr, op.y.shape, {}};  // y of the plain kernels
     Status status = guarded([&] {
-        const cuda::cudnn::LstmParameterGradients to{
-            pointer_to(gradient.weight_ih), pointer_to(gradient.weight_hh), pointer_to(gradient.bias)};
-        done = cudnn_lstms_->gradient(problem, tensor_of(x), parameters_of(layer), room, tensor_of(y),
-                                      tensor_of(dy), to, accumulate, tensor_of(dx));
-        if (!done) again.data = scratch_.get<float>(cuda::Scratch::kLstmSteps, y.shape.size());
+        const cuda::cudnn::LstmParameterGradients to{pointer_to(op.gradient.weight_ih),
+                                                     pointer_to(op.gradient.weight_hh),
+                                                     pointer_to(op.gradient.bias)};
+        done = cudnn_lstms_->gradient(problem, tensor_of(op.x), parameters_of(op.layer), room,
+                                      tensor_of(op.y), tensor_of(op.dy), to, op.accumulate, tensor_of(op.dx));
+        if (!done) again.data = scratch_.get<float>(cuda::Scratch::kLstmSteps, op.y.shape.size());
     });
-    if (status.code != Status::Code::ok || done) return status;
+    if (!status.ok() || done) return status;
     // What cuDNN left is of no use to the plain kernels.
-    status = lstm_of_parts(x, layer, gates, cell, again);
-    if (status.code != Status::Code::ok) return status;
-    return lstm_grad_of_parts(x, layer, gates, cell, again, dy, gradient, accumulate, dx);
+    status = lstm_of_parts(op.x, op.layer, gates, cell, again, run_part);
+    if (!status.ok()) return status;
+    return lstm_grad_of_parts(op, gates, cell, again, run_part);
 }
 
 }  // namespace regkit

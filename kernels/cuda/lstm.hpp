@@ -1,4 +1,4 @@
-// The LSTM's recurrence and its gradient on the device, fp32, as Backend::lstm and lstm_grad have them. Both
+// The LSTM's recurrence and its gradient on the device, fp32, as LstmRecurrence and its gradient say. Both
 // throw Failure.
 #pragma once
 

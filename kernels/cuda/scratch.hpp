@@ -80,7 +80,7 @@ class Scratch {
 
     // What uses_hopper() has found (hopper_trial.hpp); none before it was asked.
     std::optional<bool> hopper;
-    // For Backend::take_notices.
+    // For Device::take_notices.
     std::vector<std::string> notices;
 
   private:

@@ -26,7 +26,7 @@ struct Output {
     }
 };
 
-// The plain kernels have values only, of which Backend makes the rest.
+// The plain kernels have values only, of which compose.hpp makes the rest.
 [[noreturn]] void leave_to_values() {
     throw cuda::Failure{Status::error(Status::Code::unsupported, "")};
 }
@@ -59,33 +59,24 @@ Status CudaBackend::run(const TailInfer& op) noexcept {
     });
 }
 
-Status CudaBackend::do_tail_codes(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
-                                  std::uint8_t* out) noexcept {
+Status CudaBackend::run(const TailCodes& op) noexcept {
+    if (op.begin == op.end) return {};
     return guarded([&] {
-        const cuda::TailRange range{cuda::tensor_of(h), begin, end};
-        if (cublaslt_ && cublaslt_->codes(tail, range, out)) return;
-        if (!fast() || !cuda::fits_fast_tail(tail)) leave_to_values();
-        cuda::fast_tail_codes(tail, range, out, scratch_);
+        const cuda::TailRange range{cuda::tensor_of(op.h), op.begin, op.end};
+        if (cublaslt_ && cublaslt_->codes(op.tail, range, op.out.data())) return;
+        if (!fast() || !cuda::fits_fast_tail(op.tail)) leave_to_values();
+        cuda::fast_tail_codes(op.tail, range, op.out.data(), scratch_);
     });
 }
 
-Status CudaBackend::do_tail_bits(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
-                                 TailOutput kind, float cutoff, std::uint8_t* out) noexcept {
+Status CudaBackend::run(const TailRuns& op) noexcept {
+    op.out->clear();
+    if (op.begin == op.end) return {};
     return guarded([&] {
-        const cuda::TailRange range{cuda::tensor_of(h), begin, end};
-        if (cublaslt_ && cublaslt_->bits(tail, range, kind, cutoff, out)) return;
-        if (!fast() || !cuda::fits_fast_tail(tail)) leave_to_values();
-        cuda::fast_tail_bits(tail, range, kind, cutoff, out, scratch_);
-    });
-}
-
-Status CudaBackend::do_tail_runs(const View& h, const Tail& tail, std::int64_t begin, std::int64_t end,
-                                 TailOutput kind, float cutoff, CalledRuns& out) noexcept {
-    return guarded([&] {
-        const cuda::TailRange range{cuda::tensor_of(h), begin, end};
-        if (cublaslt_ && cublaslt_->runs(tail, range, kind, cutoff, out)) return;
-        if (!fast() || !cuda::fits_fast_tail(tail)) leave_to_values();
-        cuda::fast_tail_runs(tail, range, kind, cutoff, out, scratch_);
+        const cuda::TailRange range{cuda::tensor_of(op.h), op.begin, op.end};
+        if (cublaslt_ && cublaslt_->runs(op.tail, range, op.kind, op.cutoff, *op.out)) return;
+        if (!fast() || !cuda::fits_fast_tail(op.tail)) leave_to_values();
+        cuda::fast_tail_runs(op.tail, range, op.kind, op.cutoff, *op.out, scratch_);
     });
 }
 

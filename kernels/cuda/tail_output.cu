@@ -77,18 +77,6 @@ void hand_out_codes(const Tail& tail, const TailRange& range, std::uint8_t* out,
     });
 }
 
-void hand_out_bits(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff, std::uint8_t* out,
-                   Scratch& scratch, const PieceRunner& runner) {
-    const std::int64_t length = (range.end - range.begin) * tail.stride, row_bytes = (length + 7) / 8;
-    for_each_piece(tail, range, 1, runner, [&](const OutputPiece& piece) {
-        const std::int64_t rows = piece.samples * tail.markers();
-        auto* const bits = scratch.get<std::uint32_t>(Scratch::kTailBits, rows * piece.row() / 32);
-        runner.run(piece, {kind, logit_band(kind, cutoff), cutoff, nullptr, nullptr, bits});
-        download_rows(out + piece.first_sample * tail.markers() * row_bytes + piece.first / 8, row_bytes,
-                      bits, piece.row() / 8, (piece.length + 7) / 8, rows, scratch.stream());
-    });
-}
-
 void hand_out_runs(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff, CalledRuns& out,
                    Scratch& scratch, const PieceRunner& runner) {
     const std::int64_t length = (range.end - range.begin) * tail.stride;

@@ -1,4 +1,4 @@
-// How values, codes, bits and called runs of the tail leave the device, whichever kernels compute them: in
+// How values, codes and called runs of the tail leave the device, whichever kernels compute them: in
 // pieces, each of which a PieceRunner writes to device memory; then it is copied, or made into runs, and
 // handed over.
 #pragma once
@@ -61,13 +61,11 @@ struct PieceRunner {
     std::function<void(const OutputPiece&, const Sinks&)> run;
 };
 
-// As Backend::tail_infer, tail_codes, tail_bits and tail_runs say. All throw Failure.
+// As TailInfer, TailCodes and TailRuns say. All throw Failure.
 void hand_out_values(const Tail& tail, const TailRange& range, TailOutput kind, float* out, Scratch& scratch,
                      const PieceRunner& runner);
 void hand_out_codes(const Tail& tail, const TailRange& range, std::uint8_t* out, Scratch& scratch,
                     const PieceRunner& runner);
-void hand_out_bits(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff, std::uint8_t* out,
-                   Scratch& scratch, const PieceRunner& runner);
 void hand_out_runs(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff, CalledRuns& out,
                    Scratch& scratch, const PieceRunner& runner);
 

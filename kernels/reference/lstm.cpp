@@ -87,22 +87,20 @@ void backward(const Sequence& q, const Tensor& dy, const Flat& d_weight) {
 
 }  // namespace
 
-Status ReferenceBackend::do_lstm(const View& gates_view, const Slice& weight_hh, int hidden, int directions,
-                                 const View& cell_view, const View& y_view) noexcept {
-    const Tensor gates(gates_view), cell(cell_view), y(y_view);
+Status ReferenceBackend::run(const LstmRecurrence& op) noexcept {
+    const Tensor gates(op.gates), cell(op.cell), y(op.y);
     for (std::int64_t s = 0; s < y.batch; ++s)
-        for (int d = 0; d < directions; ++d) forward({gates, cell, y, Flat(weight_hh), hidden, s, d});
+        for (int d = 0; d < op.directions; ++d)
+            forward({gates, cell, y, Flat(op.weight_hh), op.hidden, s, d});
     return {};
 }
 
-Status ReferenceBackend::do_lstm_grad(const View& gates_view, const Slice& weight_hh, int hidden,
-                                      int directions, const View& cell_view, const View& y_view,
-                                      const View& dy_view, const Slice& d_weight_hh) noexcept {
+Status ReferenceBackend::run(const LstmRecurrenceGrad& op) noexcept {
     return reference::guarded([&] {
-        const Tensor gates(gates_view), cell(cell_view), y(y_view), dy(dy_view);
+        const Tensor gates(op.gates), cell(op.cell), y(op.y), dy(op.dy);
         for (std::int64_t s = 0; s < y.batch; ++s)
-            for (int d = 0; d < directions; ++d)
-                backward({gates, cell, y, Flat(weight_hh), hidden, s, d}, dy, Flat(d_weight_hh));
+            for (int d = 0; d < op.directions; ++d)
+                backward({gates, cell, y, Flat(op.weight_hh), op.hidden, s, d}, dy, Flat(op.d_weight_hh));
     });
 }
 

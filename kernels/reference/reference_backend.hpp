@@ -34,6 +34,7 @@ class ReferenceBackend final : public Backend {
     Status do_read(const Slice& from, double* values) noexcept override;
     Status do_fill(const Slice& to, float value) noexcept override;
 
+    using Backend::run;  // so that those it lacks are not hidden
     Status run(const SequenceConv& op) noexcept override;
     Status run(const SequenceConvGrad& op) noexcept override;
     Status run(const Embed& op) noexcept override;
@@ -50,11 +51,8 @@ class ReferenceBackend final : public Backend {
     Status run(const FlatDense& op) noexcept override;
     Status run(const FlatDenseGradInput& op) noexcept override;
     Status run(const FlatDenseGradWeight& op) noexcept override;
-    Status do_lstm(const View& gates, const Slice& weight_hh, int hidden, int directions, const View& cell,
-                   const View& y) noexcept override;
-    Status do_lstm_grad(const View& gates, const Slice& weight_hh, int hidden, int directions,
-                        const View& cell, const View& y, const View& dy,
-                        const Slice& d_weight_hh) noexcept override;
+    Status run(const LstmRecurrence& op) noexcept override;
+    Status run(const LstmRecurrenceGrad& op) noexcept override;
 
     Status run(const Moments& op) noexcept override;
     Status run(const UpdateRunning& op) noexcept override;

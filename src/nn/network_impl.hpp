@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/compose.hpp"
 #include "nn/network.hpp"
 #include "nn/parameters.hpp"
 #include "nn/plan.hpp"
@@ -66,6 +67,8 @@ struct Network::Impl {
         std::vector<float> values;      // of a flat head, [markers][batch]
         std::vector<float> by_window;   // the same, [batch][markers]
     } inference;
+
+    compose::Staging staging;
 
     // ---- training
     struct Layer {

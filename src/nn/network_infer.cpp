@@ -93,7 +93,11 @@ void Network::infer(const Codes& codes, std::int64_t begin, std::int64_t end, Ta
 void Network::infer_codes(const Codes& codes, std::int64_t begin, std::int64_t end,
                           std::span<std::uint8_t> out) {
     const Impl::TailRange range = impl_->infer_trunk(codes, begin, end);
-    if (!range.flat) return impl_->backend.tail_codes(range.h, range.tail, range.begin, range.end, out);
+    if (!range.flat) {
+        const TailCodes op{
+            .h = range.h, .tail = range.tail, .begin = range.begin, .end = range.end, .out = out};
+        return compose::tail_codes(impl_->backend, op, impl_->staging);
+    }
     std::vector<float>& logits = impl_->inference.by_window;
     logits.resize(out.size());
     impl_->infer_flat(range, TailOutput::logits, logits);
@@ -103,8 +107,16 @@ void Network::infer_codes(const Codes& codes, std::int64_t begin, std::int64_t e
 void Network::infer_runs(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
                          float cutoff, CalledRuns& out) {
     const Impl::TailRange range = impl_->infer_trunk(codes, begin, end);
-    if (!range.flat)
-        return impl_->backend.tail_runs(range.h, range.tail, range.begin, range.end, kind, cutoff, out);
+    if (!range.flat) {
+        const TailRuns op{.h = range.h,
+                          .tail = range.tail,
+                          .begin = range.begin,
+                          .end = range.end,
+                          .kind = kind,
+                          .cutoff = cutoff,
+                          .out = &out};
+        return compose::tail_runs(impl_->backend, op, impl_->staging);
+    }
     // Few values, and not in the order of the windows.
     std::vector<float>& values = impl_->inference.by_window;
     values.resize(static_cast<std::size_t>(codes.batch * markers()));

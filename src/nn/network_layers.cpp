@@ -28,8 +28,8 @@ Buffer Network::Impl::make_buffer(int index, const Capacity& capacity, Halo halo
 
 LstmMemory Network::Impl::make_lstm(int index, const Capacity& capacity, bool training) const {
     if (layer(index).type != LayerType::lstm) return {};
-    return backend.alloc_lstm(graph.shape(node(index).inputs[0], capacity.batch, capacity.length),
-                              layer(index).filters, node(index).directions, training);
+    return compose::alloc_lstm(backend, graph.shape(node(index).inputs[0], capacity.batch, capacity.length),
+                               layer(index).filters, node(index).directions, training);
 }
 
 LstmLayer Network::Impl::lstm(int index, const Weights& weights) const {
@@ -83,7 +83,8 @@ void Network::Impl::run_layer(int index, const Codes& codes, const Weights& weig
             backend(Pool{.x = x(input), .geometry = n.pool(), .y = y});
             break;
         case LayerType::lstm:
-            backend.lstm_layer(x(input), lstm(index, weights), memory, y);
+            compose::lstm(backend,
+                          Lstm{.x = x(input), .layer = lstm(index, weights), .memory = &memory, .y = y});
             break;
         case LayerType::add:
             backend(NormAct{.x = x(input), .y = y});  // copies

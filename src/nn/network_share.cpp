@@ -89,8 +89,8 @@ void Network::Impl::shared_norm_act_grad(int index, const Codes& codes, const No
                         .d_gamma = d_gamma,
                         .d_beta = d_beta,
                         .is_part = true});
-    backend.all_reduce(d_gamma, gamma, *how.share.ranks);
-    backend.all_reduce(d_beta, beta, *how.share.ranks);
+    compose::all_reduce(backend, d_gamma, gamma, *how.share.ranks, staging);
+    compose::all_reduce(backend, d_beta, beta, *how.share.ranks, staging);
     backend(NormGrad{.x = before,
                      .norm = norm,
                      .sum_gamma = gamma,

@@ -147,9 +147,14 @@ void Network::Impl::backward_lstm(int index, const Codes& codes, const View& dy)
     const int input = node(index).inputs[0];
     const LstmGradient gradient{slice(gradients, at.weight), slice(gradients, at.weight_hh),
                                 slice(gradients, at.bias)};
-    backend.lstm_layer_grad(view(state(input).output, input, codes), lstm(index, trained()), s.lstm,
-                            view(s.before ? s.before : s.output, index, codes), dy, gradient,
-                            state(input).written, view(state(input).gradient, input, codes));
+    compose::lstm_grad(backend, LstmGrad{.x = view(state(input).output, input, codes),
+                                         .layer = lstm(index, trained()),
+                                         .memory = &s.lstm,
+                                         .y = view(s.before ? s.before : s.output, index, codes),
+                                         .dy = dy,
+                                         .gradient = gradient,
+                                         .accumulate = state(input).written,
+                                         .dx = view(state(input).gradient, input, codes)});
 }
 
 // Gradients of the layer's parameters and of its inputs, from `dy` of its value before activation.
@@ -333,8 +338,8 @@ void Network::Impl::train_tail(std::size_t number, const Codes& codes, const Lab
         LayerParameters to = at;
         const Buffer* arena = &gradients;
         if (how.share.ranks) {
-            backend.all_reduce(gradient.up_weight, gradient.up_weight, *how.share.ranks);
-            backend.all_reduce(gradient.up_bias, gradient.up_bias, *how.share.ranks);
+            compose::all_reduce(backend, gradient.up_weight, gradient.up_weight, *how.share.ranks, staging);
+            compose::all_reduce(backend, gradient.up_bias, gradient.up_bias, *how.share.ranks, staging);
             // From whole sums, whole gradients, on every rank: they enter the sum of all ranks' gradients
             // once.
             if (how.share.ranks->rank() > 0) arena = &discarded(to);
@@ -382,8 +387,9 @@ StepResult Network::Impl::forward_backward(const Codes& codes, const Labels& lab
     for (auto index = plan.trunk.rbegin(); index != plan.trunk.rend(); ++index)
         backward_layer(*index, codes, how);
     if (how.share.ranks) {
-        backend.all_reduce(gradients.slice(), gradients.slice(), *how.share.ranks);
-        backend.all_reduce(training.scalars.slice(0, 1), training.scalars.slice(0, 1), *how.share.ranks);
+        compose::all_reduce(backend, gradients.slice(), gradients.slice(), *how.share.ranks, staging);
+        compose::all_reduce(backend, training.scalars.slice(0, 1), training.scalars.slice(0, 1),
+                            *how.share.ranks, staging);
     }
     backend(GradNorm{.gradient = gradients.slice(), .norm = training.scalars.slice(1, 1)});
     double scalars[2];

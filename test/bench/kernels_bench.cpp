@@ -15,6 +15,7 @@
 
 #include "bench/fma_ceiling.hpp"
 #include "kernels/backend.hpp"
+#include "kernels/compose.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/dropout.hpp"
 
@@ -125,9 +126,8 @@ struct TailSetup {
     }
 };
 
-// What the tail hands out: f32 probabilities, 8-bit codes, bits or runs over a cutoff that few positions
-// reach.
-enum class Sink { values, codes, bits, runs };
+// What the tail hands out: f32 probabilities, 8-bit codes, or runs over a cutoff that few positions reach.
+enum class Sink { values, codes, runs };
 
 void tail_infer(benchmark::State& state, int markers, Sink sink) {
     Bench bench;
@@ -136,17 +136,28 @@ void tail_infer(benchmark::State& state, int markers, Sink sink) {
     constexpr TailOutput kKind = TailOutput::probabilities;
     const std::int64_t rows = kBatch * markers;
     std::vector<float> values(sink == Sink::values ? static_cast<std::size_t>(rows * kWindow) : 0);
-    std::vector<std::uint8_t> bytes(
-        static_cast<std::size_t>(sink == Sink::codes ? rows * kWindow : rows * ((kWindow + 7) / 8)));
+    std::vector<std::uint8_t> bytes(sink == Sink::codes ? static_cast<std::size_t>(rows * kWindow) : 0);
+    compose::Staging staging;
     CalledRuns runs;
     const float cutoff = 0.9f;
     for (auto _ : state) {
         if (sink == Sink::values)
             (*bench.backend)(TailInfer{
                 .h = h, .tail = setup.tail, .begin = 0, .end = kLength, .kind = kKind, .out = values});
-        if (sink == Sink::codes) bench.backend->tail_codes(h, setup.tail, 0, kLength, bytes);
-        if (sink == Sink::bits) bench.backend->tail_bits(h, setup.tail, 0, kLength, kKind, cutoff, bytes);
-        if (sink == Sink::runs) bench.backend->tail_runs(h, setup.tail, 0, kLength, kKind, cutoff, runs);
+        if (sink == Sink::codes)
+            compose::tail_codes(
+                *bench.backend,
+                TailCodes{.h = h, .tail = setup.tail, .begin = 0, .end = kLength, .out = bytes}, staging);
+        if (sink == Sink::runs)
+            compose::tail_runs(*bench.backend,
+                               TailRuns{.h = h,
+                                        .tail = setup.tail,
+                                        .begin = 0,
+                                        .end = kLength,
+                                        .kind = kKind,
+                                        .cutoff = cutoff,
+                                        .out = &runs},
+                               staging);
     }
     report(state, setup.flop * kWindow * kBatch, kWindow * kBatch);
 }
@@ -322,10 +333,18 @@ void lstm(benchmark::State& state, const LstmShape& shape, bool gradient) {
     const Slice w = bench.flat(std::int64_t{8} * shape.hidden * shape.hidden), dw = bench.flat(w.count);
     for (auto _ : state) {
         if (gradient) state.PauseTiming();
-        bench.backend->lstm(gates, w, shape.hidden, 2, cell, y);
+        (*bench.backend)(LstmRecurrence{
+            .gates = gates, .weight_hh = w, .hidden = shape.hidden, .directions = 2, .cell = cell, .y = y});
         if (!gradient) continue;
         state.ResumeTiming();
-        bench.backend->lstm_grad(gates, w, shape.hidden, 2, cell, y, dy, dw);
+        (*bench.backend)(LstmRecurrenceGrad{.gates = gates,
+                                            .weight_hh = w,
+                                            .hidden = shape.hidden,
+                                            .directions = 2,
+                                            .cell = cell,
+                                            .y = y,
+                                            .dy = dy,
+                                            .d_weight_hh = dw});
     }
     report(state,
            (gradient ? 4.0 : 2.0) * 8 * shape.hidden * shape.hidden *
@@ -345,9 +364,17 @@ void lstm_layer(benchmark::State& state, const LstmShape& shape, bool train) {
     const Slice bias = bench.flat(gates.shape.channels), d_bias = bench.flat(bias.count);
     for (auto _ : state) {
         (*bench.backend)(Conv{.x = x, .weight = in, .bias = bias, .y = gates});
-        bench.backend->lstm(gates, w, shape.hidden, 2, cell, y);
+        (*bench.backend)(LstmRecurrence{
+            .gates = gates, .weight_hh = w, .hidden = shape.hidden, .directions = 2, .cell = cell, .y = y});
         if (!train) continue;
-        bench.backend->lstm_grad(gates, w, shape.hidden, 2, cell, y, dy, dw);
+        (*bench.backend)(LstmRecurrenceGrad{.gates = gates,
+                                            .weight_hh = w,
+                                            .hidden = shape.hidden,
+                                            .directions = 2,
+                                            .cell = cell,
+                                            .y = y,
+                                            .dy = dy,
+                                            .d_weight_hh = dw});
         (*bench.backend)(ConvGradWeight{.x = x, .dy = gates, .d_weight = d_in, .d_bias = d_bias});
         (*bench.backend)(ConvGradInput{.dy = gates, .weight = in, .dx = dx});
     }
@@ -469,7 +496,6 @@ int main(int argc, char** argv) {
     for (const int markers : {172, 919}) {
         add("tail_infer/" + std::to_string(markers), tail_infer, markers, Sink::values);
         add("tail_codes/" + std::to_string(markers), tail_infer, markers, Sink::codes);
-        add("tail_bits/" + std::to_string(markers), tail_infer, markers, Sink::bits);
         add("tail_runs/" + std::to_string(markers), tail_infer, markers, Sink::runs);
         add("tail_train/" + std::to_string(markers), tail_train, markers);
     }

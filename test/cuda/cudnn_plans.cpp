@@ -45,7 +45,7 @@ struct Layer {
     ConvProblem problem;
 };
 
-// What Network calls Backend::conv with for this layer, if it does (Network::Impl::run_layer).
+// The Conv that Network asks for for this layer, if it does (Network::Impl::run_layer).
 std::vector<ConvProblem> problems_of(const Spec& spec, const regkit::Graph& graph, int index) {
     const LayerSpec& layer = spec.layers[static_cast<std::size_t>(index)];
     const Node& node = graph.nodes[static_cast<std::size_t>(index)];

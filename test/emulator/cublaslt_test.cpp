@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/base/error.hpp"
+#include "kernels/compose.hpp"
 #include "kernels/cuda/cublaslt/tail.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "test/emulator/emulator_backend.hpp"
@@ -40,13 +41,13 @@ std::unique_ptr<Backend> make(Order order = Order::forward, KernelChoice kernels
 // A tail's every output at coarse positions [begin, end).
 struct Outputs {
     std::vector<float> logits, values;
-    std::vector<std::uint8_t> codes, bits;
+    std::vector<std::uint8_t> codes;
     CalledRuns runs;
     float cutoff = 0;
 
     bool operator==(const Outputs& other) const {
         return logits == other.logits && values == other.values && codes == other.codes &&
-               bits == other.bits && runs.runs == other.runs.runs && runs.values == other.runs.values;
+               runs.runs == other.runs.runs && runs.values == other.runs.values;
     }
 };
 
@@ -60,12 +61,10 @@ Outputs outputs_of(Of&& of, const TailCase& c, std::int64_t begin, std::int64_t 
     out.logits.assign(rows * positions, NAN);
     out.values.assign(rows * positions, NAN);
     out.codes.assign(rows * positions, 7);
-    out.bits.assign(rows * ((positions + 7) / 8), 7);
     of.values(TailOutput::logits, out.logits);
     of.values(kKind, out.values);
     of.codes(out.codes);
     out.cutoff = out.values[out.values.size() / 2];
-    of.bits(kKind, out.cutoff, out.bits);
     of.runs(kKind, out.cutoff, out.runs);
     return out;
 }
@@ -75,16 +74,25 @@ struct OfBackend {
     View h;
     Tail tail;
     std::int64_t begin, end;
+    compose::Staging staging = {};
 
     void values(TailOutput kind, std::span<float> out) {
         backend(TailInfer{.h = h, .tail = tail, .begin = begin, .end = end, .kind = kind, .out = out});
     }
-    void codes(std::span<std::uint8_t> out) { backend.tail_codes(h, tail, begin, end, out); }
-    void bits(TailOutput kind, float cutoff, std::span<std::uint8_t> out) {
-        backend.tail_bits(h, tail, begin, end, kind, cutoff, out);
+    void codes(std::span<std::uint8_t> out) {
+        compose::tail_codes(backend, TailCodes{.h = h, .tail = tail, .begin = begin, .end = end, .out = out},
+                            staging);
     }
     void runs(TailOutput kind, float cutoff, CalledRuns& out) {
-        backend.tail_runs(h, tail, begin, end, kind, cutoff, out);
+        compose::tail_runs(backend,
+                           TailRuns{.h = h,
+                                    .tail = tail,
+                                    .begin = begin,
+                                    .end = end,
+                                    .kind = kind,
+                                    .cutoff = cutoff,
+                                    .out = &out},
+                           staging);
     }
 };
 
@@ -95,9 +103,6 @@ struct OfTails {
 
     void values(TailOutput kind, std::span<float> out) { CHECK(tails.values(tail, range, kind, out.data())); }
     void codes(std::span<std::uint8_t> out) { CHECK(tails.codes(tail, range, out.data())); }
-    void bits(TailOutput kind, float cutoff, std::span<std::uint8_t> out) {
-        CHECK(tails.bits(tail, range, kind, cutoff, out.data()));
-    }
     void runs(TailOutput kind, float cutoff, CalledRuns& out) {
         CHECK(tails.runs(tail, range, kind, cutoff, out));
     }
@@ -140,11 +145,10 @@ Values values_of(const std::vector<float>& floats) {
     return Values(floats.begin(), floats.end());
 }
 
-// Bits, codes and runs are those of the values, one by one.
+// Codes and runs are those of the values, one by one.
 void check_sinks(const Outputs& got, const TailCase& c, std::int64_t positions) {
     CalledRuns runs;
-    bool same_codes = true, same_bits = true;
-    const std::int64_t row_bytes = (positions + 7) / 8;
+    bool same_codes = true;
     for (std::int64_t row = 0; row < c.batch * c.markers(); ++row) {
         const auto values =
             std::span(got.values)
@@ -154,19 +158,16 @@ void check_sinks(const Outputs& got, const TailCase& c, std::int64_t positions) 
         for (std::int64_t p = 0; p < positions; ++p) {
             const auto at = static_cast<std::size_t>(row * positions + p);
             same_codes = same_codes && got.codes[at] == logit_code(got.logits[at]);
-            const bool bit = (got.bits[static_cast<std::size_t>(row * row_bytes + p / 8)] >> p % 8 & 1) != 0;
-            same_bits = same_bits && bit == !(got.values[at] < got.cutoff);
         }
     }
     CHECK(same_codes);
-    CHECK(same_bits);
     CHECK(got.runs.runs == runs.runs);
     CHECK(got.runs.values == runs.values);
 }
 
 }  // namespace
 
-TEST_CASE("cublaslt: values, codes, bits and runs of every shape, in every order") {
+TEST_CASE("cublaslt: values, codes and runs of every shape, in every order") {
     // Deep ones and wide ones, which other fast kernels do not take; 919 markers are padded.
     const TailCase cases[] = {{1, 3, 5, 1, 0, {919}, 0, 1},
                               {3, 4, 33, 10, 5, {6, 7}, 0, 1},

@@ -2,6 +2,7 @@
 // layouts and back, and what becomes of results that are wrong.
 #include <doctest/doctest.h>
 
+#include "kernels/compose.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "test/emulator/emulator_backend.hpp"
 #include "test/emulator/stand_in_engines.hpp"
@@ -51,9 +52,11 @@ std::vector<Values> layer(Backend& backend, const LstmLayerCase& c) {
 Values inferred(Backend& backend, const LstmLayerCase& c) {
     Run run(backend);
     const LstmLayerValues values(c);
-    LstmMemory memory = backend.alloc_lstm(c.x(), c.hidden, c.directions, false);
+    LstmMemory memory = compose::alloc_lstm(backend, c.x(), c.hidden, c.directions, false);
     const View y = run.output(c.y());
-    backend.lstm_layer(run.input(c.x(), values.x), layer_of(run, c, values), memory, y);
+    compose::lstm(
+        backend,
+        Lstm{.x = run.input(c.x(), values.x), .layer = layer_of(run, c, values), .memory = &memory, .y = y});
     return run.read(y);
 }
 
@@ -150,12 +153,13 @@ TEST_CASE("cudnn: an LSTM that writes nothing does not pass with an earlier resu
     const LstmLayerValues values(kSmall);
     const View x = run.input(kSmall.x(), values.x), y = run.output(kSmall.y());
     const LstmLayer layer = layer_of(run, kSmall, values);
-    LstmMemory inference = backend->alloc_lstm(kSmall.x(), 3, 2, false),
-               training = backend->alloc_lstm(kSmall.x(), 3, 2, true);
-    backend->lstm_layer(x, layer, inference, y);
+    LstmMemory inference = compose::alloc_lstm(*backend, kSmall.x(), 3, 2, false),
+               training = compose::alloc_lstm(*backend, kSmall.x(), 3, 2, true);
+    compose::lstm(*backend, Lstm{.x = x, .layer = layer, .memory = &inference, .y = y});
     CHECK(backend->take_notices().empty());
     emulator::stand_in().lstm.forward = Way::silent;
-    backend->lstm_layer(x, layer, training, y);  // of the same operands
+    compose::lstm(*backend,
+                  Lstm{.x = x, .layer = layer, .memory = &training, .y = y});  // of the same operands
     check_notice(*backend, ", training", "its result is wrong");
 }
 

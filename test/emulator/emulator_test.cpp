@@ -229,9 +229,24 @@ SumResults sum_and_recur(Order order, Op faulty = Op::none, int n = 0) {
     const View gates = run.random({2, 4 * units, 5}, 2), cell = run.output({2, units, 5});
     const View y = run.output({2, units, 5}), dy = run.random({2, units, 5}, 4);
     const Slice weight = run.random_flat(4 * units * hidden, 3), d_weight = run.zeros(4 * units * hidden);
-    attempt(Op::lstm, [&] { backend->lstm(gates, weight, hidden, directions, cell, y); });
-    attempt(Op::lstm_grad,
-            [&] { backend->lstm_grad(gates, weight, hidden, directions, cell, y, dy, d_weight); });
+    attempt(Op::lstm, [&] {
+        (*backend)(LstmRecurrence{.gates = gates,
+                                  .weight_hh = weight,
+                                  .hidden = hidden,
+                                  .directions = directions,
+                                  .cell = cell,
+                                  .y = y});
+    });
+    attempt(Op::lstm_grad, [&] {
+        (*backend)(LstmRecurrenceGrad{.gates = gates,
+                                      .weight_hh = weight,
+                                      .hidden = hidden,
+                                      .directions = directions,
+                                      .cell = cell,
+                                      .y = y,
+                                      .dy = dy,
+                                      .d_weight_hh = d_weight});
+    });
     return {run.read(mean), run.read(y), run.read(gates)};
 }
 

@@ -58,7 +58,7 @@ TEST_CASE("fast tail: many markers at few positions, wide layers, and what is to
 
 namespace {
 
-// Pieces of one and of three tiles, and of whole samples: the same runs, bits, codes and values.
+// Pieces of one and of three tiles, and of whole samples: the same runs, codes and values.
 void check_pieces() {
     const TailCase c{3, 4, 33, 10, 5, {6, 7}, 0, 1};
     const auto backend = make_emulator_backend(Order::forward, KernelChoice::fast);
@@ -70,13 +70,13 @@ void check_pieces() {
     constexpr auto kKind = TailOutput::probabilities;
 
     std::vector<float> values(rows * positions);
-    std::vector<std::uint8_t> codes(rows * positions), bits(rows * ((positions + 7) / 8));
+    std::vector<std::uint8_t> codes(rows * positions);
     CalledRuns runs;
     (*backend)(TailInfer{.h = h, .tail = tail, .begin = 1, .end = 32, .kind = kKind, .out = values});
-    backend->tail_codes(h, tail, 1, 32, codes);
+    (*backend)(TailCodes{.h = h, .tail = tail, .begin = 1, .end = 32, .out = codes});
     const float cutoff = values[values.size() / 2];
-    backend->tail_bits(h, tail, 1, 32, kKind, cutoff, bits);
-    backend->tail_runs(h, tail, 1, 32, kKind, cutoff, runs);
+    (*backend)(
+        TailRuns{.h = h, .tail = tail, .begin = 1, .end = 32, .kind = kKind, .cutoff = cutoff, .out = &runs});
     CHECK(runs.runs.size() > rows);
 
     cuda::Stream stream(0);  // what it reads has come: the back end was waited for
@@ -85,15 +85,13 @@ void check_pieces() {
     for (const std::int64_t most : {std::int64_t{1}, std::int64_t{3 * 128 * 7 * 5}}) {
         CAPTURE(most);
         std::vector<float> got_values(values.size(), NAN);
-        std::vector<std::uint8_t> got_codes(codes.size(), 7), got_bits(bits.size(), 7);
+        std::vector<std::uint8_t> got_codes(codes.size(), 7);
         CalledRuns got_runs;
         cuda::fast_tail_values(tail, range, kKind, got_values.data(), scratch, most);
         cuda::fast_tail_codes(tail, range, got_codes.data(), scratch, most);
-        cuda::fast_tail_bits(tail, range, kKind, cutoff, got_bits.data(), scratch, most);
         cuda::fast_tail_runs(tail, range, kKind, cutoff, got_runs, scratch, most);
         CHECK(got_values == values);
         CHECK(got_codes == codes);
-        CHECK(got_bits == bits);
         CHECK(got_runs.runs == runs.runs);
         CHECK(got_runs.values == runs.values);
     }

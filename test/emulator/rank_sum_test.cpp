@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "kernels/compose.hpp"
 #include "test/emulator/emulator_backend.hpp"
 #include "test/emulator/on_stream.hpp"
 #include "test/support/thread_ranks.hpp"
@@ -60,12 +61,13 @@ TEST_CASE("ranks that share a GPU sum over MPI, and say so once") {
     ThreadRanks(3).run([](Communicator& me) {
         const auto backend = make_emulator_backend(emulator::Order::forward);
         const Buffer buffer = backend->alloc_flat(2);
+        compose::Staging staging;
         CHECK(backend->take_notices().empty());
         for (const bool first : {true, false}) {
             const std::vector<float> mine = {static_cast<float>(me.rank() + 1), 0.5f};
             std::vector<float> sum(2);
             backend->write(buffer.slice(), std::span<const float>(mine));
-            backend->all_reduce(buffer.slice(), buffer.slice(), me);
+            compose::all_reduce(*backend, buffer.slice(), buffer.slice(), me, staging);
             backend->read(buffer.slice(), std::span(sum));
             CHECK(sum == std::vector<float>{6, 1.5f});
             const std::vector<std::string> notices = backend->take_notices();
@@ -92,5 +94,7 @@ TEST_CASE("what a rank's connection throws comes through the back end") {
     } gone;
     const auto backend = make_emulator_backend(emulator::Order::forward);
     const Buffer buffer = backend->alloc_flat(1);
-    CHECK_THROWS_WITH(backend->all_reduce(buffer.slice(), buffer.slice(), gone), "rank 1 is gone");
+    compose::Staging staging;
+    CHECK_THROWS_WITH(compose::all_reduce(*backend, buffer.slice(), buffer.slice(), gone, staging),
+                      "rank 1 is gone");
 }

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <vector>
 
-#include "kernels/backend.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/compose.hpp"
 
 using namespace regkit;
 
@@ -35,8 +35,9 @@ bool sums(const std::string& device) {
     const Buffer from = backend->alloc_flat(kValues), to = backend->alloc_flat(kValues);
     backend->write(from.slice(), std::span<const float>(values));
     OneRank ranks;
+    compose::Staging staging;
     for (int i = 0; i < 2; ++i) {
-        backend->all_reduce(from.slice(), to.slice(), ranks);
+        compose::all_reduce(*backend, from.slice(), to.slice(), ranks, staging);
         std::vector<float> got(values.size());
         backend->read(to.slice(), std::span<float>(got));
         require(got == values, ErrorKind::mismatch, "the sum of one rank is not what it gave");

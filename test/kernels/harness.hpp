@@ -78,13 +78,12 @@ bool long_form();
 // Adds the rows of the CUDA back end; a test of the CPU's kernels alone (test/isa) links one that adds none.
 void add_cuda(std::vector<BackendUnderTest>& table);
 
-// Runs `body` on the reference and on every back end of the table that has its operations, and compares each
-// kept result. `exact`: values are moved, not computed, so the tolerance is 0. `large`: the emulator, which
-// is slow, runs its threads in one order only; its other orders have the small cases.
+// Runs `body` on the reference and on every back end of the table, and compares each kept result. `exact`:
+// values are moved, not computed, so the tolerance is 0. `large`: the emulator, which is slow, runs its
+// threads in one order only; its other orders have the small cases.
 void run_everywhere(const std::string& what, const Body& body, bool exact = false, bool large = false);
 
-// Calls `body` with every back end of the table that is not the reference, and its tolerance. A back end that
-// lacks an operation which the body uses is passed over.
+// Calls `body` with every back end of the table that is not the reference, and its tolerance.
 void for_each_backend(const std::function<void(Backend& backend, double tolerance)>& body);
 
 // Holds the gradients of an operation on the reference against central differences in double precision.

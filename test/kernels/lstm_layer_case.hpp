@@ -5,6 +5,7 @@
 #include <sstream>
 #include <string>
 
+#include "kernels/compose.hpp"
 #include "test/kernels/harness.hpp"
 
 namespace regkit::test {
@@ -50,20 +51,26 @@ inline void keep_lstm_layer(Run& run, const LstmLayerCase& c, const LstmLayerVal
     const View x = run.input(c.x(), values.x, {1, 2});
     const LstmLayer layer = layer_of(run, c, values);
     const Shape room{c.batch + 1, c.in, c.length + 3};
-    LstmMemory inference = backend.alloc_lstm(room, c.hidden, c.directions, false);
+    LstmMemory inference = compose::alloc_lstm(backend, room, c.hidden, c.directions, false);
     const View y = run.output(c.y());
-    backend.lstm_layer(x, layer, inference, y);
+    compose::lstm(backend, Lstm{.x = x, .layer = layer, .memory = &inference, .y = y});
     run.keep("y of inference", y);
-    LstmMemory memory = backend.alloc_lstm(room, c.hidden, c.directions, true);
+    LstmMemory memory = compose::alloc_lstm(backend, room, c.hidden, c.directions, true);
     const View trained = run.output(c.y());
-    backend.lstm_layer(x, layer, memory, trained);
+    compose::lstm(backend, Lstm{.x = x, .layer = layer, .memory = &memory, .y = trained});
     run.keep("y", trained);
     const View dx = run.random(c.x(), 6);
     const LstmGradient gradient{run.random_flat(layer.weight_ih.count, 7),
                                 run.random_flat(layer.weight_hh.count, 8),
                                 run.random_flat(layer.bias.count, 9)};
-    backend.lstm_layer_grad(x, layer, memory, trained, run.input(c.y(), values.dy, {2, 1}), gradient, true,
-                            dx);
+    compose::lstm_grad(backend, LstmGrad{.x = x,
+                                         .layer = layer,
+                                         .memory = &memory,
+                                         .y = trained,
+                                         .dy = run.input(c.y(), values.dy, {2, 1}),
+                                         .gradient = gradient,
+                                         .accumulate = true,
+                                         .dx = dx});
     run.keep("dx", dx);
     run.keep("d_weight_ih", gradient.weight_ih);
     run.keep("d_weight_hh", gradient.weight_hh);

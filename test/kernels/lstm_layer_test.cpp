@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "kernels/base/error.hpp"
+#include "kernels/compose.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "test/kernels/lstm_layer_case.hpp"
 
@@ -40,8 +41,9 @@ TEST_CASE("lstm_layer: gradients by finite differences") {
         const auto forward = [&](Run& run, const std::vector<Values>& in) {
             const LstmLayerValues moved = put(in);
             Pass pass{run.input(c.x(), moved.x), run.output(c.y()), layer_of(run, c, moved),
-                      run.backend().alloc_lstm(c.x(), c.hidden, c.directions, true)};
-            run.backend().lstm_layer(pass.x, pass.layer, pass.memory, pass.y);
+                      compose::alloc_lstm(run.backend(), c.x(), c.hidden, c.directions, true)};
+            compose::lstm(run.backend(),
+                          Lstm{.x = pass.x, .layer = pass.layer, .memory = &pass.memory, .y = pass.y});
             return pass;
         };
         check_gradient(
@@ -53,8 +55,13 @@ TEST_CASE("lstm_layer: gradients by finite differences") {
                                       run.zeros(pass.layer.weight_hh.count),
                                       run.zeros(pass.layer.bias.count)};
                 const View dx = run.output(c.x());
-                run.backend().lstm_layer_grad(pass.x, pass.layer, pass.memory, pass.y,
-                                              run.input(c.y(), d_outputs), to, false, dx);
+                compose::lstm_grad(run.backend(), LstmGrad{.x = pass.x,
+                                                           .layer = pass.layer,
+                                                           .memory = &pass.memory,
+                                                           .y = pass.y,
+                                                           .dy = run.input(c.y(), d_outputs),
+                                                           .gradient = to,
+                                                           .dx = dx});
                 return std::vector<Values>{run.read(dx), run.read(to.weight_ih), run.read(to.weight_hh),
                                            run.read(to.bias)};
             });
@@ -69,22 +76,36 @@ TEST_CASE("lstm_layer: to the bit what its parts are, where the back end has no 
         Run run(backend);
         const View x = run.input(c.x(), values.x), dy = run.input(c.y(), values.dy);
         const LstmLayer layer = layer_of(run, c, values);
-        LstmMemory memory = backend.alloc_lstm(c.x(), c.hidden, c.directions, true);
+        LstmMemory memory = compose::alloc_lstm(backend, c.x(), c.hidden, c.directions, true);
         if (memory.own) return;
         const View y = run.output(c.y()), dx = run.output(c.x());
         const LstmGradient to{run.zeros(layer.weight_ih.count), run.zeros(layer.weight_hh.count),
                               run.zeros(layer.bias.count)};
-        backend.lstm_layer(x, layer, memory, y);
-        backend.lstm_layer_grad(x, layer, memory, y, dy, to, false, dx);
+        compose::lstm(backend, Lstm{.x = x, .layer = layer, .memory = &memory, .y = y});
+        compose::lstm_grad(
+            backend,
+            LstmGrad{.x = x, .layer = layer, .memory = &memory, .y = y, .dy = dy, .gradient = to, .dx = dx});
 
         const View gates = run.output({c.batch, c.gates(), c.length}, {}), cell = run.output(c.y(), {});
         const View y_parts = run.output(c.y()), dx_parts = run.output(c.x());
         const Slice d_ih = run.zeros(layer.weight_ih.count), d_hh = run.zeros(layer.weight_hh.count),
                     d_bias = run.zeros(layer.bias.count);
         backend(Conv{.x = x, .weight = layer.weight_ih, .bias = layer.bias, .y = gates});
-        backend.lstm(gates, layer.weight_hh, c.hidden, c.directions, cell, y_parts);
+        backend(LstmRecurrence{.gates = gates,
+                               .weight_hh = layer.weight_hh,
+                               .hidden = c.hidden,
+                               .directions = c.directions,
+                               .cell = cell,
+                               .y = y_parts});
         CHECK(run.read(y) == run.read(y_parts));
-        backend.lstm_grad(gates, layer.weight_hh, c.hidden, c.directions, cell, y_parts, dy, d_hh);
+        backend(LstmRecurrenceGrad{.gates = gates,
+                                   .weight_hh = layer.weight_hh,
+                                   .hidden = c.hidden,
+                                   .directions = c.directions,
+                                   .cell = cell,
+                                   .y = y_parts,
+                                   .dy = dy,
+                                   .d_weight_hh = d_hh});
         backend(ConvGradWeight{.x = x, .dy = gates, .d_weight = d_ih, .d_bias = d_bias});
         backend(ConvGradInput{.dy = gates, .weight = layer.weight_ih, .dx = dx_parts});
         CHECK(run.read(dx) == run.read(dx_parts));
@@ -101,7 +122,7 @@ TEST_CASE("lstm_layer: shapes that do not fit, and another layer's memory, are r
         const LstmLayerValues values(c);
         const LstmLayer good = layer_of(run, c, values);
         const View x = run.input(c.x(), values.x);
-        LstmMemory memory = backend.alloc_lstm(c.x(), 4, 2, true);
+        LstmMemory memory = compose::alloc_lstm(backend, c.x(), 4, 2, true);
         const auto refused = [&](const auto& call) {
             try {
                 call();
@@ -111,7 +132,9 @@ TEST_CASE("lstm_layer: shapes that do not fit, and another layer's memory, are r
             return false;
         };
         const auto layer_refused = [&](const LstmLayer& layer, LstmMemory& into, const Shape& y) {
-            return refused([&] { backend.lstm_layer(x, layer, into, run.output(y)); });
+            return refused([&] {
+                compose::lstm(backend, Lstm{.x = x, .layer = layer, .memory = &into, .y = run.output(y)});
+            });
         };
         CHECK_FALSE(layer_refused(good, memory, c.y()));
         CHECK(layer_refused(good, memory, {2, 8, 6}));
@@ -125,32 +148,38 @@ TEST_CASE("lstm_layer: shapes that do not fit, and another layer's memory, are r
         other.directions = 3;
         CHECK(layer_refused(other, memory, c.y()));
         for (const Shape& shape : {Shape{1, 3, 5}, Shape{2, 3, 4}, Shape{2, 2, 5}}) {
-            LstmMemory small = backend.alloc_lstm(shape, 4, 2, true);
+            LstmMemory small = compose::alloc_lstm(backend, shape, 4, 2, true);
             CHECK(layer_refused(good, small, c.y()));
         }
-        LstmMemory narrow = backend.alloc_lstm(c.x(), 3, 2, true);
+        LstmMemory narrow = compose::alloc_lstm(backend, c.x(), 3, 2, true);
         CHECK(layer_refused(good, narrow, c.y()));
-        CHECK(refused([&] { backend.alloc_lstm(c.x(), 0, 1, true); }));
-        CHECK(refused([&] { backend.alloc_lstm(c.x(), 4, 3, true); }));
-        CHECK(refused([&] { backend.alloc_lstm({2, 3, 0}, 4, 2, true); }));
+        CHECK(refused([&] { compose::alloc_lstm(backend, c.x(), 0, 1, true); }));
+        CHECK(refused([&] { compose::alloc_lstm(backend, c.x(), 4, 3, true); }));
+        CHECK(refused([&] { compose::alloc_lstm(backend, {2, 3, 0}, 4, 2, true); }));
 
         const View y = run.output(c.y());
-        backend.lstm_layer(x, good, memory, y);
+        compose::lstm(backend, Lstm{.x = x, .layer = good, .memory = &memory, .y = y});
         const auto gradient_refused = [&](LstmMemory& from, const Shape& dy, const Shape& dx,
                                           std::int64_t bias) {
             const LstmGradient to{run.zeros(good.weight_ih.count), run.zeros(good.weight_hh.count),
                                   run.zeros(bias)};
             return refused([&] {
-                backend.lstm_layer_grad(x, good, from, y, run.random(dy, 1), to, false, run.output(dx));
+                compose::lstm_grad(backend, LstmGrad{.x = x,
+                                                     .layer = good,
+                                                     .memory = &from,
+                                                     .y = y,
+                                                     .dy = run.random(dy, 1),
+                                                     .gradient = to,
+                                                     .dx = run.output(dx)});
             });
         };
         CHECK(gradient_refused(memory, {2, 8, 4}, c.x(), 32));
         CHECK(gradient_refused(memory, c.y(), {2, 4, 5}, 32));
         CHECK(gradient_refused(memory, c.y(), c.x(), 31));
-        LstmMemory inference = backend.alloc_lstm(c.x(), 4, 2, false);
-        backend.lstm_layer(x, good, inference, y);
+        LstmMemory inference = compose::alloc_lstm(backend, c.x(), 4, 2, false);
+        compose::lstm(backend, Lstm{.x = x, .layer = good, .memory = &inference, .y = y});
         CHECK(gradient_refused(inference, c.y(), c.x(), 32));
-        backend.lstm_layer(x, good, memory, y);
+        compose::lstm(backend, Lstm{.x = x, .layer = good, .memory = &memory, .y = y});
         CHECK_FALSE(gradient_refused(memory, c.y(), c.x(), 32));
     });
 }

@@ -45,7 +45,12 @@ struct Forward1 {
 Forward1 forward(Run& run, const LstmCase& c, const Values& gates, const Values& weight, Halo halo = {3, 5}) {
     const Forward1 f{run.input(c.gates(), gates, {}), run.output(c.state(), {}), run.output(c.state(), halo),
                      run.flat(weight)};
-    run.backend().lstm(f.gates, f.weight, c.hidden, c.directions, f.cell, f.y);
+    run.backend()(LstmRecurrence{.gates = f.gates,
+                                 .weight_hh = f.weight,
+                                 .hidden = c.hidden,
+                                 .directions = c.directions,
+                                 .cell = f.cell,
+                                 .y = f.y});
     return f;
 }
 
@@ -94,7 +99,14 @@ TEST_CASE("lstm_grad") {
                 const Forward1 f = forward(run, c);
                 const View dy = run.random(c.state(), 3, {2, 1});
                 const Slice d_weight = run.random_flat(c.weights(), 4);  // gradients are added
-                run.backend().lstm_grad(f.gates, f.weight, c.hidden, c.directions, f.cell, f.y, dy, d_weight);
+                run.backend()(LstmRecurrenceGrad{.gates = f.gates,
+                                                 .weight_hh = f.weight,
+                                                 .hidden = c.hidden,
+                                                 .directions = c.directions,
+                                                 .cell = f.cell,
+                                                 .y = f.y,
+                                                 .dy = dy,
+                                                 .d_weight_hh = d_weight});
                 run.keep("gradient of the gates", f.gates);
                 run.keep("d_weight", d_weight);
             },
@@ -112,8 +124,14 @@ TEST_CASE("lstm: gradients by finite differences") {
             [&](Run& run, const std::vector<Values>& in, const Values& d_outputs) {
                 const Forward1 f = forward(run, c, in[0], in[1]);
                 const Slice d_weight = run.zeros(c.weights());
-                run.backend().lstm_grad(f.gates, f.weight, c.hidden, c.directions, f.cell, f.y,
-                                        run.input(c.state(), d_outputs), d_weight);
+                run.backend()(LstmRecurrenceGrad{.gates = f.gates,
+                                                 .weight_hh = f.weight,
+                                                 .hidden = c.hidden,
+                                                 .directions = c.directions,
+                                                 .cell = f.cell,
+                                                 .y = f.y,
+                                                 .dy = run.input(c.state(), d_outputs),
+                                                 .d_weight_hh = d_weight});
                 return std::vector{run.read(f.gates), run.read(d_weight)};
             });
     }
@@ -273,8 +291,14 @@ TEST_CASE("lstm: values of PyTorch") {
         const Forward1 f = forward(run, c, numbers(c.gates().size(), 3), numbers(c.weights(), 5));
         check_close("y", run.read(f.y), y, tolerance);
         const Slice got = run.zeros(c.weights());
-        run.backend().lstm_grad(f.gates, f.weight, c.hidden, c.directions, f.cell, f.y,
-                                run.input(c.state(), numbers(c.state().size(), 11)), got);
+        run.backend()(LstmRecurrenceGrad{.gates = f.gates,
+                                         .weight_hh = f.weight,
+                                         .hidden = c.hidden,
+                                         .directions = c.directions,
+                                         .cell = f.cell,
+                                         .y = f.y,
+                                         .dy = run.input(c.state(), numbers(c.state().size(), 11)),
+                                         .d_weight_hh = got});
         check_close("d_weight", run.read(got), d_weight, tolerance);
         check_close("gradient of the gates", run.read(f.gates), d_gates, tolerance);
     });
@@ -293,7 +317,14 @@ TEST_CASE("lstm: saturated gates stay finite and exact") {
         check_close("cell", run.read(f.cell), {1, 2, 1, 1, 1, last}, 1e-6);
         run.keep("y", f.y);
         const Slice d_weight = run.zeros(4);
-        run.backend().lstm_grad(f.gates, f.weight, 1, 1, f.cell, f.y, run.random(c.state(), 3), d_weight);
+        run.backend()(LstmRecurrenceGrad{.gates = f.gates,
+                                         .weight_hh = f.weight,
+                                         .hidden = 1,
+                                         .directions = 1,
+                                         .cell = f.cell,
+                                         .y = f.y,
+                                         .dy = run.random(c.state(), 3),
+                                         .d_weight_hh = d_weight});
         run.keep("gates", f.gates);
         run.keep("d_weight", d_weight);
     });
@@ -378,8 +409,14 @@ TEST_CASE("lstm: a sample alone gives the same bits as in a batch") {
         const auto both_ways = [&](Run& run, const LstmCase& shape, const Values& g, const Values& d) {
             const Forward1 f = forward(run, shape, g, weight);
             const Values y = run.read(f.y);
-            run.backend().lstm_grad(f.gates, f.weight, c.hidden, c.directions, f.cell, f.y,
-                                    run.input(shape.state(), d), run.zeros(c.weights()));
+            run.backend()(LstmRecurrenceGrad{.gates = f.gates,
+                                             .weight_hh = f.weight,
+                                             .hidden = c.hidden,
+                                             .directions = c.directions,
+                                             .cell = f.cell,
+                                             .y = f.y,
+                                             .dy = run.input(shape.state(), d),
+                                             .d_weight_hh = run.zeros(c.weights())});
             return std::pair{y, run.read(f.gates)};
         };
         for_each_backend([&](Backend& backend, double) {
@@ -405,8 +442,12 @@ TEST_CASE("lstm: shapes that do not fit are refused") {
         const auto refused = [&](int hidden, int directions, const Shape& gates, const Shape& cell,
                                  const Shape& y, std::int64_t weights) {
             try {
-                backend.lstm(run.random(gates, 1), run.random_flat(weights, 2), hidden, directions,
-                             run.output(cell, {}), run.output(y));
+                backend(LstmRecurrence{.gates = run.random(gates, 1),
+                                       .weight_hh = run.random_flat(weights, 2),
+                                       .hidden = hidden,
+                                       .directions = directions,
+                                       .cell = run.output(cell, {}),
+                                       .y = run.output(y)});
             } catch (const Error& error) {
                 return error.kind() == ErrorKind::usage;
             }
@@ -425,8 +466,14 @@ TEST_CASE("lstm: shapes that do not fit are refused") {
         const Forward1 f = forward(run, c);
         const auto gradient_refused = [&](const Shape& dy, std::int64_t weights) {
             try {
-                backend.lstm_grad(f.gates, f.weight, 3, 2, f.cell, f.y, run.random(dy, 1),
-                                  run.zeros(weights));
+                backend(LstmRecurrenceGrad{.gates = f.gates,
+                                           .weight_hh = f.weight,
+                                           .hidden = 3,
+                                           .directions = 2,
+                                           .cell = f.cell,
+                                           .y = f.y,
+                                           .dy = run.random(dy, 1),
+                                           .d_weight_hh = run.zeros(weights)});
             } catch (const Error& error) {
                 return error.kind() == ErrorKind::usage;
             }

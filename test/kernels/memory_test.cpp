@@ -66,7 +66,6 @@ class EmptyBackend final : public Backend {
   public:
     const char* name() const noexcept override { return "empty"; }
     const char* description() const noexcept override { return "empty"; }
-    bool is_complete() const noexcept override { return false; }
 
   private:
     Status do_alloc(const Shape&, const Halo&, void**) noexcept override { return {}; }

@@ -72,7 +72,6 @@ TEST_CASE("NaN passes through every ReLU") {
         const View x = run.input({1, 2, 40}, values), y = run.output({1, 2, 40});
         run.backend()(Conv{.x = x, .weight = run.flat({1, 0, 0, 1}), .relu = true, .y = y});
         CHECK(std::isnan(run.read(y)[45]));
-        if (!backend.is_complete()) return;
         run.backend()(NormAct{.x = x, .relu = true, .y = y});
         CHECK(std::isnan(run.read(y)[45]));
         Tail tail;

@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 
+#include "kernels/compose.hpp"
 #include "test/kernels/tail_case.hpp"
 
 using namespace regkit;
@@ -74,18 +75,6 @@ CalledRuns runs_by_hand(const std::vector<float>& values, std::size_t rows, int 
     return called;
 }
 
-std::vector<std::uint8_t> bits_by_hand(const std::vector<float>& values, std::size_t rows, float cutoff) {
-    const std::size_t length = values.size() / rows, bytes = (length + 7) / 8;
-    std::vector<std::uint8_t> bits(rows * bytes);
-    for (std::size_t i = 0; i < values.size(); ++i)
-        if (!(values[i] < cutoff)) {
-            const std::size_t p = i % length;
-            bits[i / length * bytes + p / 8] =
-                static_cast<std::uint8_t>(bits[i / length * bytes + p / 8] | 1u << p % 8);
-        }
-    return bits;
-}
-
 bool same_floats(const std::vector<float>& a, const std::vector<float>& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                       [](float x, float y) { return x == y || (std::isnan(x) && std::isnan(y)); });
@@ -101,11 +90,12 @@ constexpr TailOutput kKinds[] = {TailOutput::logits, TailOutput::probabilities, 
 
 }  // namespace
 
-TEST_CASE("tail_runs and tail_bits agree with the values of tail_infer to the bit") {
+TEST_CASE("tail_runs agree with the values of tail_infer to the bit") {
     for_each_backend([](Backend& backend, double) {
         for (const TailCase& c : cases_for(backend)) {
             CAPTURE(c.text());
             Subject s(c, backend);
+            compose::Staging staging;
             const std::int64_t n = c.length;
             for (const auto& [begin, end] : {std::pair{std::int64_t{0}, n}, {n / 3, n - n / 4}, {n, n}})
                 for (const TailOutput kind : kKinds) {
@@ -115,14 +105,18 @@ TEST_CASE("tail_runs and tail_bits agree with the values of tail_infer to the bi
                         CAPTURE(cutoff);
                         CalledRuns called;
                         called.append(0, 0, 0, std::vector<float>{1});  // what it held does not matter
-                        s.run.backend().tail_runs(s.h, s.tail, begin, end, kind, cutoff, called);
+                        compose::tail_runs(s.run.backend(),
+                                           TailRuns{.h = s.h,
+                                                    .tail = s.tail,
+                                                    .begin = begin,
+                                                    .end = end,
+                                                    .kind = kind,
+                                                    .cutoff = cutoff,
+                                                    .out = &called},
+                                           staging);
                         const CalledRuns expected = runs_by_hand(values, s.rows(), c.markers(), cutoff);
                         CHECK(called.runs == expected.runs);
                         CHECK(same_floats(called.values, expected.values));
-                        const std::vector<std::uint8_t> bits = bits_by_hand(values, s.rows(), cutoff);
-                        std::vector<std::uint8_t> got(bits.size(), 0xA5);
-                        s.run.backend().tail_bits(s.h, s.tail, begin, end, kind, cutoff, got);
-                        CHECK(got == bits);
                     }
                 }
         }
@@ -134,13 +128,16 @@ TEST_CASE("tail_codes: codes of tail_infer's logits") {
         for (const TailCase& c : cases_for(backend)) {
             CAPTURE(c.text());
             Subject s(c, backend);
+            compose::Staging staging;
             const std::int64_t n = c.length;
             for (const auto& [begin, end] : {std::pair{std::int64_t{0}, n}, {n / 3, n - n / 4}, {n, n}}) {
                 std::vector<std::uint8_t> expected, got;
                 for (const float z : s.values(begin, end, TailOutput::logits))
                     expected.push_back(logit_code(z));
                 got.resize(expected.size(), 0xA5);
-                s.run.backend().tail_codes(s.h, s.tail, begin, end, got);
+                compose::tail_codes(
+                    s.run.backend(),
+                    TailCodes{.h = s.h, .tail = s.tail, .begin = begin, .end = end, .out = got}, staging);
                 CHECK(got == expected);
             }
         }
@@ -153,6 +150,7 @@ TEST_CASE("sinks of extreme logits and of what is not a number") {
     const TailCase c{1, 1, n, 1, 0, {1}, 0, 1};
     for_each_backend([&](Backend& backend, double) {
         Run run(backend);
+        compose::Staging staging;
         Values all = z;
         for (const double odd : {double{NAN}, double{kInfinity}, -double{kInfinity}}) all.push_back(odd);
         const View h = run.input(c.h(), all);
@@ -162,7 +160,8 @@ TEST_CASE("sinks of extreme logits and of what is not a number") {
         backend(
             TailInfer{.h = h, .tail = tail, .begin = 0, .end = n, .kind = TailOutput::logits, .out = logits});
         std::vector<std::uint8_t> codes(length);
-        backend.tail_codes(h, tail, 0, n, codes);
+        compose::tail_codes(backend, TailCodes{.h = h, .tail = tail, .begin = 0, .end = n, .out = codes},
+                            staging);
         for (std::size_t i = 0; i < length; ++i) CHECK(codes[i] == logit_code(logits[i]));
         CHECK(codes[z.size()] == 0);
         for (const TailOutput kind : {TailOutput::probabilities, TailOutput::rates}) {
@@ -172,15 +171,20 @@ TEST_CASE("sinks of extreme logits and of what is not a number") {
                  {0.0f, 1e-40f, 1e-38f, 1e-30f, 1e-8f, 0.5f, 0.9999999f, 1.0f, 17.0f, 88.0f, 3e38f}) {
                 CAPTURE(cutoff);
                 CalledRuns called;
-                backend.tail_runs(h, tail, 0, n, kind, cutoff, called);
+                compose::tail_runs(backend,
+                                   TailRuns{.h = h,
+                                            .tail = tail,
+                                            .begin = 0,
+                                            .end = n,
+                                            .kind = kind,
+                                            .cutoff = cutoff,
+                                            .out = &called},
+                                   staging);
                 const CalledRuns expected = runs_by_hand(values, 1, 1, cutoff);
                 CHECK(called.runs == expected.runs);
                 CHECK(same_floats(called.values, expected.values));
                 CHECK(std::any_of(called.values.begin(), called.values.end(),
                                   [](float v) { return std::isnan(v); }));
-                std::vector<std::uint8_t> bits(static_cast<std::size_t>(n + 7) / 8);
-                backend.tail_bits(h, tail, 0, n, kind, cutoff, bits);
-                CHECK(bits == bits_by_hand(values, 1, cutoff));
             }
         }
     });
@@ -233,11 +237,29 @@ TEST_CASE("sinks refuse what cannot be") {
     const TailCase& c = tail_cases()[3];
     for_each_backend([&](Backend& backend, double) {
         Subject s(c, backend);
+        compose::Staging staging;
         CalledRuns called;
         std::vector<std::uint8_t> bytes(5);
-        CHECK_THROWS(backend.tail_runs(s.h, s.tail, 0, c.length + 1, TailOutput::logits, 0, called));
-        CHECK_THROWS(backend.tail_runs(s.h, s.tail, 0, c.length, TailOutput::logits, NAN, called));
-        CHECK_THROWS(backend.tail_bits(s.h, s.tail, 0, c.length, TailOutput::logits, 0, bytes));
-        CHECK_THROWS(backend.tail_codes(s.h, s.tail, 0, c.length, bytes));
+        CHECK_THROWS(compose::tail_runs(backend,
+                                        TailRuns{.h = s.h,
+                                                 .tail = s.tail,
+                                                 .begin = 0,
+                                                 .end = c.length + 1,
+                                                 .kind = TailOutput::logits,
+                                                 .cutoff = 0,
+                                                 .out = &called},
+                                        staging));
+        CHECK_THROWS(compose::tail_runs(backend,
+                                        TailRuns{.h = s.h,
+                                                 .tail = s.tail,
+                                                 .begin = 0,
+                                                 .end = c.length,
+                                                 .kind = TailOutput::logits,
+                                                 .cutoff = NAN,
+                                                 .out = &called},
+                                        staging));
+        CHECK_THROWS(compose::tail_codes(
+            backend, TailCodes{.h = s.h, .tail = s.tail, .begin = 0, .end = c.length, .out = bytes},
+            staging));
     });
 }

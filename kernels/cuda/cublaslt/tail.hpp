@@ -1,5 +1,5 @@
 // The fused tail through cuBLASLt: its layers are matrix products, and what lies between them (dropout, loss,
-// values, codes, bits) is done by kernels to a chunk that stays in cache.
+// values, codes, called runs) is done by kernels to a chunk that stays in cache.
 #pragma once
 
 #include <string>
@@ -16,12 +16,11 @@ class Tails {
     // `engine`: null, and why, where there is none. `scratch` belongs to the back end.
     Tails(std::unique_ptr<Engine> engine, const std::string& why, Scratch& scratch);
 
-    // As Backend's operations of these names say. Each returns false, with nothing done, where cuBLASLt does
+    // As the tail's operations say. Each returns false, with nothing done, where cuBLASLt does
     // not do it, and other kernels have to. A chunk takes at most `chunk_bytes`, what is handed out from
     // inference `piece_bytes` at a time. All throw Failure.
     bool values(const Tail& tail, const TailRange& range, TailOutput kind, float* out);
     bool codes(const Tail& tail, const TailRange& range, std::uint8_t* out);
-    bool bits(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff, std::uint8_t* out);
     bool runs(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff, CalledRuns& out);
     bool train(const TailTraining& training);
 

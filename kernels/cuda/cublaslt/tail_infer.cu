@@ -33,7 +33,7 @@ __device__ void store_word(float logit, bool is_inside, const Sinks& to, std::in
             called = !(value < to.cutoff);
         }
         bits = __ballot_sync(kAllLanes, called);
-        if (called && to.values) to.values[place + lane] = value;
+        if (called) to.values[place + lane] = value;
     }
     if (lane == 0) to.bits[place / 32] = bits;
 }
@@ -143,12 +143,6 @@ bool Tails::values(const Tail& tail, const TailRange& range, TailOutput kind, fl
 bool Tails::codes(const Tail& tail, const TailRange& range, std::uint8_t* out) {
     return infer(tail, range,
                  [&](const PieceRunner& runner) { hand_out_codes(tail, range, out, scratch_, runner); });
-}
-
-bool Tails::bits(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff, std::uint8_t* out) {
-    return infer(tail, range, [&](const PieceRunner& runner) {
-        hand_out_bits(tail, range, kind, cutoff, out, scratch_, runner);
-    });
 }
 
 bool Tails::runs(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff, CalledRuns& out) {

@@ -1,4 +1,4 @@
-// LSTM layers by cuDNN: Backend::lstm_layer and its gradient, in fp32; products as cuDNN has them by default,
+// LSTM layers by cuDNN: Lstm and LstmGrad, in fp32; products as cuDNN has them by default,
 // with operands rounded to TF32 where the device has that. x and y are brought into cuDNN's layout and out of
 // it, weights into its memory for them. The first results of a shape are compared with the plain kernels';
 // what differs is not used. All throw Failure.

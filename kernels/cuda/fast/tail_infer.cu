@@ -85,11 +85,6 @@ void fast_tail_codes(const Tail& tail, const TailRange& range, std::uint8_t* out
     hand_out_codes(tail, range, out, scratch, runner(tail, range, scratch, most_bytes));
 }
 
-void fast_tail_bits(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff,
-                    std::uint8_t* out, Scratch& scratch, std::int64_t most_bytes) {
-    hand_out_bits(tail, range, kind, cutoff, out, scratch, runner(tail, range, scratch, most_bytes));
-}
-
 void fast_tail_runs(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff, CalledRuns& out,
                     Scratch& scratch, std::int64_t most_bytes) {
     hand_out_runs(tail, range, kind, cutoff, out, scratch, runner(tail, range, scratch, most_bytes));

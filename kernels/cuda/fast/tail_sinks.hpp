@@ -87,7 +87,7 @@ __device__ inline void store_called(UnitLogits logits, const std::uint32_t (&can
         const std::uint32_t bits = __ballot_sync(kAllLanes, called);
         if (r >= target.markers) continue;
         if (lane == 0) to.bits[target.at(r) / 32] = bits;
-        if (called && to.values) to.values[target.at(r) + lane] = value;
+        if (called) to.values[target.at(r) + lane] = value;
     }
 }
 

@@ -1,4 +1,4 @@
-// The fused tail at training on tensor cores, for what fits_fast_tail takes: Backend::tail_train.
+// The fused tail at training on tensor cores, for what fits_fast_tail takes: TailTrain.
 #pragma once
 
 #include "kernels/backend.hpp"

@@ -36,7 +36,7 @@ struct TrainState {
     // by an older file.
     double grad_norm = std::numeric_limits<double>::quiet_NaN();
     std::string settings;  // JSON object: what must agree for a resumed run to be the same run
-    std::string backend;   // Backend::description(); bits are promised for equal ones only
+    std::string backend;   // Device::description(); bits are promised for equal ones only
 };
 
 struct Checkpoint {

@@ -284,6 +284,7 @@ class Annotator {
             log_.warn("constant", p_.model + ": its output did not change at any of " +
                                       counted(summary_.scored, "allele") + "; it may have learned nothing");
         tell_placeholders(p_.fasta, reference_.fasta().placeholders(), log_);
+        tell_empty_records(reference_.fasta(), log_);
         if (summary_.replaced_fields > 0)
             log_.info("replaced " + counted(summary_.replaced_fields, "field") +
                       " of an earlier run of regsnp");

@@ -130,7 +130,7 @@ std::vector<Layer> layers_of_presets() {
     return layers;
 }
 
-struct Device {
+struct CheckedDevice {
     std::string name;
     Descriptor properties;
 
@@ -207,10 +207,10 @@ constexpr std::pair<Direction, const char*> kDirections[] = {{Direction::forward
                                                              {Direction::grad_input, "to input"},
                                                              {Direction::grad_weight, "to weights"}};
 
-int check_all(const std::vector<Layer>& layers, const std::vector<Device>& devices) {
+int check_all(const std::vector<Layer>& layers, const std::vector<CheckedDevice>& devices) {
     int missing = 0;
     std::printf("%-28s %-10s %9s %11s %5s", "layer", "gradient", "channels", "picture", "taps");
-    for (const Device& device : devices) std::printf("   %s: plans, engines, least MB", device.name.c_str());
+    for (const CheckedDevice& device : devices) std::printf("   %s: plans, engines, least MB", device.name.c_str());
     std::printf("\n");
     for (const Layer& layer : layers)
         for (const auto& [direction, word] : kDirections) {
@@ -220,7 +220,7 @@ int check_all(const std::vector<Layer>& layers, const std::vector<Device>& devic
                         static_cast<long long>(v.in), static_cast<long long>(v.out),
                         static_cast<long long>(v.out_rows), static_cast<long long>(v.columns),
                         static_cast<long long>(v.taps));
-            for (const Device& device : devices) {
+            for (const CheckedDevice& device : devices) {
                 const Supported s = supported(product, device.target());
                 if (s.plans > 0)
                     std::printf("   %2d %-28s %5.1f", s.plans, joined(s.engines).c_str(),
@@ -249,7 +249,7 @@ int main(int argc, char** argv) {
         if (layers.size() < 20 || argc < 2) fail("too few layers, or no device");
         check_library(read_json(argv[1]), {Direction::forward, view_of(layers[0].problem)});
         check_lstms();
-        std::vector<Device> devices;
+        std::vector<CheckedDevice> devices;
         for (int i = 1; i < argc; ++i) {
             const nlohmann::json properties = read_json(argv[i]);
             devices.push_back(

@@ -127,7 +127,7 @@ Status CpuBackend::run(const NormActGrad& op) noexcept {
             const double sum_normal = sums[1] / channel.deviation;  // of g * (x - mean) / deviation
             floats(op.d_gamma)[c] += static_cast<float>(sum_normal);
             floats(op.d_beta)[c] += static_cast<float>(sums[0]);
-            if (!!op.is_part) return;
+            if (op.is_part) return;
             const auto args = centred_args(*op.norm, channel, c, sum_normal, sums[0], x.batch * x.length);
             for (std::int64_t s = 0; s < x.batch; ++s)
                 kernels_.norm->centred2(args, x.length, dx.row(s, c), x.row(s, c), dx.row(s, c));

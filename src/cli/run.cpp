@@ -105,7 +105,12 @@ void on_failed_allocation() {
         } catch (const std::bad_alloc&) {
             memory = true;
         } catch (const Error& error) {
-            complain_without_memory(error.what());
+            std::array<char, 1024>
+                text{};  // what does not print must not reach a terminal, and may come from a file
+            std::size_t length = 0;
+            for (const char* c = error.what(); *c != '\0' && length + 1 < text.size(); ++c)
+                text[length++] = static_cast<unsigned char>(*c) < ' ' || *c == '\x7f' ? '?' : *c;
+            complain_without_memory(text.data());
             _exit(static_cast<int>(error.kind()));
         } catch (...) {
             memory = false;  // an allocation that failed earlier was recovered from

@@ -136,59 +136,72 @@ MpiCommunicator::MpiCommunicator(const Launch& launch, milliseconds timeout)
                                           std::to_string(size_) + " by MPI; start all ranks with one mpirun");
 }
 
-// For what was begun.
+// For what was begun. Where it fails, MPI keeps the buffers, which are never freed then.
 void MpiCommunicator::wait() {
     using Clock = std::chrono::steady_clock;
     constexpr std::chrono::microseconds kShortest{50}, kLongest{5000};
     const auto begin = Clock::now();
-    for (;;) {
-        bool done = false;
-        succeed(mpi_.test(&done));
-        if (done) return;
-        const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
-        if (waited > timeout_) throw Error(ErrorKind::resource, silence(timeout_));
-        std::this_thread::sleep_for(std::clamp(waited / 1000, kShortest, kLongest));
+    try {
+        for (;;) {
+            bool done = false;
+            succeed(mpi_.test(&done));
+            if (done) return;
+            const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
+            if (waited > timeout_) throw Error(ErrorKind::resource, silence(timeout_));
+            std::this_thread::sleep_for(std::clamp(waited / 1000, kShortest, kLongest));
+        }
+    } catch (...) {
+        static_cast<void>(buffers_.release());
+        buffers_ = std::make_unique<Buffers>();
+        throw;
     }
 }
 
 template <typename T>
 void MpiCommunicator::sum(std::span<T> values) {
     const auto ranks = static_cast<std::size_t>(size_);
+    std::vector<std::byte> received;
     if (values.size_bytes() <= kFew) {
-        received_.resize(ranks * values.size_bytes());
-        all_gather(std::as_bytes(values), received_);
-        return add_in_order(received_.data(), ranks, values);
+        received.resize(ranks * values.size_bytes());
+        all_gather(std::as_bytes(values), received);
+        return add_in_order(received.data(), ranks, values);
     }
     for (std::size_t done = 0; done < values.size(); done += kMost / sizeof(T)) {
         const auto piece = values.subspan(done, std::min(kMost / sizeof(T), values.size() - done));
         // Equal parts, of which the last ends in nothing.
         const std::size_t part = (piece.size() + ranks - 1) / ranks, bytes = part * sizeof(T);
-        staged_.resize(ranks * bytes);
-        received_.resize(ranks * bytes);
-        std::ranges::copy(std::as_bytes(piece), staged_.begin());
-        std::fill(staged_.begin() + static_cast<std::ptrdiff_t>(piece.size_bytes()), staged_.end(),
-                  std::byte{0});
-        succeed(mpi_.all_to_all(staged_.data(), received_.data(), static_cast<int>(bytes)));
+        buffers_->staged.resize(ranks * bytes);
+        buffers_->received.resize(ranks * bytes);
+        std::ranges::copy(std::as_bytes(piece), buffers_->staged.begin());
+        std::fill(buffers_->staged.begin() + static_cast<std::ptrdiff_t>(piece.size_bytes()),
+                  buffers_->staged.end(), std::byte{0});
+        succeed(mpi_.all_to_all(buffers_->staged.data(), buffers_->received.data(), static_cast<int>(bytes)));
         wait();
         std::vector<T> mine(part);
-        add_in_order(received_.data(), ranks, std::span(mine));
-        all_gather(std::as_bytes(std::span(mine)), staged_);
-        std::memcpy(piece.data(), staged_.data(), piece.size_bytes());
+        add_in_order(buffers_->received.data(), ranks, std::span(mine));
+        received.resize(ranks * bytes);
+        all_gather(std::as_bytes(std::span(mine)), received);
+        std::memcpy(piece.data(), received.data(), piece.size_bytes());
     }
 }
 
 void MpiCommunicator::all_gather(std::span<const std::byte> mine, std::span<std::byte> all) {
     require(mine.size() <= kMost && all.size() == static_cast<std::size_t>(size_) * mine.size(),
             ErrorKind::usage, "all_gather: a result of another size");
-    succeed(mpi_.all_gather(mine.data(), all.data(), static_cast<int>(mine.size())));
+    buffers_->mine.assign(mine.begin(), mine.end());
+    buffers_->all.resize(all.size());
+    succeed(mpi_.all_gather(buffers_->mine.data(), buffers_->all.data(), static_cast<int>(mine.size())));
     wait();
+    std::ranges::copy(buffers_->all, all.begin());
 }
 
 void MpiCommunicator::broadcast(std::span<std::byte> values) {
     for (std::size_t done = 0; done < values.size(); done += kMost) {
         const auto piece = values.subspan(done, std::min(kMost, values.size() - done));
-        succeed(mpi_.broadcast(piece.data(), static_cast<int>(piece.size())));
+        buffers_->all.assign(piece.begin(), piece.end());
+        succeed(mpi_.broadcast(buffers_->all.data(), static_cast<int>(piece.size())));
         wait();
+        std::ranges::copy(buffers_->all, piece.begin());
     }
 }
 

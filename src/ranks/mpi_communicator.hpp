@@ -10,6 +10,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,11 @@ class MpiCommunicator final : public Communicator {
     const MpiFunctions& mpi_;
     const std::chrono::milliseconds timeout_;
     int rank_ = 0, size_ = 1;
-    std::vector<std::byte> staged_, received_;
+    // What MPI reads and writes: never a caller's memory, since a transfer that failed may go on for a while.
+    struct Buffers {
+        std::vector<std::byte> staged, received, mine, all;
+    };
+    std::unique_ptr<Buffers> buffers_ = std::make_unique<Buffers>();
 };
 
 // For the end of main(), once what went wrong is printed: with 0, or 75 (all ranks stopped together), leaves

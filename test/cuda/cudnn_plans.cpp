@@ -210,7 +210,8 @@ constexpr std::pair<Direction, const char*> kDirections[] = {{Direction::forward
 int check_all(const std::vector<Layer>& layers, const std::vector<CheckedDevice>& devices) {
     int missing = 0;
     std::printf("%-28s %-10s %9s %11s %5s", "layer", "gradient", "channels", "picture", "taps");
-    for (const CheckedDevice& device : devices) std::printf("   %s: plans, engines, least MB", device.name.c_str());
+    for (const CheckedDevice& device : devices)
+        std::printf("   %s: plans, engines, least MB", device.name.c_str());
     std::printf("\n");
     for (const Layer& layer : layers)
         for (const auto& [direction, word] : kDirections) {

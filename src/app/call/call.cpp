@@ -32,7 +32,7 @@ constexpr std::int64_t kTile = 50000;
 // Values of one tile lie in memory: at most so many, 160 MB.
 constexpr std::int64_t kTileValues = 40'000'000;
 constexpr double kCutoff = 0.5;
-constexpr std::size_t kMostSeen = 10'000'000;
+constexpr std::size_t kMostSeen = 100'000;
 
 std::int64_t tile_for(std::int64_t asked, std::int64_t markers) {
     return asked > 0 ? asked : std::clamp<std::int64_t>(kTileValues / markers, 1000, kTile);

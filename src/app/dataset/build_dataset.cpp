@@ -75,8 +75,11 @@ void DatasetBuilder::refuse_inputs() const {
 }
 
 void DatasetBuilder::read_masks() {
-    const IntervalRules rules{
-        .skip_missing = true, .clip = p_.clip, .blocks = blocks(), .may_be_empty = true};
+    const IntervalRules rules{.skip_missing = true,
+                              .clip = p_.clip,
+                              .blocks = blocks(),
+                              .may_be_empty = true,
+                              .bed_graph = BedGraph::refuse_named};
     std::vector<IntervalSet> sets;
     for (const std::string& path : p_.masks) {
         sets.push_back(read_interval_set(path, fasta_, alias_, rules, log_));

@@ -79,7 +79,8 @@ IntervalSet read_interval_set(const std::string& path, const FastaFile& fasta, c
     Sha256 hash;
     IntervalReader reader(
         path, interval_format(path), log,
-        [&hash](std::string_view bytes) { hash.add(bytes.data(), bytes.size()); }, rules.blocks, rules.quote);
+        [&hash](std::string_view bytes) { hash.add(bytes.data(), bytes.size()); }, rules.blocks, rules.quote,
+        rules.bed_graph);
     ContigFinder finder(fasta, alias);
     IntervalSet set;
     std::vector<Placed> placed;

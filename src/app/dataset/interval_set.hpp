@@ -42,6 +42,7 @@ struct IntervalRules {
     Blocks blocks = Blocks::use;
     bool may_be_empty = false;  // a file without intervals
     Quote quote = Quote::yes;
+    BedGraph bed_graph = BedGraph::refuse;
 };
 
 // Sorted, disjoint and not touching within a contig. 8 bytes an interval: 50 M of them are 400 MB.

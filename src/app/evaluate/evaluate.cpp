@@ -36,7 +36,8 @@ ContigIntervals read_excluded(const std::vector<std::string>& paths, const Datas
     for (std::size_t i = 0; i < dataset.reference().size(); ++i) place[dataset.reference()[i].name] = i;
     ContigIntervals excluded(place.size());
     for (const std::string& path : paths) {
-        IntervalReader reader(path, interval_format(path), log, nullptr, Blocks::use);
+        IntervalReader reader(path, interval_format(path), log, nullptr, Blocks::use, Quote::yes,
+                              BedGraph::refuse_named);
         Interval interval;
         std::int64_t known = 0, elsewhere = 0;
         while (reader.next(interval)) {

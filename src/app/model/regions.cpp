@@ -13,7 +13,8 @@
 namespace regkit {
 
 std::vector<Region> read_bed_regions(const std::string& path, Log& log) {
-    IntervalReader reader(path, IntervalFormat::bed, log);
+    IntervalReader reader(path, IntervalFormat::bed, log, nullptr, Blocks::ignore, Quote::yes,
+                          BedGraph::accept);
     std::vector<Region> regions;
     for (Interval interval; reader.next(interval);)
         regions.push_back({std::string(interval.contig), interval.begin, interval.end});

@@ -139,7 +139,8 @@ bool Run::start() {
     const std::string settings = training_settings(p_, spec_, dataset_);
     team_.require_same(
         {{"settings (data set, architecture, options) than", settings},
-         {"length of training than", std::to_string(steps_) + " " + std::to_string(p_.max_seconds)},
+         {"length of training than",
+          std::to_string(steps_) + " " + std::to_string(p_.max_seconds) + " " + std::to_string(p_.patience)},
          {"back end ('" + std::string(choice_.backend->description()) + "') than",
           choice_.backend->description()},
          {"version of regkit than", std::string(version())}});

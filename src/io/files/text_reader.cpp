@@ -77,7 +77,10 @@ bool LineReader::next(std::string_view& line) {
             chunk_ = source_.next();
             if (line_ == 0 && !some) {
                 check_first(chunk_);
-                if (chunk_.starts_with(kByteOrderMark)) chunk_.remove_prefix(kByteOrderMark.size());
+                if (chunk_.starts_with(kByteOrderMark)) {
+                    chunk_.remove_prefix(kByteOrderMark.size());
+                    if (chunk_.empty()) chunk_ = source_.next();  // a pipe may bring it alone
+                }
             }
             if (chunk_.empty()) {
                 if (!some) return false;

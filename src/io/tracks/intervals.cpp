@@ -88,16 +88,18 @@ IntervalFormat interval_format(const std::string& path) {
 }
 
 IntervalReader::IntervalReader(const std::string& path, IntervalFormat format, Log& log,
-                               std::function<void(std::string_view)> raw, Blocks blocks, Quote quote)
+                               std::function<void(std::string_view)> raw, Blocks blocks, Quote quote,
+                               BedGraph bed_graph)
     : lines_(path, std::move(raw), LineReader::Bytes::any),
       format_(format),
       log_(log),
       use_blocks_(blocks),
       quote_(quote),
-      may_be_bed_graph_(format == IntervalFormat::bed) {
+      bed_graph_(format == IntervalFormat::bed ? bed_graph : BedGraph::accept),
+      may_be_bed_graph_(bed_graph_ == BedGraph::refuse) {
     const std::string name = uncompressed_name(path);
     for (const char* end : {".bedgraph", ".bdg", ".bg"})
-        if (format == IntervalFormat::bed && name.ends_with(end)) refuse_bed_graph();
+        if (bed_graph_ != BedGraph::accept && name.ends_with(end)) refuse_bed_graph();
 }
 
 void IntervalReader::refuse_bed_graph() const {
@@ -144,7 +146,7 @@ std::string IntervalReader::text_of(std::size_t column) const {
 bool IntervalReader::next_line(std::string_view& line) {
     do {
         if (lines_.next(line)) {
-            if (format_ == IntervalFormat::bed && says_bed_graph(line) && is_header(line)) refuse_bed_graph();
+            if (bed_graph_ != BedGraph::accept && says_bed_graph(line) && is_header(line)) refuse_bed_graph();
             continue;
         }
         decide_bed_graph();

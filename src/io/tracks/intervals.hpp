@@ -27,6 +27,11 @@ enum class Blocks : bool { ignore, use };
 // to show: then the log has the line at --verbosity 5 only.
 enum class Quote : bool { no, yes };
 
+// What bedGraph given for BED is: an error, which it is known by its name, its track line or its first lines;
+// an error where its name or track line says it; or intervals with a column that is not asked for. Windows
+// with numbers as names look like bedGraph, and are common where only the intervals matter.
+enum class BedGraph { refuse, refuse_named, accept };
+
 struct Interval {
     std::string_view contig;  // valid until the next call
     std::int64_t begin = 0;   // 0-based, half-open, not empty
@@ -40,15 +45,15 @@ struct Interval {
 // its start; in the other formats at any column that is not what the format says. Scores over 1000 are common
 // and accepted. A summit outside its peak is warned of (kind "summit-outside-peak"), counted and kept.
 // Intervals of no length, as BED has them for insertions, and NaN in bedGraph, which is no data, are left
-// out, counted and told at the end; so are blocks of no length. bedGraph that is given for BED is refused: by
-// its name, its track line, or where the first lines (100 at most) have four columns, the fourth a number,
-// and most begin where the one before ended. Columns that are not used may hold any bytes but NUL. WIG and
-// the output of idr are recognised, so that the error names the cure.
+// out, counted and told at the end; so are blocks of no length. bedGraph that is given for BED may be
+// refused: by its name, its track line, or where the first lines (100 at most) have four columns, the fourth
+// a number, and most begin where the one before ended. Columns that are not used may hold any bytes but NUL.
+// WIG and the output of idr are recognised, so that the error names the cure.
 class IntervalReader {
   public:
     IntervalReader(const std::string& path, IntervalFormat format, Log& log,
                    std::function<void(std::string_view)> raw = nullptr, Blocks blocks = Blocks::ignore,
-                   Quote quote = Quote::yes);
+                   Quote quote = Quote::yes, BedGraph bed_graph = BedGraph::refuse);
 
     bool next(Interval& interval);
     // What the last interval consists of, ascending and disjoint: itself, or where they are used its blocks.
@@ -88,6 +93,7 @@ class IntervalReader {
     Quote quote_;
     std::vector<Block> blocks_;
     std::int64_t line_with_blocks_ = 0, line_without_blocks_ = 0;  // the last of each, from 1
+    BedGraph bed_graph_;
     bool may_be_bed_graph_;
     std::string last_contig_;
     std::int64_t last_end_ = 0, like_bed_graph_ = 0, touching_ = 0;  // lines so far

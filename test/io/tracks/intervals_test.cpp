@@ -204,6 +204,24 @@ TEST_CASE("bedGraph is not taken for intervals") {
         read(dir.write("x.bed", "chr1\t0\t10\t1\t0\nchr1\t10\t20\t2\t0\nchr1\t20\t30\t3\t0\n"), log));
 }
 
+TEST_CASE("windows with numbers as names are regions and masks") {
+    const Scratch dir;
+    regkit::NullLog log;
+    const std::string windows = "chr1\t0\t100\t1\nchr1\t100\t200\t2\nchr1\t200\t300\t3\n";
+    const auto count = [&](const std::string& name, const std::string& text, regkit::BedGraph rule) {
+        regkit::IntervalReader reader(dir.write(name, text), IntervalFormat::bed, log, nullptr,
+                                      regkit::Blocks::ignore, regkit::Quote::yes, rule);
+        int found = 0;
+        for (regkit::Interval i; reader.next(i);) ++found;
+        return found;
+    };
+    CHECK(count("x.bed", windows, regkit::BedGraph::accept) == 3);
+    CHECK(count("x.bg", windows, regkit::BedGraph::accept) == 3);
+    CHECK(count("x.bed", windows, regkit::BedGraph::refuse_named) == 3);
+    CHECK_THROWS_AS(count("x.bg", windows, regkit::BedGraph::refuse_named), Error);
+    CHECK_THROWS_AS(count("x.bed", windows, regkit::BedGraph::refuse), Error);
+}
+
 TEST_CASE("a byte order mark is skipped; a contig may be called track") {
     const Scratch dir;
     regkit::NullLog log;

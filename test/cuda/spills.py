@@ -58,10 +58,12 @@ __global__ void planted(float* x, int n) {{
 
 
 def commands(build):
-    """Words of the command for each source of the plug-in."""
+    """Words of the command for each source of the plug-in; they are for the folder that the build runs them in."""
     with open(os.path.join(build, "compile_commands.json")) as file:
-        entries = json.load(file)
-    return {entry["file"]: shlex.split(entry["command"]) for entry in entries if entry["file"].endswith(".cu")}
+        entries = [entry for entry in json.load(file) if entry["file"].endswith(".cu")]
+    if entries:
+        os.chdir(entries[0]["directory"])
+    return {entry["file"]: shlex.split(entry["command"]) for entry in entries}
 
 
 def compile_as(words, source, architecture, text):

@@ -40,7 +40,6 @@ struct ByteSource::Impl {
     bool at_end = false;             // read() has said so
 
     std::string output;
-    std::uint64_t block = 0;
     BgzfInflater inflater;
     bool ended_by_empty = false;  // the last BGZF block was empty, as the end-of-file block is
     z_stream zlib{};
@@ -120,7 +119,6 @@ struct ByteSource::Impl {
                 bad("truncated within the BGZF block at byte " + std::to_string(offset));
             if (!inflater.inflate(pending().substr(0, size), output))
                 bad("corrupt BGZF block at byte " + std::to_string(offset));
-            block = offset;
             consume(size);
             ended_by_empty = output.empty();
             if (!output.empty()) return output;
@@ -210,9 +208,6 @@ ByteSource::ByteSource(ByteSource&&) noexcept = default;
 
 const std::string& ByteSource::name() const {
     return impl_->name;
-}
-std::uint64_t ByteSource::block_offset() const {
-    return impl_->block;
 }
 
 bool ByteSource::is_bgzf() {

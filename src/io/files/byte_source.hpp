@@ -23,9 +23,8 @@ class ByteSource {
 
     // The next bytes, valid until the next call; empty only at the end. Of a BGZF file: one block's content.
     std::string_view next();
-    const std::string& name() const;     // the path, or "standard input"
-    bool is_bgzf();                      // may read the first bytes
-    std::uint64_t block_offset() const;  // in the file, of the BGZF block that next() gave last
+    const std::string& name() const;  // the path, or "standard input"
+    bool is_bgzf();                   // may read the first bytes
 
   private:
     struct Impl;

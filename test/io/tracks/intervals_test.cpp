@@ -1,7 +1,11 @@
 #include "io/tracks/intervals.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
+#include <chrono>
+#include <fstream>
+#include <thread>
 #include <tuple>
 
 #include "kernels/base/error.hpp"
@@ -202,6 +206,21 @@ TEST_CASE("bedGraph is not taken for intervals") {
     CHECK_NOTHROW(read(dir.write("x.bed", "chr1\t0\t10\nchr1\t10\t20\nchr1\t20\t30\n"), log));
     CHECK_NOTHROW(
         read(dir.write("x.bed", "chr1\t0\t10\t1\t0\nchr1\t10\t20\t2\t0\nchr1\t20\t30\t3\t0\n"), log));
+}
+
+TEST_CASE("a byte order mark that a pipe brings alone does not end the file") {
+    const Scratch dir;
+    const std::string path = dir.path("pipe");
+    REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+    std::thread writer([&path] {
+        std::ofstream out(path, std::ios::binary);
+        out << "\xef\xbb\xbf" << std::flush;
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        out << "chr1\t0\t5\n";
+    });
+    regkit::NullLog log;
+    CHECK(read(path, log) == "chr1:0-5 ");
+    writer.join();
 }
 
 TEST_CASE("windows with numbers as names are regions and masks") {

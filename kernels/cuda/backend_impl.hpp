@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "kernels/backend.hpp"
+#include "kernels/cuda/all_reduce/rank_sum.hpp"
 #include "kernels/cuda/choice.hpp"
-#include "kernels/cuda/rank_sum.hpp"
 #include "kernels/cuda/runtime.hpp"
 #include "kernels/cuda/scratch.hpp"
 #include "kernels/cuda/stream.hpp"
@@ -16,12 +16,12 @@
 namespace regkit {
 
 namespace cuda::cublaslt {
-class Tails;  // kernels/cuda/cublaslt/tail.hpp
+class Tails;  // kernels/cuda/tail/cublaslt.hpp
 }
 namespace cuda::cudnn {
-class Convolutions;  // kernels/cuda/cudnn/conv.hpp
+class Convolutions;  // kernels/cuda/conv/cudnn.hpp
 class Engines;
-class Lstms;  // kernels/cuda/cudnn/lstm.hpp
+class Lstms;  // kernels/cuda/lstm/cudnn.hpp
 }  // namespace cuda::cudnn
 
 class CudaBackend final : public Backend {

@@ -4,11 +4,11 @@
 
 #include "kernels/base/error.hpp"
 #include "kernels/cuda/backend_impl.hpp"
-#include "kernels/cuda/cublaslt/tail.hpp"
+#include "kernels/cuda/conv/cudnn.hpp"
 #include "kernels/cuda/cuda_backend.hpp"
-#include "kernels/cuda/cudnn/conv.hpp"
-#include "kernels/cuda/cudnn/lstm.hpp"
 #include "kernels/cuda/elements.hpp"
+#include "kernels/cuda/lstm/cudnn.hpp"
+#include "kernels/cuda/tail/cublaslt.hpp"
 
 namespace regkit {
 

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cuda/fast/rows.hpp"
-#include "kernels/cuda/fast/tail_tile.hpp"
 #include "kernels/cuda/hopper.hpp"
 #include "kernels/cuda/hopper_trial.hpp"
+#include "kernels/cuda/rows.hpp"
+#include "kernels/cuda/tail/tile.hpp"
 
 namespace regkit::cuda {
 

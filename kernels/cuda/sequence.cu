@@ -1,6 +1,6 @@
 // The first layer: codes in host memory, one byte a base.
 #include "kernels/cuda/backend_impl.hpp"
-#include "kernels/cuda/conv.hpp"
+#include "kernels/cuda/conv/plain.hpp"
 #include "kernels/cuda/sums.hpp"
 
 namespace regkit {

@@ -1,11 +1,11 @@
-// What kernels/cuda/nccl.hpp declares against NCCL's own header, where the build finds that: it compiles, or
-// it is wrong.
+// What kernels/cuda/all_reduce/nccl.hpp declares against NCCL's own header, where the build finds that: it
+// compiles, or it is wrong.
 #include <nccl.h>
 
 #include <cstddef>
 #include <type_traits>
 
-#include "kernels/cuda/nccl.hpp"
+#include "kernels/cuda/all_reduce/nccl.hpp"
 
 namespace regkit::cuda {
 

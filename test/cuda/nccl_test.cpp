@@ -1,5 +1,5 @@
 // The true libnccl.so.2, on a machine that has it: what regkit calls is there. Nothing here needs a GPU.
-#include "kernels/cuda/nccl.hpp"
+#include "kernels/cuda/all_reduce/nccl.hpp"
 
 #include <cstdio>
 #include <cstdlib>

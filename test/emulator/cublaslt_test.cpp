@@ -1,11 +1,12 @@
 // The tail through cuBLASLt, all of it but cuBLASLt itself, for which the tests' own engine stands in.
+#include "kernels/cuda/tail/cublaslt.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
 
 #include "kernels/base/error.hpp"
 #include "kernels/compose.hpp"
-#include "kernels/cuda/cublaslt/tail.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "test/emulator/emulator_backend.hpp"
 #include "test/emulator/stand_in_matmul.hpp"

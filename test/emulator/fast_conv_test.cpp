@@ -2,9 +2,9 @@
 // threads and the time of copies; and a barrier or a wait that is missing shows.
 #include <doctest/doctest.h>
 
-#include "kernels/cuda/conv.hpp"
-#include "kernels/cuda/fast/conv.hpp"
-#include "kernels/cuda/fast/rows.hpp"
+#include "kernels/cuda/conv/plain.hpp"
+#include "kernels/cuda/conv/sm80.hpp"
+#include "kernels/cuda/rows.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "test/emulator/conv_case.hpp"
 #include "test/emulator/emulator_backend.hpp"

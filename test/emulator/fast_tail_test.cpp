@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "kernels/base/error.hpp"
-#include "kernels/cuda/fast/tail_infer.hpp"
+#include "kernels/cuda/tail/sm80_infer.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "test/emulator/emulator_backend.hpp"
 #include "test/emulator/fault.hpp"

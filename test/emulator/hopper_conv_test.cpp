@@ -4,11 +4,11 @@
 
 #include <limits>
 
-#include "kernels/cuda/fast/conv.hpp"
-#include "kernels/cuda/fast/conv_hopper.hpp"
-#include "kernels/cuda/fast/conv_weight.hpp"
-#include "kernels/cuda/fast/rows.hpp"
+#include "kernels/cuda/conv/sm80.hpp"
+#include "kernels/cuda/conv/sm90.hpp"
+#include "kernels/cuda/conv/weight_sums.hpp"
 #include "kernels/cuda/hopper.hpp"
+#include "kernels/cuda/rows.hpp"
 #include "test/emulator/conv_case.hpp"
 #include "test/emulator/emulator_backend.hpp"
 #include "test/emulator/fault.hpp"

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cuda/fast/rows.hpp"
+#include "kernels/cuda/rows.hpp"
 #include "test/emulator/fault.hpp"
 #include "test/emulator/on_stream.hpp"
 #include "test/kernels/harness.hpp"

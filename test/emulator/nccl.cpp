@@ -7,7 +7,7 @@
 //   gather=3:1          the 3rd gather fails on rank 1, behind its return
 //   hang=1              this rank never connects
 //   stall=5:1           the 5th gather does not come about, for rank 1 gives nothing
-#include "kernels/cuda/nccl.hpp"
+#include "kernels/cuda/all_reduce/nccl.hpp"
 
 #include <cstdio>
 #include <cstdlib>

@@ -1,6 +1,6 @@
 // Sums over ranks on the device: their order, and when the ranks agree to use NCCL. (With processes, the
 // emulated plug-in and a stand-in for NCCL: test/tools/ranks_emulated.py.)
-#include "kernels/cuda/rank_sum.hpp"
+#include "kernels/cuda/all_reduce/rank_sum.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
-// What plans.cpp, conv.cu and lstm.cu need of cuDNN. Implementations: cudnn_engines.cpp, over the library;
-// no_engines.cpp, for a build without its headers; and one of the tests that computes on the CPU.
+// What plans.cpp, conv/cudnn.cu and lstm/cudnn.cu need of cuDNN. Implementations: cudnn_engines.cpp, over the
+// library; no_engines.cpp, for a build without its headers; and one of the tests that computes on the CPU.
 #pragma once
 
 #include <cstdint>

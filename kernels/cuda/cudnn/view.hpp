@@ -16,7 +16,7 @@
 #include <cstdint>
 #include <string>
 
-#include "kernels/cuda/conv_problem.hpp"
+#include "kernels/cuda/conv/problem.hpp"
 
 namespace regkit::cuda::cudnn {
 

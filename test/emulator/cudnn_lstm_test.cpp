@@ -222,3 +222,30 @@ TEST_CASE("cudnn: a wrong gradient of an LSTM is not right for having been tried
     for (std::size_t i = 0; i < got.size(); ++i) check_close("own kernels", got[i], expected[i], 2e-2);
     check_notice(*backend, ", gradient", "its result is wrong");
 }
+
+TEST_CASE("cudnn: an LSTM in memory that is made of parts is not cuDNN's") {
+    const Doing doing;
+    const auto backend = make();
+    Run run(*backend);
+    const LstmLayerValues values(kSmall);
+    const View x = run.input(kSmall.x(), values.x), y = run.output(kSmall.y());
+    const View dy = run.input(kSmall.y(), values.dy), dx = run.output(kSmall.x());
+    const LstmLayer layer = layer_of(run, kSmall, values);
+    const LstmGradient gradient{run.random_flat(layer.weight_ih.count, 7),
+                                run.random_flat(layer.weight_hh.count, 8),
+                                run.random_flat(layer.bias.count, 9)};
+    const auto other = make(KernelChoice::naive);
+    LstmMemory parts = compose::alloc_lstm(*other, kSmall.x(), 3, 2, true);
+    REQUIRE(!parts.own);
+    CHECK(!backend->try_run(Lstm{.x = x, .layer = layer, .memory = &parts, .y = y}));
+    CHECK(!backend->try_run(LstmGrad{.x = x,
+                                     .layer = layer,
+                                     .memory = &parts,
+                                     .y = y,
+                                     .dy = dy,
+                                     .gradient = gradient,
+                                     .accumulate = false,
+                                     .dx = dx}));
+    CHECK(doing.forwards() == 0);
+    CHECK(doing.gradients() == 0);
+}

@@ -192,7 +192,7 @@ Status CudaBackend::run(const LstmRoom& op) noexcept {
 }
 
 Status CudaBackend::run(const Lstm& op) noexcept {
-    if (!cudnn_lstms_) return Status::unsupported();
+    if (!cudnn_lstms_ || !op.memory->own) return Status::unsupported();  // or memory made of parts
     const auto problem = problem_of(op.x.shape, op.layer.hidden, op.layer.directions);
     const auto room = room_of(*op.memory);
     op.memory->is_whole = false;
@@ -206,7 +206,7 @@ Status CudaBackend::run(const Lstm& op) noexcept {
 }
 
 Status CudaBackend::run(const LstmGrad& op) noexcept {
-    if (!cudnn_lstms_) return Status::unsupported();
+    if (!cudnn_lstms_ || !op.memory->own) return Status::unsupported();  // or memory made of parts
     const auto problem = problem_of(op.x.shape, op.layer.hidden, op.layer.directions);
     const auto room = room_of(*op.memory);
     const View gates = view_of(room.gates(problem)), cell = view_of(room.cell(problem));

@@ -16,15 +16,13 @@
 namespace regkit {
 namespace {
 
-// Appends the ranges of a flat array under `prefix` + their names.
+// Appends the ranges of a flat array under `prefix` + their names; zeros where there is no array.
 void append(std::vector<NamedTensor>& to, const std::vector<ParameterInfo>& list, const std::string& prefix,
-            std::span<const double> arena) {
+            const Buffer& arena, Backend& backend) {
     for (const ParameterInfo& info : list) {
-        const auto part =
-            arena.subspan(static_cast<std::size_t>(info.offset), static_cast<std::size_t>(info.count));
-        NamedTensor tensor{prefix + info.name, info.shape, {}};
-        tensor.values.reserve(part.size());
-        for (const double value : part) tensor.values.push_back(static_cast<float>(value));
+        NamedTensor tensor{prefix + info.name, info.shape,
+                           std::vector<float>(static_cast<std::size_t>(info.count))};
+        if (arena) backend.read(arena.slice(info.offset, info.count), std::span<float>(tensor.values));
         to.push_back(std::move(tensor));
     }
 }
@@ -35,37 +33,35 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
     return "[" + text + "]";
 }
 
-// Tensors by name, each to be taken exactly once. Errors begin with `where`.
+// Numbers of tensors by name, each to be taken exactly once. Errors begin with `where`.
 class TensorSet {
   public:
     explicit TensorSet(const std::vector<NamedTensor>& tensors, std::string where = "",
                        bool with_values = true)
-        : where_(std::move(where)), with_values_(with_values) {
-        for (const NamedTensor& tensor : tensors)
-            if (!left_.emplace(tensor.name, &tensor).second)
-                fail("tensor '" + tensor.name + "' stands twice");
+        : tensors_(tensors), where_(std::move(where)), with_values_(with_values) {
+        for (std::size_t i = 0; i < tensors.size(); ++i)
+            if (!left_.emplace(tensors[i].name, i).second)
+                fail("tensor '" + tensors[i].name + "' stands twice");
     }
-    const NamedTensor& take(const ParameterInfo& info, const std::string& prefix = "") {
+    std::size_t take(const ParameterInfo& info, const std::string& prefix = "") {
         const auto found = left_.find(prefix + info.name);
         if (found == left_.end())
             fail("tensor '" + prefix + info.name +
                  "' is missing; the weights belong to another architecture");
-        const NamedTensor& tensor = *found->second;
+        const std::size_t number = found->second;
+        const NamedTensor& tensor = tensors_[number];
         if (tensor.shape != info.shape ||
             (with_values_ && static_cast<std::int64_t>(tensor.values.size()) != info.count))
             fail("tensor '" + tensor.name + "' has shape " + shape_text(tensor.shape) +
                  ", the architecture needs " + shape_text(info.shape));
         left_.erase(found);
-        return tensor;
+        return number;
     }
-    // Values of the whole list, in arena order.
-    std::vector<float> values(const std::vector<ParameterInfo>& list, const std::string& prefix = "") {
-        std::vector<float> arena;
-        for (const ParameterInfo& info : list) {
-            const NamedTensor& tensor = take(info, prefix);
-            arena.insert(arena.end(), tensor.values.begin(), tensor.values.end());
-        }
-        return arena;
+    // Of the whole list, in its order.
+    std::vector<std::size_t> take(const std::vector<ParameterInfo>& list, const std::string& prefix = "") {
+        std::vector<std::size_t> numbers;
+        for (const ParameterInfo& info : list) numbers.push_back(take(info, prefix));
+        return numbers;
     }
     void finish() const {
         if (!left_.empty())
@@ -75,10 +71,21 @@ class TensorSet {
   private:
     [[noreturn]] void fail(const std::string& what) const { throw Error(ErrorKind::input, where_ + what); }
 
+    const std::vector<NamedTensor>& tensors_;
     std::string where_;
     bool with_values_;
-    std::map<std::string, const NamedTensor*> left_;
+    std::map<std::string, std::size_t> left_;
 };
+
+// The tensors of these numbers to the places of the list, each gone once it is there: of large models there
+// is no room for all of them twice.
+void move_to(const Buffer& arena, const std::vector<ParameterInfo>& list,
+             const std::vector<std::size_t>& numbers, std::vector<NamedTensor>& tensors, Backend& backend) {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        const std::vector<float> values = std::move(tensors[numbers[i]].values);
+        backend.write(arena.slice(list[i].offset, list[i].count), std::span<const float>(values));
+    }
+}
 
 // No training gives a negative variance; the square root of one would make every prediction NaN.
 void require_variances(const NamedTensor& tensor, const std::string& source) {
@@ -105,8 +112,8 @@ void check_tensors(const Spec& spec, int markers, const std::vector<NamedTensor>
     TensorSet set(tensors, source + ": ", with_values);
     for (const ParameterInfo& info : layout.parameters()) set.take(info);
     for (const ParameterInfo& info : layout.statistics()) {
-        const NamedTensor& tensor = set.take(info);
-        if (info.name.ends_with(".running_var")) require_variances(tensor, source);
+        const std::size_t number = set.take(info);
+        if (info.name.ends_with(".running_var")) require_variances(tensors[number], source);
     }
     for (const FrozenParameter& frozen : layout.frozen()) set.take(info_of(frozen));
     set.finish();
@@ -124,8 +131,7 @@ Network::Impl::Impl(const Spec& s, int marker_count, Backend& b)
       layout(spec, graph),
       summary(summarise(spec, markers)),
       plan(make_plan(spec, graph, true)) {
-    parameters = backend.alloc_flat(layout.parameter_count());
-    if (layout.statistic_count() > 0) statistics = backend.alloc_flat(layout.statistic_count());
+    make_arenas();
     const bool any = std::any_of(spec.layers.begin(), spec.layers.end(),
                                  [](const LayerSpec& l) { return l.type == LayerType::one_hot; });
     if (!any) return;
@@ -133,6 +139,17 @@ Network::Impl::Impl(const Spec& s, int marker_count, Backend& b)
     std::vector<float> table(kSymbols * kBases, 0.0f);  // N is zero
     for (int base = 0; base < kBases; ++base) table[static_cast<std::size_t>((base + 1) * kBases + base)] = 1;
     backend.write(one_hot.slice(), std::span<const float>(table));
+}
+
+void Network::Impl::make_arenas() {
+    if (!parameters) parameters = backend.alloc_flat(layout.parameter_count());
+    if (!statistics && layout.statistic_count() > 0)
+        statistics = backend.alloc_flat(layout.statistic_count());
+}
+
+void Network::Impl::require_trained() const {
+    require(static_cast<bool>(parameters), ErrorKind::usage,
+            "network: it only predicts, its trained weights are gone");
 }
 
 void Network::Impl::check_window(const Codes& codes) const {
@@ -146,12 +163,6 @@ void Network::Impl::check_window(const Codes& codes) const {
         throw Error(ErrorKind::usage, "network: a window of " + std::to_string(codes.length) +
                                           " bases is not a multiple of the stride " +
                                           std::to_string(graph.stride));
-}
-
-std::vector<double> Network::Impl::read(const Buffer& arena, std::int64_t count) const {
-    std::vector<double> values(static_cast<std::size_t>(count));
-    if (arena) backend.read(arena.slice(), std::span<double>(values));
-    return values;
 }
 
 Network::Network(const Spec& spec, int markers, Backend& backend) {
@@ -183,6 +194,7 @@ void Network::initialise(std::uint64_t seed, std::span<const double> prevalence)
     Impl& n = *impl_;
     require(static_cast<int>(prevalence.size()) == n.markers, ErrorKind::usage,
             "initialise: as many prevalences as markers are needed");
+    n.make_arenas();
     n.backend.write(n.parameters.slice(),
                     std::span<const float>(n.layout.initial_parameters(seed, prevalence)));
     if (n.statistics)
@@ -192,40 +204,52 @@ void Network::initialise(std::uint64_t seed, std::span<const double> prevalence)
 
 std::vector<NamedTensor> Network::state() const {
     const Impl& n = *impl_;
+    n.require_trained();
     std::vector<NamedTensor> tensors;
-    append(tensors, n.layout.parameters(), "", n.read(n.parameters, n.layout.parameter_count()));
-    append(tensors, n.layout.statistics(), "", n.read(n.statistics, n.layout.statistic_count()));
+    append(tensors, n.layout.parameters(), "", n.parameters, n.backend);
+    append(tensors, n.layout.statistics(), "", n.statistics, n.backend);
     for (const FrozenParameter& frozen : n.layout.frozen())
         tensors.push_back(
             {frozen.name, {frozen.to.count}, std::vector<float>(static_cast<std::size_t>(frozen.to.count))});
     return tensors;
 }
 
-void Network::load(const std::vector<NamedTensor>& tensors) {
+void Network::load(std::vector<NamedTensor> tensors) {
     Impl& n = *impl_;
+    const std::vector<ParameterInfo>& list = n.layout.parameters();
     TensorSet set(tensors);
-    std::vector<float> parameters = set.values(n.layout.parameters());
-    const std::vector<float> statistics = set.values(n.layout.statistics());
+    const std::vector<std::size_t> parameters = set.take(list), statistics = set.take(n.layout.statistics());
     for (const FrozenParameter& frozen : n.layout.frozen()) {
-        const std::vector<float>& values = set.take(info_of(frozen)).values;
-        for (std::size_t i = 0; i < values.size(); ++i)
-            parameters[static_cast<std::size_t>(frozen.to.offset) + i] += values[i];
+        const std::vector<float>& values = tensors[set.take(info_of(frozen))].values;
+        const auto to = std::find_if(list.begin(), list.end(), [&](const ParameterInfo& info) {
+            return info.offset == frozen.to.offset;
+        });
+        std::vector<float>& sum = tensors[parameters[static_cast<std::size_t>(to - list.begin())]].values;
+        for (std::size_t i = 0; i < values.size(); ++i) sum[i] += values[i];
     }
     set.finish();
-    n.backend.write(n.parameters.slice(), std::span<const float>(parameters));
-    if (n.statistics) n.backend.write(n.statistics.slice(), std::span<const float>(statistics));
+    n.make_arenas();
+    move_to(n.parameters, list, parameters, tensors, n.backend);
+    move_to(n.statistics, n.layout.statistics(), statistics, tensors, n.backend);
     n.inference.current = false;
+}
+
+void Network::only_predict() {
+    Impl& n = *impl_;
+    n.refresh_inference();
+    n.parameters = {};
+    n.statistics = {};
 }
 
 std::vector<NamedTensor> Network::optimiser_state() const {
     const Impl& n = *impl_;
     std::vector<NamedTensor> tensors;
-    append(tensors, n.layout.parameters(), "adam.m.", n.read(n.adam_m, n.layout.parameter_count()));
-    append(tensors, n.layout.parameters(), "adam.v.", n.read(n.adam_v, n.layout.parameter_count()));
+    append(tensors, n.layout.parameters(), "adam.m.", n.adam_m, n.backend);
+    append(tensors, n.layout.parameters(), "adam.v.", n.adam_v, n.backend);
     return tensors;
 }
 
-void Network::load_optimiser(const std::vector<NamedTensor>& tensors) {
+void Network::load_optimiser(std::vector<NamedTensor> tensors) {
     Impl& n = *impl_;
     n.need_optimiser();
     if (tensors.empty()) {
@@ -234,31 +258,33 @@ void Network::load_optimiser(const std::vector<NamedTensor>& tensors) {
         return;
     }
     TensorSet set(tensors);
-    const std::vector<float> m = set.values(n.layout.parameters(), "adam.m.");
-    const std::vector<float> v = set.values(n.layout.parameters(), "adam.v.");
+    const std::vector<std::size_t> m = set.take(n.layout.parameters(), "adam.m."),
+                                   v = set.take(n.layout.parameters(), "adam.v.");
     set.finish();
-    n.backend.write(n.adam_m.slice(), std::span<const float>(m));
-    n.backend.write(n.adam_v.slice(), std::span<const float>(v));
+    move_to(n.adam_m, n.layout.parameters(), m, tensors, n.backend);
+    move_to(n.adam_v, n.layout.parameters(), v, tensors, n.backend);
 }
 
 StepResult Network::forward_backward(const Codes& codes, const Labels& labels, const TrainStep& how) {
+    impl_->require_trained();
     return impl_->forward_backward(codes, labels, how);
 }
 
 std::vector<NamedTensor> Network::gradients() const {
     const Impl& n = *impl_;
     std::vector<NamedTensor> tensors;
-    append(tensors, n.layout.parameters(), "", n.read(n.gradients, n.layout.parameter_count()));
+    append(tensors, n.layout.parameters(), "", n.gradients, n.backend);
     return tensors;
 }
 
 void Network::apply_adam(const AdamStep& how) {
+    impl_->require_trained();
     impl_->apply_adam(how);
 }
 
 StepResult Network::train(const Codes& codes, const Labels& labels, const TrainStep& how,
                           const AdamStep& adam) {
-    const StepResult result = impl_->forward_backward(codes, labels, how);
+    const StepResult result = forward_backward(codes, labels, how);
     if (result.finite()) impl_->apply_adam(adam);
     return result;
 }

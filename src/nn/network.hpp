@@ -59,12 +59,16 @@ class Network {
     void initialise(std::uint64_t seed, std::span<const double> prevalence);
 
     // All parameters and statistics under PyTorch's names, canonical fp32. load checks names and shapes
-    // exactly (Error(input)) and makes inference use the new weights.
+    // exactly (Error(input)) and makes inference use the new weights. Tensors that are moved in are freed one
+    // by one as they are taken.
     std::vector<NamedTensor> state() const;
-    void load(const std::vector<NamedTensor>& tensors);
+    void load(std::vector<NamedTensor> tensors);
+    // Of weights that will not be trained: gives back their memory, of which inference has its own. What
+    // needs them is Error(usage) until others are loaded.
+    void only_predict();
     // Adam's moments as "adam.m.<name>" and "adam.v.<name>"; load_optimiser(empty) zeroes them.
     std::vector<NamedTensor> optimiser_state() const;
-    void load_optimiser(const std::vector<NamedTensor>& tensors);
+    void load_optimiser(std::vector<NamedTensor> tensors);
 
     // Inference (running statistics, folded into the weights). codes.length must be a multiple of
     // summary().stride. Bases [begin, end) of every sample, multiples of the stride (of a fixed window all of

@@ -42,7 +42,7 @@ struct Network::Impl {
     const SpecSummary summary;
     Plan plan;
 
-    Buffer parameters, statistics;
+    Buffer parameters, statistics;     // none of a network that only predicts
     Buffer one_hot;                    // the table of one_hot layers; none where there are none
     Buffer gradients, adam_m, adam_v;  // made when first needed
 
@@ -107,7 +107,8 @@ struct Network::Impl {
         const Shape shape = graph.shape(index, codes.batch, codes.length);
         return buffer.view(shape.batch, shape.length);
     }
-    std::vector<double> read(const Buffer& arena, std::int64_t count) const;
+    void make_arenas();
+    void require_trained() const;
     void check_window(const Codes& codes) const;
 
     // network_layers.cpp: what inference and training share

@@ -8,12 +8,19 @@ namespace regkit {
 
 void Network::Impl::refresh_inference() {
     if (inference.current) return;
-    InferenceParameters folded = fold_norms(spec, graph, layout, read(parameters, layout.parameter_count()),
-                                            read(statistics, layout.statistic_count()));
-    if (!inference.parameters)
-        inference.parameters = backend.alloc_flat(static_cast<std::int64_t>(folded.values.size()));
-    backend.write(inference.parameters.slice(), std::span<const float>(folded.values));
-    inference.places = std::move(folded.layers);
+    require_trained();
+    InferenceLayout places = inference_layout(layout);
+    if (!inference.parameters) inference.parameters = backend.alloc_flat(places.count);
+    std::vector<double> running(static_cast<std::size_t>(layout.statistic_count()));
+    if (statistics) backend.read(statistics.slice(), std::span<double>(running));
+    const auto read = [&](std::int64_t offset, std::span<double> values) {
+        backend.read(parameters.slice(offset, std::ssize(values)), values);
+    };
+    const auto write = [&](std::int64_t offset, std::span<const float> values) {
+        backend.write(inference.parameters.slice(offset, std::ssize(values)), values);
+    };
+    fold_norms(spec, graph, layout, read, running, write);
+    inference.places = std::move(places.layers);
     inference.current = true;
 }
 

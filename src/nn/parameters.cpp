@@ -192,45 +192,90 @@ std::vector<float> ParameterLayout::initial_statistics() const {
     return values;
 }
 
-InferenceParameters fold_norms(const Spec& spec, const Graph& graph, const ParameterLayout& layout,
-                               std::span<const double> parameters, std::span<const double> statistics) {
-    InferenceParameters folded;
-    folded.values.reserve(parameters.size());
-    const auto value = [](std::span<const double> from, Range range, std::int64_t i) {
-        return from[static_cast<std::size_t>(range.offset + i)];
+InferenceLayout inference_layout(const ParameterLayout& layout) {
+    InferenceLayout all;
+    const auto place = [&](Range from) {
+        const Range to{all.count, from.count};
+        all.count += from.count;
+        return to;
     };
+    for (const LayerParameters& at : layout.layers()) {
+        LayerParameters ranges;
+        ranges.weight = place(at.weight);
+        ranges.weight_hh = place(at.weight_hh);
+        ranges.bias = place(at.bias);
+        all.layers.push_back(ranges);
+    }
+    return all;
+}
+
+namespace {
+
+// Copies ranges a piece at a time, each value through a function of it and its number.
+class Copier {
+  public:
+    Copier(const ReadParameters& read, const WriteFolded& write) : read_(read), write_(write) {}
+
+    template <typename Map>
+    void copy(Range from, Range to, const Map& map) {
+        for (std::int64_t done = 0; done < from.count; done += kPiece) {
+            const auto count = static_cast<std::size_t>(std::min(kPiece, from.count - done));
+            values_.resize(count);
+            folded_.resize(count);
+            read_(from.offset + done, values_);
+            for (std::size_t i = 0; i < count; ++i)
+                folded_[i] = static_cast<float>(map(values_[i], done + static_cast<std::int64_t>(i)));
+            write_(to.offset + done, folded_);
+        }
+    }
+    std::vector<double> all_of(Range range) const {
+        std::vector<double> values(static_cast<std::size_t>(range.count));
+        if (range.count > 0) read_(range.offset, values);
+        return values;
+    }
+
+  private:
+    static constexpr std::int64_t kPiece = std::int64_t{1} << 18;
+    const ReadParameters& read_;
+    const WriteFolded& write_;
+    std::vector<double> values_;
+    std::vector<float> folded_;
+};
+
+}  // namespace
+
+void fold_norms(const Spec& spec, const Graph& graph, const ParameterLayout& layout,
+                const ReadParameters& parameters, std::span<const double> statistics,
+                const WriteFolded& write) {
+    const InferenceLayout places = inference_layout(layout);
+    Copier copier(parameters, write);
+    const auto as_it_is = [](double value, std::int64_t) { return value; };
     for (std::size_t index = 0; index < spec.layers.size(); ++index) {
-        const LayerParameters& at = layout.layer(static_cast<int>(index));
+        const LayerParameters &at = layout.layer(static_cast<int>(index)), &to = places.layers[index];
+        copier.copy(at.weight_hh, to.weight_hh, as_it_is);
+        if (!spec.layers[index].norm) {
+            copier.copy(at.weight, to.weight, as_it_is);
+            copier.copy(at.bias, to.bias, as_it_is);
+            continue;
+        }
         const std::int64_t channels = graph.nodes[index].channels;
-        const bool normed = spec.layers[index].norm;
-        std::vector<double> scale(normed ? static_cast<std::size_t>(channels) : 0);
-        for (std::size_t c = 0; c < scale.size(); ++c)
-            scale[c] =
-                value(parameters, at.gamma, static_cast<std::int64_t>(c)) /
-                std::sqrt(value(statistics, at.running_var, static_cast<std::int64_t>(c)) + spec.norm_eps);
+        const auto mean = statistics.subspan(static_cast<std::size_t>(at.running_mean.offset));
+        const auto variance = statistics.subspan(static_cast<std::size_t>(at.running_var.offset));
+        const std::vector<double> beta = copier.all_of(at.beta);
+        std::vector<double> scale = copier.all_of(at.gamma);
+        for (std::size_t c = 0; c < scale.size(); ++c) scale[c] /= std::sqrt(variance[c] + spec.norm_eps);
         // Weights of one output channel: a row of [out][inputs], or the strided block of [in][out][stride].
         const bool up = spec.layers[index].type == LayerType::up_conv;
         const std::int64_t inner =
             up ? spec.layers[index].stride : std::max<std::int64_t>(at.weight.count / channels, 1);
-        const auto copy = [&](Range from, const auto& map) {
-            const Range to{static_cast<std::int64_t>(folded.values.size()), from.count};
-            for (std::int64_t i = 0; i < from.count; ++i)
-                folded.values.push_back(static_cast<float>(map(value(parameters, from, i), i)));
-            return to;
-        };
-        LayerParameters ranges;
-        ranges.weight = copy(at.weight, [&](double w, std::int64_t i) {
-            return normed ? w * scale[static_cast<std::size_t>(i / inner % channels)] : w;
+        copier.copy(at.weight, to.weight, [&](double w, std::int64_t i) {
+            return w * scale[static_cast<std::size_t>(i / inner % channels)];
         });
-        ranges.weight_hh = copy(at.weight_hh, [](double w, std::int64_t) { return w; });
-        ranges.bias = copy(at.bias, [&](double b, std::int64_t c) {
-            if (!normed) return b;
-            return (b - value(statistics, at.running_mean, c)) * scale[static_cast<std::size_t>(c)] +
-                   value(parameters, at.beta, c);
+        copier.copy(at.bias, to.bias, [&](double b, std::int64_t i) {
+            const auto c = static_cast<std::size_t>(i);
+            return (b - mean[c]) * scale[c] + beta[c];
         });
-        folded.layers.push_back(ranges);
     }
-    return folded;
 }
 
 }  // namespace regkit

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -69,13 +70,20 @@ class ParameterLayout {
     Init init_;
 };
 
-// The parameters that inference uses: batch norm folded into the weights and bias of its layer, in double
-// precision. Layers that share weights have a copy each, since their norms differ.
-struct InferenceParameters {
-    std::vector<float> values;
+// Where the parameters that inference uses lie: batch norm folded into the weights and bias of its layer.
+// Layers that share weights have a copy each, since their norms differ.
+struct InferenceLayout {
     std::vector<LayerParameters> layers;  // weight, weight_hh and bias
+    std::int64_t count = 0;               // of all of them
 };
-InferenceParameters fold_norms(const Spec& spec, const Graph& graph, const ParameterLayout& layout,
-                               std::span<const double> parameters, std::span<const double> statistics);
+InferenceLayout inference_layout(const ParameterLayout& layout);
+
+// Computes them, in double precision, a piece at a time: most of a model's weights may be those of one layer.
+// Gives the trained parameters from `offset` on, as many as there is room for; takes those of inference.
+using ReadParameters = std::function<void(std::int64_t offset, std::span<double> values)>;
+using WriteFolded = std::function<void(std::int64_t offset, std::span<const float> values)>;
+void fold_norms(const Spec& spec, const Graph& graph, const ParameterLayout& layout,
+                const ReadParameters& parameters, std::span<const double> statistics,
+                const WriteFolded& write);
 
 }  // namespace regkit

@@ -248,3 +248,73 @@ TEST_CASE("windows and ranges that do not fit are refused") {
     Network fresh(small_spec(), 3, *b);
     CHECK_THROWS_AS(fresh.apply_adam({}), Error);
 }
+
+TEST_CASE("a network that only predicts: the same bytes, nothing else, until weights are loaded") {
+    for (const char* name : {"reference", "cpu"}) {
+        CAPTURE(name);
+        const auto b = backend(name);
+        Network network(small_spec(), 3, *b);
+        randomise(network, 1);
+        network.load(network.state());  // rounds what the reference holds in double precision
+        const std::vector<NamedTensor> state = network.state();
+        const Windows w = random_windows(2, 48, 3, 1);
+        const std::vector<float> expected = infer_all(network, w);
+        const StepResult step = network.forward_backward(w.view(), w.labels(), {});
+        network.load(state);
+        network.only_predict();
+        network.only_predict();
+        CHECK(infer_all(network, w) == expected);
+        CHECK_THROWS_AS(network.state(), Error);
+        CHECK_THROWS_AS(network.forward_backward(w.view(), w.labels(), {}), Error);
+        CHECK_THROWS_AS(network.train(w.view(), w.labels(), {}, {}), Error);
+        CHECK_THROWS_AS(network.apply_adam({}), Error);
+        CHECK(infer_all(network, w) == expected);
+        network.load(state);
+        CHECK(flat(network.state()) == flat(state));
+        CHECK(infer_all(network, w) == expected);
+        CHECK(network.forward_backward(w.view(), w.labels(), {}).loss == step.loss);
+        network.load(state);
+        network.only_predict();
+        randomise(network, 1);
+        CHECK(infer_all(network, w) == expected);
+    }
+}
+
+// Most of a model's weights may be one layer's.
+TEST_CASE("weights are folded in pieces that need not be whole rows") {
+    const Spec wide = parse_spec(R"({"name": "wide", "window": 1000, "norm_eps": 0.001, "layers": [
+        {"name": "e", "type": "one_hot"}, {"name": "c", "type": "conv", "filters": 700, "width": 201, "norm": true},
+        {"name": "d", "type": "conv", "filters": 600, "width": 1, "norm": true, "relu": true},
+        {"name": "out", "type": "dense"}]})",
+                                 "wide");
+    const auto b = backend("reference"), same = backend("reference");
+    Network network(wide, 2, *b);
+    randomise(network, 5);
+    std::vector<NamedTensor> state = network.state();
+    // Without norms, of weights that were folded here.
+    std::vector<NamedTensor> plain;
+    for (const char* const name : {"c", "d"}) {
+        const std::string norm = std::string(name) + ".norm.";
+        NamedTensor weight = named(state, std::string(name) + ".weight");
+        NamedTensor bias = named(state, std::string(name) + ".bias");
+        const std::size_t channels = bias.values.size(), row = weight.values.size() / channels;
+        for (std::size_t c = 0; c < channels; ++c) {
+            const auto value = [&](const char* what) -> double {
+                return named(state, norm + what).values[c];
+            };
+            const double scale = value("weight") / std::sqrt(value("running_var") + 0.001);
+            for (std::size_t i = c * row; i < (c + 1) * row; ++i)
+                weight.values[i] = static_cast<float>(weight.values[i] * scale);
+            bias.values[c] =
+                static_cast<float>((bias.values[c] - value("running_mean")) * scale + value("bias"));
+        }
+        plain.push_back(weight);
+        plain.push_back(bias);
+    }
+    plain.push_back(named(state, "out.weight"));
+    plain.push_back(named(state, "out.bias"));
+    Network folded(without_norm(wide), 2, *same);
+    folded.load(plain);
+    const Windows w = random_windows(1, 40, 2, 1);
+    CHECK(infer_all(network, w) == infer_all(folded, w));
+}

@@ -132,7 +132,7 @@ class Caller {
           pool_(resolve_workers(p.backend.workers)),
           session_(p.model, p.markers, p.backend, log) {
         const auto markers = std::ssize(model().markers);
-        predictor_ = std::make_unique<Predictor>(model(), session_.backend(),
+        predictor_ = std::make_unique<Predictor>(session_.take_model(), session_.backend(),
                                                  PredictorOptions{.tile = tile_for(p_.tile, markers),
                                                                   .rc_average = p_.rc_average,
                                                                   .coded = p_.coded,

@@ -73,7 +73,6 @@ ContigIntervals read_excluded(const std::vector<std::string>& paths, const Datas
 
 // Everything that both ways of counting need.
 struct Counting {
-    const Model& model;
     Backend& backend;
     const Dataset& dataset;
     const std::vector<std::int64_t>& windows;
@@ -84,9 +83,10 @@ struct Counting {
     const CountPositions& count;
 };
 
-void count_paper(const Counting& task) {
-    Network network(task.model.spec, static_cast<int>(task.model.markers.size()), task.backend);
-    network.load(task.model.tensors);
+void count_paper(const Counting& task, Model model) {
+    Network network(model.spec, static_cast<int>(model.markers.size()), task.backend);
+    network.load(std::move(model.tensors));
+    network.only_predict();
     count_windows(network, task.dataset, task.windows, task.read, task.labels, task.excluded, task.keep_going,
                   task.count);
 }
@@ -130,10 +130,10 @@ void stretch_labels(const Counting& task, const Stretch& stretch, std::int64_t b
 }
 
 // Neighbouring windows form one stretch, so that no base is computed twice.
-void count_tiled(const Counting& task) {
+void count_tiled(const Counting& task, Model model) {
     PredictorOptions options;
     options.logits = true;  // in f32: metrics rank, and 8-bit codes would tie what a model tells apart
-    Predictor predictor(task.model, task.backend, options);
+    Predictor predictor(std::move(model), task.backend, options);
     const std::int64_t window = task.dataset.window(), bin = task.dataset.layout().bin;
     std::vector<KeptRun> kept;
     std::vector<PeakRun> runs;
@@ -317,12 +317,8 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
     };
     ThreadPool pool(resolve_workers(parameters.backend.workers));
     const CountAll count_all = [&](const CountPositions& count) {
-        const Counting task{model,  session.backend(), dataset,    windows, read,
-                            labels, excluded,          keep_going, count};
-        if (parameters.window_mode == "tiled")
-            count_tiled(task);
-        else
-            count_paper(task);
+        const Counting task{session.backend(), dataset, windows, read, labels, excluded, keep_going, count};
+        (parameters.window_mode == "tiled" ? count_tiled : count_paper)(task, session.take_model());
     };
     const bool coverage = model.spec.task == Task::coverage;
     Measured measured =

@@ -6,6 +6,7 @@
 #include "app/model/predictor.hpp"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "app/model/label_fit.hpp"
@@ -47,7 +48,7 @@ struct PredictedGrid {
 }  // namespace
 
 struct Predictor::Impl {
-    Impl(const Model& model, Backend& backend, const PredictorOptions& how);
+    Impl(Model model, Backend& backend, const PredictorOptions& how);
 
     bool runs_windows() const { return grid.count > 0; }
     void check_range(std::int64_t length, std::int64_t begin, std::int64_t end) const {
@@ -106,9 +107,10 @@ struct Predictor::Impl {
     CalledRuns called;
 };
 
-Predictor::Impl::Impl(const Model& model, Backend& backend, const PredictorOptions& how)
+Predictor::Impl::Impl(Model model, Backend& backend, const PredictorOptions& how)
     : options(how), network(model.spec, static_cast<int>(model.markers.size()), backend) {
-    network.load(model.tensors);
+    network.load(std::move(model.tensors));
+    network.only_predict();
     const SpecSummary& summary = network.summary();
     const LabelLayout layout = output_layout(model, summary);
     output = how.logits                          ? TailOutput::logits
@@ -286,8 +288,8 @@ void Predictor::Impl::predict_along(std::int64_t length, std::int64_t begin, std
     }
 }
 
-Predictor::Predictor(const Model& model, Backend& backend, const PredictorOptions& options)
-    : impl_(std::make_unique<Impl>(model, backend, options)) {}
+Predictor::Predictor(Model model, Backend& backend, const PredictorOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(model), backend, options)) {}
 Predictor::~Predictor() = default;
 Predictor::Predictor(Predictor&&) noexcept = default;
 

@@ -51,7 +51,8 @@ using CalledSink = std::function<void(std::int64_t begin, std::int64_t end,
 class Predictor {
   public:
     // `backend` must outlive it. Error(input) where the model's label layout is not one of its architecture.
-    Predictor(const Model& model, Backend& backend, const PredictorOptions& options);
+    // A model that is moved in leaves no weights in memory but the ones that it predicts with.
+    Predictor(Model model, Backend& backend, const PredictorOptions& options);
     ~Predictor();
     Predictor(Predictor&&) noexcept;
 

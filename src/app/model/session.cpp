@@ -18,6 +18,14 @@ Session::Session(std::string path, const std::vector<std::string>& markers, cons
                  Log& log)
     : path_(std::move(path)), model_(chosen(path_, markers, log)), options_(options), log_(log) {}
 
+Model Session::take_model() {
+    std::vector<NamedTensor> tensors = std::move(model_.tensors);
+    model_.tensors.clear();
+    Model whole = model_;
+    whole.tensors = std::move(tensors);
+    return whole;
+}
+
 Backend& Session::backend() {
     if (!backend_) {
         BackendChoice choice = make_backend(options_);

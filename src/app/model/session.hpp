@@ -25,6 +25,8 @@ class Session {
     const std::string& path() const { return path_; }
     // With the digest of the whole file, also where markers were left out.
     const Model& model() const { return model_; }
+    // The model with its weights, which the session's own lacks from then on: large ones have no room twice.
+    Model take_model();
     // Made when it is first asked for, since that takes a while where there is a GPU; throws as make_backend
     // does.
     Backend& backend();

@@ -111,8 +111,8 @@ void RankTeam::share_start(Network& network, TrainState& state) {
     for (auto* const list : {&tensors, &moments})
         for (NamedTensor& tensor : *list) ranks_->broadcast(std::as_writable_bytes(std::span(tensor.values)));
     if (first()) return;
-    network.load(tensors);
-    network.load_optimiser(moments);
+    network.load(std::move(tensors));
+    network.load_optimiser(std::move(moments));
 }
 
 // Behind a word that says that they come now, and not later.

@@ -209,8 +209,8 @@ void Run::resume() {
     if (saved.state.backend != backend_name())
         log_.warn("other-backend", "the run so far was computed by '" + saved.state.backend + "', now by '" +
                                        backend_name() + "': bits may differ from an uninterrupted run's");
-    network_.load(saved.model.tensors);
-    network_.load_optimiser(saved.optimiser);
+    network_.load(std::move(saved.model.tensors));
+    network_.load_optimiser(std::move(saved.optimiser));
     state_ = std::move(saved.state);
     log_.info("resuming at step " + std::to_string(state_.step));
 }

@@ -25,7 +25,7 @@ inline void keep_strongest(MarkerEffect& best, float ref, float alt) {
 
 class AlleleScorer {
   public:
-    AlleleScorer(const Model& model, Backend& backend, FetchReference fetch, const ScorerOptions& options);
+    AlleleScorer(Model model, Backend& backend, FetchReference fetch, const ScorerOptions& options);
     virtual ~AlleleScorer() = default;
 
     // As VariantScorer's.
@@ -49,10 +49,10 @@ class AlleleScorer {
 
 // Models with outputs along the sequence: flanks of the variant, base by base, an output's value at each of
 // its bases.
-std::unique_ptr<AlleleScorer> make_flank_scorer(const Model& model, Backend& backend, FetchReference fetch,
+std::unique_ptr<AlleleScorer> make_flank_scorer(Model model, Backend& backend, FetchReference fetch,
                                                 const ScorerOptions& options);
 // Models of a fixed window: windows around the variant.
-std::unique_ptr<AlleleScorer> make_window_scorer(const Model& model, Backend& backend, FetchReference fetch,
+std::unique_ptr<AlleleScorer> make_window_scorer(Model model, Backend& backend, FetchReference fetch,
                                                  const ScorerOptions& options);
 
 }  // namespace regkit

@@ -54,7 +54,7 @@ class Annotator {
         format_ = p_.format ? *p_.format : variant_format_of(p_.output);
         check_outputs(index_names());
         scorer_ = std::make_unique<VariantScorer>(
-            model(), session_.backend(),
+            session_.take_model(), session_.backend(),
             [this](int contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
                 reference_.read(contig, begin, end, codes);
             },

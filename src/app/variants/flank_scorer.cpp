@@ -43,8 +43,8 @@ struct BlockPlan {
 
 class FlankScorer final : public AlleleScorer {
   public:
-    FlankScorer(const Model& model, Backend& backend, FetchReference fetch, const ScorerOptions& options)
-        : AlleleScorer(model, backend, std::move(fetch), options) {
+    FlankScorer(Model model, Backend& backend, FetchReference fetch, const ScorerOptions& options)
+        : AlleleScorer(std::move(model), backend, std::move(fetch), options) {
         const SpecSummary& summary = network_.summary();
         const auto up = [&](std::int64_t bases) {
             return (bases + summary.stride - 1) / summary.stride * summary.stride;
@@ -52,7 +52,7 @@ class FlankScorer final : public AlleleScorer {
         scale_ = summary.scale;
         context_ = {summary.stride, up(summary.context_left), up(summary.context_right)};
         if (summary.finite_context) return;
-        window_ = model.spec.window;
+        window_ = network_.spec().window;
         options_.span = std::min(options_.span, reach());
     }
 
@@ -279,9 +279,9 @@ class FlankScorer final : public AlleleScorer {
 
 }  // namespace
 
-std::unique_ptr<AlleleScorer> make_flank_scorer(const Model& model, Backend& backend, FetchReference fetch,
+std::unique_ptr<AlleleScorer> make_flank_scorer(Model model, Backend& backend, FetchReference fetch,
                                                 const ScorerOptions& options) {
-    return std::make_unique<FlankScorer>(model, backend, std::move(fetch), options);
+    return std::make_unique<FlankScorer>(std::move(model), backend, std::move(fetch), options);
 }
 
 }  // namespace regkit

@@ -18,15 +18,15 @@ constexpr std::size_t kMaxChunk = 256;
 
 }  // namespace
 
-AlleleScorer::AlleleScorer(const Model& model, Backend& backend, FetchReference fetch,
-                           const ScorerOptions& options)
+AlleleScorer::AlleleScorer(Model model, Backend& backend, FetchReference fetch, const ScorerOptions& options)
     : network_(model.spec, static_cast<int>(model.markers.size()), backend),
       layout_(output_layout(model, network_.summary())),
       // In f32: most effects, differences of two values, are below a step of the 8-bit codes.
       output_(model.spec.task == Task::coverage ? TailOutput::rates : TailOutput::probabilities),
       options_(options),
       fetch_(std::move(fetch)) {
-    network_.load(model.tensors);
+    network_.load(std::move(model.tensors));
+    network_.only_predict();
     require(options.span >= 0, ErrorKind::usage, "--span is negative");
 }
 
@@ -40,10 +40,11 @@ std::size_t AlleleScorer::chunk_of(std::int64_t each) {
     return std::clamp(static_cast<std::size_t>(kChunkBytes / each), std::size_t{1}, kMaxChunk);
 }
 
-VariantScorer::VariantScorer(const Model& model, Backend& backend, FetchReference fetch,
+VariantScorer::VariantScorer(Model model, Backend& backend, FetchReference fetch,
                              const ScorerOptions& options) {
     const bool fixed = summarise(model.spec, static_cast<int>(model.markers.size())).fixed_window;
-    scorer_ = (fixed ? make_window_scorer : make_flank_scorer)(model, backend, std::move(fetch), options);
+    scorer_ = (fixed ? make_window_scorer : make_flank_scorer)(std::move(model), backend, std::move(fetch),
+                                                               options);
 }
 VariantScorer::~VariantScorer() = default;
 

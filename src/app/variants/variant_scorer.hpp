@@ -66,7 +66,7 @@ class AlleleScorer;
 class VariantScorer {
   public:
     // `backend` must outlive it. Error(usage) when a model of a fixed window is asked for phases.
-    VariantScorer(const Model& model, Backend& backend, FetchReference fetch, const ScorerOptions& options);
+    VariantScorer(Model model, Backend& backend, FetchReference fetch, const ScorerOptions& options);
     ~VariantScorer();
 
     // Alleles that are best scored at a time: enough to fill batches, few enough for memory.

@@ -31,11 +31,12 @@ struct BinPair {
 
 class WindowScorer final : public AlleleScorer {
   public:
-    WindowScorer(const Model& model, Backend& backend, FetchReference fetch, const ScorerOptions& options)
-        : AlleleScorer(model, backend, std::move(fetch), options), window_(model.spec.window) {
-        require(
-            !options.all_phases, ErrorKind::usage,
-            "--phases all: " + model.spec.name + " predicts windows around the variant; they have no phases");
+    WindowScorer(Model model, Backend& backend, FetchReference fetch, const ScorerOptions& options)
+        : AlleleScorer(std::move(model), backend, std::move(fetch), options),
+          window_(network_.spec().window) {
+        require(!options.all_phases, ErrorKind::usage,
+                "--phases all: " + network_.spec().name +
+                    " predicts windows around the variant; they have no phases");
     }
 
     std::size_t chunk() const override {
@@ -150,9 +151,9 @@ class WindowScorer final : public AlleleScorer {
 
 }  // namespace
 
-std::unique_ptr<AlleleScorer> make_window_scorer(const Model& model, Backend& backend, FetchReference fetch,
+std::unique_ptr<AlleleScorer> make_window_scorer(Model model, Backend& backend, FetchReference fetch,
                                                  const ScorerOptions& options) {
-    return std::make_unique<WindowScorer>(model, backend, std::move(fetch), options);
+    return std::make_unique<WindowScorer>(std::move(model), backend, std::move(fetch), options);
 }
 
 }  // namespace regkit

@@ -1,5 +1,5 @@
-# cmake -DOUTPUT=build_hash.cpp -DCOMPILER=... -DFILES=a;b -P build_hash.cmake: writes the function that tells whether the
-# host and the plug-in were built from the same sources by the same compiler.
+# cmake -DOUTPUT=build_hash.cpp -DHEADER=x.hpp -DFUNCTION=build_hash -DCOMPILER=... -DFILES=a;b -P build_hash.cmake: writes the
+# function, declared in HEADER, that tells whether a host and its plug-in were built from the same sources by the same compiler.
 set(text "${COMPILER}")
 foreach(file IN LISTS FILES)
   file(SHA256 "${file}" digest)
@@ -7,9 +7,9 @@ foreach(file IN LISTS FILES)
 endforeach()
 string(SHA256 hash "${text}")
 file(CONFIGURE OUTPUT "${OUTPUT}" CONTENT [[
-#include "kernels/cuda/plugin.hpp"
+#include "@HEADER@"
 
-const char* regkit::build_hash() {
+const char* regkit::@FUNCTION@() {
     return "@hash@";
 }
 ]] @ONLY)

@@ -11,9 +11,9 @@
 #include <cstring>
 #include <filesystem>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
-#include "base/version.hpp"
 #include "kernels/base/error.hpp"
 #include "ranks/mpi_plugin.hpp"
 
@@ -49,11 +49,15 @@ void succeed(const char* wrong) {
 class Deadline {
   public:
     Deadline(milliseconds timeout, const std::string& whose) {
-        thread_ = std::thread([this, timeout, whose] {
-            std::unique_lock lock(mutex_);
-            if (!ended_.wait_for(lock, timeout, [this] { return over_; }))
-                throw Error(ErrorKind::resource, whose + silence(timeout));
-        });
+        try {
+            thread_ = std::thread([this, timeout, whose] {
+                std::unique_lock lock(mutex_);
+                if (!ended_.wait_for(lock, timeout, [this] { return over_; }))
+                    throw Error(ErrorKind::resource, whose + silence(timeout));
+            });
+        } catch (const std::system_error& error) {
+            throw Error(ErrorKind::resource, std::string("the system refuses a thread: ") + error.what());
+        }
     }
     ~Deadline() {
         {
@@ -113,19 +117,20 @@ const MpiFunctions& load_mpi(const Launch& launch, const std::vector<std::string
         if (!plugin)
             fail_to_load(launch, std::string("the MPI plug-in cannot be loaded: ") + dlerror() +
                                      "; install Open MPI's library (Debian: libopenmpi3)");
+        const auto build = reinterpret_cast<MpiPluginBuild*>(dlsym(plugin, kMpiBuild));
         const auto entry = reinterpret_cast<OpenMpi*>(dlsym(plugin, kMpiEntry));
-        const MpiFunctions* const mpi = entry ? entry(std::string(version()).c_str()) : nullptr;
-        if (!mpi)
-            fail_to_load(launch, "the plug-in " + path +
-                                     " belongs to another version of regkit; install both together");
-        return *mpi;
+        if (!build || !entry || std::strcmp(build(), mpi_build()) != 0)
+            fail_to_load(
+                launch, "the plug-in " + path + " belongs to another build of regkit; install both together");
+        return *entry();
     }
     fail_to_load(launch, "this installation has no MPI plug-in (looked for " + looked +
                              "); install Open MPI (Debian: libopenmpi-dev) and build regkit again");
 }
 
-MpiCommunicator::MpiCommunicator(const Launch& launch, milliseconds timeout)
-    : mpi_(load_mpi(launch, mpi_plugin_paths())), timeout_(timeout) {
+MpiCommunicator::MpiCommunicator(const Launch& launch, milliseconds timeout,
+                                 const std::vector<std::string>& plugins)
+    : mpi_(load_mpi(launch, plugins)), timeout_(timeout) {
     started = {&mpi_, timeout, launch.rank == 0 ? "" : "rank " + std::to_string(launch.rank) + ": "};
     const Deadline deadline(timeout, started.whose);
     succeed(mpi_.start(&rank_, &size_));
@@ -211,9 +216,13 @@ int end_ranks(int code) {
         started.mpi->abort(code);
         return code;
     }
-    const Deadline deadline(started.timeout, started.whose);
-    const char* const wrong = started.mpi->finish();
-    return wrong && code == 0 ? static_cast<int>(ErrorKind::resource) : code;
+    try {
+        const Deadline deadline(started.timeout, started.whose);
+        succeed(started.mpi->finish());
+    } catch (const Error& error) {
+        throw Error(code == 0 ? ErrorKind::resource : ErrorKind::interrupted, started.whose + error.what());
+    }
+    return code;
 }
 
 }  // namespace regkit

@@ -32,7 +32,8 @@ class MpiCommunicator final : public Communicator {
   public:
     // Starts MPI, for which all ranks of the launch meet. One that does not come before the timeout ends this
     // process: an Error on a thread of its own. Error(usage) where MPI knows other ranks than the launcher.
-    MpiCommunicator(const Launch& launch, std::chrono::milliseconds timeout);
+    MpiCommunicator(const Launch& launch, std::chrono::milliseconds timeout,
+                    const std::vector<std::string>& plugins = mpi_plugin_paths());
 
     int rank() const override { return rank_; }
     int size() const override { return size_; }
@@ -59,7 +60,8 @@ class MpiCommunicator final : public Communicator {
 
 // For the end of main(), once what went wrong is printed: with 0, or 75 (all ranks stopped together), leaves
 // MPI and returns the code; with another one ends all ranks with it. Where MPI was not started it only
-// returns.
+// returns. Where MPI cannot be left: Error(resource), or Error(interrupted) with 75; nobody catches it, so
+// that src/cli prints it.
 int end_ranks(int code);
 
 }  // namespace regkit

@@ -6,8 +6,6 @@
 
 #include <cstdlib>
 
-#include "base/version.hpp"
-
 namespace {
 
 MPI_Request request = MPI_REQUEST_NULL;
@@ -66,7 +64,10 @@ constexpr regkit::MpiFunctions kFunctions = {start, all_gather, all_to_all, broa
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) const regkit::MpiFunctions* regkit_open_mpi(
-    const char* version) {
-    return regkit::version() == version ? &kFunctions : nullptr;
+extern "C" __attribute__((visibility("default"))) const char* regkit_mpi_build() {
+    return regkit::mpi_build();
+}
+
+extern "C" __attribute__((visibility("default"))) const regkit::MpiFunctions* regkit_open_mpi() {
+    return &kFunctions;
 }

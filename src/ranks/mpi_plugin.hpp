@@ -17,8 +17,14 @@ struct MpiFunctions {
     void (*abort)(int code) noexcept;  // ends all ranks, this one too; nothing before start()
 };
 
-// The one function that is exported; null where the host's version() is not the plug-in's.
-using OpenMpi = const MpiFunctions*(const char* version);
+// Identifies this file, the version and the compiler, which host and plug-in must agree in.
+const char* mpi_build();
+
+// What is exported. First the plug-in's mpi_build(): a function that stays as it is, so that a plug-in of
+// another build is refused before any other function of it is called by a signature that it may not have.
+using MpiPluginBuild = const char*();
+inline constexpr const char* kMpiBuild = "regkit_mpi_build";
+using OpenMpi = const MpiFunctions*();
 inline constexpr const char* kMpiEntry = "regkit_open_mpi";
 
 }  // namespace regkit

@@ -79,6 +79,7 @@ int VcfFetcher::read_line(BGZF* file, void* self, void* to, int* contig, hts_pos
     auto& fetcher = *static_cast<VcfFetcher*>(self);
     const std::int64_t at = bgzf_tell(file);
     const int status = tbx_readrec(file, fetcher.tabix_.get(), to, contig, begin, end);
+    fetcher.is_cut_ = false;
     if (status < 0 || bgzf_peek(file) != -1) return status;
     constexpr int kFailed = -2;
     if (bgzf_seek(file, at, SEEK_SET) != 0) return kFailed;
@@ -88,7 +89,7 @@ int VcfFetcher::read_line(BGZF* file, void* self, void* to, int* contig, hts_pos
     while ((got = bgzf_read(file, bytes.data(), bytes.size())) > 0)
         last = bytes[static_cast<std::size_t>(got) - 1];
     if (got < 0) return kFailed;
-    fetcher.unterminated_ = last != '\n';
+    fetcher.is_cut_ = last != '\n';
     return status;
 }
 
@@ -151,6 +152,7 @@ bool VcfFetcher::next(LineBuffer& line) {
         const bool found =
             next_of([&] { return hts_itr_next(file_->fp.bgzf, iterator_.get(), &text, this); });
         give_back();
+        if (found && is_cut_) unterminated_ = true;
         return found;
     } catch (...) {
         give_back();

@@ -35,7 +35,7 @@ class VcfFetcher {
     // False at the end of all regions.
     bool next(LineBuffer& line);
     bool next(bcf1_t& record);
-    // The last line given is the last of the file, and has no newline.
+    // A line that was given is the last of the file, and has no newline.
     bool unterminated() const { return unterminated_; }
 
   private:
@@ -64,6 +64,7 @@ class VcfFetcher {
     std::size_t at_ = 0;
     static constexpr std::int64_t kNothing = -1;  // POS 0 is position -1 here
     std::int64_t given_to_ = kNothing;
+    bool is_cut_ = false;  // the line read last, which may lie behind the region, has no newline
     bool unterminated_ = false;
 };
 

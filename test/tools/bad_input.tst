@@ -1298,6 +1298,11 @@ run regsnp -m model.safetensors -f ref.fa -o out.vcf in.vcf
 same out.vcf.tbi
 same out.vcf.csi
 
+case regsnp and regcall, a plain output takes away the index of the compressed one that it replaces
+setup regsnp -m model.safetensors -f ref.fa -o out.vcf.gz --write-index in.vcf; cp out.vcf.gz out.bed; cp out.vcf.gz.tbi out.bed.tbi
+run regsnp -m model.safetensors -f ref.fa -O v -o out.vcf.gz in.vcf && regcall -m model.safetensors -f ref.fa -r chr1:1-200 -o out.bed; code=$?; echo out.*; exit $code
+out out.bed out.vcf.gz
+
 case regsnp, two outputs in one file
 run regsnp -m model.safetensors -f ref.fa -o out.vcf --matrix ./out.vcf in.vcf
 exit 2

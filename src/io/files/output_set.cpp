@@ -4,12 +4,14 @@
 // already.
 #include "io/files/output_set.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <set>
 
+#include "base/descriptor.hpp"
 #include "base/paths.hpp"
 #include "io/files/atomic_paths.hpp"
 #include "kernels/base/error.hpp"
@@ -18,6 +20,21 @@ namespace regkit {
 namespace {
 
 constexpr std::array<const char*, 3> kIndexEndings = {".tbi", ".csi", ".gzi"};
+
+// Whether there is a file that is compressed, of which an index that lies beside it may be. Who may replace a
+// file may not always read it.
+bool is_compressed(const std::string& path) {
+    const int fd = open_file(path.c_str(), O_RDONLY | O_NONBLOCK);
+    if (fd < 0 && (errno == ENOENT || errno == EACCES)) return false;
+    if (fd < 0) throw_errno(path + ": cannot read the file to be replaced");
+    std::array<char, 2> begin{};
+    const ssize_t got = read_at(fd, 0, begin);
+    const int cause = errno;
+    close_file(fd);
+    errno = cause;
+    if (got < 0) throw_errno(path + ": cannot read the file to be replaced");
+    return begin[0] == '\x1f' && begin[1] == '\x8b';
+}
 
 // Removes the indexes beside `data`. Of a symbolic link what it leads to: a new index is written there as
 // well. Adds the directories that changed.
@@ -44,14 +61,18 @@ void OutputSet::add(AtomicFile file) {
 }
 
 void OutputSet::add_indexable(AtomicFile data) {
-    if (!data.is_stdout()) {
-        indexable_.push_back(data.path());
-        if (data.asked_path() != data.path()) indexable_.push_back(data.asked_path());
-    }
+    if (!data.is_stdout()) has_indexes(data);
     add(std::move(data));
 }
 
+void OutputSet::has_indexes(const AtomicFile& data) {
+    indexable_.push_back(data.path());
+    if (data.asked_path() != data.path()) indexable_.push_back(data.asked_path());
+}
+
 void OutputSet::commit() {
+    for (const AtomicFile& file : files_)
+        if (is_compressed(file.path())) has_indexes(file);
     std::set<std::string> changed;  // directories
     for (const std::string& data : indexable_) remove_indexes(data, changed);
     // On the disk first: a power cut must not undo the removal and keep what follows.

@@ -24,11 +24,14 @@ class OutputSet {
     void add(AtomicFile file);
     // The same of a file that readers look for an index of: an older .tbi, .csi or .gzi beside it, or beside
     // the name that was asked for where that is a symbolic link, is removed before anything appears. Its own
-    // index is added after it.
+    // index is added after it. Of any other file this is done where it takes the place of a compressed one,
+    // whose index that was.
     void add_indexable(AtomicFile data);
     void commit();
 
   private:
+    void has_indexes(const AtomicFile& data);
+
     std::vector<AtomicFile> files_, streams_;
     std::vector<std::string> indexable_;  // names of data
 };

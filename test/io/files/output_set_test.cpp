@@ -76,6 +76,21 @@ TEST_CASE("an old index goes before its data are replaced") {
     CHECK(fs::exists(dir.path("other.gz.tbi")));
 }
 
+TEST_CASE("what has no index takes away that of the compressed file which it replaces, and no other") {
+    const Scratch dir;
+    dir.write("x.vcf", "\x1f\x8b and so on");
+    dir.write("plain.vcf", "\x1f");
+    fs::create_symlink("x.vcf", dir.path("link.vcf"));
+    for (const char* name : {"x.vcf.tbi", "link.vcf.csi", "plain.vcf.tbi", "new.vcf.tbi"})
+        dir.write(name, "old");
+    OutputSet outputs;
+    for (const char* name : {"link.vcf", "plain.vcf", "new.vcf"})
+        outputs.add(holding(dir.path(name), "##fileformat"));
+    outputs.commit();
+    CHECK(dir.names() == std::vector<std::string>{"link.vcf", "new.vcf", "new.vcf.tbi", "plain.vcf",
+                                                  "plain.vcf.tbi", "x.vcf"});
+}
+
 TEST_CASE("new data never stand beside an old index, however the commit ends") {
     const Scratch dir;
     dir.write("x.gz", "old");

@@ -9,6 +9,7 @@
 
 #include "kernels/base/error.hpp"
 #include "nn/graph.hpp"
+#include "nn/layers/kinds.hpp"
 #include "nn/parameters.hpp"
 #include "nn/plan.hpp"
 
@@ -17,17 +18,7 @@ namespace {
 
 constexpr double kMaxBytes = 160.0 * (1 << 20);
 constexpr double kMaxSeconds = 2.5;
-constexpr double kBases = 100;      // of the first prediction
-constexpr double kRowPadding = 96;  // positions: alignment and what vectors read beyond the end
-constexpr double kWorkers = 16;
-constexpr double kFlopsPerSecond =
-    2e10;  // multiply and add are two; below what matrix products reach on one core
-constexpr double kElementsPerSecond = 1e9;  // of maxima, sums and look-ups
-
-// What one layer adds to memory, while it runs and afterwards, and to time.
-struct LayerCost {
-    double kept = 0, scratch = 0, seconds = 0;
-};
+constexpr double kBases = 100;  // of the first prediction
 
 class Estimate {
   public:
@@ -115,57 +106,17 @@ class Estimate {
     void add_trunk(int layer) {
         const LayerSpec& l = spec_.layers[static_cast<std::size_t>(layer)];
         const Node& n = node(layer);
-        LayerCost& c = cost(layer);
-        const double in = n.channels_in, out = n.channels, length = positions(layer), width = l.width;
-        const bool sequence = n.inputs[0] == kSequence;
-        const double read = sequence ? bases_ : positions(n.inputs[0]);
-        const double reach =
-            static_cast<double>(n.geometry.pad_left) + static_cast<double>(n.geometry.pad_right);
-        c.seconds += 4 * out * length / kElementsPerSecond;
-        switch (l.type) {
-            case LayerType::conv:
-                if (!sequence && reads_sequence(spec_.layers[static_cast<std::size_t>(n.inputs[0])].type)) {
-                    // Look-ups in a table of 8 values a channel and tap.
-                    c.seconds += out * width * (length + 8 * in) / kElementsPerSecond;
-                    c.scratch +=
-                        8 * 4 * out * width + 8 * (bases_ + reach + kRowPadding * l.stride) + 8 * width;
-                } else {
-                    c.seconds += products(in * width, out, length);
-                    c.scratch +=
-                        4 * in * (read + reach + kRowPadding * l.stride) + 4 * in * width * out + 8 * width;
-                }
-                break;
-            case LayerType::up_conv:
-                c.seconds += products(in, out * l.stride, read);
-                c.scratch += 4 * out * (length + kRowPadding * l.stride);
-                break;
-            case LayerType::dense:
-                c.seconds += products(in, out, length);
-                break;
-            case LayerType::lstm: {  // one position after the other: products of a row of weights' own size
-                const double hidden = l.filters;
-                c.seconds += n.directions * 4 * products(in + hidden, 4 * hidden, length);
-                c.scratch += n.directions * 4 * 4 * hidden * (length + 2 * kRowPadding);
-                c.kept += n.directions * 4 * 6 * hidden * (length + kRowPadding);
-                break;
-            }
-            case LayerType::pool:
-                c.seconds += out * width * (l.stride < 5 ? read : length) / kElementsPerSecond;
-                c.scratch += kWorkers * 3 * 4 * (read + reach + kRowPadding) + 8 * width;
-                break;
-            case LayerType::add:
-            case LayerType::concat:
-                c.seconds += out * length * static_cast<double>(n.inputs.size()) / kElementsPerSecond;
-                break;
-            case LayerType::embedding:
-            case LayerType::one_hot:
-                break;
-        }
-    }
-
-    // Blocks of outputs and strips of positions are computed whole.
-    static double products(double in, double out, double length) {
-        return 2 * in * (out + 8) * (length + 32) / kFlopsPerSecond;
+        const int input = n.inputs[0];
+        const LayerExtent extent{
+            .layer = l,
+            .node = n,
+            .bases = bases_,
+            .read = input == kSequence ? bases_ : positions(input),
+            .length = positions(layer),
+            .looks_up = input != kSequence &&
+                        kind_of(spec_.layers[static_cast<std::size_t>(input)]).reads_sequence()};
+        cost(layer).seconds += 4 * extent.out() * extent.length / kElementsPerSecond;
+        kind_of(l).estimate(extent, cost(layer));
     }
 
     void add_tail() {

@@ -7,16 +7,15 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <vector>
 
 #include "kernels/base/error.hpp"
+#include "nn/layers/kinds.hpp"
 
 namespace regkit {
 namespace {
 
-constexpr std::int64_t kMaxScale = 1'000'000;  // bases per position: far above any model, far below overflow
-constexpr std::int64_t kMaxWeights = std::int64_t{1} << 40;  // of a layer: their sum cannot overflow
-constexpr std::int64_t kMaxReach = 1 << 30;                  // (width - 1) * dilation; positions
-constexpr int kMaxHidden = 1 << 16;                          // of an LSTM
+constexpr std::int64_t kMaxWeights = std::int64_t{1} << 40;  // of a tensor: their sum cannot overflow
 constexpr std::size_t kMaxLayers = 255;                      // dropout's counter has eight bits for the layer
 
 [[noreturn]] void bad(const std::string& source, const std::string& what) {
@@ -27,8 +26,21 @@ constexpr std::size_t kMaxLayers = 255;                      // dropout's counte
 // read at once.
 bool has_fixed_window(const Spec& spec) {
     return std::any_of(spec.layers.begin(), spec.layers.end(), [](const LayerSpec& l) {
-        return l.flatten ||
-               ((l.type == LayerType::conv || l.type == LayerType::pool) && l.padding == Padding::valid);
+        return l.flatten || (kind_of(l).has(Key::padding) && l.padding == Padding::valid);
+    });
+}
+
+bool has_too_many_weights(const std::vector<TensorSpec>& tensors) {
+    return std::any_of(tensors.begin(), tensors.end(), [](const TensorSpec& tensor) {
+        std::int64_t most = kMaxWeights;
+        for (const std::int64_t n : tensor.shape) most /= n;
+        return most < 1;
+    });
+}
+
+bool same_shapes(const std::vector<TensorSpec>& a, const std::vector<TensorSpec>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const TensorSpec& x, const TensorSpec& y) {
+        return x.name == y.name && x.shape == y.shape;
     });
 }
 
@@ -62,6 +74,7 @@ class Resolver {
     const LayerSpec& layer() const { return layer(index_); }
     Node& node(int index) { return graph_.nodes[static_cast<std::size_t>(index)]; }
     Node& node() { return node(index_); }
+    const Layer& kind() const { return kind_of(layer()); }
     [[noreturn]] void fail(const std::string& what) const {
         bad(source_, "layer '" + layer().name + "': " + what);
     }
@@ -84,23 +97,16 @@ class Resolver {
                 if (!consumers.empty() && consumers.back() == index_) fail("reads '" + from + "' twice");
                 consumers.push_back(index_);
             }
-            check((input == kSequence) == reads_sequence(l.type),
+            check((input == kSequence) == kind().reads_sequence(),
                   "an embedding or one_hot, and nothing else, reads 'sequence'");
-            if (input != kSequence) check_reader(layer(input).type);
+            const char* const refusal = input == kSequence ? nullptr : kind_of(layer(input)).refuses(l);
+            if (refusal) fail(refusal);
             node().inputs.push_back(input);
         }
-        if (l.type == LayerType::add || l.type == LayerType::concat)
+        if (kind().reads() == Reads::several_layers)
             check(l.from.size() >= 2, "add and concat need at least two inputs");
         else
             check(l.from.size() == 1, "reads more than one layer; only add and concat do");
-    }
-
-    void check_reader(LayerType input) const {
-        if (input == LayerType::embedding)
-            check(layer().type == LayerType::conv, "only a convolution can read an embedding");
-        if (input == LayerType::one_hot)
-            check(layer().type == LayerType::conv || layer().flatten,
-                  "only a convolution or a dense layer with 'flatten' can read a one_hot");
     }
 
     void shape() {
@@ -108,73 +114,26 @@ class Resolver {
         Node& n = node();
         check(l.filters >= 0 && l.width >= 1 && l.stride >= 1 && l.dilation >= 1,
               "filters, width, stride or dilation is not positive");
-        check(!l.norm || l.type == LayerType::conv || l.type == LayerType::up_conv || l.flatten,
+        check(!l.norm || kind().has(Key::norm),
               "only a convolution, an up-convolution or a dense layer with 'flatten' has batch norm");
-        check(!l.flatten || l.type == LayerType::dense, "only a dense layer flattens");
+        check(!l.flatten || kind().has(Key::flatten), "only a dense layer flattens");
         const Node* input = n.inputs[0] == kSequence ? nullptr : &node(n.inputs[0]);
         n.channels_in = input ? input->channels : kSymbols;
         n.channels = l.filters;
         n.scale = input ? input->scale : 1;
         n.length = input ? input->length : spec_.window;
         n.flat = input && input->flat;
-        const bool pointwise =
-            l.type == LayerType::dense || l.type == LayerType::add || l.type == LayerType::concat;
-        check(!n.flat || (pointwise && !l.flatten),
+        check(!n.flat || kind().is_pointwise(l),
               "behind a dense layer with 'flatten' only dense, add and concat can stand");
-        switch (l.type) {
-            case LayerType::pool:
-                n.channels = n.channels_in;
-                [[fallthrough]];
-            case LayerType::conv:
-                slide();
-                break;
-            case LayerType::up_conv:
-                if (!graph_.fixed_window && n.scale % l.stride != 0)
-                    fail("up-samples by " + std::to_string(l.stride) + " where a position stands for " +
-                         std::to_string(n.scale) + " bases");
-                check(n.length <= kMaxReach / l.stride, "gives too many positions");
-                n.scale = std::max(1, n.scale / l.stride);
-                n.length *= l.stride;
-                break;
-            case LayerType::dense:
-                if (n.channels == 0) n.channels = markers_;
-                if (l.flatten) flatten();
-                break;
-            case LayerType::lstm:
-                n.directions = l.bidirectional ? 2 : 1;
-                check(l.filters >= 1 && l.filters <= kMaxHidden, "an LSTM has 1 to 65536 filters");
-                n.channels = n.directions * l.filters;
-                graph_.finite_context = false;
-                break;
-            case LayerType::add:
-            case LayerType::concat:
-                join();
-                break;
-            case LayerType::one_hot:
-                n.channels = kBases;
-                break;
-            case LayerType::embedding:
-                break;
-        }
+        Shaping shaping{spec_, l, markers_, graph_.fixed_window, {}, n, source_};
+        for (const int from : n.inputs)
+            if (from != kSequence) shaping.inputs.push_back(&node(from));
+        kind().shape(shaping);
         check(n.channels >= 1, "no filters");
         check(n.length >= 1, "gives no position: the window is too short for it");
-        check(weights() <= kMaxWeights / n.channels, "has too many weights");
+        check(!has_too_many_weights(kind().tensors(l, n)), "has too many weights");
+        if (!l.flatten && !kind().reach(l, n, {0, 0})) graph_.finite_context = false;
         if (!graph_.fixed_window) cover();
-    }
-
-    // Inputs of one output, or of one channel's gates.
-    std::int64_t weights() {
-        const LayerSpec& l = layer();
-        switch (l.type) {
-            case LayerType::conv:
-                return std::int64_t{l.width} * node().channels_in;
-            case LayerType::up_conv:
-                return std::int64_t{l.stride} * node().channels_in;
-            case LayerType::lstm:
-                return 4 * (std::int64_t{node().channels_in} + l.filters);
-            default:
-                return node().channels_in;
-        }
     }
 
     // Every base of the window has its output, so that the network takes any window that is a multiple of the
@@ -192,54 +151,6 @@ class Resolver {
         graph_.stride = static_cast<int>(stride);
     }
 
-    // Padding and output length of a convolution or pool, as TensorFlow's SAME and VALID.
-    void slide() {
-        const LayerSpec& l = layer();
-        Node& n = node();
-        const std::int64_t reach = std::int64_t{l.width - 1} * l.dilation;
-        check(reach <= kMaxReach, "width times dilation is too large");
-        check(std::int64_t{n.scale} * l.stride <= kMaxScale,
-              "the strides multiply to more than a million bases");
-        std::int64_t padding = 0;
-        if (l.padding == Padding::same)
-            padding = std::max<std::int64_t>(
-                ((n.length + l.stride - 1) / l.stride - 1) * l.stride + reach + 1 - n.length, 0);
-        n.geometry = {l.width, l.stride, l.dilation, static_cast<int>(padding / 2),
-                      static_cast<int>(padding - padding / 2)};
-        n.scale *= l.stride;
-        n.length = n.geometry.output_length(n.length);
-    }
-
-    void flatten() {
-        Node& n = node();
-        check(n.length <= kMaxWeights / n.channels_in && n.length * n.channels_in <= kMaxReach,
-              "flattens too many positions");
-        n.channels_in = static_cast<int>(n.length * n.channels_in);
-        n.scale = 1;
-        n.length = 1;
-        n.flat = true;
-    }
-
-    void join() {
-        Node& n = node();
-        const bool concat = layer().type == LayerType::concat;
-        std::int64_t channels = 0;
-        for (const int other : n.inputs) {
-            const Node& m = node(other);
-            if ((!concat && m.channels != n.channels_in) || m.scale != n.scale || m.length != n.length ||
-                m.flat != n.flat)
-                fail(std::string(concat ? "joins '" : "adds '") + layer().from[0] + "' of " +
-                     shape_text(node(n.inputs[0])) + " to '" + layer(other).name + "' of " + shape_text(m));
-            channels += m.channels;
-        }
-        check(channels <= kMaxReach, "has too many channels");
-        n.channels = concat ? static_cast<int>(channels) : n.channels_in;
-    }
-    static std::string shape_text(const Node& n) {
-        return std::to_string(n.channels) + " channels and " + std::to_string(n.length) + " positions of " +
-               std::to_string(n.scale) + " bases";
-    }
-
     void share() {
         const LayerSpec& l = layer();
         node().weights = index_;
@@ -248,22 +159,18 @@ class Resolver {
         if (found == index_of_.end()) fail("weights: '" + l.weights + "' is not an earlier layer");
         const Node& owner = node(found->second);
         const LayerSpec& o = layer(found->second);
-        check(l.type == LayerType::conv || l.type == LayerType::up_conv || l.type == LayerType::dense ||
-                  l.type == LayerType::lstm,
-              "weights: a layer of this type has none");
+        check(kind().has(Key::weights), "weights: a layer of this type has none");
         check(owner.weights == found->second, "weights: that layer uses another one's itself; name that one");
-        if (o.type != l.type || owner.channels_in != node().channels_in ||
-            owner.channels != node().channels || o.width != l.width ||
-            (l.type == LayerType::up_conv && o.stride != l.stride) || o.flatten != l.flatten ||
-            o.bidirectional != l.bidirectional)
+        if (o.type != l.type || o.flatten != l.flatten ||
+            !same_shapes(kind().tensors(o, owner), kind().tensors(l, node())))
             fail("weights: those of '" + l.weights + "' have another type or shape");
-        check((l.type != LayerType::conv) || one_hot_input(index_) == one_hot_input(found->second),
+        check(reads_fixed_table(index_) == reads_fixed_table(found->second),
               "weights: the one reads one_hot, the other does not");
         node().weights = found->second;
     }
-    bool one_hot_input(int index) {
+    bool reads_fixed_table(int index) {
         const int input = node(index).inputs[0];
-        return input != kSequence && layer(input).type == LayerType::one_hot;
+        return input != kSequence && !layer(index).flatten && !kind_of(layer(input)).fixed_table().empty();
     }
 
     void heads() {
@@ -280,8 +187,7 @@ class Resolver {
             if (is_head(index_)) {
                 check_head();
             } else {
-                check(layer().type != LayerType::dense || layer().filters > 0,
-                      "no filters; only a head's layer may");
+                check(!kind().gives_markers(layer()), "no filters; only a head's layer may");
                 check(!node().consumers.empty(), "nothing reads this layer");
             }
         }
@@ -290,7 +196,7 @@ class Resolver {
         return std::find(graph_.heads.begin(), graph_.heads.end(), index) != graph_.heads.end();
     }
     void check_head() {
-        check(layer().type == LayerType::dense && layer().filters == 0,
+        check(kind().gives_markers(layer()),
               "a head reads a dense layer without filters: one output a marker");
         check(!layer().relu && !layer().dropout && !layer().norm,
               "the head's layer gives logits: no relu, no dropout, no norm");
@@ -314,6 +220,10 @@ class Resolver {
 };
 
 }  // namespace
+
+void Shaping::fail(const std::string& what) const {
+    bad(where, "layer '" + layer.name + "': " + what);
+}
 
 Graph resolve(const Spec& spec, int markers, const std::string& source) {
     return Resolver(spec, markers, source).run();
@@ -347,30 +257,6 @@ Task parse_task(const std::string& text) {
     for (const Task task : {Task::nucleotide, Task::bin, Task::coverage})
         if (text == to_string(task)) return task;
     throw Error(ErrorKind::input, "unknown task '" + text + "'; there are nucleotide, bin, coverage");
-}
-
-const char* to_string(LayerType type) {
-    switch (type) {
-        case LayerType::embedding:
-            return "embedding";
-        case LayerType::conv:
-            return "conv";
-        case LayerType::up_conv:
-            return "up_conv";
-        case LayerType::dense:
-            return "dense";
-        case LayerType::pool:
-            return "pool";
-        case LayerType::add:
-            return "add";
-        case LayerType::one_hot:
-            return "one_hot";
-        case LayerType::lstm:
-            return "lstm";
-        case LayerType::concat:
-            return "concat";
-    }
-    return "";
 }
 
 }  // namespace regkit

@@ -13,6 +13,12 @@ namespace regkit {
 inline constexpr int kSequence = -1;  // as an input: the window's codes
 inline constexpr int kBases = 4;      // channels of a one-hot sequence
 
+// A part of a flat array.
+struct Range {
+    std::int64_t offset = 0;
+    std::int64_t count = 0;  // 0: none
+};
+
 struct Node {
     std::vector<int> inputs;     // layer indexes, or kSequence
     std::vector<int> consumers;  // layers that read this one, ascending
@@ -50,11 +56,5 @@ struct Graph {
 
 // Throws Error(input) "SOURCE: layer 'x': ..." when names, channels or lengths do not fit.
 Graph resolve(const Spec& spec, int markers, const std::string& source);
-
-// "conv", "up_conv", ...
-const char* to_string(LayerType type);
-inline bool reads_sequence(LayerType type) {
-    return type == LayerType::embedding || type == LayerType::one_hot;
-}
 
 }  // namespace regkit

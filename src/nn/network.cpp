@@ -132,13 +132,13 @@ Network::Impl::Impl(const Spec& s, int marker_count, Backend& b)
       summary(summarise(spec, markers)),
       plan(make_plan(spec, graph, true)) {
     make_arenas();
-    const bool any = std::any_of(spec.layers.begin(), spec.layers.end(),
-                                 [](const LayerSpec& l) { return l.type == LayerType::one_hot; });
-    if (!any) return;
-    one_hot = backend.alloc_flat(kSymbols * kBases);
-    std::vector<float> table(kSymbols * kBases, 0.0f);  // N is zero
-    for (int base = 0; base < kBases; ++base) table[static_cast<std::size_t>((base + 1) * kBases + base)] = 1;
-    backend.write(one_hot.slice(), std::span<const float>(table));
+    for (const LayerSpec& l : spec.layers) {
+        const std::span<const float> values = kind_of(l).fixed_table();
+        tables.emplace_back();
+        if (values.empty()) continue;
+        tables.back() = backend.alloc_flat(static_cast<std::int64_t>(values.size()));
+        backend.write(tables.back().slice(), values);
+    }
 }
 
 void Network::Impl::make_arenas() {
@@ -294,6 +294,7 @@ void Network::use_fused_tail(bool fused) {
     n.plan = make_plan(n.spec, n.graph, fused);
     n.inference = {};
     n.training = {};
+    n.base_gradients = {};
 }
 
 }  // namespace regkit

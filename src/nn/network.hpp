@@ -83,10 +83,16 @@ class Network {
     // The same positions as infer: the 8-bit codes of their logits (kernels/sinks.hpp).
     void infer_codes(const Codes& codes, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> out);
 
+    // The gradient of sum(d_logits * logits) with respect to the bases as one-hot A, C, G, T; as inference:
+    // running statistics, no dropout. d_logits: [batch][markers][outputs]; out: [batch][4][codes.length].
+    // What a change from base a to base b is worth to first order is the difference of their two values.
+    // Holds the values of all layers, and for every position one of each marker.
+    void base_gradients(const Codes& codes, std::span<const float> d_logits, std::span<float> out);
+
     // Forward and backward: gradients replace those of the step before; parameters stay. Running statistics
     // are updated unless the result is not finite. Labels end inside codes.length.
     StepResult forward_backward(const Codes& codes, const Labels& labels, const TrainStep& how);
-    // The gradients of the last forward_backward, under their parameters' names (tests, saliency).
+    // The gradients of the last forward_backward, under their parameters' names (tests).
     std::vector<NamedTensor> gradients() const;
     // Applies Adam with the gradients of the last forward_backward.
     void apply_adam(const AdamStep& how);

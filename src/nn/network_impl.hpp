@@ -2,11 +2,11 @@
 #pragma once
 
 #include <algorithm>
-#include <functional>
 #include <span>
 #include <vector>
 
 #include "kernels/compose.hpp"
+#include "nn/layers/kinds.hpp"
 #include "nn/network.hpp"
 #include "nn/parameters.hpp"
 #include "nn/plan.hpp"
@@ -43,7 +43,7 @@ struct Network::Impl {
     Plan plan;
 
     Buffer parameters, statistics;     // none of a network that only predicts
-    Buffer one_hot;                    // the table of one_hot layers; none where there are none
+    std::vector<Buffer> tables;        // of sequence layers that are not trained; one a layer
     Buffer gradients, adam_m, adam_v;  // made when first needed
 
     // A flat array and where each layer's part of it lies.
@@ -71,10 +71,10 @@ struct Network::Impl {
     compose::Staging staging;
 
     // ---- training
-    struct Layer {
+    struct LayerState {
         Buffer before;  // the operation's output, where norm or dropout follows; else none
         Buffer output;
-        Buffer gradient;       // of `output`, then of `before`; none of a one_hot
+        Buffer gradient;       // of `output`, then of `before`; none where nobody asks for it
         bool written = false;  // `gradient` holds a consumer's contribution
         LstmMemory lstm;
     };
@@ -84,7 +84,7 @@ struct Network::Impl {
     };
     struct Training {
         Capacity capacity;
-        std::vector<Layer> layers;
+        std::vector<LayerState> layers;
         std::vector<TailBuffers> tails;
         Buffer moments;  // of the batch, laid out as `statistics`
         Buffer scalars;  // loss, gradient norm
@@ -95,11 +95,21 @@ struct Network::Impl {
         std::vector<std::int64_t> flat_offsets;
     } training;
 
+    // ---- gradients of the bases
+    struct BaseGradients {
+        Capacity capacity;
+        Plan plan;  // without fused tails
+        std::vector<LayerState> layers;
+        std::vector<Buffer> bases;     // of sequence layers; one a layer
+        Buffer discarded;              // gradients of parameters that come along
+        std::vector<float> by_marker;  // of a flat head, [markers][batch]
+        std::vector<float> more;       // of a second sequence layer
+    } base_gradients;
+
     const LayerSpec& layer(int index) const { return spec.layers[static_cast<std::size_t>(index)]; }
     const Node& node(int index) const { return graph.nodes[static_cast<std::size_t>(index)]; }
-    // Sequence layers have no gradient with respect to their output: a convolution that reads one has it as
-    // its own.
-    bool is_sequence(int index) const { return reads_sequence(layer(index).type); }
+    const Layer& kind(int index) const { return kind_of(layer(index)); }
+    bool is_sequence(int index) const { return index != kSequence && kind(index).reads_sequence(); }
     static Slice slice(const Buffer& arena, Range range) {
         return range.count > 0 ? arena.slice(range.offset, range.count) : Slice{};
     }
@@ -112,16 +122,39 @@ struct Network::Impl {
     void check_window(const Codes& codes) const;
 
     // network_layers.cpp: what inference and training share
-    Slice embedding(int index, const Weights& weights) const;
+    // The table of a sequence layer, or of one whose sums a layer looks up; else none.
+    Slice table(int index, const Weights& weights) const;
     Tail tail(const TailPlan& tail_plan, const Weights& weights) const;  // without dropout
     Buffer make_buffer(int index, const Capacity& capacity, Halo halo) const;
     LstmMemory make_lstm(int index, const Capacity& capacity, bool training) const;  // none but for LSTMs
-    LstmLayer lstm(int index, const Weights& weights) const;
     Buffer make_flat(const TailPlan& tail_plan, const Capacity& capacity) const;
     // The operation of a layer into y, without its norm and dropout; `relu` as its epilogue. x(layer): an
     // output.
-    void run_layer(int index, const Codes& codes, const Weights& weights, const std::function<View(int)>& x,
-                   LstmMemory& memory, bool relu, const View& y);
+    template <typename Output>
+    void run_layer(int index, const Codes& codes, const Weights& weights, const Output& x, LstmMemory& memory,
+                   bool relu, const View& y) {
+        const LayerParameters& at = weights.at(index);
+        kind(index).forward({.backend = backend,
+                             .codes = codes,
+                             .layer = layer(index),
+                             .node = node(index),
+                             .weight = slice(weights.arena, at.weight),
+                             .weight_hh = slice(weights.arena, at.weight_hh),
+                             .bias = slice(weights.arena, at.bias),
+                             .table = table(index, weights),
+                             .relu = relu,
+                             .memory = &memory,
+                             .x = [&](std::size_t i) { return x(node(index).inputs[i]); },
+                             .y = y});
+    }
+    // What a backward pass goes over: weights, where the gradients of parameters go, values and gradients.
+    struct Pass {
+        Weights weights, gradients;
+        std::vector<LayerState>& layers;
+    };
+    // From `dy` of a layer's value, without its norm and ReLU, to the gradients of its inputs; and those of
+    // its parameters, if they are wanted. Marks its inputs' as written.
+    void backward_input(int index, const Codes& codes, const Pass& pass, const View& dy, bool parameters);
 
     // network_infer.cpp
     void refresh_inference();
@@ -141,22 +174,29 @@ struct Network::Impl {
     StepResult forward_backward(const Codes& codes, const Labels& labels, const TrainStep& how);
     void prepare_training(const Codes& codes);
     void make_layer(int index, const Capacity& capacity);
-    void make_tail(std::size_t number, const Capacity& capacity);
     bool keeps_before(int index) const;
     Dropout dropout(int index, const TrainStep& how) const;
     Norm batch_norm(int index) const;
-    Layer& state(int index) { return training.layers[static_cast<std::size_t>(index)]; }
+    LayerState& state(int index) { return training.layers[static_cast<std::size_t>(index)]; }
     void forward_layer(int index, const Codes& codes, const TrainStep& how);
     void backward_layer(int index, const Codes& codes, const TrainStep& how);
-    void backward_sequence_conv(int index, const Codes& codes, const View& dy);
-    void backward_lstm(int index, const Codes& codes, const View& dy);
-    void backward_input(int index, const Codes& codes, const View& dy);
-    void copy_or_add(const View& from, int begin, int to, const Codes& codes);
-    Labels flat_labels(const Codes& codes, const Labels& labels);
-    void train_tail(std::size_t number, const Codes& codes, const Labels& labels, const TrainStep& how);
     void update_running(const Codes& codes, const TrainStep& how);
     void apply_adam(const AdamStep& how);
     void need_optimiser();
+
+    // network_tail.cpp: the fused tails in training
+    struct TailStep;
+    void make_tail(std::size_t number, const Capacity& capacity);
+    Labels flat_labels(const Codes& codes, const Labels& labels);
+    void train_tail(std::size_t number, const Codes& codes, const Labels& labels, const TrainStep& how);
+    TailStep tail_step(std::size_t number, const Codes& codes, const TrainStep& how);
+    void run_tail(const TailStep& step, const Labels& labels);
+    void run_normed_tail(TailStep step, const Codes& codes, const Labels& labels, const TrainStep& how);
+
+    // network_bases.cpp
+    void prepare_base_gradients(const Codes& codes);
+    void write_head_gradient(const Codes& codes, std::span<const float> d_logits);
+    void backward_to_bases(int index, const Codes& codes);
 
     // network_share.cpp: a batch that several ranks share
     static std::int64_t batch_size(const Codes& codes, const TrainStep& how) {

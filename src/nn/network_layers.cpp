@@ -1,11 +1,13 @@
-// What inference and training share: a layer's operation, and the buffers it works in.
+// What inference, training and the gradients of the bases share: buffers, and a layer's step back.
 #include "nn/network_impl.hpp"
 
 namespace regkit {
 
-Slice Network::Impl::embedding(int index, const Weights& weights) const {
-    return layer(index).type == LayerType::one_hot ? one_hot.slice()
-                                                   : slice(weights.arena, weights.at(index).weight);
+Slice Network::Impl::table(int index, const Weights& weights) const {
+    const int sequence = is_sequence(index) ? index : node(index).inputs[0];
+    if (!is_sequence(sequence)) return {};
+    const Buffer& fixed = tables[static_cast<std::size_t>(sequence)];
+    return fixed ? fixed.slice() : slice(weights.arena, weights.at(sequence).weight);
 }
 
 Tail Network::Impl::tail(const TailPlan& tail_plan, const Weights& weights) const {
@@ -27,15 +29,9 @@ Buffer Network::Impl::make_buffer(int index, const Capacity& capacity, Halo halo
 }
 
 LstmMemory Network::Impl::make_lstm(int index, const Capacity& capacity, bool training) const {
-    if (layer(index).type != LayerType::lstm) return {};
+    if (!kind(index).needs_memory()) return {};
     return compose::alloc_lstm(backend, graph.shape(node(index).inputs[0], capacity.batch, capacity.length),
                                layer(index).filters, node(index).directions, training);
-}
-
-LstmLayer Network::Impl::lstm(int index, const Weights& weights) const {
-    const LayerParameters& at = weights.at(index);
-    return {slice(weights.arena, at.weight), slice(weights.arena, at.weight_hh),
-            slice(weights.arena, at.bias), layer(index).filters, node(index).directions};
 }
 
 Buffer Network::Impl::make_flat(const TailPlan& tail_plan, const Capacity& capacity) const {
@@ -43,69 +39,46 @@ Buffer Network::Impl::make_flat(const TailPlan& tail_plan, const Capacity& capac
     return backend.alloc({1, node(tail_plan.dense[0]).channels_in, capacity.batch});
 }
 
-void Network::Impl::run_layer(int index, const Codes& codes, const Weights& weights,
-                              const std::function<View(int)>& x, LstmMemory& memory, bool relu,
-                              const View& y) {
-    const LayerSpec& l = layer(index);
-    const Node& n = node(index);
-    const LayerParameters& at = weights.at(index);
-    const Slice weight = slice(weights.arena, at.weight), bias = slice(weights.arena, at.bias);
-    const int input = n.inputs[0];
-    switch (l.type) {
-        case LayerType::conv:
-            if (is_sequence(input))
-                backend(SequenceConv{.codes = codes,
-                                     .embedding = embedding(input, weights),
-                                     .weight = weight,
-                                     .bias = bias,
-                                     .geometry = n.geometry,
-                                     .relu = relu,
-                                     .y = y});
-            else
-                backend(Conv{.x = x(input),
-                             .weight = weight,
-                             .bias = bias,
-                             .geometry = n.geometry,
-                             .relu = relu,
-                             .y = y});
-            break;
-        case LayerType::dense:
-            if (l.flatten)
-                backend(FlatDense{.x = x(input), .weight = weight, .bias = bias, .relu = relu, .y = y});
-            else
-                backend(Conv{.x = x(input), .weight = weight, .bias = bias, .relu = relu, .y = y});
-            break;
-        case LayerType::up_conv:
-            backend(UpConv{
-                .x = x(input), .weight = weight, .bias = bias, .stride = l.stride, .relu = relu, .y = y});
-            break;
-        case LayerType::pool:
-            backend(Pool{.x = x(input), .geometry = n.pool(), .y = y});
-            break;
-        case LayerType::lstm:
-            compose::lstm(backend,
-                          Lstm{.x = x(input), .layer = lstm(index, weights), .memory = &memory, .y = y});
-            break;
-        case LayerType::add:
-            backend(NormAct{.x = x(input), .y = y});  // copies
-            for (std::size_t i = 1; i < n.inputs.size(); ++i) backend(Add{.x = x(n.inputs[i]), .y = y});
-            if (relu) backend(NormAct{.x = y, .relu = true, .y = y});
-            break;
-        case LayerType::concat: {
-            int begin = 0;
-            for (const int from : n.inputs) {
-                backend(CopyChannels{.x = x(from), .y = y, .y_begin = begin, .count = node(from).channels});
-                begin += node(from).channels;
-            }
-            if (relu) backend(NormAct{.x = y, .relu = true, .y = y});
-            break;
-        }
-        case LayerType::one_hot:
-            backend(Embed{.codes = codes, .embedding = one_hot.slice(), .y = y});
-            break;
-        case LayerType::embedding:
-            break;
-    }
+void Network::Impl::backward_input(int index, const Codes& codes, const Pass& pass, const View& dy,
+                                   bool parameters) {
+    const std::vector<int>& inputs = node(index).inputs;
+    const auto state_of = [&](int layer) -> LayerState& {
+        return pass.layers[static_cast<std::size_t>(layer)];
+    };
+    const auto view_of = [&](const Buffer& buffer, int layer) {
+        return buffer ? view(buffer, layer, codes) : View{};
+    };
+    // Named, since the step borrows them.
+    const auto x = [&](std::size_t i) { return view_of(state_of(inputs[i]).output, inputs[i]); };
+    const auto dx = [&](std::size_t i) { return view_of(state_of(inputs[i]).gradient, inputs[i]); };
+    const auto accumulate = [&](std::size_t i) { return state_of(inputs[i]).written; };
+    LayerState& s = state_of(index);
+    const LayerParameters& at = pass.weights.at(index);
+    const LayerParameters& to = pass.gradients.at(index);
+    const int input = inputs[0];
+    const BackwardStep step{.backend = backend,
+                            .codes = codes,
+                            .layer = layer(index),
+                            .node = node(index),
+                            .weight = slice(pass.weights.arena, at.weight),
+                            .weight_hh = slice(pass.weights.arena, at.weight_hh),
+                            .bias = slice(pass.weights.arena, at.bias),
+                            .table = table(index, pass.weights),
+                            .d_weight = slice(pass.gradients.arena, to.weight),
+                            .d_weight_hh = slice(pass.gradients.arena, to.weight_hh),
+                            .d_bias = slice(pass.gradients.arena, to.bias),
+                            .d_table = is_sequence(input)
+                                           ? slice(pass.gradients.arena, pass.gradients.at(input).weight)
+                                           : Slice{},
+                            .memory = &s.lstm,
+                            .x = x,
+                            .y = view_of(s.before ? s.before : s.output, index),
+                            .dy = dy,
+                            .dx = dx,
+                            .accumulate = accumulate};
+    if (parameters) kind(index).grad_parameters(step);
+    kind(index).grad_input(step);
+    for (const int from : inputs) state_of(from).written = true;
 }
 
 }  // namespace regkit

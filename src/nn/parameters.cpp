@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "kernels/dropout.hpp"
+#include "nn/layers/kinds.hpp"
 
 namespace regkit {
 
@@ -70,42 +71,37 @@ ParameterLayout::Initial ParameterLayout::biases_of(std::int64_t inputs) const {
     return init_ == Init::he ? Initial{0, 0} : weights_of(inputs);
 }
 
+ParameterLayout::Initial ParameterLayout::start_of(const TensorSpec& tensor) const {
+    switch (tensor.start) {
+        case TensorSpec::Start::weights:
+            return weights_of(tensor.inputs);
+        case TensorSpec::Start::biases:
+            return biases_of(tensor.inputs);
+        case TensorSpec::Start::uniform:
+            break;
+    }
+    return {tensor.low, tensor.high};
+}
+
+void ParameterLayout::add_tensor(const LayerSpec& layer, const TensorSpec& tensor, LayerParameters& at) {
+    const Range range = add_parameter(layer.name + "." + tensor.name, tensor.shape, start_of(tensor));
+    Range& role = tensor.role == TensorSpec::Role::weight      ? at.weight
+                  : tensor.role == TensorSpec::Role::weight_hh ? at.weight_hh
+                                                               : at.bias;
+    if (role.count == 0) role.offset = range.offset;
+    role.count += range.count;
+    if (tensor.ones.count > 0) ones_.push_back({range.offset + tensor.ones.offset, tensor.ones.count});
+    if (!tensor.frozen.empty()) frozen_.push_back({layer.name + "." + tensor.frozen, range});
+}
+
 void ParameterLayout::add_layer(const LayerSpec& layer, const Node& node) {
     LayerParameters at;
-    const std::int64_t in = node.channels_in, out = node.channels;
-    const std::string weight = layer.name + ".weight";
-    // One output is a sum over `in * width` inputs. An up-convolution's is over `in`, whatever its stride.
-    const std::int64_t inputs = in * (layer.type == LayerType::conv ? layer.width : 1);
-    const Initial drawn = weights_of(inputs);
+    const std::int64_t out = node.channels;
     if (node.weights != static_cast<int>(layers_.size())) {
         at = this->layer(node.weights);
         at.gamma = at.beta = at.running_mean = at.running_var = {};
     } else {
-        switch (layer.type) {
-            case LayerType::embedding:
-                at.weight = add_parameter(weight, {in, out}, {0, 1});
-                break;
-            case LayerType::conv:
-                at.weight = add_parameter(weight, {out, in, layer.width}, drawn);
-                break;
-            case LayerType::up_conv:
-                at.weight = add_parameter(weight, {in, out, layer.stride}, drawn);
-                break;
-            case LayerType::dense:
-                at.weight = add_parameter(weight, {out, in}, drawn);
-                break;
-            case LayerType::lstm:
-                add_lstm(layer, node, at);
-                break;
-            case LayerType::one_hot:
-            case LayerType::pool:
-            case LayerType::add:
-            case LayerType::concat:
-                break;
-        }
-        const bool biased = layer.type == LayerType::conv || layer.type == LayerType::up_conv ||
-                            layer.type == LayerType::dense;
-        if (biased) at.bias = add_parameter(layer.name + ".bias", {out}, biases_of(inputs));
+        for (const TensorSpec& tensor : kind_of(layer).tensors(layer, node)) add_tensor(layer, tensor, at);
     }
     if (layer.norm) {
         at.gamma = add_parameter(layer.name + ".norm.weight", {out}, {1, 1});
@@ -114,30 +110,6 @@ void ParameterLayout::add_layer(const LayerSpec& layer, const Node& node) {
         at.running_var = add_statistic(layer.name + ".norm.running_var", out);
     }
     layers_.push_back(at);
-}
-
-// Directions one after the other, so that the input's projections of both are one convolution of width 1.
-void ParameterLayout::add_lstm(const LayerSpec& layer, const Node& node, LayerParameters& at) {
-    const std::int64_t hidden = layer.filters, gates = 4 * hidden;
-    const double bound = 1 / std::sqrt(static_cast<double>(hidden));
-    const auto add = [&](const char* what, std::vector<std::int64_t> shape) {
-        Range all;
-        for (int d = 0; d < node.directions; ++d) {
-            const std::string name = layer.name + "." + what + "_l0" + (d == 0 ? "" : "_reverse");
-            const Range one = add_parameter(name, shape, {-bound, bound});
-            if (d == 0) all.offset = one.offset;
-            all.count += one.count;
-        }
-        return all;
-    };
-    at.weight = add("weight_ih", {gates, node.channels_in});
-    at.weight_hh = add("weight_hh", {gates, hidden});
-    at.bias = add("bias_ih", {gates});
-    for (int d = 0; d < node.directions; ++d) {
-        const Range bias{at.bias.offset + d * gates, gates};
-        forget_.push_back({bias.offset + hidden, hidden});
-        frozen_.push_back({layer.name + ".bias_hh_l0" + (d == 0 ? "" : "_reverse"), bias});
-    }
 }
 
 // A standard normal value cut off at +-2, from the random words of draw(0), draw(1), ...: a uniform value is
@@ -177,7 +149,7 @@ std::vector<float> ParameterLayout::initial_parameters(std::uint64_t seed,
             values.push_back(static_cast<float>(range.low + (range.high - range.low) * uniform));
         }
     }
-    for (const Range gate : forget_) std::fill_n(values.begin() + gate.offset, gate.count, 1.0f);
+    for (const Range ones : ones_) std::fill_n(values.begin() + ones.offset, ones.count, 1.0f);
     for (const Range bias : head_biases_)
         for (std::int64_t m = 0; m < bias.count; ++m)
             values[static_cast<std::size_t>(bias.offset + m)] =
@@ -190,6 +162,16 @@ std::vector<float> ParameterLayout::initial_statistics() const {
     for (const LayerParameters& at : layers_)
         std::fill_n(values.begin() + at.running_var.offset, at.running_var.count, 1.0f);
     return values;
+}
+
+// How many values of its weight lie side by side for one output channel: of [out][inputs] the inputs.
+static std::int64_t values_together(const LayerSpec& layer, const Node& node) {
+    const std::vector<TensorSpec> tensors = kind_of(layer).tensors(layer, node);
+    std::int64_t count = 1;
+    if (!tensors.empty())
+        for (std::size_t d = tensors[0].channel_axis + 1; d < tensors[0].shape.size(); ++d)
+            count *= tensors[0].shape[d];
+    return count;
 }
 
 InferenceLayout inference_layout(const ParameterLayout& layout) {
@@ -264,12 +246,9 @@ void fold_norms(const Spec& spec, const Graph& graph, const ParameterLayout& lay
         const std::vector<double> beta = copier.all_of(at.beta);
         std::vector<double> scale = copier.all_of(at.gamma);
         for (std::size_t c = 0; c < scale.size(); ++c) scale[c] /= std::sqrt(variance[c] + spec.norm_eps);
-        // Weights of one output channel: a row of [out][inputs], or the strided block of [in][out][stride].
-        const bool up = spec.layers[index].type == LayerType::up_conv;
-        const std::int64_t inner =
-            up ? spec.layers[index].stride : std::max<std::int64_t>(at.weight.count / channels, 1);
+        const std::int64_t together = values_together(spec.layers[index], graph.nodes[index]);
         copier.copy(at.weight, to.weight, [&](double w, std::int64_t i) {
-            return w * scale[static_cast<std::size_t>(i / inner % channels)];
+            return w * scale[static_cast<std::size_t>(i / together % channels)];
         });
         copier.copy(at.bias, to.bias, [&](double b, std::int64_t i) {
             const auto c = static_cast<std::size_t>(i);

@@ -9,14 +9,10 @@
 #include <vector>
 
 #include "nn/graph.hpp"
+#include "nn/layers/layer.hpp"
 #include "nn/parameter_info.hpp"
 
 namespace regkit {
-
-struct Range {
-    std::int64_t offset = 0;
-    std::int64_t count = 0;  // 0: the layer has none
-};
 
 // Of an LSTM, weight and bias are those of the input's projections, both directions one after the other, and
 // weight_hh those of the recurrence. Layers that share weights have the same ranges.
@@ -56,7 +52,8 @@ class ParameterLayout {
     Initial weights_of(std::int64_t inputs) const;
     Initial biases_of(std::int64_t inputs) const;
     void add_layer(const LayerSpec& layer, const Node& node);
-    void add_lstm(const LayerSpec& layer, const Node& node, LayerParameters& at);
+    Initial start_of(const TensorSpec& tensor) const;
+    void add_tensor(const LayerSpec& layer, const TensorSpec& tensor, LayerParameters& at);
     Range add_parameter(const std::string& name, std::vector<std::int64_t> shape, Initial initial);
     Range add_statistic(const std::string& name, std::int64_t channels);
 
@@ -64,7 +61,7 @@ class ParameterLayout {
     std::vector<FrozenParameter> frozen_;
     std::vector<LayerParameters> layers_;
     std::vector<Initial> initial_;  // of each parameter
-    std::vector<Range> forget_;     // biases of forget gates
+    std::vector<Range> ones_;       // values that start as 1 instead
     std::vector<Range> head_biases_;
     Task task_;
     Init init_;

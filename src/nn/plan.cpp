@@ -5,6 +5,9 @@
 #include "nn/plan.hpp"
 
 #include <algorithm>
+#include <iterator>
+
+#include "nn/layers/kinds.hpp"
 
 namespace regkit {
 namespace {
@@ -30,13 +33,14 @@ std::vector<int> find_trunk(const Spec& spec, const Graph& graph, const std::vec
         if (spec.layers[i].flatten && !in_tail[i]) flattened[at(graph.nodes[i].inputs[0])] = true;
     std::vector<int> trunk;
     for (int layer = 0; layer < static_cast<int>(spec.layers.size()); ++layer)
-        if (!in_tail[at(layer)] && (!reads_sequence(spec.layers[at(layer)].type) || flattened[at(layer)]))
+        if (!in_tail[at(layer)] &&
+            (!kind_of(spec.layers[at(layer)]).reads_sequence() || flattened[at(layer)]))
             trunk.push_back(layer);
     return trunk;
 }
 
-// The part of the trunk that `layer` depends on, itself included.
-std::vector<int> ancestors(const Graph& graph, const std::vector<int>& trunk, int layer) {
+// The layers that `layer` depends on, itself included.
+std::vector<int> ancestors(const Graph& graph, int layer) {
     std::vector<bool> needed(graph.nodes.size());
     needed[at(layer)] = true;
     for (int i = layer; i >= 0; --i)
@@ -44,9 +48,16 @@ std::vector<int> ancestors(const Graph& graph, const std::vector<int>& trunk, in
             for (const int input : graph.nodes[at(i)].inputs)
                 if (input != kSequence) needed[at(input)] = true;
     std::vector<int> chosen;
-    for (const int i : trunk)
+    for (int i = 0; i <= layer; ++i)
         if (needed[at(i)]) chosen.push_back(i);
     return chosen;
+}
+
+// Both ascending.
+std::vector<int> in_both(const std::vector<int>& a, const std::vector<int>& b) {
+    std::vector<int> both;
+    std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(both));
+    return both;
 }
 
 // Assigns buffers to the outputs that inference needs: a buffer is free again once the last reader of its
@@ -95,16 +106,16 @@ TailPlan head_alone(const Spec& spec, const Graph& graph, int head) {
 TailPlan find_tail(const Spec& spec, const Graph& graph, int head) {
     TailPlan tail = head_alone(spec, graph, head);
     if (tail.flatten) return tail;
-    const auto joins = [&](LayerType type) {
+    const auto joins = [&](TailRole role) {
         const LayerSpec& layer = spec.layers[at(tail.input)];
-        return layer.type == type && layer.relu && !layer.flatten &&
+        return kind_of(layer).tail_role(layer) == role && layer.relu &&
                graph.nodes[at(tail.input)].consumers.size() == 1;
     };
-    while (static_cast<int>(tail.dense.size()) < kMaxDense && joins(LayerType::dense)) {
+    while (static_cast<int>(tail.dense.size()) < kMaxDense && joins(TailRole::dense)) {
         tail.dense.insert(tail.dense.begin(), tail.input);
         tail.input = graph.nodes[at(tail.input)].inputs[0];
     }
-    if (joins(LayerType::up_conv)) {
+    if (joins(TailRole::up)) {
         tail.up = tail.input;
         tail.stride = spec.layers[at(tail.up)].stride;
         tail.input = graph.nodes[at(tail.up)].inputs[0];
@@ -125,18 +136,20 @@ Plan make_plan(const Spec& spec, const Graph& graph, bool fused) {
             plan.interleave[at(layer)] = static_cast<std::uint32_t>(natural.stride);
     }
     plan.trunk = find_trunk(spec, graph, plan.tails);
-    plan.inference = ancestors(graph, plan.trunk, plan.tails.back().input);
+    plan.ancestors = ancestors(graph, graph.head);
+    plan.inference = in_both(plan.trunk, ancestors(graph, plan.tails.back().input));
     plan.halo.resize(layers);
     plan.gradient_halo.resize(layers);
     for (const int layer : plan.trunk) {
         const Node& node = graph.nodes[at(layer)];
-        const bool reads_layer = spec.layers[at(layer)].type == LayerType::conv &&
-                                 !reads_sequence(spec.layers[at(node.inputs[0])].type);
-        if (!reads_layer) continue;
-        if (node.geometry.stride == 1) plan.gradient_halo[at(layer)] = node.geometry.gradient_halo();
-        Halo& halo = plan.halo[at(node.inputs[0])];
-        halo = {std::max<std::int64_t>(halo.left, node.geometry.pad_left),
-                std::max<std::int64_t>(halo.right, node.geometry.pad_right)};
+        const int input = node.inputs[0];
+        // A convolution that looks its sums up in a sequence layer's table reads no row.
+        if (input == kSequence || kind_of(spec.layers[at(input)]).reads_sequence()) continue;
+        const Layer& kind = kind_of(spec.layers[at(layer)]);
+        plan.gradient_halo[at(layer)] = kind.gradient_halo(node);
+        const Halo reads = kind.input_halo(node);
+        Halo& halo = plan.halo[at(input)];
+        halo = {std::max(halo.left, reads.left), std::max(halo.right, reads.right)};
     }
     assign_slots(graph, plan);
     return plan;

@@ -30,6 +30,7 @@ struct Plan {
     // convolutions that read them; a one_hot has an output only where a dense layer flattens it.
     std::vector<int> trunk;
     std::vector<int> inference;             // those of them that the prediction depends on
+    std::vector<int> ancestors;             // all layers that it depends on, the head included
     std::vector<Halo> halo;                 // of each layer's output, for its consumers' padding
     std::vector<Halo> gradient_halo;        // of the gradient of each layer's output before activation
     std::vector<std::uint32_t> interleave;  // Dropout::interleave of each layer

@@ -11,6 +11,7 @@
 #include "kernels/base/error.hpp"
 #include "nn/cost.hpp"
 #include "nn/graph.hpp"
+#include "nn/layers/kinds.hpp"
 
 namespace regkit {
 namespace {
@@ -188,11 +189,9 @@ Json parse_strict(std::string_view text, const std::string& source) {
 LayerType parse_type(Members& members) {
     const std::string name = members.text("type");
     std::string known;
-    for (const LayerType type :
-         {LayerType::embedding, LayerType::one_hot, LayerType::conv, LayerType::up_conv, LayerType::dense,
-          LayerType::pool, LayerType::lstm, LayerType::add, LayerType::concat}) {
-        if (name == to_string(type)) return type;
-        known += (known.empty() ? "" : ", ") + std::string(to_string(type));
+    for (const LayerRow& row : kLayers) {
+        if (name == row.layer().name()) return row.type;
+        known += (known.empty() ? "" : ", ") + std::string(row.layer().name());
     }
     members.fail("unknown type " + regkit::quoted(name) + "; there are " + known);
 }
@@ -204,15 +203,75 @@ Init parse_init(Members& members) {
     members.fail("init: expected 'torch', 'he' or 'paper', not " + regkit::quoted(name));
 }
 
-void parse_sliding(Members& members, LayerSpec& layer) {
-    layer.width = members.integer("width", 1, kMaxExtent);
-    layer.stride = members.integer_or("stride", 1, kMaxExtent);
-    layer.dilation = members.integer_or("dilation", 1, kMaxExtent);
-    const std::string padding = members.text("padding", "same");
+// How a key of a layer is read, and how it is written where it says something.
+struct KeyRow {
+    Key key;
+    const char* name;
+    void (*read)(Members& members, const char* name, bool required, LayerSpec& layer);
+    void (*write)(Json& item, const char* name, const LayerSpec& layer);
+};
+
+template <int LayerSpec::*field, int kMax>
+constexpr KeyRow number_row(Key key, const char* name) {
+    return {key, name,
+            [](Members& members, const char* what, bool required, LayerSpec& layer) {
+                layer.*field =
+                    required ? members.integer(what, 1, kMax) : members.integer_or(what, layer.*field, kMax);
+            },
+            [](Json& item, const char* what, const LayerSpec& layer) { item[what] = layer.*field; }};
+}
+
+template <bool LayerSpec::*field>
+constexpr KeyRow flag_row(Key key, const char* name) {
+    return {
+        key, name,
+        [](Members& members, const char* what, bool, LayerSpec& layer) { layer.*field = members.flag(what); },
+        [](Json& item, const char* what, const LayerSpec& layer) {
+            if (layer.*field) item[what] = true;
+        }};
+}
+
+void read_filters(Members& members, const char* name, bool required, LayerSpec& layer) {
+    layer.filters = required ? members.integer(name, 1, kMaxFilters)
+                             : static_cast<int>(members.integer(name, 0, 1, kMaxFilters));
+}
+void write_filters(Json& item, const char* name, const LayerSpec& layer) {
+    if (layer.filters > 0) item[name] = layer.filters;
+}
+
+void read_padding(Members& members, const char* name, bool, LayerSpec& layer) {
+    const std::string padding = members.text(name, "same");
     if (padding != "same" && padding != "valid")
-        members.fail("padding: expected 'same' or 'valid', not " + regkit::quoted(padding));
+        members.fail(std::string(name) + ": expected 'same' or 'valid', not " + regkit::quoted(padding));
     layer.padding = padding == "same" ? Padding::same : Padding::valid;
 }
+void write_padding(Json& item, const char* name, const LayerSpec& layer) {
+    item[name] = layer.padding == Padding::same ? "same" : "valid";
+}
+
+void read_weights(Members& members, const char* name, bool, LayerSpec& layer) {
+    layer.weights = members.text(name, "");
+    if (!layer.weights.empty() && !is_plain_name(layer.weights))
+        members.fail(std::string(name) + ": " + regkit::quoted(layer.weights) + " is no layer's name");
+}
+void write_weights(Json& item, const char* name, const LayerSpec& layer) {
+    if (!layer.weights.empty()) item[name] = layer.weights;
+}
+
+// In the order in which they are written.
+constexpr KeyRow kKeys[] = {
+    {Key::filters, "filters", read_filters, write_filters},
+    number_row<&LayerSpec::width, kMaxExtent>(Key::width, "width"),
+    number_row<&LayerSpec::stride, kMaxExtent>(Key::stride, "stride"),
+    number_row<&LayerSpec::dilation, kMaxExtent>(Key::dilation, "dilation"),
+    {Key::padding, "padding", read_padding, write_padding},
+    {Key::weights, "weights", read_weights, write_weights},
+    flag_row<&LayerSpec::flatten>(Key::flatten, "flatten"),
+    flag_row<&LayerSpec::bidirectional>(Key::bidirectional, "bidirectional"),
+    flag_row<&LayerSpec::norm>(Key::norm, "norm"),
+    flag_row<&LayerSpec::relu>(Key::relu, "relu"),
+    flag_row<&LayerSpec::dropout>(Key::dropout, "dropout"),
+};
 
 LayerSpec parse_layer(const Json& json, const std::string& source, int number, const std::string& before) {
     const std::string position = source + ": layer " + std::to_string(number);
@@ -225,44 +284,9 @@ LayerSpec parse_layer(const Json& json, const std::string& source, int number, c
     layer.from = members.texts("from", {before});
     for (const std::string& from : layer.from)
         if (!is_plain_name(from)) members.fail("from: " + regkit::quoted(from) + " is no layer's name");
-    switch (layer.type) {
-        case LayerType::embedding:
-            layer.filters = members.integer("filters", 1, kMaxFilters);
-            break;
-        case LayerType::conv:
-            layer.filters = members.integer("filters", 1, kMaxFilters);
-            parse_sliding(members, layer);
-            layer.norm = members.flag("norm");
-            break;
-        case LayerType::up_conv:
-            layer.filters = members.integer("filters", 1, kMaxFilters);
-            layer.stride = members.integer("stride", 1, kMaxExtent);
-            layer.norm = members.flag("norm");
-            break;
-        case LayerType::dense:
-            layer.filters = static_cast<int>(members.integer("filters", 0, 1, kMaxFilters));
-            layer.flatten = members.flag("flatten");
-            if (layer.flatten) layer.norm = members.flag("norm");
-            break;
-        case LayerType::lstm:
-            layer.filters = members.integer("filters", 1, kMaxFilters);
-            layer.bidirectional = members.flag("bidirectional");
-            break;
-        case LayerType::pool:
-            parse_sliding(members, layer);
-            break;
-        case LayerType::one_hot:
-        case LayerType::add:
-        case LayerType::concat:
-            break;
-    }
-    const bool computes = !reads_sequence(layer.type) && layer.type != LayerType::pool;
-    if (computes && layer.type != LayerType::lstm) layer.relu = members.flag("relu");
-    if (computes) layer.dropout = members.flag("dropout");
-    if (computes && layer.type != LayerType::add && layer.type != LayerType::concat)
-        layer.weights = members.text("weights", "");
-    if (!layer.weights.empty() && !is_plain_name(layer.weights))
-        members.fail("weights: " + regkit::quoted(layer.weights) + " is no layer's name");
+    const Layer& kind = kind_of(layer);
+    for (const KeyRow& row : kKeys)
+        if (kind.has(row.key)) row.read(members, row.name, kind.required_keys().has(row.key), layer);
     members.finish();
     return layer;
 }
@@ -324,20 +348,10 @@ std::string to_json(const Spec& spec) {
     for (const LayerSpec& layer : spec.layers) {
         Json item;
         item["name"] = layer.name;
-        item["type"] = to_string(layer.type);
+        item["type"] = kind_of(layer).name();
         item["from"] = layer.from;
-        if (layer.filters > 0) item["filters"] = layer.filters;
-        const bool slides = layer.type == LayerType::conv || layer.type == LayerType::pool;
-        if (slides) item["width"] = layer.width;
-        if (slides || layer.type == LayerType::up_conv) item["stride"] = layer.stride;
-        if (slides) item["dilation"] = layer.dilation;
-        if (slides) item["padding"] = layer.padding == Padding::same ? "same" : "valid";
-        if (!layer.weights.empty()) item["weights"] = layer.weights;
-        if (layer.flatten) item["flatten"] = true;
-        if (layer.bidirectional) item["bidirectional"] = true;
-        if (layer.norm) item["norm"] = true;
-        if (layer.relu) item["relu"] = true;
-        if (layer.dropout) item["dropout"] = true;
+        for (const KeyRow& row : kKeys)
+            if (kind_of(layer).has(row.key)) row.write(item, row.name, layer);
         json["layers"].push_back(item);
     }
     for (const HeadSpec& head : spec.heads) {

@@ -4,33 +4,13 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/base/arithmetic.hpp"
 #include "kernels/base/error.hpp"
 #include "nn/graph.hpp"
+#include "nn/layers/kinds.hpp"
 #include "nn/parameters.hpp"
 
 namespace regkit {
 namespace {
-
-struct Span {
-    std::int64_t low, high;  // inclusive
-};
-
-// Positions of a layer's input that positions `out` of its output depend on.
-Span reach(const LayerSpec& layer, const Node& node, Span out) {
-    switch (layer.type) {
-        case LayerType::conv:
-        case LayerType::pool: {
-            const ConvGeometry& g = node.geometry;
-            return {out.low * g.stride - g.pad_left,
-                    out.high * g.stride - g.pad_left + std::int64_t{g.width - 1} * g.dilation};
-        }
-        case LayerType::up_conv:
-            return {floor_div(out.low, layer.stride), floor_div(out.high, layer.stride)};
-        default:
-            return out;
-    }
-}
 
 constexpr double kMaxVisits =
     1 << 24;  // of layers, while their phases are followed back: a fraction of a second
@@ -42,7 +22,7 @@ class Reach {
         : spec_(spec), graph_(graph), needed_(spec.layers.size()), up_(spec.layers.size()) {
         double visits = 0;
         for (std::size_t i = 0; i < spec.layers.size(); ++i) {
-            up_[i] = spec.layers[i].type == LayerType::up_conv;
+            up_[i] = kind_of(spec.layers[i]).upsamples();
             for (const int input : graph.nodes[i].inputs)
                 if (input != kSequence && up_[static_cast<std::size_t>(input)]) up_[i] = true;
             visits += static_cast<double>(phases(i)) * static_cast<double>(i + 1);
@@ -68,8 +48,10 @@ class Reach {
         bool any = false;
         for (std::size_t i = from + 1; i-- > 0;) {
             if (!needed_[i]) continue;
-            if (spec_.layers[i].flatten || spec_.layers[i].type == LayerType::lstm) return std::nullopt;
-            const Span in = reach(spec_.layers[i], graph_.nodes[i], *needed_[i]);
+            const LayerSpec& layer = spec_.layers[i];
+            const std::optional<Span> read = kind_of(layer).reach(layer, graph_.nodes[i], *needed_[i]);
+            if (!read) return std::nullopt;
+            const Span in = *read;
             for (const int input : graph_.nodes[i].inputs) {
                 if (input == kSequence) {
                     sequence =
@@ -90,21 +72,6 @@ class Reach {
     std::vector<std::optional<Span>> needed_;
     std::vector<bool> up_;
 };
-
-double flops(const LayerSpec& layer, const Node& node) {
-    const double in = node.channels_in, out = node.channels, length = static_cast<double>(node.length);
-    switch (layer.type) {
-        case LayerType::conv:
-            return 2 * layer.width * in * out * length;
-        case LayerType::up_conv:  // every output is a sum over the inputs of one position
-        case LayerType::dense:
-            return 2 * in * out * length;
-        case LayerType::lstm:
-            return node.directions * 8.0 * layer.filters * (in + layer.filters) * length;
-        default:
-            return 0;
-    }
-}
 
 }  // namespace
 
@@ -145,7 +112,7 @@ std::vector<LayerDescription> describe(const Spec& spec, int markers) {
         const LayerParameters& at = layout.layer(static_cast<int>(i));
         LayerDescription row;
         row.name = layer.name;
-        row.type = to_string(layer.type);
+        row.type = kind_of(layer).name();
         for (const std::string& from : layer.from) row.from += (row.from.empty() ? "" : ",") + from;
         row.shape = std::to_string(node.channels) + " x " + std::to_string(node.length);
         row.parameters = at.gamma.count + at.beta.count;
@@ -156,7 +123,7 @@ std::vector<LayerDescription> describe(const Spec& spec, int markers) {
             row.receptive_field = span ? std::max(row.receptive_field, span->high - span->low + 1) : 0;
             if (!span) break;
         }
-        row.flops_per_base = flops(layer, node) / static_cast<double>(spec.window);
+        row.flops_per_base = kind_of(layer).flops(layer, node) / static_cast<double>(spec.window);
         rows.push_back(row);
     }
     return rows;

@@ -23,6 +23,7 @@
 #include "kernels/cuda/cudnn/library.hpp"
 #include "kernels/cuda/cudnn/plans.hpp"
 #include "nn/graph.hpp"
+#include "nn/layers/kinds.hpp"
 #include "nn/plan.hpp"
 #include "nn/spec.hpp"
 
@@ -50,7 +51,7 @@ std::vector<ConvProblem> problems_of(const Spec& spec, const regkit::Graph& grap
     const LayerSpec& layer = spec.layers[static_cast<std::size_t>(index)];
     const Node& node = graph.nodes[static_cast<std::size_t>(index)];
     const int from = node.inputs[0];
-    if (from == kSequence || reads_sequence(spec.layers[static_cast<std::size_t>(from)].type)) return {};
+    if (from == kSequence || kind_of(spec.layers[static_cast<std::size_t>(from)]).reads_sequence()) return {};
     ConvGeometry geometry;
     std::int64_t out = node.channels;
     if (layer.type == LayerType::conv)

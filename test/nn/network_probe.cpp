@@ -1,6 +1,7 @@
 // For network_torch.py: network_probe SPEC.json DEVICE FOLDER BATCH SEED [ISA]. Random weights, statistics
-// and windows; writes the weights as a model file would hold them, and logits, loss, gradients and new
-// statistics. network_probe --isas f32|bf16: the instruction sets of the cpu back end here, the best first.
+// and windows; writes the weights as a model file would hold them, and logits, gradients of the bases, loss,
+// gradients and new statistics. network_probe --isas f32|bf16: the instruction sets of the cpu back end here,
+// the best first.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -46,9 +47,18 @@ void dump(const Spec& spec, const std::string& device, const std::string& folder
     NamedTensor codes{"codes", {w.batch, w.length}, {}};
     codes.values.assign(w.codes.begin(), w.codes.end());
     const NamedTensor logits{"logits", {w.batch, kMarkers, w.positions}, infer_all(network, w)};
+    // Weights of the logits, of which the bases' gradients are taken.
+    NamedTensor d_logits{"d_logits", logits.shape, {}};
+    std::uint64_t random = 3 * seed + 2;
+    for (std::size_t i = 0; i < logits.values.size(); ++i)
+        d_logits.values.push_back(static_cast<float>(next_random(random) % 2001) / 1000.0f - 1);
+    NamedTensor bases{"bases", {w.batch, 4, w.length}, {}};
+    bases.values.resize(static_cast<std::size_t>(w.batch * 4 * w.length));
+    network.base_gradients(w.view(), d_logits.values, bases.values);
     const StepResult step = network.forward_backward(w.view(), w.labels(), {1, 0, 1.5f, 0});
-    results.tensors = {
-        codes, dense_labels(w, spec.task), logits, {"loss", {1}, {static_cast<float>(step.loss)}}};
+    results.tensors = {codes,  dense_labels(w, spec.task),
+                       logits, d_logits,
+                       bases,  {"loss", {1}, {static_cast<float>(step.loss)}}};
     for (NamedTensor& gradient : network.gradients()) {
         gradient.name = "gradient." + gradient.name;
         results.tensors.push_back(std::move(gradient));

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Forward, loss and every gradient of every preset, and of small networks with what no preset has, against PyTorch, in double
+"""Forward, the gradient of the bases, loss and every gradient of every preset, and of small networks with what no preset has, against PyTorch, in double
 precision there: the reference back end, and the cpu's once for each instruction set that the machine has.
 
   network_torch.py [--seeds N] [PRESET...]      N: seeds that must pass, 1 unless said
@@ -116,11 +116,15 @@ def small(spec):
     return dict(spec, layers=layers)
 
 
-def results(net, codes, labels):
+def results(net, codes, labels, d_logits):
     """Named as network_probe names them."""
     net.eval()
     with torch.no_grad():
         found = {"logits": net(codes)}
+    net.symbols = torch.nn.functional.one_hot(codes, 5).to(d_logits.dtype).requires_grad_()
+    (net(codes) * d_logits).sum().backward()
+    found["bases"] = net.symbols.grad[:, :, 1:].transpose(1, 2)
+    net.symbols = None
     net.train()
     net.zero_grad()
     net.watched = []
@@ -148,9 +152,9 @@ class Problem:
             json.dump(spec, f)
         got = self.probe("cpu")
         self.weights = load_file(f"{folder}/weights.safetensors")
-        self.codes, self.labels = got["codes"].long(), got["labels"].double()
+        self.given = got["codes"].long(), got["labels"].double(), got["d_logits"].double()
         self.net = loaded(Net(spec, MARKERS), self.weights)
-        self.right = results(self.net, self.codes, self.labels)
+        self.right = results(self.net, *self.given)
         self.squares, self.draws, self.margin = dict.fromkeys(self.right, 0.0), 0, float("inf")
 
     def probe(self, device, *isa):
@@ -160,7 +164,7 @@ class Problem:
 
     def draw(self):
         net = loaded(RoundedNet(self.spec, MARKERS, self.batch), self.weights)
-        off = results(net, self.codes, self.labels)
+        off = results(net, *self.given)
         self.draws += 1
         for name, values in off.items():
             self.squares[name] += float((values - self.right[name]).abs().max()) ** 2
@@ -205,7 +209,7 @@ class Problem:
                 sys.exit(f"{title}: {name} is 0: the test would say nothing")
             largest, count = max(largest, (difference / allowed, name)), count + 1
         weights = {"after." + name for name, _ in self.net.named_parameters()}  # as they were: this step is no optimiser's
-        more = set(got) - set(self.right) - weights - {"codes", "labels"}
+        more = set(got) - set(self.right) - weights - {"codes", "labels", "d_logits"}
         if more:
             sys.exit(f"{title}: PyTorch has no {sorted(more)}")
         print(f"{title}\tseed {self.seed}\t{count} tensors\t{largest[0]:.2f} of what is allowed at {largest[1]}", flush=True)

@@ -79,7 +79,7 @@ const Bad kBad[] = {
     {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "widht": 3}]})",
      "layer 'd': unknown key 'widht'"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "dense", "norm": true}]})",
-     "layer 'd': unknown key 'norm'"},
+     "layer 'd': only a convolution, an up-convolution or a dense layer with 'flatten' has batch norm"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "d", "type": "gru"}]})", "unknown type 'gru'"},
     {R"({"name": "x", "layers": [LAYERS, {"name": "c", "type": "dense"}]})",
      "layer 'c': another layer has this name"},

@@ -38,13 +38,14 @@ def sequence_layer(layer):
 class Net(nn.Module):
     """codes (batch, window) of 0 N, 1 A, 2 C, 3 G, 4 T -> logits (batch, markers, positions) of the last head; all_heads gives
     those of every head. A forward pass appends to `watched`, unless None, each ReLU's input and the distance of each pool's
-    maximum from the next value. `rows` runs up-convolutions as matrix products over positions, as a PyTorch user would tune
+    maximum from the next value. `symbols` (batch, window, 5), unless None, are read in the place of codes. `rows` runs up-convolutions as matrix products over positions, as a PyTorch user would tune
     them on a CPU."""
 
     def __init__(self, spec, markers, dropout=0.0, rows=False):
         super().__init__()
         self.dropout, self.rows, self.task = dropout, rows, spec.get("task", "nucleotide")
         self.watched = None
+        self.symbols = None
         self.layers, self.shapes = [], {}
         for number, layer in enumerate(spec["layers"]):
             read = layer.get("from", spec["layers"][number - 1]["name"] if number else "sequence")
@@ -129,10 +130,11 @@ class Net(nn.Module):
         xs = [values[name] for name in layer["read"]]
         x = xs[0]
         if kind == "embedding":
-            return getattr(self, layer["name"])(x).transpose(1, 2)
+            table = getattr(self, layer["name"])
+            return (table(x) if self.symbols is None else self.symbols @ table.weight).transpose(1, 2)
         if kind == "one_hot":
             dtype = next(self.parameters()).dtype
-            return F.one_hot(x, 5)[:, :, 1:].to(dtype).transpose(1, 2)
+            return (F.one_hot(x, 5).to(dtype) if self.symbols is None else self.symbols)[:, :, 1:].transpose(1, 2)
         if kind == "conv":
             w, (left, right, _) = self.weights(layer), self.slides(layer, x.shape[2])
             y = F.conv1d(F.pad(x, (left, right)) if left + right else x, w.weight, w.bias, layer.get("stride", 1), 0,

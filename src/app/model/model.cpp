@@ -328,11 +328,8 @@ Model restrict_markers(Model model, const std::vector<int>& chosen) {
         require(index >= 0 && static_cast<std::size_t>(index) < all, ErrorKind::usage, "no such marker");
     require(!chosen.empty(), ErrorKind::usage, "no marker chosen");
     std::set<std::string> rows_of;  // tensors with one row a marker
-    for (const LayerSpec& layer : model.spec.layers)
-        if (layer.filters == 0 && layer.type == LayerType::dense) {
-            rows_of.insert(layer.name + ".weight");
-            rows_of.insert(layer.name + ".bias");
-        }
+    for (const HeadSpec& head : model.spec.heads)
+        for (const char* what : {".weight", ".bias"}) rows_of.insert(head.from + what);
     for (NamedTensor& tensor : model.tensors) {
         if (!rows_of.count(tensor.name)) continue;
         require(!tensor.shape.empty() && tensor.shape[0] == static_cast<std::int64_t>(all), ErrorKind::input,

@@ -13,6 +13,8 @@
 #include <new>
 #include <utility>
 
+#include "kernels/base/nth.hpp"
+
 namespace regkit {
 namespace {
 
@@ -51,7 +53,7 @@ Temporary& Temporary::operator=(Temporary&& other) noexcept {
 }
 
 void Temporary::forget() noexcept {
-    if (slot_ >= 0) std::free(table[static_cast<std::size_t>(slot_)].exchange(nullptr));
+    if (slot_ >= 0) std::free(nth(table, slot_).exchange(nullptr));
     slot_ = -1;
 }
 

@@ -14,6 +14,7 @@
 #include "base/text.hpp"
 #include "cli/common.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "kernels/base/number.hpp"
 
 namespace regkit::cli {
@@ -178,8 +179,8 @@ void Arguments::check_complete() const {
                         " " + option.value + " is needed; see " + tool_.name + " --help");
     const int count = static_cast<int>(positional_.size());
     if (count > tool_.max_arguments)
-        usage_error("unexpected argument '" + positional_[static_cast<std::size_t>(tool_.max_arguments)] +
-                    "'; see " + tool_.name + " --help");
+        usage_error("unexpected argument '" + nth(positional_, tool_.max_arguments) + "'; see " + tool_.name +
+                    " --help");
     if (count < tool_.min_arguments) usage_error("an argument is missing; see " + tool_.name + " --help");
 }
 

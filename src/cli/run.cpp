@@ -31,6 +31,7 @@
 #include "cli/stderr_log.hpp"
 #include "cli/versions.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit::cli {
 namespace {
@@ -45,7 +46,7 @@ void hold_standard_descriptors() {
     for (int fd = 0; fd < 3; ++fd) {
         if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
         int opened;  // kept by programs that this one starts, so not open_file()
-        do opened = open("/dev/null", kModes[static_cast<std::size_t>(fd)]);
+        do opened = open("/dev/null", nth(kModes, fd));
         while (opened < 0 && errno == EINTR);
         if (opened != fd) return;
     }

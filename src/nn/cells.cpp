@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "nn/layers/kinds.hpp"
 
 namespace regkit {
@@ -20,7 +21,7 @@ std::vector<Cells> cells_reached(const Spec& spec, int markers, const Cells& bas
     for (std::size_t i = 0; i < spec.layers.size(); ++i) {
         Cells in;
         for (const int input : graph.nodes[i].inputs) {
-            const Cells& from = input == kSequence ? bases : reached[static_cast<std::size_t>(input)];
+            const Cells& from = input == kSequence ? bases : nth(reached, input);
             Cells both;
             std::set_union(in.begin(), in.end(), from.begin(), from.end(), std::back_inserter(both));
             in = std::move(both);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "nn/graph.hpp"
 #include "nn/layers/kinds.hpp"
 #include "nn/parameters.hpp"
@@ -89,8 +90,8 @@ class Estimate {
     }
 
   private:
-    const Node& node(int layer) const { return graph_.nodes[static_cast<std::size_t>(layer)]; }
-    LayerCost& cost(int layer) { return costs_[static_cast<std::size_t>(layer)]; }
+    const Node& node(int layer) const { return nth(graph_.nodes, layer); }
+    LayerCost& cost(int layer) { return nth(costs_, layer); }
     double channels(int layer) const { return node(layer).channels; }
     double positions(int layer) const {
         const Node& n = node(layer);
@@ -104,7 +105,7 @@ class Estimate {
     static std::string text(double value) { return std::to_string(static_cast<std::int64_t>(value)); }
 
     void add_trunk(int layer) {
-        const LayerSpec& l = spec_.layers[static_cast<std::size_t>(layer)];
+        const LayerSpec& l = nth(spec_.layers, layer);
         const Node& n = node(layer);
         const int input = n.inputs[0];
         const LayerExtent extent{
@@ -113,8 +114,7 @@ class Estimate {
             .bases = bases_,
             .read = input == kSequence ? bases_ : positions(input),
             .length = positions(layer),
-            .looks_up = input != kSequence &&
-                        kind_of(spec_.layers[static_cast<std::size_t>(input)]).reads_sequence()};
+            .looks_up = input != kSequence && kind_of(nth(spec_.layers, input)).reads_sequence()};
         cost(layer).seconds += 4 * extent.out() * extent.length / kElementsPerSecond;
         kind_of(l).estimate(extent, cost(layer));
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "nn/layers/kinds.hpp"
 
 namespace regkit {
@@ -70,9 +71,9 @@ class Resolver {
 
   private:
     int count() const { return static_cast<int>(spec_.layers.size()); }
-    const LayerSpec& layer(int index) const { return spec_.layers[static_cast<std::size_t>(index)]; }
+    const LayerSpec& layer(int index) const { return nth(spec_.layers, index); }
     const LayerSpec& layer() const { return layer(index_); }
-    Node& node(int index) { return graph_.nodes[static_cast<std::size_t>(index)]; }
+    Node& node(int index) { return nth(graph_.nodes, index); }
     Node& node() { return node(index_); }
     const Layer& kind() const { return kind_of(layer()); }
     [[noreturn]] void fail(const std::string& what) const {

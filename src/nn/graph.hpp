@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/backend.hpp"
+#include "kernels/base/nth.hpp"
 #include "nn/spec.hpp"
 
 namespace regkit {
@@ -48,7 +49,7 @@ struct Graph {
 
     // The layer's output for a batch of windows of `length` bases.
     Shape shape(int layer, std::int64_t batch, std::int64_t length) const {
-        const Node& n = nodes[static_cast<std::size_t>(layer)];
+        const Node& n = nth(nodes, layer);
         if (n.flat) return {1, n.channels, batch};
         return {batch, n.channels, fixed_window ? n.length : length / n.scale};
     }

@@ -10,6 +10,7 @@
 #include <map>
 
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "nn/cost.hpp"
 #include "nn/network_impl.hpp"
 
@@ -224,7 +225,7 @@ void Network::load(std::vector<NamedTensor> tensors) {
         const auto to = std::find_if(list.begin(), list.end(), [&](const ParameterInfo& info) {
             return info.offset == frozen.to.offset;
         });
-        std::vector<float>& sum = tensors[parameters[static_cast<std::size_t>(to - list.begin())]].values;
+        std::vector<float>& sum = tensors[nth(parameters, to - list.begin())].values;
         for (std::size_t i = 0; i < values.size(); ++i) sum[i] += values[i];
     }
     set.finish();

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "nn/network_impl.hpp"
 
 namespace regkit {
@@ -38,23 +39,20 @@ void Network::Impl::prepare_base_gradients(const Codes& codes) {
 
 // A head over one row of windows has its values marker by marker.
 void Network::Impl::write_head_gradient(const Codes& codes, std::span<const float> d_logits) {
-    const View to =
-        view(base_gradients.layers[static_cast<std::size_t>(graph.head)].gradient, graph.head, codes);
+    const View to = view(nth(base_gradients.layers, graph.head).gradient, graph.head, codes);
     require(static_cast<std::int64_t>(d_logits.size()) == to.shape.size(), ErrorKind::usage,
             "base_gradients: there must be one weight a window, marker and output");
     if (!node(graph.head).flat) return backend.write(to, d_logits);
     std::vector<float>& values = base_gradients.by_marker;
     values.resize(d_logits.size());
     for (std::int64_t s = 0; s < codes.batch; ++s)
-        for (int m = 0; m < markers; ++m)
-            values[static_cast<std::size_t>(m * codes.batch + s)] =
-                d_logits[static_cast<std::size_t>(s * markers + m)];
+        for (int m = 0; m < markers; ++m) nth(values, m * codes.batch + s) = nth(d_logits, s * markers + m);
     backend.write(to, std::span<const float>(values));
 }
 
 void Network::Impl::backward_to_bases(int index, const Codes& codes) {
     BaseGradients& b = base_gradients;
-    LayerState& s = b.layers[static_cast<std::size_t>(index)];
+    LayerState& s = nth(b.layers, index);
     const View dy = view(s.gradient, index, codes);
     const Weights weights{inference.parameters, inference.places};
     if (layer(index).relu)
@@ -64,9 +62,7 @@ void Network::Impl::backward_to_bases(int index, const Codes& codes) {
         return backward_input(index, codes, {weights, discarded, b.layers}, dy, false);
     }
     const auto none = [](std::size_t) { return View{}; };
-    const auto bases = [&](std::size_t) {
-        return b.bases[static_cast<std::size_t>(index)].view(codes.batch, codes.length);
-    };
+    const auto bases = [&](std::size_t) { return nth(b.bases, index).view(codes.batch, codes.length); };
     const auto accumulate = [](std::size_t) { return false; };
     kind(index).grad_input({.backend = backend,
                             .codes = codes,
@@ -97,11 +93,9 @@ void Network::base_gradients(const Codes& codes, std::span<const float> d_logits
     n.prepare_base_gradients(codes);
     Impl::BaseGradients& b = n.base_gradients;
     const Impl::Weights weights{n.inference.parameters, n.inference.places};
-    const auto x = [&](int from) {
-        return n.view(b.layers[static_cast<std::size_t>(from)].output, from, codes);
-    };
+    const auto x = [&](int from) { return n.view(nth(b.layers, from).output, from, codes); };
     for (const int index : b.plan.inference) {
-        Impl::LayerState& s = b.layers[static_cast<std::size_t>(index)];
+        Impl::LayerState& s = nth(b.layers, index);
         n.run_layer(index, codes, weights, x, s.lstm, n.layer(index).relu, n.view(s.output, index, codes));
     }
     n.write_head_gradient(codes, d_logits);
@@ -110,8 +104,7 @@ void Network::base_gradients(const Codes& codes, std::span<const float> d_logits
         n.backward_to_bases(*index, codes);
         if (!n.is_sequence(*index)) continue;
         b.more.resize(out.size());
-        n.backend.read(b.bases[static_cast<std::size_t>(*index)].view(codes.batch, codes.length),
-                       std::span<float>(b.more));
+        n.backend.read(nth(b.bases, *index).view(codes.batch, codes.length), std::span<float>(b.more));
         for (std::size_t i = 0; i < out.size(); ++i) out[i] += b.more[i];
     }
 }

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/base/nth.hpp"
 #include "kernels/compose.hpp"
 #include "nn/layers/kinds.hpp"
 #include "nn/network.hpp"
@@ -51,7 +52,7 @@ struct Network::Impl {
         const Buffer& arena;
         std::span<const LayerParameters> places;
 
-        const LayerParameters& at(int layer) const { return places[static_cast<std::size_t>(layer)]; }
+        const LayerParameters& at(int layer) const { return nth(places, layer); }
     };
     Weights trained() const { return {parameters, layout.layers()}; }
 
@@ -106,8 +107,8 @@ struct Network::Impl {
         std::vector<float> more;       // of a second sequence layer
     } base_gradients;
 
-    const LayerSpec& layer(int index) const { return spec.layers[static_cast<std::size_t>(index)]; }
-    const Node& node(int index) const { return graph.nodes[static_cast<std::size_t>(index)]; }
+    const LayerSpec& layer(int index) const { return nth(spec.layers, index); }
+    const Node& node(int index) const { return nth(graph.nodes, index); }
     const Layer& kind(int index) const { return kind_of(layer(index)); }
     bool is_sequence(int index) const { return index != kSequence && kind(index).reads_sequence(); }
     static Slice slice(const Buffer& arena, Range range) {
@@ -177,7 +178,7 @@ struct Network::Impl {
     bool keeps_before(int index) const;
     Dropout dropout(int index, const TrainStep& how) const;
     Norm batch_norm(int index) const;
-    LayerState& state(int index) { return training.layers[static_cast<std::size_t>(index)]; }
+    LayerState& state(int index) { return nth(training.layers, index); }
     void forward_layer(int index, const Codes& codes, const TrainStep& how);
     void backward_layer(int index, const Codes& codes, const TrainStep& how);
     void update_running(const Codes& codes, const TrainStep& how);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "nn/network_impl.hpp"
 
 namespace regkit {
@@ -25,7 +26,7 @@ void Network::Impl::refresh_inference() {
 }
 
 View Network::Impl::slot(int index, const Codes& codes) const {
-    const auto number = static_cast<std::size_t>(plan.slot[static_cast<std::size_t>(index)]);
+    const auto number = static_cast<std::size_t>(nth(plan.slot, index));
     return view(inference.slots[number], index, codes);
 }
 
@@ -38,7 +39,7 @@ void Network::Impl::prepare_inference(const Codes& codes) {
             inference.slots.push_back(make_buffer(s.layer, capacity, s.halo));
         inference.lstms.resize(spec.layers.size());
         for (const int index : plan.inference)
-            inference.lstms[static_cast<std::size_t>(index)] = make_lstm(index, capacity, false);
+            nth(inference.lstms, index) = make_lstm(index, capacity, false);
         inference.flat = make_flat(plan.tails.back(), capacity);
     });
 }
@@ -54,8 +55,8 @@ Network::Impl::TailRange Network::Impl::infer_trunk(const Codes& codes, std::int
     const Weights weights{inference.parameters, inference.places};
     const auto x = [&](int from) { return slot(from, codes); };
     for (const int index : plan.inference)
-        run_layer(index, codes, weights, x, inference.lstms[static_cast<std::size_t>(index)],
-                  layer(index).relu, slot(index, codes));
+        run_layer(index, codes, weights, x, nth(inference.lstms, index), layer(index).relu,
+                  slot(index, codes));
     const TailPlan& last = plan.tails.back();
     TailRange range{tail(last, weights), slot(last.input, codes), 0, 0,
                     last.flatten || node(last.input).flat};
@@ -84,9 +85,7 @@ void Network::Impl::infer_flat(const TailRange& range, TailOutput kind, std::spa
     backend(TailInfer{
         .h = range.h, .tail = range.tail, .begin = 0, .end = batch, .kind = kind, .out = inference.values});
     for (std::int64_t s = 0; s < batch; ++s)
-        for (int m = 0; m < markers; ++m)
-            out[static_cast<std::size_t>(s * markers + m)] =
-                inference.values[static_cast<std::size_t>(m * batch + s)];
+        for (int m = 0; m < markers; ++m) nth(out, s * markers + m) = nth(inference.values, m * batch + s);
 }
 
 void Network::infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,

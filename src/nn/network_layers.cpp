@@ -1,4 +1,5 @@
 // What inference, training and the gradients of the bases share: buffers, and a layer's step back.
+#include "kernels/base/nth.hpp"
 #include "nn/network_impl.hpp"
 
 namespace regkit {
@@ -6,7 +7,7 @@ namespace regkit {
 Slice Network::Impl::table(int index, const Weights& weights) const {
     const int sequence = is_sequence(index) ? index : node(index).inputs[0];
     if (!is_sequence(sequence)) return {};
-    const Buffer& fixed = tables[static_cast<std::size_t>(sequence)];
+    const Buffer& fixed = nth(tables, sequence);
     return fixed ? fixed.slice() : slice(weights.arena, weights.at(sequence).weight);
 }
 
@@ -42,9 +43,7 @@ Buffer Network::Impl::make_flat(const TailPlan& tail_plan, const Capacity& capac
 void Network::Impl::backward_input(int index, const Codes& codes, const Pass& pass, const View& dy,
                                    bool parameters) {
     const std::vector<int>& inputs = node(index).inputs;
-    const auto state_of = [&](int layer) -> LayerState& {
-        return pass.layers[static_cast<std::size_t>(layer)];
-    };
+    const auto state_of = [&](int layer) -> LayerState& { return nth(pass.layers, layer); };
     const auto view_of = [&](const Buffer& buffer, int layer) {
         return buffer ? view(buffer, layer, codes) : View{};
     };

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "nn/network_impl.hpp"
 
 namespace regkit {
@@ -12,8 +13,7 @@ namespace regkit {
 bool Network::Impl::keeps_before(int index) const {
     const LayerSpec& l = layer(index);
     const bool drops = l.dropout && spec.dropout > 0;
-    const bool joins = kind(index).reads() == Reads::several_layers;
-    return l.norm || drops || (joins && l.relu);
+    return l.norm || drops;
 }
 
 Dropout Network::Impl::dropout(int index, const TrainStep& how) const {
@@ -25,7 +25,7 @@ Dropout Network::Impl::dropout(int index, const TrainStep& how) const {
     d.layer = static_cast<std::uint32_t>(index);
     // Samples of a flat layer are the positions of its one row.
     (node(index).flat ? d.first : d.sample) = static_cast<std::uint32_t>(how.share.first);
-    d.interleave = plan.interleave[static_cast<std::size_t>(index)];
+    d.interleave = nth(plan.interleave, index);
     return d;
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/base/nth.hpp"
 #include "kernels/dropout.hpp"
 #include "nn/layers/kinds.hpp"
 
@@ -152,8 +153,7 @@ std::vector<float> ParameterLayout::initial_parameters(std::uint64_t seed,
     for (const Range ones : ones_) std::fill_n(values.begin() + ones.offset, ones.count, 1.0f);
     for (const Range bias : head_biases_)
         for (std::int64_t m = 0; m < bias.count; ++m)
-            values[static_cast<std::size_t>(bias.offset + m)] =
-                static_cast<float>(output_bias(task_, prevalence[static_cast<std::size_t>(m)]));
+            nth(values, bias.offset + m) = static_cast<float>(output_bias(task_, nth(prevalence, m)));
     return values;
 }
 
@@ -247,9 +247,8 @@ void fold_norms(const Spec& spec, const Graph& graph, const ParameterLayout& lay
         std::vector<double> scale = copier.all_of(at.gamma);
         for (std::size_t c = 0; c < scale.size(); ++c) scale[c] /= std::sqrt(variance[c] + spec.norm_eps);
         const std::int64_t together = values_together(spec.layers[index], graph.nodes[index]);
-        copier.copy(at.weight, to.weight, [&](double w, std::int64_t i) {
-            return w * scale[static_cast<std::size_t>(i / together % channels)];
-        });
+        copier.copy(at.weight, to.weight,
+                    [&](double w, std::int64_t i) { return w * nth(scale, i / together % channels); });
         copier.copy(at.bias, to.bias, [&](double b, std::int64_t i) {
             const auto c = static_cast<std::size_t>(i);
             return (b - mean[c]) * scale[c] + beta[c];

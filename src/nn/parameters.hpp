@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/base/nth.hpp"
 #include "nn/graph.hpp"
 #include "nn/layers/layer.hpp"
 #include "nn/parameter_info.hpp"
@@ -36,7 +37,7 @@ class ParameterLayout {
     const std::vector<ParameterInfo>& statistics() const { return statistics_; }
     const std::vector<FrozenParameter>& frozen() const { return frozen_; }
     std::span<const LayerParameters> layers() const { return layers_; }
-    const LayerParameters& layer(int index) const { return layers_[static_cast<std::size_t>(index)]; }
+    const LayerParameters& layer(int index) const { return nth(layers_, index); }
     std::int64_t parameter_count() const;
     std::int64_t statistic_count() const;
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "nn/graph.hpp"
 #include "nn/layers/kinds.hpp"
 #include "nn/parameters.hpp"
@@ -24,7 +25,7 @@ class Reach {
         for (std::size_t i = 0; i < spec.layers.size(); ++i) {
             up_[i] = kind_of(spec.layers[i]).upsamples();
             for (const int input : graph.nodes[i].inputs)
-                if (input != kSequence && up_[static_cast<std::size_t>(input)]) up_[i] = true;
+                if (input != kSequence && nth(up_, input)) up_[i] = true;
             visits += static_cast<double>(phases(i)) * static_cast<double>(i + 1);
             if (visits > kMaxVisits)
                 throw Error(ErrorKind::input, spec.name + ": layer '" + spec.layers[i].name +
@@ -59,7 +60,7 @@ class Reach {
                     any = true;
                     continue;
                 }
-                auto& slot = needed_[static_cast<std::size_t>(input)];
+                auto& slot = nth(needed_, input);
                 slot = slot ? Span{std::min(slot->low, in.low), std::max(slot->high, in.high)} : in;
             }
         }
@@ -77,7 +78,7 @@ class Reach {
 
 SpecSummary summarise(const Spec& spec, int markers) {
     const Graph graph = resolve(spec, markers, spec.name);
-    const Node& head = graph.nodes[static_cast<std::size_t>(graph.head)];
+    const Node& head = nth(graph.nodes, graph.head);
     SpecSummary summary;
     summary.parameters = ParameterLayout(spec, graph).parameter_count();
     summary.stride = graph.stride;

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "app/train/window_order.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 
@@ -47,7 +48,7 @@ Batch make_batch(const Dataset& dataset, const PackedGenome& genome, const Batch
         const std::int64_t position = step * plan.batch + sample;
         const std::int64_t pick =
             window_at(plan.seed, static_cast<std::int64_t>(plan.windows.size()), position);
-        const auto index = static_cast<std::size_t>(plan.windows[static_cast<std::size_t>(pick)]);
+        const auto index = static_cast<std::size_t>(nth(plan.windows, pick));
         const DatasetWindow& at = dataset.windows()[index];
         const std::span codes(batch.sequence.data() + static_cast<std::size_t>(sample - plan.first) * window,
                               window);

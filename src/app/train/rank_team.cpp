@@ -9,6 +9,7 @@
 
 #include "io/files/sha256.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "ranks/mpi_communicator.hpp"
 
 namespace regkit {
@@ -74,7 +75,7 @@ void RankTeam::require_same(const std::vector<Text>& texts) {
     for (const Text& text : texts) {
         const std::vector<std::string> digests = gather_texts(digest_of(text.text));
         for (int rank = 1; rank < size(); ++rank)
-            if (digests[static_cast<std::size_t>(rank)] != digests[0])
+            if (nth(digests, rank) != digests[0])
                 throw Error(ErrorKind::mismatch,
                             named(rank) + " has another " + text.what +
                                 " rank 0; start all ranks with the same command and files");
@@ -85,7 +86,7 @@ void RankTeam::require_same_tensors(const Network& network, std::int64_t step) {
     if (alone()) return;
     const std::vector<std::string> digests = gather_texts(digest_of(network));
     for (int rank = 1; rank < size(); ++rank)
-        if (digests[static_cast<std::size_t>(rank)] != digests[0])
+        if (nth(digests, rank) != digests[0])
             throw Error(ErrorKind::resource,
                         "at step " + std::to_string(step) + " the weights of " + named(rank) +
                             " are not those of rank 0, which equal sums would have given: a fault "

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "kernels/base/nth.hpp"
 #include "nn/layers/layer.hpp"
 
 namespace regkit {
@@ -40,7 +41,7 @@ static_assert([] {
 }());
 
 inline const Layer& kind_of(LayerType type) {
-    return kLayers[static_cast<std::size_t>(type)].layer();
+    return nth(kLayers, type).layer();
 }
 inline const Layer& kind_of(const LayerSpec& layer) {
     return kind_of(layer.type);

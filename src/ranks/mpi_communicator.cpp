@@ -84,18 +84,22 @@ struct Started {
     std::string whose;  // "rank 2: "
 } started;
 
-// values[i] = the sum of parts[r][i] over the ranks, in their order; parts [ranks][values.size()].
-template <typename T>
-void add_in_order(const std::byte* parts, std::size_t ranks, std::span<T> values) {
+// values[i] = the sum of parts(r)[i] over the ranks, in their order.
+template <typename T, typename Parts>
+void add_in_order(const Parts& parts, std::size_t ranks, std::span<T> values) {
     for (std::size_t i = 0; i < values.size(); ++i) {
         double sum = 0;
         for (std::size_t r = 0; r < ranks; ++r) {
             T value;
-            std::memcpy(&value, parts + (r * values.size() + i) * sizeof(T), sizeof(T));
+            std::memcpy(&value, parts(r).data() + i * sizeof(T), sizeof(T));
             sum += static_cast<double>(value);
         }
         values[i] = static_cast<T>(sum);
     }
+}
+
+std::string text_of(const char* kind, std::size_t bytes) {
+    return std::string("a ") + kind + " of " + std::to_string(bytes) + " bytes";
 }
 
 }  // namespace
@@ -142,14 +146,14 @@ MpiCommunicator::MpiCommunicator(const Launch& launch, milliseconds timeout,
 }
 
 // For what was begun. Where it fails, MPI keeps the buffers, which are never freed then.
-void MpiCommunicator::wait() {
+void MpiCommunicator::wait(const char* wrong) {
     using Clock = std::chrono::steady_clock;
     constexpr std::chrono::microseconds kShortest{50}, kLongest{5000};
     const auto begin = Clock::now();
     try {
-        for (;;) {
-            bool done = false;
-            succeed(mpi_.test(&done));
+        for (bool done = false;;) {
+            if (!wrong) wrong = mpi_.test(&done);
+            if (wrong) succeed((wrong + (" (" + text_of(kinds_[now_.kind], now_.bytes) + ")")).c_str());
             if (done) return;
             const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
             if (waited > timeout_) throw Error(ErrorKind::resource, silence(timeout_));
@@ -162,51 +166,85 @@ void MpiCommunicator::wait() {
     }
 }
 
+void MpiCommunicator::begin(Kind kind, std::size_t bytes, std::size_t sent, std::size_t received) {
+    now_ = {kind, static_cast<std::uint32_t>(bytes)};
+    buffers_->sent.resize(sent * (sizeof now_ + bytes));
+    buffers_->received.resize(received * (sizeof now_ + bytes));
+}
+
+void MpiCommunicator::put(std::size_t block, std::span<const std::byte> values) {
+    std::byte* const to = buffers_->sent.data() + block * (sizeof now_ + now_.bytes);
+    std::memcpy(to, &now_, sizeof now_);
+    std::ranges::copy(values, to + sizeof now_);
+    std::fill(to + sizeof now_ + values.size(), to + sizeof now_ + now_.bytes, std::byte{0});
+}
+
+// Of another size MPI may say so, in words of its own, or take it.
+std::span<const std::byte> MpiCommunicator::got(std::size_t rank) const {
+    const std::byte* const from = buffers_->received.data() + rank * (sizeof now_ + now_.bytes);
+    Head theirs;
+    std::memcpy(&theirs, from, sizeof theirs);
+    if (theirs.kind != now_.kind || theirs.bytes != now_.bytes)
+        throw Error(
+            ErrorKind::resource,
+            "rank " + std::to_string(rank) + " has lost step: it began " +
+                (theirs.kind < std::size(kinds_) ? text_of(kinds_[theirs.kind], theirs.bytes) : "something") +
+                ", this rank " + text_of(kinds_[now_.kind], now_.bytes));
+    return {from + sizeof theirs, now_.bytes};
+}
+
+void MpiCommunicator::gather(Kind kind, std::span<const std::byte> mine) {
+    const auto ranks = static_cast<std::size_t>(size_);
+    begin(kind, mine.size(), 1, ranks);
+    put(0, mine);
+    wait(mpi_.all_gather(buffers_->sent.data(), buffers_->received.data(),
+                         static_cast<int>(buffers_->sent.size())));
+}
+
 template <typename T>
 void MpiCommunicator::sum(std::span<T> values) {
     const auto ranks = static_cast<std::size_t>(size_);
-    std::vector<std::byte> received;
+    const auto parts = [&](std::size_t rank) { return got(rank); };
     if (values.size_bytes() <= kFew) {
-        received.resize(ranks * values.size_bytes());
-        all_gather(std::as_bytes(values), received);
-        return add_in_order(received.data(), ranks, values);
+        gather(kSum, std::as_bytes(values));
+        return add_in_order(parts, ranks, values);
     }
     for (std::size_t done = 0; done < values.size(); done += kMost / sizeof(T)) {
         const auto piece = values.subspan(done, std::min(kMost / sizeof(T), values.size() - done));
         // Equal parts, of which the last ends in nothing.
-        const std::size_t part = (piece.size() + ranks - 1) / ranks, bytes = part * sizeof(T);
-        buffers_->staged.resize(ranks * bytes);
-        buffers_->received.resize(ranks * bytes);
-        std::ranges::copy(std::as_bytes(piece), buffers_->staged.begin());
-        std::fill(buffers_->staged.begin() + static_cast<std::ptrdiff_t>(piece.size_bytes()),
-                  buffers_->staged.end(), std::byte{0});
-        succeed(mpi_.all_to_all(buffers_->staged.data(), buffers_->received.data(), static_cast<int>(bytes)));
-        wait();
+        const std::size_t part = (piece.size() + ranks - 1) / ranks;
+        const auto own = [&](std::size_t rank) {
+            const std::size_t first = std::min(rank * part, piece.size());
+            return piece.subspan(first, std::min(part, piece.size() - first));
+        };
+        begin(kSum, part * sizeof(T), ranks, ranks);
+        for (std::size_t r = 0; r < ranks; ++r) put(r, std::as_bytes(own(r)));
+        wait(mpi_.all_to_all(buffers_->sent.data(), buffers_->received.data(),
+                             static_cast<int>(buffers_->sent.size() / ranks)));
         std::vector<T> mine(part);
-        add_in_order(buffers_->received.data(), ranks, std::span(mine));
-        received.resize(ranks * bytes);
-        all_gather(std::as_bytes(std::span(mine)), received);
-        std::memcpy(piece.data(), received.data(), piece.size_bytes());
+        add_in_order(parts, ranks, std::span(mine));
+        gather(kSum, std::as_bytes(std::span(mine)));
+        for (std::size_t r = 0; r < ranks; ++r)
+            std::memcpy(own(r).data(), got(r).data(), own(r).size_bytes());
     }
 }
 
 void MpiCommunicator::all_gather(std::span<const std::byte> mine, std::span<std::byte> all) {
     require(mine.size() <= kMost && all.size() == static_cast<std::size_t>(size_) * mine.size(),
             ErrorKind::usage, "all_gather: a result of another size");
-    buffers_->mine.assign(mine.begin(), mine.end());
-    buffers_->all.resize(all.size());
-    succeed(mpi_.all_gather(buffers_->mine.data(), buffers_->all.data(), static_cast<int>(mine.size())));
-    wait();
-    std::ranges::copy(buffers_->all, all.begin());
+    gather(kGather, mine);
+    for (std::size_t r = 0; r < static_cast<std::size_t>(size_); ++r)
+        std::ranges::copy(got(r), all.begin() + static_cast<std::ptrdiff_t>(r * mine.size()));
 }
 
 void MpiCommunicator::broadcast(std::span<std::byte> values) {
     for (std::size_t done = 0; done < values.size(); done += kMost) {
         const auto piece = values.subspan(done, std::min(kMost, values.size() - done));
-        buffers_->all.assign(piece.begin(), piece.end());
-        succeed(mpi_.broadcast(buffers_->all.data(), static_cast<int>(piece.size())));
-        wait();
-        std::ranges::copy(buffers_->all, piece.begin());
+        begin(kBroadcast, piece.size(), 1, 1);
+        put(0, piece);
+        buffers_->received = buffers_->sent;
+        wait(mpi_.broadcast(buffers_->received.data(), static_cast<int>(buffers_->received.size())));
+        std::ranges::copy(got(0), piece.begin());
     }
 }
 

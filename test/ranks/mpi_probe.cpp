@@ -1,5 +1,6 @@
 // What the ranks of mpirun must be able to do for one another, in words where one cannot: mpi_probe WHAT, of
 //   sums    sums in order, gathers, broadcasts
+//   lost    the second rank begins a call of another kind or size than the others (LOST tells which)
 //   work    the first rank works alone for longer than the others wait for a sign of life
 // (Killed and stopped processes: test/tools/ranks.py, which runs this.)
 #include <chrono>
@@ -62,6 +63,25 @@ void check_sums(const Launch& launch) {
     for (int turn = 0; turn < 50; ++turn) check_gather_and_broadcast(me, turn);
 }
 
+// One rank asks for what the others do not.
+void lose_step(const Launch& launch) {
+    MpiCommunicator me(launch, std::chrono::seconds(20));
+    const bool other = me.rank() == 1;
+    std::vector<double> few(2), many(10'000), all(2 * static_cast<std::size_t>(me.size()));
+    const auto sum = [&](std::size_t count) { me.sum_in_order(std::span(many).first(count)); };
+    const auto gather = [&] {
+        me.all_gather(std::as_bytes(std::span(few)), std::as_writable_bytes(std::span(all)));
+    };
+    const auto broadcast = [&](std::size_t count) {
+        me.broadcast(std::as_writable_bytes(std::span(many).first(count)));
+    };
+    const std::string which = std::getenv("LOST");
+    if (which == "kind") other ? sum(2) : gather();
+    if (which == "few") sum(other ? 3 : 2);
+    if (which == "many") sum(other ? 9'000 : 10'000);
+    if (which == "broadcast") broadcast(other ? 3 : 2);
+}
+
 void check_work(const Launch& launch) {
     RankTeam team(launch, 2);
     for (int i = 0; i < 20 && team.first(); ++i) {
@@ -76,7 +96,7 @@ void check_work(const Launch& launch) {
 int probe(const std::string& what) {
     try {
         const Launch launch = launch_of([](const char* name) -> const char* { return std::getenv(name); });
-        what == "work" ? check_work(launch) : check_sums(launch);
+        (what == "work" ? check_work : what == "lost" ? lose_step : check_sums)(launch);
         return 0;
     } catch (const Error& error) {
         std::fprintf(stderr, "mpi_probe: %s\n", error.what());

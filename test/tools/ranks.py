@@ -168,6 +168,9 @@ def main():
         for size, what in ((2, "sums"), (3, "sums"), (3, "work")):
             code, said = mpi.finish(mpi.start(*[[os.path.join(BIN, "mpi_probe"), what]] * size), size)
             check(code == 0, (what, code, said))
+        for lost in ("kind", "few", "many", "broadcast"):
+            code, said = mpi.finish(mpi.start(*[[os.path.join(BIN, "mpi_probe"), "lost"]] * 3, LOST=lost), 3)
+            check(code != 0 and any(" has lost step: it began a " in line for lines in said for line in lines), (lost, code, said))
         for part in (same_results, resumes, failures, without_mpi):
             begin = time.time()
             part(scratch, base)

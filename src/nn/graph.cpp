@@ -222,10 +222,6 @@ class Resolver {
 
 }  // namespace
 
-void Shaping::fail(const std::string& what) const {
-    bad(where, "layer '" + layer.name + "': " + what);
-}
-
 Graph resolve(const Spec& spec, int markers, const std::string& source) {
     return Resolver(spec, markers, source).run();
 }

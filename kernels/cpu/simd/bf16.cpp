@@ -112,20 +112,6 @@ const Bf16Kernels* row_table() {
 }  // namespace
 }  // namespace regkit::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
-namespace regkit::cpu {
-HWY_EXPORT(tile_table);
-HWY_EXPORT(outer_table);
-HWY_EXPORT(row_table);
-const TileKernels* bf16_tile_kernels() {
-    return HWY_DYNAMIC_DISPATCH(tile_table)();
-}
-const OuterKernels* bf16_outer_kernels() {
-    return HWY_DYNAMIC_DISPATCH(outer_table)();
-}
-const Bf16Kernels* bf16_kernels() {
-    return HWY_DYNAMIC_DISPATCH(row_table)();
-}
-}  // namespace regkit::cpu
-#endif
+REGKIT_KERNELS(TileKernels, bf16_tile_kernels, tile_table);
+REGKIT_KERNELS(OuterKernels, bf16_outer_kernels, outer_table);
+REGKIT_KERNELS(Bf16Kernels, bf16_kernels, row_table);

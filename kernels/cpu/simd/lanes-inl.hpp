@@ -10,6 +10,22 @@
 
 #include <cstdint>
 
+// Ends a file of kernels: `const Type* function()`, declared in kernels/cpu/kernels.hpp, gives what
+// `const Type* table()` gives of the instruction set that is best here.
+#undef REGKIT_KERNELS
+#if HWY_ONCE
+#define REGKIT_KERNELS(Type, function, table) \
+    namespace regkit::cpu {                   \
+    HWY_EXPORT(table);                        \
+    const Type* function() {                  \
+        return HWY_DYNAMIC_DISPATCH(table)(); \
+    }                                         \
+    }                                         \
+    static_assert(true)
+#else
+#define REGKIT_KERNELS(Type, function, table) static_assert(true)
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace regkit::cpu::HWY_NAMESPACE {
 namespace {

@@ -69,12 +69,4 @@ const LstmKernels* table() {
 }  // namespace
 }  // namespace regkit::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
-namespace regkit::cpu {
-HWY_EXPORT(table);
-const LstmKernels* lstm_kernels() {
-    return HWY_DYNAMIC_DISPATCH(table)();
-}
-}  // namespace regkit::cpu
-#endif
+REGKIT_KERNELS(LstmKernels, lstm_kernels, table);

@@ -222,12 +222,4 @@ const NormKernels* table() {
 }  // namespace
 }  // namespace regkit::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
-namespace regkit::cpu {
-HWY_EXPORT(table);
-const NormKernels* norm_kernels() {
-    return HWY_DYNAMIC_DISPATCH(table)();
-}
-}  // namespace regkit::cpu
-#endif
+REGKIT_KERNELS(NormKernels, norm_kernels, table);

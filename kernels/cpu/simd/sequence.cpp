@@ -70,12 +70,4 @@ const SequenceKernels* table() {
 }  // namespace
 }  // namespace regkit::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
-namespace regkit::cpu {
-HWY_EXPORT(table);
-const SequenceKernels* sequence_kernels() {
-    return HWY_DYNAMIC_DISPATCH(table)();
-}
-}  // namespace regkit::cpu
-#endif
+REGKIT_KERNELS(SequenceKernels, sequence_kernels, table);

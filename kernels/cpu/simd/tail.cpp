@@ -299,12 +299,4 @@ const TailKernels* table() {
 }  // namespace
 }  // namespace regkit::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
-namespace regkit::cpu {
-HWY_EXPORT(table);
-const TailKernels* tail_kernels() {
-    return HWY_DYNAMIC_DISPATCH(table)();
-}
-}  // namespace regkit::cpu
-#endif
+REGKIT_KERNELS(TailKernels, tail_kernels, table);

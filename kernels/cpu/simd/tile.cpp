@@ -40,12 +40,4 @@ const TileKernels* table() {
 }  // namespace
 }  // namespace regkit::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
-namespace regkit::cpu {
-HWY_EXPORT(table);
-const TileKernels* tile_kernels() {
-    return HWY_DYNAMIC_DISPATCH(table)();
-}
-}  // namespace regkit::cpu
-#endif
+REGKIT_KERNELS(TileKernels, tile_kernels, table);

@@ -12,14 +12,24 @@
 namespace regkit {
 namespace {
 
-class RankingValidator final : public Validator {
+// `Counts` adds up what predictions and labels have in common; a kind of task says what follows from it.
+template <typename Counts>
+class CountingValidator : public Validator {
   public:
-    RankingValidator(int markers, ThreadPool& pool) : counts_(markers, pool) {}
+    CountingValidator(int markers, ThreadPool& pool) : counts_(markers, pool) {}
     void clear() override { counts_.clear(); }
     void add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
              std::span<const PeakRun> labels) override {
         counts_.add(logits, length, kept, labels);
     }
+
+  protected:
+    Counts counts_;
+};
+
+class RankingValidator final : public CountingValidator<MarkerCounts> {
+  public:
+    using CountingValidator::CountingValidator;
     Validation result(const std::vector<Marker>& markers) const override {
         const auto metrics = counts_.all_metrics();
         const auto means = class_means(markers, metrics);
@@ -32,23 +42,15 @@ class RankingValidator final : public Validator {
         }
         return v;
     }
-
-  private:
-    MarkerCounts counts_;
 };
 
-class CoverageValidator final : public Validator {
+class CoverageValidator final : public CountingValidator<CoverageSums> {
   public:
-    CoverageValidator(int markers, ThreadPool& pool) : sums_(markers, pool) {}
-    void clear() override { sums_.clear(); }
-    void add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
-             std::span<const PeakRun> labels) override {
-        sums_.add(logits, length, kept, labels);
-    }
+    using CountingValidator::CountingValidator;
     Validation result(const std::vector<Marker>& markers) const override {
-        const auto metrics = sums_.all_metrics();
+        const auto metrics = counts_.all_metrics();
         const auto means = class_means(markers, metrics);
-        Validation v{sums_.loss(), mean_pearson(means), {}};
+        Validation v{counts_.loss(), mean_pearson(means), {}};
         for (const CoverageClassMean& c : means)
             v.classes.push_back({c.class_name, c.scored > 0, c.mean.pearson_r, c.mean.pearson_r_log1p});
         for (const CoverageMetrics& m : metrics) {
@@ -57,9 +59,6 @@ class CoverageValidator final : public Validator {
         }
         return v;
     }
-
-  private:
-    CoverageSums sums_;
 };
 
 }  // namespace

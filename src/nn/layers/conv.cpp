@@ -30,16 +30,8 @@ class ConvLayer final : public Layer {
     }
 
     std::vector<TensorSpec> tensors(const LayerSpec& layer, const Node& node) const override {
-        const std::int64_t in = node.channels_in, out = node.channels, inputs = in * layer.width;
-        return {{.role = TensorSpec::Role::weight,
-                 .name = "weight",
-                 .shape = {out, in, layer.width},
-                 .inputs = inputs},
-                {.role = TensorSpec::Role::bias,
-                 .name = "bias",
-                 .shape = {out},
-                 .start = TensorSpec::Start::biases,
-                 .inputs = inputs}};
+        const std::int64_t in = node.channels_in;
+        return weight_and_bias({node.channels, in, layer.width}, 0, in * layer.width);
     }
 
     double flops(const LayerSpec& layer, const Node& node) const override {

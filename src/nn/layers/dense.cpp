@@ -39,13 +39,7 @@ class DenseLayer final : public Layer {
     }
 
     std::vector<TensorSpec> tensors(const LayerSpec&, const Node& node) const override {
-        const std::int64_t in = node.channels_in, out = node.channels;
-        return {{.role = TensorSpec::Role::weight, .name = "weight", .shape = {out, in}, .inputs = in},
-                {.role = TensorSpec::Role::bias,
-                 .name = "bias",
-                 .shape = {out},
-                 .start = TensorSpec::Start::biases,
-                 .inputs = in}};
+        return weight_and_bias({node.channels, node.channels_in}, 0, node.channels_in);
     }
 
     double flops(const LayerSpec&, const Node& node) const override {

@@ -65,8 +65,6 @@ struct Shaping {
 
 inline constexpr std::int64_t kMaxScale = 1'000'000;  // bases per position: far above any model
 inline constexpr std::int64_t kMaxReach = 1 << 30;    // (width - 1) * dilation; positions
-// Padding and output length of what slides over its input, as TensorFlow's SAME and VALID.
-void slide(const Shaping& shaping);
 
 // A trained tensor.
 struct TensorSpec {
@@ -86,6 +84,10 @@ struct TensorSpec {
     // A tensor of the same shape that PyTorch has and adds to it: zero, not trained; or none.
     std::string frozen = {};
 };
+
+// A weight of this shape and a bias, both drawn for sums over so many inputs.
+std::vector<TensorSpec> weight_and_bias(std::vector<std::int64_t> shape, std::size_t channel_axis,
+                                        std::int64_t inputs);
 
 // Positions, both ends included.
 struct Span {

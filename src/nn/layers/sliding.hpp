@@ -6,6 +6,9 @@
 
 namespace regkit {
 
+// Padding and output length, as TensorFlow's SAME and VALID.
+void slide(const Shaping& shaping);
+
 inline Span sliding_reach(const ConvGeometry& g, Span out) {
     return {out.low * g.stride - g.pad_left,
             out.high * g.stride - g.pad_left + std::int64_t{g.width - 1} * g.dilation};

@@ -38,18 +38,8 @@ class UpConvLayer final : public Layer {
     }
 
     std::vector<TensorSpec> tensors(const LayerSpec& layer, const Node& node) const override {
-        const std::int64_t in = node.channels_in, out = node.channels;
-        // One output is a sum over `in` values, whatever the stride.
-        return {{.role = TensorSpec::Role::weight,
-                 .name = "weight",
-                 .shape = {in, out, layer.stride},
-                 .channel_axis = 1,
-                 .inputs = in},
-                {.role = TensorSpec::Role::bias,
-                 .name = "bias",
-                 .shape = {out},
-                 .start = TensorSpec::Start::biases,
-                 .inputs = in}};
+        // One output is a sum over the input's channels, whatever the stride.
+        return weight_and_bias({node.channels_in, node.channels, layer.stride}, 1, node.channels_in);
     }
 
     double flops(const LayerSpec&, const Node& node) const override {

@@ -27,6 +27,9 @@ class Device {
     // What there is to say about how operations were done (sums between ranks, convolutions), a line each:
     // once, then none.
     virtual std::vector<std::string> take_notices() { return {}; }
+    // Which of several implementations computed an operation, a line each ("conv: computed by sm90"): when it
+    // did so first, then none.
+    virtual std::vector<std::string> take_choices() { return {}; }
 
     // Throws Error(resource) when there is not enough.
     Buffer alloc(Shape shape, Halo halo = {});

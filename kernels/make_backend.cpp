@@ -25,8 +25,8 @@ int cuda_device(const std::string& device) {
 }
 
 // A GPU's users expect its speed.
-std::string notice_of_plain_kernels(KernelChoice kernels, std::optional<KernelChoice> wanted) {
-    if (kernels != KernelChoice::naive || wanted) return "";
+std::string notice_of_plain_kernels(const KernelChoice& kernels, bool are_wanted) {
+    if (kernels != kPlainKernels || are_wanted) return "";
     return "--device cuda computes f32 by plain kernels; --precision bf16 runs on tensor cores";
 }
 
@@ -39,7 +39,8 @@ BackendChoice choose_automatically(const BackendOptions& options) {
             auto backend = load_cuda_backend(0, kernels, cuda_plugin_paths());
             // Its kernels have run under the emulator alone; test/kernels has to pass on a GPU first.
             constexpr bool kSeenOnHardware = false;
-            if (kSeenOnHardware) return {std::move(backend), notice_of_plain_kernels(kernels, wanted)};
+            if (kSeenOnHardware)
+                return {std::move(backend), notice_of_plain_kernels(kernels, wanted.has_value())};
             notice = "its kernels are not proven on hardware yet; --device cuda asks for them";
         } catch (const Error& error) {
             notice = error.what();
@@ -66,11 +67,11 @@ BackendChoice make_backend(const BackendOptions& options) {
         return {make_reference_backend(), ""};
     }
     if (device == "cuda" || device.starts_with("cuda:")) {
-        const std::optional<KernelChoice> wanted = kernels_of_environment();
+        const auto wanted = kernels_of_environment();
         const KernelChoice kernels = choose_kernels(options.precision, wanted);
         nccl_of_environment();  // a word that makes no sense is told before the plug-in is asked
         auto backend = load_cuda_backend(cuda_device(device), kernels, cuda_plugin_paths());
-        return {std::move(backend), notice_of_plain_kernels(kernels, wanted)};
+        return {std::move(backend), notice_of_plain_kernels(kernels, wanted.has_value())};
     }
     if (device == "auto") return choose_automatically(options);
     throw Error(ErrorKind::usage, "--device " + device + ": unknown; use auto, cpu, cuda or cuda:N");

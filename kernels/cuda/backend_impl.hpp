@@ -4,11 +4,13 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/backend.hpp"
 #include "kernels/cuda/all_reduce/rank_sum.hpp"
 #include "kernels/cuda/choice.hpp"
+#include "kernels/cuda/implementation.hpp"
 #include "kernels/cuda/runtime.hpp"
 #include "kernels/cuda/scratch.hpp"
 #include "kernels/cuda/stream.hpp"
@@ -26,18 +28,32 @@ class Lstms;  // kernels/cuda/lstm/cudnn.hpp
 
 class CudaBackend final : public Backend {
   public:
-    // `cudnn`: what its convolutions and LSTMs are computed with where it is the choice, else null. Throws
+    // `cudnn`: what convolutions and LSTMs are computed with where it is allowed, else null. Throws
     // cuda::Failure, or Error(usage) where the environment makes no sense.
-    CudaBackend(const char* name, const std::string& description, int device, KernelChoice kernels,
+    CudaBackend(const char* name, const std::string& description, int device, const KernelChoice& choice,
                 std::unique_ptr<cuda::cudnn::Engines> cudnn);
     ~CudaBackend() override;
 
     const char* name() const noexcept override { return name_; }
     const char* description() const noexcept override { return description_.c_str(); }
     std::vector<std::string> take_notices() override;
-    // Computes the tail with these from now on, where they do.
-    void use(std::unique_ptr<cuda::cublaslt::Tails> tails);
+    std::vector<std::string> take_choices() override { return std::exchange(choices_, {}); }
+
+    // ---- for implementations
+    cuda::Stream& stream() { return stream_; }
     cuda::Scratch& scratch() { return scratch_; }
+    // Of which there are some where the choice allows them.
+    cuda::cudnn::Convolutions& convolutions() { return *convolutions_; }
+    cuda::cudnn::Lstms& lstms() { return *lstms_; }
+    cuda::cublaslt::Tails& tails() { return *tails_; }
+    void use(std::unique_ptr<cuda::cublaslt::Tails> tails);
+    // body(run), where run(op) -> Status does an operation that another is made of. Throws what it did not
+    // do.
+    template <typename Body>
+    void parts(const Body& body) {
+        const Status status = body([this](const auto& part) { return run(part); });
+        if (!status.ok()) throw cuda::Failure{status};
+    }
 
   private:
     Status do_alloc(const Shape& shape, const Halo&, void** data) noexcept override;
@@ -96,8 +112,22 @@ class CudaBackend final : public Backend {
     Status run(const GradNorm& op) noexcept override;
     Status run(const Adam& op) noexcept override;
 
-    // Where an operation has a fast twin, its body asks this and nothing else; the plain kernel follows.
-    bool fast() const noexcept { return kernels_ != KernelChoice::naive; }
+    // The first of the list that may, fits and is there computes the operation. The device is asked last:
+    // what 9.0 has is tried before its first use (hopper_trial.hpp).
+    template <typename Op, std::size_t n>
+    Status compute(Family family, const cuda::Implementation<Op> (&list)[n], const Op& op) noexcept {
+        return guarded([&] {
+            for (const cuda::Implementation<Op>& implementation : list) {
+                const Kernels kernels = implementation.kernels;
+                if (choice_.allows(family, kernels) && implementation.fits(op, *this) && has(kernels) &&
+                    implementation.run(op, *this))
+                    return remember(Op::kName, kernels);
+            }
+        });
+    }
+    bool has(Kernels kernels);
+    // For take_choices.
+    void remember(const char* operation, Kernels kernels);
 
     // Runs a body that throws cuda::Failure where a call to CUDA fails. The current device belongs to the
     // calling thread, so every operation chooses it.
@@ -118,16 +148,17 @@ class CudaBackend final : public Backend {
     const char* name_;
     std::string description_;
     int device_;
-    KernelChoice kernels_;
+    KernelChoice choice_;
     cuda::Stream stream_;
     cuda::Scratch scratch_{stream_};
     cuda::RankSum rank_sum_{device_, stream_, scratch_};
-    // All three, or none.
     std::unique_ptr<cuda::cudnn::Engines> engines_;
-    std::unique_ptr<cuda::cudnn::Convolutions> cudnn_;
-    std::unique_ptr<cuda::cudnn::Lstms> cudnn_lstms_;
-    std::unique_ptr<cuda::cublaslt::Tails> cublaslt_;  // null where they are not the choice
-    std::string notice_;                               // of sums over ranks
+    std::unique_ptr<cuda::cudnn::Convolutions> convolutions_;
+    std::unique_ptr<cuda::cudnn::Lstms> lstms_;
+    std::unique_ptr<cuda::cublaslt::Tails> tails_;
+    std::string notice_;  // of sums over ranks
+    std::vector<std::pair<const char*, Kernels>> chosen_;
+    std::vector<std::string> choices_;
 };
 
 }  // namespace regkit

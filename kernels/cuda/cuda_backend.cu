@@ -1,4 +1,5 @@
 // Making the back end, and its memory: floats without halo or padding.
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -7,22 +8,23 @@
 #include "kernels/cuda/conv/cudnn.hpp"
 #include "kernels/cuda/cuda_backend.hpp"
 #include "kernels/cuda/elements.hpp"
+#include "kernels/cuda/hopper_trial.hpp"
 #include "kernels/cuda/lstm/cudnn.hpp"
 #include "kernels/cuda/tail/cublaslt.hpp"
 
 namespace regkit {
 
-CudaBackend::CudaBackend(const char* name, const std::string& description, int device, KernelChoice kernels,
-                         std::unique_ptr<cuda::cudnn::Engines> cudnn)
+CudaBackend::CudaBackend(const char* name, const std::string& description, int device,
+                         const KernelChoice& choice, std::unique_ptr<cuda::cudnn::Engines> cudnn)
     : name_(name),
       description_(description),
       device_(device),
-      kernels_(kernels),
+      choice_(choice),
       stream_(device),
       engines_(std::move(cudnn)) {
     if (!engines_) return;
-    cudnn_ = std::make_unique<cuda::cudnn::Convolutions>(*engines_, stream_, scratch_);
-    cudnn_lstms_ = std::make_unique<cuda::cudnn::Lstms>(*engines_, stream_, scratch_);
+    convolutions_ = std::make_unique<cuda::cudnn::Convolutions>(*engines_, stream_, scratch_);
+    lstms_ = std::make_unique<cuda::cudnn::Lstms>(*engines_, stream_, scratch_);
 }
 
 CudaBackend::~CudaBackend() = default;
@@ -34,32 +36,56 @@ std::vector<std::string> CudaBackend::take_notices() {
         for (std::string& notice : more) notices.push_back(std::move(notice));
     };
     add(std::exchange(scratch_.notices, {}));
-    if (cudnn_) add(cudnn_->take_notices());
-    if (cudnn_lstms_) add(cudnn_lstms_->take_notices());
-    if (cublaslt_) add(cublaslt_->take_notices());
+    if (convolutions_) add(convolutions_->take_notices());
+    if (lstms_) add(lstms_->take_notices());
+    if (tails_) add(tails_->take_notices());
     return notices;
 }
 
 void CudaBackend::use(std::unique_ptr<cuda::cublaslt::Tails> tails) {
-    cublaslt_ = std::move(tails);
+    tails_ = std::move(tails);
+}
+
+bool CudaBackend::has(Kernels kernels) {
+    return kernels != Kernels::sm90 || cuda::uses_hopper(scratch_);
+}
+
+void CudaBackend::remember(const char* operation, Kernels kernels) {
+    const std::pair<const char*, Kernels> chosen{operation, kernels};
+    if (std::ranges::find(chosen_, chosen) != chosen_.end()) return;
+    chosen_.push_back(chosen);
+    choices_.push_back(std::string(operation) + ": computed by " + name_of(kernels));
+}
+
+std::vector<cuda::ImplementationName> cuda::implementations() {
+    std::vector<ImplementationName> names;
+    add_conv_names(names);
+    add_lstm_names(names);
+    add_tail_names(names);
+    return names;
 }
 
 std::unique_ptr<Backend> make_cuda_backend(const char* name, const std::string& hardware, int device,
-                                           KernelChoice kernels) {
+                                           const KernelChoice& choice) {
     std::string description = hardware + " ";
     std::unique_ptr<cuda::cudnn::Engines> cudnn;
     std::unique_ptr<cuda::cublaslt::Engine> cublaslt;
     std::string without_cublaslt;
-    if (kernels == KernelChoice::cudnn) {
+    if (choice.allows(Kernels::cudnn)) {
         cudnn = cuda::cudnn::open_engines(device);
         description += cudnn->version_name() + " ";
+    }
+    if (choice.allows(Kernels::cublaslt)) {
         cublaslt = cuda::cublaslt::open_engine(without_cublaslt);
         if (cublaslt) description += cublaslt->version_name() + " ";
     }
-    description += precision_name(kernels == KernelChoice::naive ? Precision::f32 : Precision::bf16);
+    description += precision_name(choice == kPlainKernels ? Precision::f32 : Precision::bf16);
+    // Other kernels may add up in another order.
+    if (choice != kPlainKernels && choice != kTensorCoreKernels && choice != kAllKernels)
+        description += " by " + text_of(choice);
     try {
-        auto backend = std::make_unique<CudaBackend>(name, description, device, kernels, std::move(cudnn));
-        if (kernels == KernelChoice::cudnn)
+        auto backend = std::make_unique<CudaBackend>(name, description, device, choice, std::move(cudnn));
+        if (choice.allows(Kernels::cublaslt))
             backend->use(std::make_unique<cuda::cublaslt::Tails>(std::move(cublaslt), without_cublaslt,
                                                                  backend->scratch()));
         return backend;

@@ -10,8 +10,8 @@
 namespace regkit {
 
 // What `name` will say, and `description` before it names the precision; `device` is CUDA's number of it.
-// Throws Error(resource) where cuDNN is the choice and cannot be had.
+// Throws Error(resource) where cuDNN is allowed and cannot be had.
 std::unique_ptr<Backend> make_cuda_backend(const char* name, const std::string& hardware, int device,
-                                           KernelChoice kernels);
+                                           const KernelChoice& choice);
 
 }  // namespace regkit

@@ -1,4 +1,4 @@
-// How the naive kernels see their work: tensors by index, one thread an element, one block a sum. Every sum
+// How the plain kernels see their work: tensors by index, one thread an element, one block a sum. Every sum
 // has an order that its length alone fixes, and no atomics, so results do not depend on how threads are
 // scheduled.
 #pragma once

@@ -53,7 +53,7 @@ std::vector<std::string> cuda_plugin_paths() {
     return {folder + "/../lib/regkit/" + kPluginName, folder + "/" + kPluginName};
 }
 
-std::unique_ptr<Backend> load_cuda_backend(int device, KernelChoice kernels,
+std::unique_ptr<Backend> load_cuda_backend(int device, const KernelChoice& choice,
                                            const std::vector<std::string>& paths) {
     std::string opened;
     void* const plugin = open_first(paths, opened);
@@ -69,7 +69,7 @@ std::unique_ptr<Backend> load_cuda_backend(int device, KernelChoice kernels,
     if (!build || std::strcmp(build(), build_hash()) != 0)
         fail("the plug-in " + opened + " belongs to another build of regkit; install both together");
     char why[240] = "";
-    std::unique_ptr<Backend> backend(entry(device, kernels, why, sizeof why));
+    std::unique_ptr<Backend> backend(entry(device, choice, why, sizeof why));
     if (!backend) fail(why);
     return backend;
 }

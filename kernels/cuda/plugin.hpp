@@ -22,7 +22,7 @@ using CudaPluginBuild = const char*();
 inline constexpr const char* kCudaBuild = "regkit_cuda_build";
 // Returns null and writes the cause to `why` (at most `size` bytes, terminated) when device number `device`
 // cannot be used. The caller deletes the Backend.
-using OpenCudaBackend = Backend*(int device, KernelChoice kernels, char* why, std::size_t size);
+using OpenCudaBackend = Backend*(int device, const KernelChoice& choice, char* why, std::size_t size);
 inline constexpr const char* kCudaEntry = "regkit_open_cuda_backend";
 
 // Whether the NVIDIA driver's library is installed: quick, loads nothing else.
@@ -34,7 +34,7 @@ std::vector<std::string> cuda_plugin_paths();
 
 // Loads the first plug-in found, never to be unloaded, and opens the device. Throws Error(resource) naming
 // the cause: no plug-in, another build's plug-in, no driver, driver too old, no such device.
-std::unique_ptr<Backend> load_cuda_backend(int device, KernelChoice kernels,
+std::unique_ptr<Backend> load_cuda_backend(int device, const KernelChoice& choice,
                                            const std::vector<std::string>& paths);
 
 }  // namespace regkit

@@ -26,7 +26,7 @@ void explain(cudaError_t error, char* why, std::size_t size) {
         std::snprintf(why, size, "%s", cudaGetErrorString(error));
 }
 
-regkit::Backend* open(int device, regkit::KernelChoice kernels, char* why, std::size_t size) {
+regkit::Backend* open(int device, const regkit::KernelChoice& choice, char* why, std::size_t size) {
     int count = 0;
     cudaError_t error = cudaGetDeviceCount(&count);
     if (error != cudaSuccess || count == 0) {
@@ -53,7 +53,7 @@ regkit::Backend* open(int device, regkit::KernelChoice kernels, char* why, std::
     char description[320];
     std::snprintf(description, sizeof description, "cuda %s sm_%d%d", properties.name, properties.major,
                   properties.minor);
-    return regkit::make_cuda_backend("cuda", description, device, kernels).release();
+    return regkit::make_cuda_backend("cuda", description, device, choice).release();
 }
 
 }  // namespace
@@ -63,9 +63,9 @@ extern "C" __attribute__((visibility("default"))) const char* regkit_cuda_build(
 }
 
 extern "C" __attribute__((visibility("default"))) regkit::Backend* regkit_open_cuda_backend(
-    int device, regkit::KernelChoice kernels, char* why, std::size_t size) {
+    int device, const regkit::KernelChoice& choice, char* why, std::size_t size) {
     try {
-        return open(device, kernels, why, size);
+        return open(device, choice, why, size);
     } catch (const std::exception& error) {
         std::snprintf(why, size, "%s", error.what());
         return nullptr;

@@ -1,5 +1,5 @@
-// Operands of the fast kernels: bf16, the channels of one position side by side in a row, and how 64 channels
-// of such rows lie in shared memory.
+// Operands of kernels on tensor cores: bf16, the channels of one position side by side in a row, and how 64
+// channels of such rows lie in shared memory.
 #pragma once
 
 #include "kernels/cuda/elements.hpp"

@@ -19,7 +19,7 @@ class Scratch {
         kState,
         kActivations,
         kRankParts,
-        // Of the fast convolutions.
+        // Of convolutions on tensor cores.
         kConvInput,
         kConvGradient,
         kConvWeights,
@@ -28,7 +28,7 @@ class Scratch {
         // Of LSTMs by cuDNN.
         kLstmSteps,
         kLstmWeights,
-        // Of the fast tail.
+        // Of the tail on tensor cores.
         kPackedWeights,
         kPackedBias,
         kTailValues,

@@ -1,6 +1,6 @@
-// What fast kernels take from PTX, by name, for sm_80 and later: matrices from shared memory into the
-// registers of a warp, products of matrices in bf16 with fp32 sums, copies from global to shared memory that
-// need no registers, and dynamic shared memory. Under the emulator the same functions are C++
+// What kernels on tensor cores take from PTX, by name, for sm_80 and later: matrices from shared memory into
+// the registers of a warp, products of matrices in bf16 with fp32 sums, copies from global to shared memory
+// that need no registers, and dynamic shared memory. Under the emulator the same functions are C++
 // (test/emulator/tensor_core.cpp). Fragments as in the PTX ISA, "Matrix multiply-accumulate operations".
 //
 // Where a function says "the warp", all 32 lanes must come to it together.

@@ -35,7 +35,7 @@ struct Script {
     Script(const Script&) = delete;
 };
 
-std::unique_ptr<Backend> make(Order order = Order::forward, KernelChoice kernels = KernelChoice::cudnn) {
+std::unique_ptr<Backend> make(Order order = Order::forward, const KernelChoice& kernels = kAllKernels) {
     return make_emulator_backend(order, kernels);
 }
 
@@ -101,11 +101,16 @@ struct OfTails {
     Tails& tails;
     cuda::TailRange range;
     Tail tail;
+    cuda::Scratch& scratch;
 
-    void values(TailOutput kind, std::span<float> out) { CHECK(tails.values(tail, range, kind, out.data())); }
-    void codes(std::span<std::uint8_t> out) { CHECK(tails.codes(tail, range, out.data())); }
+    void values(TailOutput kind, std::span<float> out) {
+        hand_out_values(tail, range, kind, out.data(), scratch, tails.runner(tail, range));
+    }
+    void codes(std::span<std::uint8_t> out) {
+        hand_out_codes(tail, range, out.data(), scratch, tails.runner(tail, range));
+    }
     void runs(TailOutput kind, float cutoff, CalledRuns& out) {
-        CHECK(tails.runs(tail, range, kind, cutoff, out));
+        hand_out_runs(tail, range, kind, cutoff, out, scratch, tails.runner(tail, range));
     }
 };
 
@@ -129,7 +134,8 @@ Outputs infer_in_chunks(const TailCase& c, std::int64_t begin, std::int64_t end,
     std::string why;
     Tails tails(cuda::cublaslt::open_engine(why), why, scratch);
     tails.set_bytes(chunk_bytes, piece_bytes);
-    return outputs_of(OfTails{tails, {cuda::tensor_of(h), begin, end}, tail}, c, begin, end);
+    CHECK(tails.fits(tail));
+    return outputs_of(OfTails{tails, {cuda::tensor_of(h), begin, end}, tail, scratch}, c, begin, end);
 }
 
 Outcome train_in_chunks(const TailProblem& problem, std::int64_t chunk_bytes) {
@@ -138,7 +144,8 @@ Outcome train_in_chunks(const TailProblem& problem, std::int64_t chunk_bytes) {
         Tails tails(cuda::cublaslt::open_engine(why), why, scratch);
         tails.set_bytes(chunk_bytes, cuda::kPieceBytes);
         emulator::forget_most_memory();
-        CHECK(tails.train(training));
+        CHECK(tails.fits(training));
+        tails.train(training);
     });
 }
 
@@ -306,7 +313,7 @@ TEST_CASE("cublaslt: where the library is not here, other kernels compute the ta
     stand_in_matmul().installed = false;
     const TailCase c{1, 4, 20, 10, 5, {6, 7}, 0.25f, 1};
     const TailProblem problem(c, LossKind::sigmoid_cross_entropy);
-    const auto backend = make(), fast = make(Order::forward, KernelChoice::fast);
+    const auto backend = make(), fast = make(Order::forward, kTensorCoreKernels);
     CHECK(problem.train(*backend) == problem.train(*fast));
     CHECK(infer(*backend, c, 0, 20) == infer(*fast, c, 0, 20));
     CHECK(backend->description() == std::string("emulator stand-in 1.0 bf16"));
@@ -322,7 +329,7 @@ TEST_CASE("cublaslt: what the library has no plan for is left to other kernels, 
     stand_in_matmul().refuses = [](const Product& p) { return p.epilogue == Epilogue::bias_gradient; };
     const TailCase c{1, 4, 20, 10, 5, {6, 7}, 0.25f, 1};
     const TailProblem problem(c, LossKind::sigmoid_cross_entropy);
-    const auto backend = make(), fast = make(Order::forward, KernelChoice::fast);
+    const auto backend = make(), fast = make(Order::forward, kTensorCoreKernels);
     CHECK(problem.train(*backend) == problem.train(*fast));
     CHECK(problem.train(*backend) == problem.train(*fast));
     CHECK(stand_in_matmul().runs.empty());

@@ -51,7 +51,7 @@ struct Variable {
     const char* name;
 };
 
-std::unique_ptr<Backend> make(KernelChoice kernels = KernelChoice::cudnn) {
+std::unique_ptr<Backend> make(const KernelChoice& kernels = kAllKernels) {
     return make_emulator_backend(Order::forward, kernels);
 }
 
@@ -102,7 +102,7 @@ TEST_CASE("cudnn: convolutions are those of rounded operands, in every order") {
         check_results(got, of_reference(c));
         CHECK(runs()[0] == 9);  // of each product: timed, tried, used
         for (const Order order : {Order::reverse, Order::shuffled})
-            CHECK(got == convolve(*make_emulator_backend(order, KernelChoice::cudnn), c, rounded));
+            CHECK(got == convolve(*make_emulator_backend(order, kAllKernels), c, rounded));
     }
 }
 
@@ -119,13 +119,13 @@ TEST_CASE("cudnn: a barrier missing from the way into or out of its layout is no
 TEST_CASE("cudnn: what has no view is left to the other kernels") {
     const Offered offered({StandInPlan{}});
     const ConvCase c{1, 3, 4, 40, {3, 2, 2, 1, 1}};
-    CHECK(convolve(*make(), c, rounded) == convolve(*make(KernelChoice::fast), c, rounded));
+    CHECK(convolve(*make(), c, rounded) == convolve(*make(kTensorCoreKernels), c, rounded));
     CHECK(runs() == std::vector<int>{0});
 }
 
 TEST_CASE("cudnn: the description names the library, which determines the bits") {
     CHECK(make()->description() == std::string("emulator stand-in 1.0 stand-in Lt 1.0 bf16"));
-    CHECK(make(KernelChoice::fast)->description() == std::string("emulator bf16"));
+    CHECK(make(kTensorCoreKernels)->description() == std::string("emulator bf16"));
 }
 
 TEST_CASE("cudnn: of the right plans the fastest is taken") {
@@ -162,7 +162,7 @@ TEST_CASE("cudnn: where no plan is right, the fast kernels do it, and that is sa
     const Offered offered({{Way::wrong, 1}, {Way::fails, 1}, {Way::silent, 1}});
     const auto backend = make();
     const ConvResults got = convolve(*backend, kSmall, rounded);
-    CHECK(got == convolve(*make(KernelChoice::fast), kSmall, rounded));
+    CHECK(got == convolve(*make(kTensorCoreKernels), kSmall, rounded));
     const auto notices = backend->take_notices();
     REQUIRE(notices.size() == 3);
     CHECK(notices[0] ==
@@ -180,7 +180,7 @@ TEST_CASE("cudnn: operands whose product is zero or no number prove nothing of a
     const auto backend = make();
     const auto size = static_cast<std::size_t>(kSmall.batch * kSmall.in * kSmall.length);
     const Values zeros(size, 0.0);
-    CHECK(forward(*backend, kSmall, zeros) == forward(*make(KernelChoice::fast), kSmall, zeros));
+    CHECK(forward(*backend, kSmall, zeros) == forward(*make(kTensorCoreKernels), kSmall, zeros));
     CHECK(runs() == std::vector<int>{0});
     Values with_nan = random_values(static_cast<std::int64_t>(size), 1);
     with_nan[7] = std::numeric_limits<double>::quiet_NaN();

@@ -33,7 +33,7 @@ struct Doing {
     int gradients() const { return emulator::stand_in().lstm.gradients; }
 };
 
-std::unique_ptr<Backend> make(KernelChoice kernels = KernelChoice::cudnn) {
+std::unique_ptr<Backend> make(const KernelChoice& kernels = kAllKernels) {
     return make_emulator_backend(Order::forward, kernels);
 }
 
@@ -91,7 +91,7 @@ TEST_CASE("cudnn: LSTM layers and their gradients, in every order") {
         CHECK(backend->take_notices().empty());
 #ifndef __SANITIZE_ADDRESS__  // minutes; what is read and written does not depend on the order
         for (const Order order : {Order::reverse, Order::shuffled})
-            CHECK(got == layer(*make_emulator_backend(order, KernelChoice::cudnn), c));
+            CHECK(got == layer(*make_emulator_backend(order, kAllKernels), c));
 #endif
     }
 }
@@ -118,7 +118,7 @@ TEST_CASE("cudnn: an LSTM that it does not do is left to the other kernels, and 
           "stand-in 1.0 is not used for 'lstm batch 3 length 10 channels 5 to 2 times 3': not supported; "
           "regkit's own kernels compute it");
     // By its parts; their convolution may still be cuDNN's.
-    const auto fast = layer(*make(KernelChoice::fast), {2, 5, 3, 2, 7});
+    const auto fast = layer(*make(kTensorCoreKernels), {2, 5, 3, 2, 7});
     for (std::size_t i = 0; i < got.size(); ++i) check_close("parts", got[i], fast[i], 2e-2);
     CHECK(layer(*backend, {2, 5, 3, 2, 7}) == got);
     CHECK(backend->take_notices().empty());
@@ -234,7 +234,7 @@ TEST_CASE("cudnn: an LSTM in memory that is made of parts is not cuDNN's") {
     const LstmGradient gradient{run.random_flat(layer.weight_ih.count, 7),
                                 run.random_flat(layer.weight_hh.count, 8),
                                 run.random_flat(layer.bias.count, 9)};
-    const auto other = make(KernelChoice::naive);
+    const auto other = make(kPlainKernels);
     LstmMemory parts = compose::alloc_lstm(*other, kSmall.x(), 3, 2, true);
     REQUIRE(!parts.own);
     CHECK(!backend->try_run(Lstm{.x = x, .layer = layer, .memory = &parts, .y = y}));

@@ -15,7 +15,7 @@ void use_order(Order order) {
 
 }  // namespace emulator
 
-std::unique_ptr<Backend> make_emulator_backend(emulator::Order order, KernelChoice kernels) {
+std::unique_ptr<Backend> make_emulator_backend(emulator::Order order, const KernelChoice& kernels) {
     emulator::use_order(order);
     return make_cuda_backend("emulator", "emulator", 0, kernels);
 }

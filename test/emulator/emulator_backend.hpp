@@ -19,6 +19,6 @@ void use_order(Order order);
 
 // `order` as by use_order.
 std::unique_ptr<Backend> make_emulator_backend(emulator::Order order,
-                                               KernelChoice kernels = KernelChoice::naive);
+                                               const KernelChoice& kernels = kPlainKernels);
 
 }  // namespace regkit

@@ -33,7 +33,7 @@ constexpr int kDevice = 80;  // 9.0 has kernels of its own: hopper_conv_test.cpp
 
 ConvResults convolve_fast(Order order, const ConvCase& c) {
     const OnDevice device(kDevice);
-    const auto backend = make_emulator_backend(order, KernelChoice::fast);
+    const auto backend = make_emulator_backend(order, kTensorCoreKernels);
     return convolve(*backend, c, rounded);
 }
 
@@ -52,7 +52,7 @@ struct LeftOut {
 
 Values grad_weight_fast(const ConvCase& c) {
     const OnDevice device(kDevice);
-    const auto backend = make_emulator_backend(Order::forward, KernelChoice::fast);
+    const auto backend = make_emulator_backend(Order::forward, kTensorCoreKernels);
     Run run(*backend);
     const Slice d_weight = run.zeros(c.in * c.out * c.geometry.width);
     const View x = run.random({c.batch, c.in, c.length}, 1, {c.geometry.pad_left, c.geometry.pad_right});
@@ -134,7 +134,7 @@ TEST_CASE("segments hold each position once") {
 
 TEST_CASE("what the fast convolutions leave to the plain ones") {
     const auto fits = [](std::int64_t channels, std::int64_t width, std::int64_t stride) {
-        return cuda::fits_fast_conv({1, channels, channels, 1000, 1000, width, stride, 1, 0});
+        return cuda::fits_sm80_conv({1, channels, channels, 1000, 1000, width, stride, 1, 0});
     };
     CHECK(fits(50, 10, 1));
     CHECK(fits(1000, 50, 1));

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "kernels/base/error.hpp"
-#include "kernels/cuda/tail/sm80_infer.hpp"
+#include "kernels/cuda/tail/infer.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "test/emulator/emulator_backend.hpp"
 #include "test/emulator/fault.hpp"
@@ -49,7 +49,7 @@ TEST_CASE("fast tail: many markers at few positions, wide layers, and what is to
         std::vector<float> got[2];
         for (const int i : {0, 1}) {
             const OnDevice device(kDevices[i]);
-            got[i] = logits_of(*make_emulator_backend(Order::shuffled, KernelChoice::fast), c);
+            got[i] = logits_of(*make_emulator_backend(Order::shuffled, kTensorCoreKernels), c);
             check_close("logits", values_of(got[i]), values_of(expected), kTolerance);
         }
         CHECK(got[0] == got[1]);  // the same sums in the same order, as the emulator has them
@@ -59,9 +59,10 @@ TEST_CASE("fast tail: many markers at few positions, wide layers, and what is to
 namespace {
 
 // Pieces of one and of three tiles, and of whole samples: the same runs, codes and values.
-void check_pieces() {
+template <typename RunnerOf>
+void check_pieces(const RunnerOf& runner_of) {
     const TailCase c{3, 4, 33, 10, 5, {6, 7}, 0, 1};
-    const auto backend = make_emulator_backend(Order::forward, KernelChoice::fast);
+    const auto backend = make_emulator_backend(Order::forward, kTensorCoreKernels);
     Run run(*backend);
     const View h = run.random(c.h(), 1);
     const Tail tail = make_tail(c, run, Weights(c).random());
@@ -87,9 +88,10 @@ void check_pieces() {
         std::vector<float> got_values(values.size(), NAN);
         std::vector<std::uint8_t> got_codes(codes.size(), 7);
         CalledRuns got_runs;
-        cuda::fast_tail_values(tail, range, kKind, got_values.data(), scratch, most);
-        cuda::fast_tail_codes(tail, range, got_codes.data(), scratch, most);
-        cuda::fast_tail_runs(tail, range, kKind, cutoff, got_runs, scratch, most);
+        const auto runner = [&] { return runner_of(tail, range, scratch, most); };
+        cuda::hand_out_values(tail, range, kKind, got_values.data(), scratch, runner());
+        cuda::hand_out_codes(tail, range, got_codes.data(), scratch, runner());
+        cuda::hand_out_runs(tail, range, kKind, cutoff, got_runs, scratch, runner());
         CHECK(got_values == values);
         CHECK(got_codes == codes);
         CHECK(got_runs.runs == runs.runs);
@@ -100,11 +102,12 @@ void check_pieces() {
 }  // namespace
 
 TEST_CASE("fast tail: pieces do not change a bit") {
-    for (const int capability : kDevices) {
-        CAPTURE(capability);
-        const OnDevice device(capability);
-        check_pieces();
+    {
+        const OnDevice device(80);
+        check_pieces(cuda::sm80_runner);
     }
+    const OnDevice device(90);
+    check_pieces(cuda::sm90_runner);
 }
 
 namespace {
@@ -121,11 +124,11 @@ struct LeftOut {
 void check_left_out(const LeftOut& left_out) {
     const TailCase c{1, 4, 12, 10, 5, {6, 7}, 0, 1};
     const OnDevice device(left_out.capability);
-    const std::vector<float> right = logits_of(*make_emulator_backend(Order::forward, KernelChoice::fast), c);
+    const std::vector<float> right = logits_of(*make_emulator_backend(Order::forward, kTensorCoreKernels), c);
     // Without the n-th barrier or wait (-1: with all). The trial of what 9.0 has, at first use, comes before.
     const auto differs = [&](Order order, CopyTime time, int barrier, int wait) {
         const Fault fault;
-        const auto backend = make_emulator_backend(order, KernelChoice::fast);
+        const auto backend = make_emulator_backend(order, kTensorCoreKernels);
         if (logits_of(*backend, c) != right) return true;
         emulator::set_copy_time(time);
         emulator::leave_out_barrier(barrier);

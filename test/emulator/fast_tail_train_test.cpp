@@ -21,12 +21,12 @@ namespace {
 constexpr double kTolerance = 2e-2;
 
 std::unique_ptr<Backend> fast_backend(Order order = Order::forward) {
-    return make_emulator_backend(order, KernelChoice::fast);
+    return make_emulator_backend(order, kTensorCoreKernels);
 }
 
 Outcome train_in_pieces(const TailProblem& problem, std::int64_t most_bytes) {
     return problem.train_by(*fast_backend(), [&](const cuda::TailTraining& training, cuda::Scratch& scratch) {
-        cuda::fast_tail_train(training, scratch, most_bytes);
+        cuda::sm90_tail_train(training, scratch, most_bytes);
     });
 }
 
@@ -77,7 +77,7 @@ TEST_CASE("fast tail in training: what is too wide for it") {
         CAPTURE(c.text());
         const TailProblem problem(c, LossKind::sigmoid_cross_entropy);
         CHECK(problem.train(*fast_backend()) ==
-              problem.train(*make_emulator_backend(Order::forward, KernelChoice::naive)));
+              problem.train(*make_emulator_backend(Order::forward, kPlainKernels)));
     }
 }
 

@@ -66,17 +66,11 @@ Results convolve(const ConvCase& c, bool on_hopper) {
     cuda::Stream stream(0);
     cuda::Scratch scratch(stream);
     const cuda::Stream::Operation operation(stream);
-    if (on_hopper) {
-        cuda::row_shift_on_hopper(cuda::shift_of_forward(g, true), {x.data(), g.batch, g.in, g.in_length},
-                                  {weight.data(), g.width, g.in, g.out, g.width, g.in * g.width, false},
-                                  bias.data(), results.y.data(), scratch);
-        cuda::row_shift_on_hopper(cuda::shift_of_gradient(g, true), {dy.data(), g.batch, g.out, g.out_length},
-                                  {weight.data(), g.width, g.out, g.in, g.in * g.width, g.width, true},
-                                  nullptr, results.dx.data(), scratch);
-    } else {
-        cuda::fast_conv_forward(g, x.data(), weight.data(), bias.data(), true, results.y.data(), scratch);
-        cuda::fast_conv_grad_input(g, dy.data(), weight.data(), true, results.dx.data(), scratch);
-    }
+    const auto row_shift = on_hopper ? cuda::sm90_row_shift : cuda::sm80_row_shift;
+    row_shift(cuda::shift_of_forward(g, true), {x.data(), g.batch, g.in, g.in_length},
+              cuda::weights_of_forward(g, weight.data()), bias.data(), results.y.data(), scratch);
+    row_shift(cuda::shift_of_gradient(g, true), {dy.data(), g.batch, g.out, g.out_length},
+              cuda::weights_of_gradient(g, weight.data()), nullptr, results.dx.data(), scratch);
     stream.wait();
     return results;
 }
@@ -91,12 +85,12 @@ Floats weight_gradient(const ConvCase& c, bool on_hopper, std::int64_t wanted_bl
     cuda::Stream stream(0);
     cuda::Scratch scratch(stream);
     const cuda::Stream::Operation operation(stream);
+    const cuda::Tensor input{x.data(), g.batch, g.in, g.in_length},
+        gradient{dy.data(), g.batch, g.out, g.out_length};
     if (on_hopper)
-        cuda::grad_weight_on_hopper(g, {x.data(), g.batch, g.in, g.in_length},
-                                    {dy.data(), g.batch, g.out, g.out_length}, d_weight.data(), scratch,
-                                    wanted_blocks);
+        cuda::sm90_weight_gradient(g, input, gradient, d_weight.data(), scratch, wanted_blocks);
     else
-        cuda::fast_conv_grad_weight(g, x.data(), dy.data(), d_weight.data(), nullptr, scratch);
+        cuda::sm80_weight_gradient(g, input, gradient, d_weight.data(), scratch);
     stream.wait();
     return d_weight;
 }
@@ -196,7 +190,7 @@ TEST_CASE("hopper convolutions: a device with a flaw has the other devices' kern
     const ConvCase c{1, 5, 4, 200, {3, 1, 3, 3, 3}};
     const auto convolved = [&](int capability, emulator::HopperFlaw flaw) {
         const OnDevice device(capability, flaw);
-        return convolve(*make_emulator_backend(Order::forward, KernelChoice::fast), c, rounded);
+        return convolve(*make_emulator_backend(Order::forward, kTensorCoreKernels), c, rounded);
     };
     const ConvResults on_other = convolved(80, emulator::HopperFlaw::none);
     for (const auto flaw : {emulator::HopperFlaw::column_products, emulator::HopperFlaw::row_products})
@@ -230,7 +224,7 @@ TEST_CASE("steps hold each position once, each tap kAbreast rows further on") {
 TEST_CASE("which convolutions compute capability 9.0 has kernels of its own for") {
     const auto fits = [](std::int64_t length, std::int64_t width, std::int64_t dilation) {
         const std::int64_t reach = (width - 1) * dilation;
-        return cuda::fits_hopper_shift(
+        return cuda::fits_sm90_shift(
             cuda::shift_of_forward({32, 50, 50, length, length, width, 1, dilation, reach / 2}, true));
     };
     for (const std::int64_t dilation : {1, 3, 9, 27, 81}) CHECK(fits(2500, 10, dilation));

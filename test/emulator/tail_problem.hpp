@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "kernels/cuda/tail/tensor_core_train.hpp"
+#include "kernels/cuda/tail/train.hpp"
 #include "test/kernels/tail_case.hpp"
 
 namespace regkit::test {

@@ -1,6 +1,6 @@
 // One model on the CPU and on the GPU: gpu_compare DEVICE SPEC.json MARKERS BATCH KERNELS...
 // Logits of random windows, and the loss and gradients of a step of training, with each choice of kernels
-// (REGKIT_CUDA_KERNELS: naive in f32, the others in bf16) against the CPU's f32. A line each: what, the
+// (REGKIT_CUDA_KERNELS: plain in f32, the others in bf16) against the CPU's f32. A line each: what, the
 // largest difference relative to the largest value (of gradients: the norm of the difference to the norm),
 // and the bound; before them what the back end says of how it was done. Exits 1 where a bound is broken.
 #include <algorithm>
@@ -109,7 +109,7 @@ bool compare(const std::string& device, const Spec& spec, int markers, std::int6
     bool ok = true;
     for (const std::string& name : choices) {
         setenv("REGKIT_CUDA_KERNELS", name.c_str(), 1);
-        const bool exact = name == "naive";
+        const bool exact = name == "plain";
         const Outcome got = run(inputs, {device, 0, "", exact ? Precision::f32 : Precision::bf16});
         for (const std::string& notice : got.notices)
             std::printf("%s notice: %s\n", name.c_str(), notice.c_str());
@@ -125,7 +125,7 @@ bool compare(const std::string& device, const Spec& spec, int markers, std::int6
 
 int main(int argc, char** argv) {
     if (argc < 6) {
-        std::fprintf(stderr, "usage: gpu_compare DEVICE SPEC.json MARKERS BATCH naive|fast|cudnn...\n");
+        std::fprintf(stderr, "usage: gpu_compare DEVICE SPEC.json MARKERS BATCH plain|sm80,sm90|...\n");
         return 2;
     }
     try {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All that needs a GPU, in phases of at most 10 minutes each:
-#   tests      the kernels' tests, plain, fast and NVIDIA's; the CPU against the GPU on a real model and in its PR AUC; resumed
+#   tests      the kernels' tests, by plain kernels, tensor cores and NVIDIA's libraries; the CPU against the GPU on a real model and in its PR AUC; resumed
 #              training; sums over ranks; what cuDNN says of the device, as JSON
 #   sanitize   compute-sanitizer on small cases of each choice of kernels
 #   speed      the four targets, beside PyTorch in the same run
@@ -22,7 +22,7 @@ limit=590 device=cuda batch=32 markers=919 seconds=6 variants=2000
 spec=$source_dir/examples/models/dilated.json
 dry=
 table=()
-readonly choices=(naive fast cudnn)
+readonly choices=(plain sm80,sm90 sm80,sm90,cudnn,cublaslt)
 readonly programs=(test_kernels gpu_compare gpu_ranks gpu_properties model_speed random_model regds-build regeval regsnp regtrain)
 readonly genome=3101.8  # Mnt, as hg19
 # For the sanitizers, which are slow.
@@ -191,7 +191,7 @@ speed() {
         row "PyTorch" "not run" "$python has no PyTorch that sees the GPU"
     fi
     for kernels in "${usable[@]}"; do
-        [[ $kernels == naive ]] && continue
+        [[ $kernels == plain ]] && continue
         if ours=$(our_rate train "$kernels"); then
             target "training, batch $batch, Mnt/s, $kernels" "$ours" 300 "$train" 2
         else
@@ -223,12 +223,12 @@ print_table() {
 # The choices that this machine can run: all, but for cudnn where it is not installed.
 find_usable() {
     local why
-    usable=(naive fast)
+    usable=("${choices[@]:0:2}")
     if ! REGKIT_CUDA_KERNELS=cudnn "$bin/model_speed" call "$spec" 1 3 0 0 wall "$device" bf16 > "$logs/cudnn.log" 2>&1 &&
         why=$(without_cudnn cudnn); then
         row "cudnn in tools and speed" "not run" "$why"
     else
-        usable+=(cudnn)
+        usable+=("${choices[2]}")
     fi
 }
 

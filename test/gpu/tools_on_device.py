@@ -5,8 +5,8 @@
                 share the device train, and say how they sum
     variants    (with one choice, and N) prints how many of N single-base variants regsnp scores a second, all positions that
                 a variant reaches compared
-KERNELS: naive, fast or cudnn (REGKIT_CUDA_KERNELS); on the device cpu, which is for trying this script, any of them. $QUICK
-set: as little work as there can be."""
+KERNELS: what REGKIT_CUDA_KERNELS takes, "plain" or "sm80,sm90"; on the device cpu, which is for trying this script, any of them.
+$QUICK set: as little work as there can be."""
 import os
 import random
 import re
@@ -36,7 +36,7 @@ TRAINING = ["-d", "x.regds", "-a", "small.json", "--batch", 4, "--seed", 3, "--n
 
 
 def precision(kernels):
-    return "f32" if kernels == "naive" else "bf16"
+    return "f32" if kernels == "plain" else "bf16"
 
 
 def run_with(kernels, tool, *args):
@@ -51,7 +51,7 @@ def numbers(device, choices):
         run_with(kernels, "regeval", "-m", "model", "-d", "x.regds", "--device", at, "-o", out)
         return {row["marker"]: float(row["average_precision"]) for row in rows(out)}
 
-    expected = evaluate("cpu", "naive")
+    expected = evaluate("cpu", "plain")
     check(QUICK or expected["motif"] > 0.8, f"the model has learnt nothing: {expected}")
     for kernels in choices:
         got = evaluate(device, kernels)

@@ -13,14 +13,14 @@ namespace {
 
 using emulator::Order;
 
-struct Kernels {
+struct Row {
     KernelChoice choice;
     const char* name;
     double tolerance;
 };
-constexpr Kernels kKernels[] = {{KernelChoice::naive, "naive", 1e-5}, {KernelChoice::fast, "fast", 2e-2}};
-// What is not as fast, convolutions, LSTMs and the tail, has tests of its own under the emulator.
-constexpr Kernels kCudnn = {KernelChoice::cudnn, "cudnn", 2e-2};
+constexpr Row kRows[] = {{kPlainKernels, "plain", 1e-5}, {kTensorCoreKernels, "tensor cores", 2e-2}};
+// What is by other kernels, convolutions, LSTMs and the tail, has tests of its own under the emulator.
+constexpr Row kLibraries = {kAllKernels, "libraries", 2e-2};
 
 #ifdef __SANITIZE_ADDRESS__
 constexpr bool kSanitized = true;
@@ -29,31 +29,35 @@ constexpr bool kSanitized = false;
 #endif
 
 // The CUDA back end under the emulator: the order in which threads run must not change a bit. Compute
-// capability 9.0 has fast kernels of its own, some of whose sums have another order. The emulator is slow:
+// capability 9.0 has kernels of its own in bf16, some of whose sums have another order. The emulator is slow:
 // the short form has one order for each capability's kernels, and none under the sanitizers, ten times as
 // slow still.
-void add_emulator(std::vector<BackendUnderTest>& table, const Kernels& kernels) {
-    const bool fast = kernels.choice != KernelChoice::naive;
-    const std::string label = std::string("emulator ") + kernels.name + ", threads ";
+void add_emulator(std::vector<BackendUnderTest>& table, const Row& row) {
+    const bool in_bf16 = row.choice != kPlainKernels;
+    const std::string label = std::string("emulator ") + row.name + ", threads ";
     const auto add = [&](const char* name, Order order, int capability, const std::string& same_bits) {
         const auto make = [=] {
             const OnDevice device(capability);
-            return make_emulator_backend(order, kernels.choice);
+            return make_emulator_backend(order, row.choice);
         };
-        table.push_back({label + name, make, kernels.tolerance, same_bits});
+        table.push_back({label + name, make, row.tolerance, same_bits});
     };
     if (!kSanitized || long_form()) add("forward", Order::forward, 80, "");
     if (kSanitized) return;  // what is read and written does not depend on the order
-    if (fast || long_form()) add("reverse", Order::reverse, 90, fast ? "" : label + "forward");
+    if (in_bf16 || long_form()) add("reverse", Order::reverse, 90, in_bf16 ? "" : label + "forward");
     if (long_form()) add("shuffled", Order::shuffled, 90, label + "reverse");
 }
 
-// And on a GPU, where this machine has one that the plug-in can use.
-void add_gpu(std::vector<BackendUnderTest>& table, const Kernels& kernels) {
-    const auto open = [=] { return load_cuda_backend(0, kernels.choice, cuda_plugin_paths()); };
+// And on a GPU, where this machine has one that the plug-in can use, with what `words` of REGKIT_CUDA_KERNELS
+// choose; test/gpu/run.sh finds a row by them.
+void add_gpu(std::vector<BackendUnderTest>& table, const char* words) {
+    const Precision precision = words == std::string("plain") ? Precision::f32 : Precision::bf16;
+    const KernelChoice choice = choose_kernels(precision, words);
+    const auto open = [=] { return load_cuda_backend(0, choice, cuda_plugin_paths()); };
     try {
         open();
-        table.push_back({std::string("cuda ") + kernels.name, open, kernels.tolerance, ""});
+        table.push_back(
+            {std::string("cuda ") + words + ";", open, precision == Precision::f32 ? 1e-5 : 2e-2, ""});
     } catch (const Error& error) {
         MESSAGE("without a GPU: " << std::string(error.what()));
     }
@@ -62,12 +66,13 @@ void add_gpu(std::vector<BackendUnderTest>& table, const Kernels& kernels) {
 }  // namespace
 
 void add_cuda(std::vector<BackendUnderTest>& table) {
-    for (const Kernels& kernels : kKernels) add_emulator(table, kernels);
-    const auto with_stand_ins = [] { return make_emulator_backend(Order::forward, kCudnn.choice); };
-    if (long_form() && !kSanitized) table.push_back({"emulator cudnn", with_stand_ins, kCudnn.tolerance, ""});
-    for (const Kernels& kernels : kKernels) add_gpu(table, kernels);
+    for (const Row& row : kRows) add_emulator(table, row);
+    const auto with_stand_ins = [] { return make_emulator_backend(Order::forward, kLibraries.choice); };
+    if (long_form() && !kSanitized)
+        table.push_back({"emulator libraries", with_stand_ins, kLibraries.tolerance, ""});
     setenv("REGKIT_CUDNN_PLANS", "off", 1);  // every shape is timed here, and the user's file left alone
-    add_gpu(table, kCudnn);
+    for (const char* const words : {"plain", "sm80", "sm80,sm90", "sm80,sm90,cudnn,cublaslt"})
+        add_gpu(table, words);
     unsetenv("REGKIT_CUDNN_PLANS");
 }
 
@@ -79,7 +84,7 @@ TEST_CASE("cuda: a plug-in of another build is refused before it is used") {
         CAPTURE(path);
         std::string text;
         try {
-            regkit::load_cuda_backend(0, regkit::KernelChoice::naive, {path});
+            regkit::load_cuda_backend(0, regkit::kPlainKernels, {path});
         } catch (const regkit::Error& error) {
             CHECK(error.kind() == regkit::ErrorKind::resource);
             text = error.what();

@@ -106,43 +106,67 @@ struct Variable {
 
 }  // namespace
 
-TEST_CASE("cuda: REGKIT_CUDA_KERNELS is one of three words") {
+TEST_CASE("cuda: words of REGKIT_CUDA_KERNELS are kernels, for all operations or for one") {
+    using enum Kernels;
     unsetenv("REGKIT_CUDA_KERNELS");
     CHECK(!kernels_of_environment());
-    for (const auto& [word, choice] : {std::pair{"naive", KernelChoice::naive},
-                                       {"fast", KernelChoice::fast},
-                                       {"cudnn", KernelChoice::cudnn}}) {
-        const Variable variable(word);
-        CHECK(kernels_of_environment() == choice);
-    }
-    for (const char* const word : {"", "Fast", "fast ", "fastest", "1"}) {
-        CAPTURE(word);
-        const Variable variable(word);
+    const auto choice = [](const char* words) {
+        const Variable variable(words);
+        return choose_kernels(Precision::bf16, kernels_of_environment());
+    };
+    CHECK(choice("sm80,sm90") == kTensorCoreKernels);
+    CHECK(choice("cublaslt,plain,sm90,cudnn,sm80,sm80") == kAllKernels);
+    CHECK(choice("sm80") == KernelSet{sm80});
+    // What a family has not got is plain there.
+    CHECK(text_of(choice("cudnn")) == "conv=cudnn,lstm=cudnn,tail=plain");
+    // One that is named has its own words alone; the others have those for all, or else what is usual.
+    CHECK(text_of(choice("sm80,conv=plain")) == "conv=plain,lstm=plain,tail=sm80");
+    CHECK(text_of(choice("conv=plain")) == "conv=plain,lstm=plain,tail=sm80,tail=sm90");
+    CHECK(text_of(choice("conv=sm80,lstm=cudnn,conv=cudnn")) ==
+          "conv=sm80,conv=cudnn,lstm=cudnn,tail=sm80,tail=sm90");
+    for (const KernelChoice& each : {kTensorCoreKernels, kAllKernels, choice("conv=sm80,lstm=cudnn")})
+        CHECK(choice(text_of(each).c_str()) == each);
+}
+
+TEST_CASE("cuda: other words of REGKIT_CUDA_KERNELS are refused, with those that there are") {
+    const std::string all = "use plain, sm80, sm90, cudnn or cublaslt";
+    const std::pair<const char*, std::string> refused[] = {
+        {"", "'' is unknown; " + all},
+        {"fast", "'fast' is unknown; " + all},
+        {"sm80,", "'' is unknown; " + all},
+        {"SM80", "'SM80' is unknown; " + all},
+        {"sm80 ,sm90", "'sm80 ' is unknown; " + all},
+        {"conv=", "'' is unknown; use plain, sm80, sm90 or cudnn"},
+        {"sm80,lstm=sm90", "'sm90' is unknown; use plain or cudnn"},
+        {"tail=cudnn", "'cudnn' is unknown; use plain, sm80, sm90 or cublaslt"},
+        {"pool=plain", "'pool=plain' names no operation that has a choice; these are conv, lstm and tail"},
+    };
+    for (const auto& [words, why] : refused) {
+        CAPTURE(words);
+        const Variable variable(words);
         for (const char* const name : {"cuda", "cuda:1", "auto"}) {
             const Refusal r = refusal([&] { make_backend(device(name)); });
             CHECK(r.kind == ErrorKind::usage);
-            CHECK(r.text ==
-                  std::string("REGKIT_CUDA_KERNELS=") + word + ": unknown; use naive, fast or cudnn");
+            CHECK(r.text == std::string("REGKIT_CUDA_KERNELS=") + words + ": " + why);
         }
         CHECK(make_backend(device("cpu")).backend->name() == std::string("cpu"));
     }
 }
 
 TEST_CASE("cuda: kernels are those of the precision") {
-    CHECK(choose_kernels(Precision::f32, {}) == KernelChoice::naive);
-    CHECK(choose_kernels(Precision::bf16, {}) == KernelChoice::fast);
-    CHECK(choose_kernels(Precision::f32, KernelChoice::naive) == KernelChoice::naive);
-    CHECK(choose_kernels(Precision::bf16, KernelChoice::fast) == KernelChoice::fast);
-    const Refusal fast = refusal([] { choose_kernels(Precision::f32, KernelChoice::fast); });
-    CHECK(fast.kind == ErrorKind::usage);
-    CHECK(fast.text == "REGKIT_CUDA_KERNELS=fast: these kernels compute in bf16; add --precision bf16");
-    const Refusal naive = refusal([] { choose_kernels(Precision::bf16, KernelChoice::naive); });
-    CHECK(naive.kind == ErrorKind::usage);
-    CHECK(naive.text == "REGKIT_CUDA_KERNELS=naive: these kernels compute in f32; use --precision f32");
-    CHECK(choose_kernels(Precision::bf16, KernelChoice::cudnn) == KernelChoice::cudnn);
-    const Refusal cudnn = refusal([] { choose_kernels(Precision::f32, KernelChoice::cudnn); });
-    CHECK(cudnn.kind == ErrorKind::usage);
-    CHECK(cudnn.text == "REGKIT_CUDA_KERNELS=cudnn: these kernels compute in bf16; add --precision bf16");
+    CHECK(choose_kernels(Precision::f32, {}) == kPlainKernels);
+    CHECK(choose_kernels(Precision::bf16, {}) == kTensorCoreKernels);
+    CHECK(choose_kernels(Precision::f32, "plain") == kPlainKernels);
+    CHECK(choose_kernels(Precision::f32, "conv=plain") == kPlainKernels);
+    for (const char* const words : {"sm80", "cudnn", "plain,sm90", "lstm=cudnn"}) {
+        const Refusal r = refusal([&] { choose_kernels(Precision::f32, words); });
+        CHECK(r.kind == ErrorKind::usage);
+        CHECK(r.text == "REGKIT_CUDA_KERNELS=" + std::string(words) +
+                            ": these kernels compute in bf16; add --precision bf16");
+    }
+    const Refusal plain = refusal([] { choose_kernels(Precision::bf16, "plain"); });
+    CHECK(plain.kind == ErrorKind::usage);
+    CHECK(plain.text == "REGKIT_CUDA_KERNELS=plain: these kernels compute in f32; use --precision f32");
 }
 
 TEST_CASE("cuda: REGKIT_CUDNN_PLANS is off or unset") {
@@ -152,15 +176,15 @@ TEST_CASE("cuda: REGKIT_CUDNN_PLANS is off or unset") {
         CHECK_FALSE(keeps_cudnn_plans());
     }
     const Variable on("on", "REGKIT_CUDNN_PLANS");
-    const Refusal r = refusal([] { choose_kernels(Precision::bf16, KernelChoice::cudnn); });
+    const Refusal r = refusal([] { choose_kernels(Precision::bf16, "cudnn"); });
     CHECK(r.kind == ErrorKind::usage);
     CHECK(r.text == "REGKIT_CUDNN_PLANS=on: unknown; use off, or unset it");
-    CHECK(choose_kernels(Precision::bf16, KernelChoice::fast) == KernelChoice::fast);
+    CHECK(choose_kernels(Precision::bf16, {}) == kTensorCoreKernels);
 }
 
 TEST_CASE("cuda: no plug-in") {
     const Refusal r =
-        refusal([] { load_cuda_backend(0, KernelChoice::naive, {"/nonexistent/libregkit_cuda.so"}); });
+        refusal([] { load_cuda_backend(0, kPlainKernels, {"/nonexistent/libregkit_cuda.so"}); });
     CHECK(r.kind == ErrorKind::resource);
     CHECK(r.text.find("has no CUDA plug-in (looked for /nonexistent/libregkit_cuda.so)") !=
           std::string::npos);
@@ -170,7 +194,7 @@ TEST_CASE("cuda: no plug-in") {
 TEST_CASE("cuda: a file that is no plug-in") {
     const std::string path = "not_a_plugin.so";
     std::ofstream(path) << "text";
-    const Refusal r = refusal([&] { load_cuda_backend(0, KernelChoice::naive, {"./" + path}); });
+    const Refusal r = refusal([&] { load_cuda_backend(0, kPlainKernels, {"./" + path}); });
     std::remove(path.c_str());
     CHECK(r.kind == ErrorKind::resource);
     CHECK(r.text.find("cannot load the plug-in") != std::string::npos);

@@ -137,7 +137,7 @@ TEST_CASE("a network with an LSTM through cuDNN agrees with the reference, in ev
     const Spec spec = parse_spec(kRecurrent, "recurrent");
     const Outcome expected = train(spec, true, *backend("reference"));
     emulator::stand_in() = {};
-    const auto by_cudnn = make_emulator_backend(Order::forward, KernelChoice::cudnn);
+    const auto by_cudnn = make_emulator_backend(Order::forward, kAllKernels);
     const Outcome forward = train(spec, true, *by_cudnn);
     CHECK(emulator::stand_in().lstm.forwards ==
           4);  // the bases' gradients, two steps of training, an inference
@@ -148,8 +148,8 @@ TEST_CASE("a network with an LSTM through cuDNN agrees with the reference, in ev
     CHECK(largest_difference(forward.gradients, expected.gradients) <= 2e-2);
     CHECK(largest_difference(forward.predictions, expected.predictions) <= 1e-2);
     CHECK(largest_difference(forward.bases, expected.bases) <= 5e-2 * largest(expected.bases));
-    CHECK(forward == train(spec, true, *make_emulator_backend(Order::reverse, KernelChoice::cudnn)));
-    CHECK(forward == train(spec, true, *make_emulator_backend(Order::shuffled, KernelChoice::cudnn)));
+    CHECK(forward == train(spec, true, *make_emulator_backend(Order::reverse, kAllKernels)));
+    CHECK(forward == train(spec, true, *make_emulator_backend(Order::shuffled, kAllKernels)));
     emulator::stand_in() = {};
 }
 

@@ -166,8 +166,10 @@ const Plan* Convolutions::plan_for(const Product& product, const Operands& opera
     return plans_.choose(product, trial);
 }
 
-bool Convolutions::is_hopeless(const Product& product) const {
-    return plans_.knows(product) && !plans_.chosen(product);
+bool Convolutions::may_do(Direction direction, const ConvProblem& g) const {
+    if (!has_view(g)) return false;
+    const Product product{direction, view_of(g)};
+    return !plans_.knows(product) || plans_.chosen(product);
 }
 
 void* Convolutions::workspace(std::int64_t bytes) {
@@ -182,10 +184,8 @@ void Convolutions::run(const Plan& plan, Operands operands) {
 
 bool Convolutions::forward(const ConvProblem& g, const float* x, const float* weight, const float* bias,
                            bool relu, float* y) {
-    if (!has_view(g)) return false;
     const ConvView view = view_of(g);
     const Product product{Direction::forward, view};
-    if (is_hopeless(product)) return false;
     const std::int64_t values = view.batch * view.out_places() * view.out;
     Bf16* const result = scratch_.get<Bf16>(Scratch::kConvGradient, values);
     const Operands operands{in_places(view, g, x, scratch_), packed(view, g, weight, scratch_), result,
@@ -203,10 +203,8 @@ bool Convolutions::forward(const ConvProblem& g, const float* x, const float* we
 
 bool Convolutions::grad_input(const ConvProblem& g, const float* dy, const float* weight, bool accumulate,
                               float* dx) {
-    if (!has_view(g)) return false;
     const ConvView view = view_of(g);
     const Product product{Direction::grad_input, view};
-    if (is_hopeless(product)) return false;
     const std::int64_t values = view.batch * view.in_places() * view.in;
     Bf16* const result = scratch_.get<Bf16>(Scratch::kConvInput, values);
     const Operands operands{result, packed(view, g, weight, scratch_),
@@ -224,10 +222,8 @@ bool Convolutions::grad_input(const ConvProblem& g, const float* dy, const float
 
 bool Convolutions::grad_weight(const ConvProblem& g, const float* x, const float* dy, float* d_weight,
                                float* d_bias) {
-    if (!has_view(g)) return false;
     const ConvView view = view_of(g);
     const Product product{Direction::grad_weight, view};
-    if (is_hopeless(product)) return false;
     Bf16* const result = scratch_.get<Bf16>(Scratch::kConvWeights, view.weights());
     const Operands operands{in_places(view, g, x, scratch_), result,
                             in_places_of_output(view, g, dy, scratch_), nullptr, stream_.handle()};

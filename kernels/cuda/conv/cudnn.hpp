@@ -18,8 +18,11 @@ class Convolutions {
     // All belong to the back end.
     Convolutions(Engines& engines, Stream& stream, Scratch& scratch);
 
-    // Each returns false, with nothing done, where cuDNN has no right plan for it, and another kernel has to
-    // do it.
+    // Whether cuDNN may have a plan for the product: not where it has no view, or where none was right
+    // before.
+    bool may_do(Direction direction, const ConvProblem& problem) const;
+    // Of what it may do. Each returns false, with nothing done, where cuDNN has no right plan for it after
+    // all, and another kernel has to do it.
     bool forward(const ConvProblem& problem, const float* x, const float* weight, const float* bias,
                  bool relu, float* y);
     bool grad_input(const ConvProblem& problem, const float* dy, const float* weight, bool accumulate,
@@ -41,8 +44,6 @@ class Convolutions {
     template <typename Value, typename Plain>
     const Plan* plan_for(const Product& product, const Operands& operands, const Result<Value>& result,
                          const Plain& plain);
-    // Known to have no plan: operands need not be brought into its layout.
-    bool is_hopeless(const Product& product) const;
     void* workspace(std::int64_t bytes);
     void run(const Plan& plan, Operands operands);
 

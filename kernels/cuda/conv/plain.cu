@@ -1,16 +1,9 @@
 // A thread computes four channels at one position of a convolution, or of the gradient of its input; the
 // weights, the same for all threads of a block, pass through shared memory. For the gradient of the weights a
 // thread has one weight and goes over all samples and positions, in partial sums short enough for fp32.
-// Behind the kernels stand the back end's operations, which ask cuDNN first, then the tensor cores' kernels,
-// and come here for what neither does.
-#include "kernels/cuda/backend_impl.hpp"
-#include "kernels/cuda/conv/cudnn.hpp"
 #include "kernels/cuda/conv/plain.hpp"
-#include "kernels/cuda/conv/sm80.hpp"
 
-namespace regkit {
-
-namespace cuda {
+namespace regkit::cuda {
 
 namespace {
 
@@ -172,53 +165,4 @@ void channel_sums(const Tensor& dy, float* d_bias) {
     if (d_bias) launch(channel_sum_kernel, dim3(at_most_rounds(dy.channels)), dim3(kPositions), dy, d_bias);
 }
 
-}  // namespace cuda
-
-using cuda::ConvProblem;
-using cuda::pointer_to;
-using cuda::problem_of;
-using cuda::Tensor;
-using cuda::tensor_of;
-
-Status CudaBackend::run(const Conv& op) noexcept {
-    return guarded([&] {
-        const Tensor x = tensor_of(op.x), y = tensor_of(op.y);
-        const ConvProblem problem = problem_of(x, y, op.geometry);
-        if (cudnn_ &&
-            cudnn_->forward(problem, x.data, pointer_to(op.weight), pointer_to(op.bias), op.relu, y.data))
-            return;
-        if (fast() && cuda::fits_fast_conv(problem))
-            return cuda::fast_conv_forward(problem, x.data, pointer_to(op.weight), pointer_to(op.bias),
-                                           op.relu, y.data, scratch_);
-        cuda::conv_forward(problem, x.data, pointer_to(op.weight), pointer_to(op.bias), op.relu, y.data);
-    });
-}
-
-Status CudaBackend::run(const ConvGradInput& op) noexcept {
-    return guarded([&] {
-        const Tensor dy = tensor_of(op.dy), dx = tensor_of(op.dx);
-        const ConvProblem problem = problem_of(dx, dy, op.geometry);
-        if (cudnn_ && cudnn_->grad_input(problem, dy.data, pointer_to(op.weight), op.accumulate, dx.data))
-            return;
-        if (fast() && cuda::fits_fast_conv(problem))
-            return cuda::fast_conv_grad_input(problem, dy.data, pointer_to(op.weight), op.accumulate, dx.data,
-                                              scratch_);
-        cuda::conv_grad_input(problem, dy.data, pointer_to(op.weight), op.accumulate, dx.data);
-    });
-}
-
-Status CudaBackend::run(const ConvGradWeight& op) noexcept {
-    return guarded([&] {
-        const Tensor x = tensor_of(op.x), dy = tensor_of(op.dy);
-        const ConvProblem problem = problem_of(x, dy, op.geometry);
-        if (cudnn_ &&
-            cudnn_->grad_weight(problem, x.data, dy.data, pointer_to(op.d_weight), pointer_to(op.d_bias)))
-            return;
-        if (fast() && cuda::fits_fast_conv(problem))
-            return cuda::fast_conv_grad_weight(problem, x.data, dy.data, pointer_to(op.d_weight),
-                                               pointer_to(op.d_bias), scratch_);
-        cuda::conv_grad_weight(problem, x.data, dy.data, pointer_to(op.d_weight), pointer_to(op.d_bias));
-    });
-}
-
-}  // namespace regkit
+}  // namespace regkit::cuda

@@ -63,4 +63,12 @@ struct ShiftWeights {
     }
 };
 
+// Of shift_of_forward and of shift_of_gradient; `weight` is the layer's.
+inline ShiftWeights weights_of_forward(const ConvProblem& g, const float* weight) {
+    return {weight, g.width, g.in, g.out, g.width, g.in * g.width, false};
+}
+inline ShiftWeights weights_of_gradient(const ConvProblem& g, const float* weight) {
+    return {weight, g.width, g.out, g.in, g.in * g.width, g.width, true};
+}
+
 }  // namespace regkit::cuda

@@ -19,8 +19,6 @@
 #include "kernels/base/arithmetic.hpp"
 #include "kernels/cuda/conv/row_shift.hpp"
 #include "kernels/cuda/conv/sm80.hpp"
-#include "kernels/cuda/conv/sm90.hpp"
-#include "kernels/cuda/hopper_trial.hpp"
 #include "kernels/cuda/rows.hpp"
 
 namespace regkit::cuda {
@@ -191,11 +189,11 @@ struct PackWeights {
     }
 };
 
-// y = the row-shifted product of x with the weights.
-void row_shift(RowShift g, const Tensor& x, const ShiftWeights& weights, const float* bias, float* y,
-               Scratch& scratch) {
-    if (fits_hopper_shift(g) && uses_hopper(scratch))
-        return row_shift_on_hopper(g, x, weights, bias, y, scratch);
+}  // namespace
+
+void sm80_row_shift(const RowShift& shift, const Tensor& x, const ShiftWeights& weights, const float* bias,
+                    float* y, Scratch& scratch) {
+    RowShift g = shift;
     const Rows rows = rows_of(x, Scratch::kConvInput, scratch);
     g.in = static_cast<int>(rows.channels);
     g.columns = static_cast<int>(round_up(g.out, kRowTile));
@@ -209,27 +207,10 @@ void row_shift(RowShift g, const Tensor& x, const ShiftWeights& weights, const f
                        static_cast<std::size_t>(shared_bytes(g.in, g.taps)), g, rows.data, packed, bias, y);
 }
 
-}  // namespace
-
-bool fits_fast_conv(const ConvProblem& g) {
+bool fits_sm80_conv(const ConvProblem& g) {
     constexpr std::int64_t kShared = 163 << 10;  // what a block can have on sm_80
     const std::int64_t channels = round_up(g.in > g.out ? g.in : g.out, kRowUnit);
     return g.stride == 1 && shared_bytes(channels, g.width) <= kShared;
-}
-
-void fast_conv_forward(const ConvProblem& g, const float* x, const float* weight, const float* bias,
-                       bool relu, float* y, Scratch& scratch) {
-    const ShiftWeights weights{weight, g.width, g.in, g.out, g.width, g.in * g.width, false};
-    // Kernels only read here.
-    row_shift(shift_of_forward(g, relu), {const_cast<float*>(x), g.batch, g.in, g.in_length}, weights, bias,
-              y, scratch);
-}
-
-void fast_conv_grad_input(const ConvProblem& g, const float* dy, const float* weight, bool accumulate,
-                          float* dx, Scratch& scratch) {
-    const ShiftWeights weights{weight, g.width, g.out, g.in, g.in * g.width, g.width, true};
-    row_shift(shift_of_gradient(g, accumulate), {const_cast<float*>(dy), g.batch, g.out, g.out_length},
-              weights, nullptr, dx, scratch);
 }
 
 }  // namespace regkit::cuda

@@ -15,7 +15,6 @@
 #include "kernels/base/arithmetic.hpp"
 #include "kernels/cuda/conv/sm80.hpp"
 #include "kernels/cuda/conv/weight_sums.hpp"
-#include "kernels/cuda/hopper_trial.hpp"
 #include "kernels/cuda/rows.hpp"
 
 namespace regkit::cuda {
@@ -147,7 +146,10 @@ struct AddPartials {
     }
 };
 
-void grad_weight(const ConvProblem& c, const Tensor& x, const Tensor& dy, float* d_weight, Scratch& scratch) {
+}  // namespace
+
+void sm80_weight_gradient(const ConvProblem& c, const Tensor& x, const Tensor& dy, float* d_weight,
+                          Scratch& scratch) {
     const Rows x_rows = rows_of(x, Scratch::kConvInput, scratch);
     const Rows dy_rows = rows_of(dy, Scratch::kConvGradient, scratch);
     WeightGradient g{};
@@ -174,8 +176,6 @@ void grad_weight(const ConvProblem& c, const Tensor& x, const Tensor& dy, float*
     add_weight_sums(c, g.sums, partial, blocks, d_weight);
 }
 
-}  // namespace
-
 WeightSums weight_sums_of(const ConvProblem& g) {
     return {static_cast<int>(g.width), static_cast<int>(blocks_for(g.in, kRowTile)),
             static_cast<int>(blocks_for(g.out, kRowTile))};
@@ -184,18 +184,6 @@ WeightSums weight_sums_of(const ConvProblem& g) {
 void add_weight_sums(const ConvProblem& g, const WeightSums& sums, const float* partial, std::int64_t blocks,
                      float* d_weight) {
     for_each(g.width * g.in * g.out, AddPartials{sums, partial, blocks, g.in, g.out, d_weight});
-}
-
-void fast_conv_grad_weight(const ConvProblem& g, const float* x, const float* dy, float* d_weight,
-                           float* d_bias, Scratch& scratch) {
-    // Kernels only read here.
-    const Tensor input{const_cast<float*>(x), g.batch, g.in, g.in_length},
-        gradient{const_cast<float*>(dy), g.batch, g.out, g.out_length};
-    if (fits_hopper_weight(g) && uses_hopper(scratch))
-        grad_weight_on_hopper(g, input, gradient, d_weight, scratch);
-    else
-        grad_weight(g, input, gradient, d_weight, scratch);
-    channel_sums(gradient, d_bias);
 }
 
 }  // namespace regkit::cuda

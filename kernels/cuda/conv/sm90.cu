@@ -277,12 +277,12 @@ RowLines lines_of(const RowShift& g) {
 
 }  // namespace hopper_conv
 
-bool fits_hopper_shift(const RowShift& g) {
+bool fits_sm90_shift(const RowShift& g) {
     return fits_windows(hopper_conv::lines_of(g));
 }
 
-void row_shift_on_hopper(const RowShift& g, const Tensor& x, const ShiftWeights& weights, const float* bias,
-                         float* y, Scratch& scratch) {
+void sm90_row_shift(const RowShift& g, const Tensor& x, const ShiftWeights& weights, const float* bias,
+                    float* y, Scratch& scratch) {
     using namespace hopper_conv;
     Plan plan{};
     plan.g = g;

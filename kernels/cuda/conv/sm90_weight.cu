@@ -16,6 +16,7 @@
 // L2: as long as the products of 64 x 64 channels take for 32 samples of 2,500 positions.
 #include <algorithm>
 
+#include "kernels/cuda/conv/sm90.hpp"
 #include "kernels/cuda/conv/weight_sums.hpp"
 #include "kernels/cuda/conv/windows.hpp"
 
@@ -211,12 +212,12 @@ Plan plan_of(const ConvProblem& g) {
 
 }  // namespace hopper_weight
 
-bool fits_hopper_weight(const ConvProblem& g) {
+bool fits_sm90_weight(const ConvProblem& g) {
     return fits_windows(hopper_weight::plan_of(g).lines);
 }
 
-void grad_weight_on_hopper(const ConvProblem& g, const Tensor& x, const Tensor& dy, float* d_weight,
-                           Scratch& scratch, std::int64_t wanted_blocks) {
+void sm90_weight_gradient(const ConvProblem& g, const Tensor& x, const Tensor& dy, float* d_weight,
+                          Scratch& scratch, std::int64_t wanted_blocks) {
     using namespace hopper_weight;
     Plan plan = plan_of(g);
     plan.tiles = g.batch * plan.lines.lines * plan.lines.tiles;

@@ -27,10 +27,4 @@ WeightSums weight_sums_of(const ConvProblem& problem);
 void add_weight_sums(const ConvProblem& problem, const WeightSums& sums, const float* partial,
                      std::int64_t blocks, float* d_weight);
 
-// For compute capability 9.0 (sm90_weight.cu), as fits_hopper_shift() and row_shift_on_hopper(); adds
-// to d_weight, by at least `wanted_blocks` where there is as much to do. 132: the largest GPU's processors.
-bool fits_hopper_weight(const ConvProblem& problem);
-void grad_weight_on_hopper(const ConvProblem& problem, const Tensor& x, const Tensor& dy, float* d_weight,
-                           Scratch& scratch, std::int64_t wanted_blocks = 132);
-
 }  // namespace regkit::cuda

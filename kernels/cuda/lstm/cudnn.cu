@@ -233,14 +233,22 @@ LstmOperands Lstms::operands(const LstmProblem& p, const LstmPlan& plan, const L
     return o;
 }
 
+bool Lstms::may_do(const LstmProblem& problem, const LstmRoom& room) {
+    Known& k = known(problem);
+    if (!k.plan || verdict_of(k, room) == Verdict::wrong) return false;
+    if (room.training && k.gradient == Verdict::wrong) return false;
+    return room.count >= *this->room(problem, room.training);
+}
+
+bool Lstms::may_do_gradient(const LstmProblem& problem) {
+    const Known& k = known(problem);
+    return k.plan && k.gradient != Verdict::wrong;
+}
+
 bool Lstms::forward(const LstmProblem& problem, const Tensor& x, const LstmParameters& parameters,
                     const LstmRoom& room, const Tensor& y) {
     Known& k = known(problem);
-    Verdict& verdict = room.training ? k.training : k.inference;
-    if (!k.plan || verdict == Verdict::wrong) return false;
-    if (room.training && k.gradient == Verdict::wrong) return false;
-    if (room.count < *this->room(problem, room.training))
-        return false;  // made for a shape that cuDNN treats otherwise
+    Verdict& verdict = verdict_of(k, room);
     const LstmOperands o = operands(problem, *k.plan, room, x, parameters, false);
     if (verdict == Verdict::right) {
         if (!k.plan->forward(o, room.training))
@@ -302,7 +310,6 @@ bool Lstms::gradient(const LstmProblem& problem, const Tensor& x, const LstmPara
                      const LstmRoom& room, const Tensor& y, const Tensor& dy,
                      const LstmParameterGradients& gradients, bool accumulate, const Tensor& dx) {
     Known& k = known(problem);
-    if (!k.plan || k.gradient == Verdict::wrong) return false;
     const LstmPlan& plan = *k.plan;
     const LstmOperands o = operands(problem, plan, room, x, parameters, true);
     to_steps(y, o.y);

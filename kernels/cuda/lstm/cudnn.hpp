@@ -50,8 +50,12 @@ class Lstms {
     // Floats that a room for problems up to this one needs; none where cuDNN does not do it.
     std::optional<std::int64_t> room(const LstmProblem& problem, bool training);
 
-    // Each returns false where other kernels have to do it: nothing is written then, but the room's content
-    // is gone.
+    // Whether cuDNN may do it, in this room: not where what it did before was wrong, nor in one that was made
+    // for a shape that it treats otherwise.
+    bool may_do(const LstmProblem& problem, const LstmRoom& room);
+    bool may_do_gradient(const LstmProblem& problem);
+    // Of what it may do. Each returns false where other kernels have to do it after all: nothing is written
+    // then, but the room's content is gone.
     bool forward(const LstmProblem& problem, const Tensor& x, const LstmParameters& parameters,
                  const LstmRoom& room, const Tensor& y);
     // Of what `forward` did, in the same room.
@@ -68,6 +72,9 @@ class Lstms {
         Verdict inference = Verdict::unknown, training = Verdict::unknown, gradient = Verdict::unknown;
     };
     Known& known(const LstmProblem& problem);
+    static Verdict& verdict_of(Known& known, const LstmRoom& room) {
+        return room.training ? known.training : known.inference;
+    }
     // Keeps what a trial has shown, and says so where cuDNN is wrong.
     bool settle(const LstmProblem& problem, const char* use, Verdict& verdict, bool ran, bool agrees);
     void give_up(const LstmProblem& problem, const char* use, const std::string& why);

@@ -1,13 +1,8 @@
 // The LSTM's recurrence and its gradient: a block for each sample and direction, whose threads share the
 // hidden units and meet after every position.
-#include "kernels/cuda/backend_impl.hpp"
-#include "kernels/cuda/lstm/cudnn.hpp"
 #include "kernels/cuda/lstm/plain.hpp"
-#include "kernels/ops/lstm_parts.hpp"
 
-namespace regkit {
-
-namespace cuda {
+namespace regkit::cuda {
 
 namespace {
 
@@ -138,95 +133,4 @@ void lstm_gradient(const Lstm& lstm, const Tensor& dy, float* d_weight_hh, Scrat
     for_each(lstm.directions * 4 * lstm.hidden * lstm.hidden, WeightGradient{lstm, d_weight_hh});
 }
 
-}  // namespace cuda
-
-using cuda::pointer_to;
-using cuda::tensor_of;
-
-Status CudaBackend::run(const LstmRecurrence& op) noexcept {
-    return guarded([&] {
-        cuda::lstm_forward({tensor_of(op.gates), tensor_of(op.cell), tensor_of(op.y),
-                            pointer_to(op.weight_hh), op.hidden, op.directions});
-    });
-}
-
-Status CudaBackend::run(const LstmRecurrenceGrad& op) noexcept {
-    return guarded([&] {
-        cuda::lstm_gradient({tensor_of(op.gates), tensor_of(op.cell), tensor_of(op.y),
-                             pointer_to(op.weight_hh), op.hidden, op.directions},
-                            tensor_of(op.dy), pointer_to(op.d_weight_hh), scratch_);
-    });
-}
-
-// ---- the layer as a whole: by cuDNN where that is the choice
-namespace {
-
-cuda::cudnn::LstmProblem problem_of(const Shape& x, int hidden, int directions) {
-    return {x.batch, x.length, x.channels, hidden, directions};
-}
-
-cuda::cudnn::LstmRoom room_of(const LstmMemory& memory) {
-    const Slice own = memory.own.slice();
-    return {pointer_to(own), own.count, memory.training};
-}
-
-cuda::cudnn::LstmParameters parameters_of(const LstmLayer& layer) {
-    return {pointer_to(layer.weight_ih), pointer_to(layer.weight_hh), pointer_to(layer.bias)};
-}
-
-View view_of(const cuda::Tensor& tensor) {
-    return {tensor.data, {tensor.batch, tensor.channels, tensor.length}, {}};
-}
-
-}  // namespace
-
-Status CudaBackend::run(const LstmRoom& op) noexcept {
-    std::optional<std::int64_t> room;
-    const Status status = guarded([&] {
-        if (cudnn_lstms_) room = cudnn_lstms_->room(problem_of(op.x, op.hidden, op.directions), op.training);
-    });
-    if (!status.ok()) return status;
-    if (!room) return Status::unsupported();
-    *op.values = *room;
-    return {};
-}
-
-Status CudaBackend::run(const Lstm& op) noexcept {
-    if (!cudnn_lstms_ || !op.memory->own) return Status::unsupported();  // or memory made of parts
-    const auto problem = problem_of(op.x.shape, op.layer.hidden, op.layer.directions);
-    const auto room = room_of(*op.memory);
-    op.memory->is_whole = false;
-    const Status status = guarded([&] {
-        op.memory->is_whole =
-            cudnn_lstms_->forward(problem, tensor_of(op.x), parameters_of(op.layer), room, tensor_of(op.y));
-    });
-    if (!status.ok() || op.memory->is_whole) return status;
-    return lstm_of_parts(op.x, op.layer, view_of(room.gates(problem)), view_of(room.cell(problem)), op.y,
-                         [&](const auto& part) { return run(part); });
-}
-
-Status CudaBackend::run(const LstmGrad& op) noexcept {
-    if (!cudnn_lstms_ || !op.memory->own) return Status::unsupported();  // or memory made of parts
-    const auto problem = problem_of(op.x.shape, op.layer.hidden, op.layer.directions);
-    const auto room = room_of(*op.memory);
-    const View gates = view_of(room.gates(problem)), cell = view_of(room.cell(problem));
-    const auto run_part = [&](const auto& part) { return run(part); };
-    if (!op.memory->is_whole) return lstm_grad_of_parts(op, gates, cell, op.y, run_part);
-    bool done = false;
-    View again{nullptr, op.y.shape, {}};  // y of the plain kernels
-    Status status = guarded([&] {
-        const cuda::cudnn::LstmParameterGradients to{pointer_to(op.gradient.weight_ih),
-                                                     pointer_to(op.gradient.weight_hh),
-                                                     pointer_to(op.gradient.bias)};
-        done = cudnn_lstms_->gradient(problem, tensor_of(op.x), parameters_of(op.layer), room,
-                                      tensor_of(op.y), tensor_of(op.dy), to, op.accumulate, tensor_of(op.dx));
-        if (!done) again.data = scratch_.get<float>(cuda::Scratch::kLstmSteps, op.y.shape.size());
-    });
-    if (!status.ok() || done) return status;
-    // What cuDNN left is of no use to the plain kernels.
-    status = lstm_of_parts(op.x, op.layer, gates, cell, again, run_part);
-    if (!status.ok()) return status;
-    return lstm_grad_of_parts(op, gates, cell, again, run_part);
-}
-
-}  // namespace regkit
+}  // namespace regkit::cuda

@@ -7,7 +7,7 @@
 
 #include "kernels/cuda/tail/cublaslt_layers.hpp"
 #include "kernels/cuda/tail/output.hpp"
-#include "kernels/cuda/tail/tensor_core_train.hpp"
+#include "kernels/cuda/tail/train.hpp"
 
 namespace regkit::cuda::cublaslt {
 
@@ -16,13 +16,13 @@ class Tails {
     // `engine`: null, and why, where there is none. `scratch` belongs to the back end.
     Tails(std::unique_ptr<Engine> engine, const std::string& why, Scratch& scratch);
 
-    // As the tail's operations say. Each returns false, with nothing done, where cuBLASLt does
-    // not do it, and other kernels have to. A chunk takes at most `chunk_bytes`, what is handed out from
-    // inference `piece_bytes` at a time. All throw Failure.
-    bool values(const Tail& tail, const TailRange& range, TailOutput kind, float* out);
-    bool codes(const Tail& tail, const TailRange& range, std::uint8_t* out);
-    bool runs(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff, CalledRuns& out);
-    bool train(const TailTraining& training);
+    // Whether cuBLASLt has every product of it; a notice says of the first tail why not.
+    bool fits(const Tail& tail);
+    bool fits(const TailTraining& training);
+    // Of what fits. A chunk takes at most `chunk_bytes`, what is handed out from inference `piece_bytes` at a
+    // time. As infer.hpp and train.hpp say.
+    PieceRunner runner(const Tail& tail, const TailRange& range);
+    void train(const TailTraining& training);
 
     // For tests: of later calls.
     void set_bytes(std::int64_t chunk_bytes, std::int64_t piece_bytes) {
@@ -33,9 +33,8 @@ class Tails {
 
   private:
     bool does(const Tail& tail, const std::vector<Product>& products);
-    // body(runner) where the tail's inference is done here; whether that is so.
-    template <typename Body>
-    bool infer(const Tail& tail, const TailRange& range, const Body& body);
+    std::int64_t columns_of_inference(const Tail& tail) const;
+    std::int64_t columns_of(const TailTraining& training) const;
 
     std::unique_ptr<Multiplier> multiplier_;
     Scratch& scratch_;

@@ -93,20 +93,6 @@ void run_piece(const Layers& layers, const TailRange& range, const OutputPiece& 
 
 }  // namespace
 
-template <typename Body>
-bool Tails::infer(const Tail& tail, const TailRange& range, const Body& body) {
-    if (!multiplier_ || !fits(tail)) return false;
-    const Layers layers(tail, Shapes::most_columns(tail, false, chunk_bytes_), scratch_);
-    std::vector<Product> products;
-    for (int k = 0; k < layers.depth(); ++k) products.push_back(layers.forward(k, layers.columns()));
-    if (!does(tail, products)) return false;
-    body(PieceRunner{piece_bytes_, std::int64_t{kOutputTile} * tail.stride,
-                     [&](const OutputPiece& piece, const Sinks& to) {
-                         run_piece(layers, range, piece, to, *multiplier_, scratch_);
-                     }});
-    return true;
-}
-
 Tails::Tails(std::unique_ptr<Engine> engine, const std::string& why, Scratch& scratch) : scratch_(scratch) {
     if (engine)
         multiplier_ = std::make_unique<Multiplier>(std::move(engine), scratch);
@@ -134,42 +120,54 @@ bool Tails::does(const Tail& tail, const std::vector<Product>& products) {
     return true;
 }
 
-bool Tails::values(const Tail& tail, const TailRange& range, TailOutput kind, float* out) {
-    return infer(tail, range, [&](const PieceRunner& runner) {
-        hand_out_values(tail, range, kind, out, scratch_, runner);
-    });
+// Follows from the tail's shape alone, so that a position's sums do not depend on how many there are.
+std::int64_t Tails::columns_of_inference(const Tail& tail) const {
+    return Shapes::most_columns(tail, false, chunk_bytes_);
 }
 
-bool Tails::codes(const Tail& tail, const TailRange& range, std::uint8_t* out) {
-    return infer(tail, range,
-                 [&](const PieceRunner& runner) { hand_out_codes(tail, range, out, scratch_, runner); });
-}
-
-bool Tails::runs(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff, CalledRuns& out) {
-    return infer(tail, range, [&](const PieceRunner& runner) {
-        hand_out_runs(tail, range, kind, cutoff, out, scratch_, runner);
-    });
-}
-
-bool Tails::train(const TailTraining& training) {
-    const Tail& tail = training.tail;
-    if (!multiplier_ || !fits(tail)) return false;
-    // As many chunks as there must be, of about one size.
-    const std::int64_t all = Columns{training.h.batch, training.h.length}.count();
-    const std::int64_t most = Shapes::most_columns(tail, true, chunk_bytes_);
-    const std::int64_t chunks = (all + most - 1) / most;
-    const std::int64_t columns = round_up((all + chunks - 1) / chunks, kColumnUnit);
-    const Layers layers(tail, columns, scratch_);
+bool Tails::fits(const Tail& tail) {
+    if (!multiplier_ || !cublaslt::fits(tail)) return false;
+    const Shapes shapes(tail, columns_of_inference(tail));
     std::vector<Product> products;
-    for (int k = 0; k < layers.depth(); ++k) {
-        products.push_back(layers.forward(k, columns));
-        products.push_back(layers.to_input(k, columns));
+    for (int k = 0; k < shapes.depth(); ++k) products.push_back(shapes.forward(k, shapes.columns()));
+    return does(tail, products);
+}
+
+PieceRunner Tails::runner(const Tail& tail, const TailRange& range) {
+    const auto layers = std::make_shared<Layers>(tail, columns_of_inference(tail), scratch_);
+    return {piece_bytes_, std::int64_t{kOutputTile} * tail.stride,
+            [this, layers, &range](const OutputPiece& piece, const Sinks& to) {
+                run_piece(*layers, range, piece, to, *multiplier_, scratch_);
+            }};
+}
+
+// As many chunks as there must be, of about one size.
+std::int64_t Tails::columns_of(const TailTraining& training) const {
+    const std::int64_t all = Columns{training.h.batch, training.h.length}.count();
+    const std::int64_t most = Shapes::most_columns(training.tail, true, chunk_bytes_);
+    const std::int64_t chunks = (all + most - 1) / most;
+    return round_up((all + chunks - 1) / chunks, kColumnUnit);
+}
+
+bool Tails::fits(const TailTraining& training) {
+    const Tail& tail = training.tail;
+    if (!multiplier_ || !cublaslt::fits(tail)) return false;
+    const std::int64_t all = Columns{training.h.batch, training.h.length}.count();
+    const std::int64_t columns = columns_of(training);
+    const Shapes shapes(tail, columns);
+    std::vector<Product> products;
+    for (int k = 0; k < shapes.depth(); ++k) {
+        products.push_back(shapes.forward(k, columns));
+        products.push_back(shapes.to_input(k, columns));
         for (const std::int64_t count : {columns, all - (all - 1) / columns * columns})  // the last, too
-            products.push_back(layers.to_weights(k, count));
+            products.push_back(shapes.to_weights(k, count));
     }
-    if (!does(tail, products)) return false;
+    return does(tail, products);
+}
+
+void Tails::train(const TailTraining& training) {
+    const Layers layers(training.tail, columns_of(training), scratch_);
     train_in_chunks(training, layers, *multiplier_, scratch_);
-    return true;
 }
 
 }  // namespace regkit::cuda::cublaslt

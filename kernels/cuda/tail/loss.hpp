@@ -1,4 +1,4 @@
-// The tail's loss by logit, and its targets, for plain and fast kernels.
+// The tail's loss by logit, and its targets, for all kernels.
 #pragma once
 
 #include "kernels/backend.hpp"

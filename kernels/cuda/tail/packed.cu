@@ -33,7 +33,7 @@ struct PackBias {
 
 }  // namespace
 
-bool fits_fast_tail(const Tail& tail) {
+bool fits_tensor_core_tail(const Tail& tail) {
     bool fits = tail.stride <= kPositions && tail.inputs() <= kMostWidth && tail.up.out <= kMostWidth;
     for (int i = 0; i + 1 < tail.depth; ++i) fits = fits && tail.dense[i].out <= kMostWidth;
     return fits;

@@ -65,9 +65,9 @@ __host__ __device__ void for_width(const PackedLayer& layer, const Body& body) {
         body(std::integral_constant<int, kMostWidth / 2 / kStep>{});
 }
 
-// Whether the fast kernels take this tail: no layer but the last has more than 128 outputs, and the stride is
-// below a block's positions.
-bool fits_fast_tail(const Tail& tail);
+// Whether kernels on tensor cores take this tail: no layer but the last has more than 128 outputs, and the
+// stride is below a block's positions.
+bool fits_tensor_core_tail(const Tail& tail);
 
 // In memory of `scratch` that holds until its slot is used again.
 PackedTail pack_tail(const Tail& tail, Scratch& scratch);

@@ -5,10 +5,8 @@
 // 9.0 has a kernel of its own (sm90_infer.cu).
 #include <cstddef>
 
-#include "kernels/cuda/hopper_trial.hpp"
+#include "kernels/cuda/tail/infer.hpp"
 #include "kernels/cuda/tail/sinks.hpp"
-#include "kernels/cuda/tail/sm80_infer.hpp"
-#include "kernels/cuda/tail/sm90_infer.hpp"
 
 namespace regkit::cuda {
 
@@ -53,9 +51,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     }
 }
 
-void run_piece(const PackedTail& tail, const TailRange& range, const OutputPiece& piece, const Sinks& to,
-               bool on_hopper) {
-    if (on_hopper) return infer_on_hopper(tail, range, piece, to);
+void run_piece(const PackedTail& tail, const TailRange& range, const OutputPiece& piece, const Sinks& to) {
     const auto row_tiles = static_cast<unsigned>(piece.tiles());
     for_width(tail.last(), [&](auto steps) {
         launch_with_shared(tail_infer_kernel<steps()>, dim3(static_cast<unsigned>(piece.samples) * row_tiles),
@@ -65,29 +61,13 @@ void run_piece(const PackedTail& tail, const TailRange& range, const OutputPiece
     });
 }
 
-PieceRunner runner(const Tail& tail, const TailRange& range, Scratch& scratch, std::int64_t most_bytes) {
-    const PackedTail packed = pack_tail(tail, scratch);
-    const bool on_hopper = uses_hopper(scratch);
-    return {most_bytes, kPositions, [packed, &range, on_hopper](const OutputPiece& piece, const Sinks& to) {
-                run_piece(packed, range, piece, to, on_hopper);
-            }};
-}
-
 }  // namespace
 
-void fast_tail_values(const Tail& tail, const TailRange& range, TailOutput kind, float* out, Scratch& scratch,
-                      std::int64_t most_bytes) {
-    hand_out_values(tail, range, kind, out, scratch, runner(tail, range, scratch, most_bytes));
-}
-
-void fast_tail_codes(const Tail& tail, const TailRange& range, std::uint8_t* out, Scratch& scratch,
-                     std::int64_t most_bytes) {
-    hand_out_codes(tail, range, out, scratch, runner(tail, range, scratch, most_bytes));
-}
-
-void fast_tail_runs(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff, CalledRuns& out,
-                    Scratch& scratch, std::int64_t most_bytes) {
-    hand_out_runs(tail, range, kind, cutoff, out, scratch, runner(tail, range, scratch, most_bytes));
+PieceRunner sm80_runner(const Tail& tail, const TailRange& range, Scratch& scratch, std::int64_t most_bytes) {
+    const PackedTail packed = pack_tail(tail, scratch);
+    return {most_bytes, kPositions, [packed, &range](const OutputPiece& piece, const Sinks& to) {
+                run_piece(packed, range, piece, to);
+            }};
 }
 
 }  // namespace regkit::cuda

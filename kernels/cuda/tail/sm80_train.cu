@@ -4,14 +4,14 @@
 // is loaded fit a thread.
 //
 //   kernel        own rows    streamed    z                     sums
-//   tail_loss     positions   markers     positions x markers   gradient of the layer's input
+//   loss          positions   markers     positions x markers   gradient of the layer's input
 //   last_weights  markers     positions   markers x positions   gradient of the layer's weights
 //
 // A thread's sums of the first product lie as the second one wants its left operand, so z goes nowhere.
 // Targets come as bits, a word for a marker and 32 positions. Compute capability 9.0 has kernels of its own
 // (sm90_train.cu).
 #include "kernels/cuda/sums.hpp"
-#include "kernels/cuda/tail/sm90_train.hpp"
+#include "kernels/cuda/tail/last_layer.hpp"
 #include "kernels/cuda/tail/train_loss.hpp"
 
 namespace regkit::cuda {
@@ -229,24 +229,13 @@ void start_weights(const LastLayer& layer, const Ranges& ranges, float* weights,
 
 }  // namespace
 
-void tail_loss(const LastLayer& layer, const GradientSink& sink, double* losses) {
-    if (layer.on_hopper) return loss_on_hopper(layer, sink, losses);
+void sm80_loss(const LastLayer& layer, const GradientSink& sink, double* losses) {
     for_shape(layer, [&](auto steps, auto kind) { start_loss<steps(), kind()>(layer, sink, losses); });
 }
 
-void tail_last_weights(const LastLayer& layer, const ParameterSums& to, Scratch& scratch) {
-    const PackedLayer& last = layer.tail.last();
-    const Ranges ranges = ranges_of(layer.position_tiles(), blocks_for(layer.tail.markers, kMarkers));
-    const std::int64_t rows = layer.targets.pitch;
-    float* const weights = scratch.get<float>(Scratch::kTailPartials, ranges.count * rows * (last.width + 1));
-    float* const bias = weights + ranges.count * rows * last.width;
-    if (layer.on_hopper)
-        weights_on_hopper(layer, ranges, weights, bias);
-    else
-        for_shape(layer, [&](auto steps, auto kind) {
-            start_weights<steps(), kind()>(layer, ranges, weights, bias);
-        });
-    add_ranges(last, ranges.count, rows, weights, bias, to);
+void sm80_last_weights(const LastLayer& layer, const Ranges& ranges, float* weights, float* bias) {
+    for_shape(layer,
+              [&](auto steps, auto kind) { start_weights<steps(), kind()>(layer, ranges, weights, bias); });
 }
 
 }  // namespace regkit::cuda

@@ -18,7 +18,8 @@
 // last layer is always the same group's: a group that skipped a phase could mistake it for the next.
 #include "kernels/cuda/hopper_block.hpp"
 #include "kernels/cuda/rows.hpp"
-#include "kernels/cuda/tail/sm90_infer.hpp"
+#include "kernels/cuda/tail/infer.hpp"
+#include "kernels/cuda/tail/sinks.hpp"
 
 namespace regkit::cuda {
 
@@ -200,11 +201,7 @@ __global__ void __launch_bounds__(kBlockThreads, 1)
     }
 }
 
-}  // namespace hopper_tail
-
-void infer_on_hopper(const PackedTail& tail, const TailRange& range, const OutputPiece& piece,
-                     const Sinks& to) {
-    using namespace hopper_tail;
+void run_piece(const PackedTail& tail, const TailRange& range, const OutputPiece& piece, const Sinks& to) {
     WeightMaps maps{};
     for (int k = 0; k < tail.depth; ++k) {
         const PackedLayer& layer = tail.layer[k];
@@ -218,6 +215,15 @@ void infer_on_hopper(const PackedTail& tail, const TailRange& range, const Outpu
                            HopperTile::bytes(tail.widest(), HopperTile::coarse_rows_of(tail)), maps, tail,
                            range.h, piece, range.begin, tiles, to);
     });
+}
+
+}  // namespace hopper_tail
+
+PieceRunner sm90_runner(const Tail& tail, const TailRange& range, Scratch& scratch, std::int64_t most_bytes) {
+    const PackedTail packed = pack_tail(tail, scratch);
+    return {most_bytes, kPositions, [packed, &range](const OutputPiece& piece, const Sinks& to) {
+                hopper_tail::run_piece(packed, range, piece, to);
+            }};
 }
 
 }  // namespace regkit::cuda

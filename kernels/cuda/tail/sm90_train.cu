@@ -17,11 +17,11 @@
 //  - the loss of the tile's 4,096 logits takes three special functions each (two where only its gradient is
 //    wanted), 768 (512) cycles at 16 of them, and some twenty other instructions, 640 cycles at 128: the
 //    larger is what the kernels may come near;
-//  - from L2 tail_loss reads all weights and their targets for 128 positions, 2.0 KB a nucleotide, and
+//  - from L2 loss reads all weights and their targets for 128 positions, 2.0 KB a nucleotide, and
 //    last_weights inputs and targets for each 128 of the markers, 2.3 KB.
 #include "kernels/cuda/hopper_block.hpp"
 #include "kernels/cuda/rows.hpp"
-#include "kernels/cuda/tail/sm90_train.hpp"
+#include "kernels/cuda/tail/last_layer.hpp"
 #include "kernels/cuda/tail/train_loss.hpp"
 
 namespace regkit::cuda {
@@ -397,12 +397,12 @@ void start_weights(const LastLayer& layer, const Ranges& ranges, float* weights,
 
 }  // namespace hopper_train
 
-void loss_on_hopper(const LastLayer& layer, const GradientSink& sink, double* losses) {
+void sm90_loss(const LastLayer& layer, const GradientSink& sink, double* losses) {
     for_shape(layer,
               [&](auto steps, auto kind) { hopper_train::start_loss<steps(), kind()>(layer, sink, losses); });
 }
 
-void weights_on_hopper(const LastLayer& layer, const Ranges& ranges, float* weights, float* bias) {
+void sm90_last_weights(const LastLayer& layer, const Ranges& ranges, float* weights, float* bias) {
     for_shape(layer, [&](auto steps, auto kind) {
         hopper_train::start_weights<steps(), kind()>(layer, ranges, weights, bias);
     });

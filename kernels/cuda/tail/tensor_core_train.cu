@@ -4,7 +4,7 @@
 // order, for each piece:
 //   targets       runs become bits, a word for a marker and 32 positions (FillSlots)
 //   hidden layers forward
-//   tail_loss     logits, loss, gradient of the last layer's input
+//   loss          logits, loss, gradient of the last layer's input
 //   last_weights  logits again, gradient of the last layer's weights
 //   hidden layers from the last to the first: gradients of their weights, then of their inputs
 //
@@ -18,11 +18,10 @@
 #include <algorithm>
 
 #include "kernels/base/arithmetic.hpp"
-#include "kernels/cuda/hopper_trial.hpp"
 #include "kernels/cuda/rows.hpp"
 #include "kernels/cuda/sums.hpp"
-#include "kernels/cuda/tail/tensor_core_train.hpp"
-#include "kernels/cuda/tail/train_rows.hpp"
+#include "kernels/cuda/tail/last_layer.hpp"
+#include "kernels/cuda/tail/train.hpp"
 
 namespace regkit::cuda {
 
@@ -57,11 +56,13 @@ struct FillSlots {
     }
 };
 
-// One call of fast_tail_train.
+// One call of sm80_tail_train or sm90_tail_train, whose last layer's kernels are `loss` and `weights`.
 class Trainer {
   public:
-    Trainer(const TailTraining& training, Scratch& scratch)
-        : training_(training),
+    Trainer(const TailTraining& training, Scratch& scratch, LossStart* loss, WeightsStart* weights)
+        : start_loss_(loss),
+          start_weights_(weights),
+          training_(training),
           tail_(training.tail),
           packed_(pack_tail(training.tail, scratch)),
           slot_pitch_(static_cast<int>(round_up(packed_.markers, kSlotGroup))),
@@ -126,13 +127,12 @@ class Trainer {
         for_each(tiles * slot_pitch_, FillSlots{runs_, piece, tail_.stride, packed_.markers, slot_pitch_,
                                                 how.kind == LossKind::poisson, slots_});
         const Targets targets{slots_, slot_pitch_, runs_.runs, how.pos_weight};
-        const bool on_hopper = uses_hopper(scratch_);
-        const LastLayer last_layer{packed_, piece, input_of(last(), piece), targets, how.kind, on_hopper};
+        const LastLayer last_layer{packed_, piece, input_of(last(), piece), targets, how.kind};
         double* const losses = total_ + 1;
         if (last() > 0) tail_hidden_forward(packed_, training_.h, piece, rows_, dropout_of(piece));
-        tail_loss(last_layer, sink_of(last(), piece), losses);
+        start_loss_(last_layer, sink_of(last(), piece), losses);
         sum_each(1, tiles, TotalLoss{losses, total_});
-        tail_last_weights(last_layer, sums_of(last()), scratch_);
+        last_weights(last_layer);
         for (int number = last(); number-- > 0;) {
             const PackedLayer& of = packed_.layer[number];
             const std::int64_t length = is_up(number) ? piece.coarse : piece.length;
@@ -142,6 +142,17 @@ class Trainer {
                                  scratch_);
             tail_input_gradient(packed_, number, piece, length, gradient, sink_of(number, piece));
         }
+    }
+
+    void last_weights(const LastLayer& layer) {
+        const PackedLayer& last_layer = packed_.last();
+        const Ranges ranges = ranges_of(layer.position_tiles(), blocks_for(packed_.markers, kSlotGroup));
+        const std::int64_t rows = layer.targets.pitch;
+        float* const weights =
+            scratch_.get<float>(Scratch::kTailPartials, ranges.count * rows * (last_layer.width + 1));
+        float* const bias = weights + ranges.count * rows * last_layer.width;
+        start_weights_(layer, ranges, weights, bias);
+        add_ranges(last_layer, ranges.count, rows, weights, bias, sums_of(last()));
     }
 
     RowMatrix input_of(int number, const TrainPiece& piece) const {
@@ -191,6 +202,8 @@ class Trainer {
         return all;
     }
 
+    LossStart* start_loss_;
+    WeightsStart* start_weights_;
     const TailTraining& training_;
     const Tail& tail_;
     PackedTail packed_;
@@ -205,8 +218,12 @@ class Trainer {
 
 }  // namespace
 
-void fast_tail_train(const TailTraining& training, Scratch& scratch, std::int64_t most_bytes) {
-    Trainer(training, scratch).run(most_bytes);
+void sm80_tail_train(const TailTraining& training, Scratch& scratch, std::int64_t most_bytes) {
+    Trainer(training, scratch, sm80_loss, sm80_last_weights).run(most_bytes);
+}
+
+void sm90_tail_train(const TailTraining& training, Scratch& scratch, std::int64_t most_bytes) {
+    Trainer(training, scratch, sm90_loss, sm90_last_weights).run(most_bytes);
 }
 
 }  // namespace regkit::cuda

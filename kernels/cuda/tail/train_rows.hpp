@@ -113,7 +113,7 @@ __device__ void add_product(float (&sum)[2][2 * kSteps][4], const std::uint32_t 
     }
 }
 
-// ---- the kernels' starts, in sm80_train.cu and tensor_core_hidden.cu
+// ---- the kernels' starts: in tensor_core_hidden.cu, and of the last layer in last_layer.hpp
 // Runs the piece of h through the hidden layers, whose outputs go to rows.inputs.
 void tail_hidden_forward(const PackedTail& tail, const Tensor& h, const TrainPiece& piece,
                          const TailRows& rows, const TailDropout& dropout);
@@ -124,7 +124,6 @@ struct LastLayer {
     RowMatrix input;
     Targets targets;
     LossKind kind;
-    bool on_hopper;  // by kernels of their own
 
     // Tiles of 64 positions of all samples.
     std::int64_t position_tiles() const { return piece.samples * blocks_for(piece.length, kTileRows); }
@@ -141,10 +140,6 @@ void for_shape(const LastLayer& layer, const Body& body) {
     });
 }
 
-// Adds up the loss of each tile in losses [samples * tiles], not scaled, and hands the gradient of the last
-// layer's input to `sink`.
-void tail_loss(const LastLayer& layer, const GradientSink& sink, double* losses);
-
 // Where gradients of a layer's parameters are added, `scale` times. d_bias may be null.
 struct ParameterSums {
     float* d_weight;
@@ -152,8 +147,6 @@ struct ParameterSums {
     int phases;  // of an up-convolution; 0: a dense layer
     float scale;
 };
-// Computes the logits once more.
-void tail_last_weights(const LastLayer& layer, const ParameterSums& to, Scratch& scratch);
 
 // Of a hidden layer, whose `gradient` has rows as long as its packed weights are many: a row a position, of
 // an up-convolution a coarse one. `length` rows of each of the piece's samples.

@@ -37,6 +37,7 @@ Backend& Session::backend() {
 
 void Session::tell_notices() {
     for (const std::string& notice : backend().take_notices()) log_.info(notice);
+    for (const std::string& choice : backend().take_choices()) log_.debug(choice);
 }
 
 std::vector<std::string> Session::provenance(const std::string& tool, const std::string& command,

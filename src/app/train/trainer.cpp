@@ -213,6 +213,7 @@ void Training::take_step(const Batch& batch) {
         diverged("loss " + std::to_string(result.loss) + ", gradient norm " +
                  std::to_string(result.grad_norm));
     for (const std::string& notice : choice_.backend->take_notices()) log_.info(notice);
+    for (const std::string& choice : choice_.backend->take_choices()) log_.debug(choice);
     ++state_.step;
     state_.loss_sum += result.loss;
     ++state_.loss_steps;

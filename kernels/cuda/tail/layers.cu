@@ -5,7 +5,7 @@
 
 #include "kernels/cuda/conv/plain.hpp"
 #include "kernels/cuda/dropout_factor.hpp"
-#include "kernels/cuda/tail/plain.hpp"
+#include "kernels/cuda/tail/layers.hpp"
 
 namespace regkit::cuda {
 

@@ -1334,3 +1334,35 @@ setup printf 'chr1\t0\t100\nchr1\t9\t3\n' > r.bed
 run regcall -m model.safetensors -f ref.fa -R r.bed -O bed
 exit 3
 err regcall: r.bed:2: *
+
+# ---- regmodel --------------------------------------------------------------------------------------------------------------
+case regmodel of what is no model
+run regmodel info ref.fa
+exit 3
+err regmodel: ref.fa: *regmodel takes a model, a .safetensors file that regtrain wrote*
+
+case regmodel of a file that is not there
+run regmodel info none.safetensors
+exit 1
+err regmodel: *none.safetensors*No such file*
+
+case regmodel of a damaged model
+setup head -c 3000 model.safetensors > short.safetensors
+run regmodel info short.safetensors
+exit 3
+err regmodel: short.safetensors*
+
+case regmodel of two models
+run regmodel info model.safetensors model.safetensors
+exit 2
+err regmodel: *
+
+case regmodel, a command that there is not
+run regmodel inof
+exit 2
+err regmodel: there is no command 'inof' and no such file; did you mean info?
+
+case regmodel, two shapes at once
+run regmodel info -O json --markers model.safetensors
+exit 2
+err regmodel: --markers is a table; -O json has the markers too

@@ -210,3 +210,15 @@ out HLA-A*01:01:01:01 0 600?chr2 100 700?chr3:9 0 600
 case regcall to bedGraph of a pipe
 run head -n 51 ref.fa | regcall -m model.safetensors -k class:TFBS -O bedgraph --device reference --no-version - | head -n 200
 golden -
+
+case regmodel tells what a model holds
+run regmodel info model.safetensors | grep -v '^sha256\|^training.seconds\|^training.backend\|^training.command'
+golden -
+
+case regmodel names the markers that -k takes
+run regmodel --markers model.safetensors; for m in $(regmodel info --markers model.safetensors | tail -n +2 | cut -f1); do regcall -f ref.fa -m model.safetensors -k "$m" -r chr2:1-200 -O bedgraph --no-version --device reference | cut -f1 | uniq; done
+golden -
+
+case regmodel as JSON says what its table says
+run regmodel info -O json model.safetensors > m.json; regmodel info model.safetensors > m.tsv; python3 -c 'import json; m = json.load(open("m.json")); t = dict(r.rstrip("\n").split("\t") for r in open("m.tsv")); print(all(str(m[k]) == t[k] for k in ("model", "sha256", "architecture", "task", "parameters", "receptive_field", "stride")), len(m["markers"]) == int(t["markers"]), [c["name"] for c in m["reference"]], m["spec"]["name"] == t["architecture"])'
+golden -

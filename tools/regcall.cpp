@@ -1,6 +1,7 @@
 // regcall: where a model predicts markers, as tracks. Options to parameters; the work is in src/app.
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "app/call/call.hpp"
 #include "app/model/input_kind.hpp"
@@ -16,6 +17,9 @@ constexpr std::int64_t kMany = 1'000'000'000;
 
 cli::Tool call_tool() {
     const CallParameters defaults;
+    std::vector<std::string> formats;
+    for (const TrackFormat& format : track_formats()) formats.emplace_back(format.name);
+    const std::string with_values = track_format_names(true);
     cli::Tool tool{
         .name = "regcall",
         .title = "predict markers along DNA and write them as tracks",
@@ -41,8 +45,8 @@ cli::Tool call_tool() {
              "predict so many bases at a time [50000, fewer with many markers]; changes memory and speed, not the output",
          .group = cli::group::model},
         cli::common::output("tracks [standard output]; {marker} in the name gives one file for each marker"),
-        cli::common::format({"narrowpeak", "bed", "bedgraph", "bigwig", "tsv"},
-                            "by default what the output's extension says, narrowpeak on standard output"),
+        cli::common::format(formats, "by default what the output's extension says, " + formats.front() +
+                                         " on standard output"),
         cli::common::cutoff("0.5"),
         {.name = "min-length",
          .value = "BASES",
@@ -56,15 +60,16 @@ cli::Tool call_tool() {
          .group = cli::group::output},
         {.name = "resolution",
          .value = "BASES",
-         .help =
-             "average values over bins of so many bases (bedgraph, bigwig) [what an output of the model stands for]",
+         .help = "average values over bins of so many bases (" + with_values +
+                 ") [what an output of the model stands for]",
          .group = cli::group::output},
         {.name = "values",
          .value = "KIND",
          .fallback = "exact",
-         .help =
-             "8bit: logits in steps of 1/8, probabilities off by 1/64 at most, small ones by 6.5 % (bedgraph, bigwig); "
-             "neighbours are often equal, and files about half as large",
+         .help = "8bit: logits in steps of 1/8, probabilities off by 1/64 at most, small ones by 6.5 % (" +
+                 with_values +
+                 "); "
+                 "neighbours are often equal, and files about half as large",
          .group = cli::group::output,
          .choices = {"exact", "8bit"}},
         {.name = "round",
@@ -103,7 +108,7 @@ void run_call(const cli::Arguments& args, Log& log) {
     p.model = cli::model_file(args);
     p.markers = args.list("markers");
     if (args.given("output")) p.output = cli::output_file(args, "output");
-    if (args.given("output-format")) p.format = parse_track_format(args.text("output-format"));
+    if (args.given("output-format")) p.format = &track_format(args.text("output-format"));
     if (args.given("cutoff")) p.cutoff = args.real("cutoff", 0, 1e30);
     p.min_length = args.integer("min-length", 1, kMany);
     p.merge_gap = args.integer("merge-gap", 0, kMany);
@@ -119,8 +124,8 @@ void run_call(const cli::Arguments& args, Log& log) {
     p.backend = cli::backend_options(args);
     const CallSummary done = call(p, log);
 
-    const bool values = p.format ? holds_values(*p.format)
-                                 : track_format_of(p.output) && holds_values(*track_format_of(p.output));
+    const TrackFormat* const format = p.format ? p.format : track_format_of(p.output);
+    const bool values = format && format->holds_values;
     char text[240];
     std::snprintf(text, sizeof text, " in %.1f s (%lld of them N, without a value)", done.seconds,
                   static_cast<long long>(done.n_bases));

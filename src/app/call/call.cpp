@@ -38,15 +38,14 @@ std::int64_t tile_for(std::int64_t asked, std::int64_t markers) {
     return asked > 0 ? asked : std::clamp<std::int64_t>(kTileValues / markers, 1000, kTile);
 }
 
-TrackFormat format_of(const CallParameters& p) {
+const TrackFormat& format_of(const CallParameters& p) {
     if (p.format) return *p.format;
     const bool to_stdout = p.output.empty() || p.output == "-";
-    if (to_stdout) return TrackFormat::narrow_peak;
-    const std::optional<TrackFormat> format = track_format_of(p.output);
+    if (to_stdout) return track_formats().front();
+    const TrackFormat* const format = track_format_of(p.output);
     require(
-        format.has_value(), ErrorKind::usage,
-        p.output +
-            ": the name does not tell the format; say it with -O (narrowpeak, bed, bedgraph, bigwig, tsv)");
+        format, ErrorKind::usage,
+        p.output + ": the name does not tell the format; say it with -O (" + track_format_names(false) + ")");
     return *format;
 }
 
@@ -62,8 +61,9 @@ void check_placeholders(const std::string& output) {
     }
 }
 
-void check(const CallParameters& p, TrackFormat format) {
+void check(const CallParameters& p, const TrackFormat& format) {
     check_placeholders(p.output);
+    const std::string with_values = track_format_names(true, " and ");
     const bool stream = !p.input.empty();
     require(stream != !p.fasta.empty(), ErrorKind::usage,
             "give either a reference with -f, or a FASTA file (or - for standard input) to read as a stream");
@@ -76,17 +76,17 @@ void check(const CallParameters& p, TrackFormat format) {
     require(p.cutoff.value_or(kCutoff) >= 0, ErrorKind::usage, "the cutoff is at least 0");
     require(p.resolution >= 0 && p.min_length >= 1 && p.merge_gap >= 0, ErrorKind::usage,
             "resolution and least length are at least 1, the gap to merge at least 0");
-    require(p.resolution <= 1 || holds_values(format), ErrorKind::usage,
-            "--resolution averages values: it goes with bedgraph and bigwig, not with intervals");
+    require(p.resolution <= 1 || format.holds_values, ErrorKind::usage,
+            "--resolution averages values: it goes with " + with_values + ", not with intervals");
     const CallParameters defaults;
     for (const auto& [given, name] : {std::pair{p.cutoff.has_value(), "-c/--cutoff"},
                                       std::pair{p.min_length != defaults.min_length, "--min-length"},
                                       std::pair{p.merge_gap != defaults.merge_gap, "--merge-gap"}})
-        require(!given || !holds_values(format), ErrorKind::usage,
-                std::string(name) +
-                    " shapes intervals: it does not go with bedgraph and bigwig, which hold every value");
-    require(!p.coded || holds_values(format), ErrorKind::usage,
-            "--values 8bit goes with bedgraph and bigwig, not with intervals");
+        require(!given || !format.holds_values, ErrorKind::usage,
+                std::string(name) + " shapes intervals: it does not go with " + with_values +
+                    ", which hold every value");
+    require(!p.coded || format.holds_values, ErrorKind::usage,
+            "--values 8bit goes with " + with_values + ", not with intervals");
 }
 
 // Bases of a record between what is needed behind and ahead of the position; local positions, multiples of
@@ -125,7 +125,7 @@ class RecordWindow {
 
 class Caller {
   public:
-    Caller(const CallParameters& p, TrackFormat format, Log& log)
+    Caller(const CallParameters& p, const TrackFormat& format, Log& log)
         : p_(p),
           format_(format),
           log_(log),
@@ -171,7 +171,7 @@ class Caller {
     void predict(std::int64_t length, std::int64_t begin, std::int64_t end, std::int64_t lead,
                  std::int64_t shift, const FetchCodes& fetch) {
         const auto missing = [lead](std::int64_t at) { return std::max<std::int64_t>(0, lead - at); };
-        if (holds_values(format_))
+        if (format_.holds_values)
             predictor_->predict(
                 length, begin, end, fetch, [&](std::int64_t at, std::int64_t, auto codes, auto values) {
                     sink_->values(at + missing(at) + shift,
@@ -198,14 +198,14 @@ class Caller {
         require(
             !coverage() || !p_.coded, ErrorKind::usage,
             "--values 8bit is for probabilities; the model predicts coverage, which goes beyond what the codes hold");
-        require(!coverage() || p_.cutoff || holds_values(format_), ErrorKind::usage,
+        require(!coverage() || p_.cutoff || format_.holds_values, ErrorKind::usage,
                 "the model predicts coverage: give the least coverage of an interval with -c");
     }
 
     // `digest` is the reference's; a stream has none.
     void open(bool contigs_first, const std::string& source, const std::string& digest) {
         TrackOptions options;
-        options.format = format_;
+        options.format = &format_;
         for (const Marker& marker : model().markers) options.markers.push_back(marker.name);
         if (p_.provenance) {
             options.header = session_.provenance("regcall", p_.command_line, digest);
@@ -234,7 +234,7 @@ class Caller {
     void end_contig();
 
     const CallParameters& p_;
-    TrackFormat format_;
+    const TrackFormat& format_;
     Log& log_;
     ThreadPool pool_;
     Session session_;
@@ -262,7 +262,7 @@ void Caller::call_reference() {
     const bool all = p_.regions.empty() && p_.regions_file.empty();
     const std::vector<ContigRange> ranges = plan_regions(regions, all, fasta, cell_, log_);
 
-    const bool upfront = format_ == TrackFormat::bigwig;  // its header names every contig
+    const bool upfront = format_.contigs_first;
     open(upfront, p_.fasta, reference_digest(fasta));
     if (upfront)
         for (const Contig& contig : fasta.contigs()) tracks_->add_contig(contig.name, contig.length);
@@ -384,7 +384,7 @@ void Caller::call_record(FastaStream& stream) {
 }  // namespace
 
 CallSummary call(const CallParameters& parameters, Log& log) {
-    const TrackFormat format = format_of(parameters);
+    const TrackFormat& format = format_of(parameters);
     check(parameters, format);
     return Caller(parameters, format, log).run();
 }

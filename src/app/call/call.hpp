@@ -18,10 +18,9 @@ struct CallParameters {
     std::vector<std::string> regions;  // texts of parse_regions, with `fasta`; none and no file: all of it
     std::string regions_file;          // BED
     std::string model;
-    std::vector<std::string> markers;  // patterns of select_markers; empty = all
-    std::string output = "-";          // "{marker}" in it: one file a marker
-    std::optional<TrackFormat>
-        format;  // by default what the output's name says; narrowPeak on standard output
+    std::vector<std::string> markers;     // patterns of select_markers; empty = all
+    std::string output = "-";             // "{marker}" in it: one file a marker
+    const TrackFormat* format = nullptr;  // a row of track_formats(); null: what the output's name says
     // Compared, as a float, with the float value of each cell; by default probability 0.5. For intervals of
     // coverage it must be given.
     std::optional<double> cutoff;

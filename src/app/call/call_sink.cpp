@@ -85,12 +85,12 @@ void BinAverager::add(int contig, std::int64_t begin, std::int64_t end, std::spa
     begin_ = open_end + bins * width_;
 }
 
-CallSink::CallSink(TrackSet& tracks, TrackFormat format, int markers, const CallRules& rules,
+CallSink::CallSink(TrackSet& tracks, const TrackFormat& format, int markers, const CallRules& rules,
                    std::int64_t width, float largest, ThreadPool& pool)
     : tracks_(tracks),
       pool_(pool),
       markers_(markers),
-      intervals_wanted_(!holds_values(format)),
+      intervals_wanted_(!format.holds_values),
       cell_(rules.resolution),
       width_(width),
       largest_(largest),

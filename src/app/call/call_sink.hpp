@@ -71,8 +71,8 @@ class CallSink {
   public:
     // A `width` above rules.resolution averages values; only for formats that hold them. Values are at most
     // `largest`.
-    CallSink(TrackSet& tracks, TrackFormat format, int markers, const CallRules& rules, std::int64_t width,
-             float largest, ThreadPool& pool);
+    CallSink(TrackSet& tracks, const TrackFormat& format, int markers, const CallRules& rules,
+             std::int64_t width, float largest, ThreadPool& pool);
 
     // Of the track set; everything before must have ended.
     void begin_contig(int contig) { contig_ = contig; }

@@ -8,7 +8,7 @@
 
 namespace regkit {
 
-// Values wait in writer() until BigWigWriter::drain, so that many files can be compressed together.
+// Values wait in waiting() until BigWigWriter::drain, so that many files can be compressed together.
 class BigWigTrack final : public TrackWriter {
   public:
     BigWigTrack(const std::string& path, const TrackOptions& options, Spool& spool)
@@ -26,7 +26,7 @@ class BigWigTrack final : public TrackWriter {
     void finish(ThreadPool& pool) override { writer_.finish(pool); }
     void add_to(OutputSet& outputs) override { writer_.add_to(outputs); }
 
-    BigWigWriter& writer() { return writer_; }
+    BigWigWriter* waiting() override { return &writer_; }
 
   private:
     BigWigWriter writer_;

@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <set>
 
+#include "io/bigwig/bigwig_writer.hpp"
 #include "io/files/output_set.hpp"
-#include "io/tracks/bigwig_track.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
 
@@ -17,7 +17,8 @@ namespace regkit {
 namespace {
 
 constexpr std::string_view kPlaceholder = "{marker}";
-// bigWig files are fed and compressed so many at a time: their raw blocks lie in memory in between.
+// Files are fed and, where their values wait for that, compressed so many at a time: raw blocks lie in memory
+// in between.
 constexpr std::size_t kGroup = 64;
 constexpr std::size_t kOtherFiles = 64;
 
@@ -51,7 +52,6 @@ struct TrackSet::Impl {
     std::vector<std::string> paths;
     int contigs = 0;
     bool split = false;  // one file a marker
-    bool bigwig = false;
 
     void feed(std::size_t first, std::size_t last, int contig, std::int64_t begin, std::int64_t span,
               std::int64_t count, std::span<const float> values, std::int64_t row);
@@ -61,7 +61,6 @@ TrackSet::TrackSet(const std::string& output, const TrackOptions& options, Threa
     : impl_(std::make_unique<Impl>(options, pool)) {
     Impl& set = *impl_;
     set.split = output.find(kPlaceholder) != std::string::npos;
-    set.bigwig = options.format == TrackFormat::bigwig;
     if (!set.split) {
         set.paths = {output};
         set.files.push_back(make_track_writer(output, options, set.spool));
@@ -128,11 +127,10 @@ void TrackSet::values(int contig, std::int64_t begin, std::int64_t span, std::in
     for (std::size_t first = 0; first < set.files.size(); first += kGroup) {
         const std::size_t last = std::min(set.files.size(), first + kGroup);
         set.feed(first, last, contig, begin, span, count, values, row);
-        if (!set.bigwig) continue;
         std::vector<BigWigWriter*> group;
         for (std::size_t m = first; m < last; ++m)
-            group.push_back(&static_cast<BigWigTrack&>(*set.files[m]).writer());
-        BigWigWriter::drain(group, set.pool);
+            if (BigWigWriter* const waiting = set.files[m]->waiting()) group.push_back(waiting);
+        if (!group.empty()) BigWigWriter::drain(group, set.pool);
     }
 }
 

@@ -8,6 +8,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -22,20 +23,6 @@
 namespace regkit {
 namespace {
 
-struct Extension {
-    std::string_view text;  // lower case
-    TrackFormat format;
-};
-constexpr std::array kExtensions{
-    Extension{".narrowpeak", TrackFormat::narrow_peak},
-    Extension{".bed", TrackFormat::bed},
-    Extension{".bedgraph", TrackFormat::bed_graph},
-    Extension{".bdg", TrackFormat::bed_graph},
-    Extension{".bg", TrackFormat::bed_graph},
-    Extension{".bigwig", TrackFormat::bigwig},
-    Extension{".bw", TrackFormat::bigwig},
-    Extension{".tsv", TrackFormat::tsv},
-};
 constexpr TabixColumns kBedColumns{.contig = 1, .begin = 2, .end = 3, .zero_based = true};
 
 std::string lower(std::string_view text) {
@@ -112,6 +99,10 @@ class TextTrack : public TrackWriter {
         append(line_, end);
         line_ += '\t';
     }
+    void end_line() {
+        line_ += '\n';
+        file_.write(line_);
+    }
     const std::string& marker(const CalledInterval& called) const { return nth(markers_, called.marker); }
 
     TextFile file_;
@@ -123,30 +114,37 @@ class TextTrack : public TrackWriter {
     std::string line_;
 };
 
-// BED6, and the four further columns of narrowPeak.
-class BedTrack final : public TextTrack {
+// BED6.
+class BedTrack : public TextTrack {
   public:
-    BedTrack(const std::string& path, const TrackOptions& options)
-        : TextTrack(path, options), narrow_peak_(options.format == TrackFormat::narrow_peak) {}
-
+    using TextTrack::TextTrack;
     void interval(const CalledInterval& called) override {
+        write_columns(called);
+        end_line();
+    }
+
+  protected:
+    void write_columns(const CalledInterval& called) {
         place(called.contig, called.begin, called.end);
         line_ += marker(called);
         line_ += '\t';
         append(line_, std::llround(std::min(1000.0, 1000.0 * static_cast<double>(called.max))));
         line_ += "\t.";
-        if (narrow_peak_) {
-            line_ += '\t';
-            round_.append(line_, round_.scaled(called.mean));
-            line_ += "\t-1\t-1\t";
-            append(line_, called.summit);
-        }
-        line_ += '\n';
-        file_.write(line_);
     }
+};
 
-  private:
-    bool narrow_peak_;
+// The columns of BED6 and four more.
+class NarrowPeakTrack final : public BedTrack {
+  public:
+    using BedTrack::BedTrack;
+    void interval(const CalledInterval& called) override {
+        write_columns(called);
+        line_ += '\t';
+        round_.append(line_, round_.scaled(called.mean));
+        line_ += "\t-1\t-1\t";
+        append(line_, called.summit);
+        end_line();
+    }
 };
 
 class TsvTrack final : public TextTrack {
@@ -163,8 +161,7 @@ class TsvTrack final : public TextTrack {
         round_.append(line_, round_.scaled(called.mean));
         line_ += '\t';
         append(line_, called.summit);
-        line_ += '\n';
-        file_.write(line_);
+        end_line();
     }
 };
 
@@ -197,8 +194,7 @@ class BedGraphTrack final : public TextTrack {
         if (!open_) return;
         place(run_contig_, begin_, end_);
         round_.append(line_, scaled_);
-        line_ += '\n';
-        file_.write(line_);
+        end_line();
         open_ = false;
     }
     bool open_ = false;
@@ -206,31 +202,84 @@ class BedGraphTrack final : public TextTrack {
     std::int64_t begin_ = 0, end_ = 0, scaled_ = 0;
 };
 
+template <class Track>
+std::unique_ptr<TrackWriter> make(const std::string& path, const TrackOptions& options, Spool& spool) {
+    if constexpr (std::is_constructible_v<Track, const std::string&, const TrackOptions&, Spool&>)
+        return std::make_unique<Track>(path, options, spool);
+    else
+        return std::make_unique<Track>(path, options);
+}
+
+constexpr std::array kFormats{
+    TrackFormat{.name = "narrowpeak",
+                .title = "narrowPeak",
+                .endings = {".narrowpeak"},
+                .holds_values = false,
+                .contigs_first = false,
+                .takes_gz = true,
+                .make = make<NarrowPeakTrack>},
+    TrackFormat{.name = "bed",
+                .title = "BED",
+                .endings = {".bed"},
+                .holds_values = false,
+                .contigs_first = false,
+                .takes_gz = true,
+                .make = make<BedTrack>},
+    TrackFormat{.name = "bedgraph",
+                .title = "bedGraph",
+                .endings = {".bedgraph", ".bdg", ".bg"},
+                .holds_values = true,
+                .contigs_first = false,
+                .takes_gz = true,
+                .make = make<BedGraphTrack>},
+    TrackFormat{.name = "bigwig",
+                .title = "bigWig",
+                .endings = {".bigwig", ".bw"},
+                .holds_values = true,
+                .contigs_first = true,  // its header names them
+                .takes_gz = false,
+                .make = make<BigWigTrack>},
+    TrackFormat{.name = "tsv",
+                .title = "TSV",
+                .endings = {".tsv"},
+                .holds_values = false,
+                .contigs_first = false,
+                .takes_gz = true,
+                .make = make<TsvTrack>},
+};
+
 }  // namespace
 
-TrackFormat parse_track_format(const std::string& name) {
-    constexpr std::array<std::pair<std::string_view, TrackFormat>, 5> kNames{
-        {{"narrowpeak", TrackFormat::narrow_peak},
-         {"bed", TrackFormat::bed},
-         {"bedgraph", TrackFormat::bed_graph},
-         {"bigwig", TrackFormat::bigwig},
-         {"tsv", TrackFormat::tsv}}};
-    for (const auto& [text, format] : kNames)
-        if (text == name) return format;
-    throw Error(ErrorKind::usage,
-                "'" + name + "' is no output format; choose narrowpeak, bed, bedgraph, bigwig or tsv");
+std::span<const TrackFormat> track_formats() {
+    return kFormats;
 }
 
-std::optional<TrackFormat> track_format_of(std::string_view path) {
+std::string track_format_names(bool with_values, std::string_view last) {
+    std::vector<std::string_view> names;
+    for (const TrackFormat& format : kFormats)
+        if (format.holds_values || !with_values) names.push_back(format.name);
+    std::string text;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (i > 0) text += i + 1 < names.size() ? ", " : last;
+        text += names[i];
+    }
+    return text;
+}
+
+const TrackFormat& track_format(const std::string& name) {
+    for (const TrackFormat& format : kFormats)
+        if (format.name == name) return format;
+    throw Error(ErrorKind::usage,
+                "'" + name + "' is no output format; choose " + track_format_names(false, " or "));
+}
+
+const TrackFormat* track_format_of(std::string_view path) {
     std::string name = lower(path);
     if (name.ends_with(".gz")) name.resize(name.size() - 3);
-    for (const Extension& extension : kExtensions)
-        if (name.ends_with(extension.text)) return extension.format;
-    return std::nullopt;
-}
-
-bool holds_values(TrackFormat format) {
-    return format == TrackFormat::bed_graph || format == TrackFormat::bigwig;
+    for (const TrackFormat& format : kFormats)
+        for (const std::string_view ending : format.endings)
+            if (!ending.empty() && name.ends_with(ending)) return &format;
+    return nullptr;
 }
 
 Rounding::Rounding(int decimals) : decimals_(decimals) {
@@ -264,24 +313,15 @@ void Rounding::append(std::string& text, std::int64_t scaled) const {
 
 std::unique_ptr<TrackWriter> make_track_writer(const std::string& path, const TrackOptions& options,
                                                Spool& spool) {
+    const TrackFormat& format = *options.format;
     require(
-        !holds_values(options.format) || options.markers.size() == 1, ErrorKind::usage,
-        "bedGraph and bigWig files hold one marker each; write {marker} in the name of the output, or choose one "
-        "with -k");
-    switch (options.format) {
-        case TrackFormat::narrow_peak:
-        case TrackFormat::bed:
-            return std::make_unique<BedTrack>(path, options);
-        case TrackFormat::bed_graph:
-            return std::make_unique<BedGraphTrack>(path, options);
-        case TrackFormat::tsv:
-            return std::make_unique<TsvTrack>(path, options);
-        case TrackFormat::bigwig:
-            break;
-    }
-    require(!lower(path).ends_with(".gz"), ErrorKind::usage,
-            path + ": bigWig is compressed already and cannot be read through gzip; leave out .gz");
-    return std::make_unique<BigWigTrack>(path, options, spool);
+        !format.holds_values || options.markers.size() == 1, ErrorKind::usage,
+        std::string(format.title) +
+            " files hold one marker each; write {marker} in the name of the output, or choose one with -k");
+    require(format.takes_gz || !lower(path).ends_with(".gz"), ErrorKind::usage,
+            path + ": " + std::string(format.title) +
+                " is compressed already and cannot be read through gzip; leave out .gz");
+    return format.make(path, options, spool);
 }
 
 }  // namespace regkit

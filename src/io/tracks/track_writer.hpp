@@ -2,9 +2,9 @@
 // format.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,17 +15,30 @@
 
 namespace regkit {
 
+class BigWigWriter;
 class OutputSet;
+class TrackWriter;
+struct TrackOptions;
 
-enum class TrackFormat { narrow_peak, bed, bed_graph, bigwig, tsv };
+// A row of the table of formats, from which options, messages and help follow (CONTRIBUTING.md).
+struct TrackFormat {
+    std::string_view name;                    // of -O
+    std::string_view title;                   // in sentences
+    std::array<std::string_view, 3> endings;  // of files' names, in lower case, without ".gz"
+    bool holds_values;                        // one marker's values a file; else intervals of any markers
+    bool contigs_first;  // all contigs are added before any data, where the reference tells them
+    bool takes_gz;       // a file whose name ends in ".gz" is bgzipped and indexed
+    std::unique_ptr<TrackWriter> (*make)(const std::string& path, const TrackOptions& options, Spool& spool);
+};
 
-// "narrowpeak", "bed", "bedgraph", "bigwig", "tsv"; Error(usage) on anything else.
-TrackFormat parse_track_format(const std::string& name);
-// By the end of a file's name, without ".gz": .narrowPeak .bed .bedGraph .bdg .bg .bigWig .bw .tsv, in any
-// case.
-std::optional<TrackFormat> track_format_of(std::string_view path);
-// bedGraph and bigWig hold one marker's values a file; the others hold intervals of any markers.
-bool holds_values(TrackFormat format);
+// That of standard output first.
+std::span<const TrackFormat> track_formats();
+// "bed, bigwig" with another word before the last; of those that hold values alone, or of all.
+std::string track_format_names(bool with_values, std::string_view last = ", ");
+// Error(usage) where there is none of this name.
+const TrackFormat& track_format(const std::string& name);
+// By the end of a file's name, in any case; null where that does not tell.
+const TrackFormat* track_format_of(std::string_view path);
 
 // Where a marker is predicted to be present.
 struct CalledInterval {
@@ -57,7 +70,7 @@ class Rounding {
 };
 
 struct TrackOptions {
-    TrackFormat format = TrackFormat::narrow_peak;
+    const TrackFormat* format = &track_formats().front();
     std::vector<std::string>
         markers;  // names, as marker_spelling has them; CalledInterval::marker counts them
     std::vector<std::string> header;  // lines for formats that can hold them, without the leading "##"
@@ -81,6 +94,8 @@ class TrackWriter {
     virtual void values(int contig, std::int64_t begin, std::int64_t span, std::span<const float> values) = 0;
     // What the file's reader may see by now (standard output).
     virtual void flush() = 0;
+    // Where values wait to be compressed together with those of other files: what holds them.
+    virtual BigWigWriter* waiting() { return nullptr; }
     // All of the file is written; then it joins the outputs that appear together.
     virtual void finish(ThreadPool& pool) = 0;
     virtual void add_to(OutputSet& outputs) = 0;

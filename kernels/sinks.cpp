@@ -1,7 +1,7 @@
 // The arithmetic that all back ends share when they hand out less than values. A logit becomes an 8-bit code
-// by rounding to steps, and a table of 256 values takes codes back. A cutoff becomes a band of logits, by the
-// inverse of sigmoid or softplus with a margin for their rounding: outside the band the logit alone decides,
-// so that most positions never get a sigmoid. Rows above a cutoff are scanned a block at a time, since most
+// by rounding to steps, and a table of 256 values takes codes back. A cutoff becomes a logit, by the inverse
+// of sigmoid or softplus with a margin for their rounding: below it the logit alone decides, so that most
+// positions never get a sigmoid. Rows above a cutoff are scanned a block at a time, since most
 // of the genome is below.
 #include "kernels/sinks.hpp"
 
@@ -13,11 +13,10 @@ namespace regkit {
 namespace {
 
 // Sigmoid and softplus of every back end are within 1e-6 of the truth relative to it, unless they underflow;
-// the bounds are floats, too.
+// the bound is a float, too.
 constexpr double kMargin = 4e-5;
-// Below this a back end may have flushed the value to zero, and e^-60 is above it.
+// Below this a back end may have flushed the value to zero.
 constexpr double kTiny = 1e-30;
-constexpr double kAboveTiny = -60;
 
 double inverse(TailOutput kind, double value) {
     if (kind == TailOutput::probabilities)
@@ -61,13 +60,12 @@ CodeTable code_table(TailOutput kind) {
     return table;
 }
 
-LogitBand logit_band(TailOutput kind, float cutoff) {
+float least_logit(TailOutput kind, float cutoff) {
     constexpr float infinity = std::numeric_limits<float>::infinity();
-    if (kind == TailOutput::logits) return {cutoff, cutoff};
+    if (kind == TailOutput::logits) return cutoff;
     const double c = cutoff;
-    if (c < kTiny) return {-infinity, static_cast<float>(kAboveTiny)};
-    return {std::nextafter(static_cast<float>(inverse(kind, c * (1 - kMargin))), -infinity),
-            std::nextafter(static_cast<float>(inverse(kind, c * (1 + kMargin))), infinity)};
+    if (c < kTiny) return -infinity;
+    return std::nextafter(static_cast<float>(inverse(kind, c * (1 - kMargin))), -infinity);
 }
 
 void CalledRuns::clear() {

@@ -30,13 +30,9 @@ using CodeTable = std::array<float, 256>;
 CodeTable code_table(TailOutput kind);
 
 // ---- cutoffs. A position is called where its value is not below the cutoff, so that NaN is, and is noticed.
-// Logits below `low` have values below the cutoff, those above `high` have not, for every back end's sigmoid
-// and softplus; of those between, only the value tells.
-struct LogitBand {
-    float low = 0;
-    float high = 0;
-};
-LogitBand logit_band(TailOutput kind, float cutoff);
+// Logits below this one have values below the cutoff, for every back end's sigmoid and softplus; of others
+// only the value tells.
+float least_logit(TailOutput kind, float cutoff);
 
 // Positions [begin, end) of one sample, counted from the first position asked for, at which `marker` is
 // called.

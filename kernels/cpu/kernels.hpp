@@ -186,9 +186,9 @@ struct TailKernels {
     void (*codes)(const float* z, std::int64_t n, std::uint8_t* out);
     // Whether some z[p] is not below the bound; what lies behind n, up to a whole vector, may count too.
     bool (*any_reached)(const float* z, std::int64_t n, float bound);
-    // Bit p of `out`, ceil(n / 8) bytes, zero beyond n: not z[p] < low. Whether some z[p] lies in [low,
-    // high]; z is read up to the next whole vector, whose surplus may count there.
-    bool (*reached)(const float* z, std::int64_t n, float low, float high, std::uint8_t* out);
+    // Bit p of `out`, ceil(n / 8) bytes, zero beyond n: not z[p] < bound. z is read up to the next whole
+    // vector.
+    void (*reached)(const float* z, std::int64_t n, float bound, std::uint8_t* out);
     // to = from, past the caches: before another thread reads, hwy::FlushStream.
     void (*stream)(const float* from, std::int64_t n, float* to);
     // to[c*to_stride + r] = from[r*from_stride + c]; reads and writes whole groups of 4 rows and 4 columns.

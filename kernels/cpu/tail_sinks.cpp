@@ -73,7 +73,7 @@ struct RunSink final : cpu::TailSink {
     const cpu::TailKernels& kernels;
     TailOutput kind;
     float cutoff;
-    LogitBand band;
+    float least;         // logit
     std::uint8_t* bits;  // `most` bytes a worker
     std::int64_t most;
     std::vector<CalledRuns>& out;  // of each worker
@@ -83,7 +83,7 @@ struct RunSink final : cpu::TailSink {
         : kernels(k),
           kind(output),
           cutoff(c),
-          band(logit_band(output, c)),
+          least(least_logit(output, c)),
           bits(memory),
           most(bytes),
           out(to) {}
@@ -92,8 +92,8 @@ struct RunSink final : cpu::TailSink {
         std::uint8_t* const mine = bits + block.worker * most;
         for (int q = 0; q < block.count; ++q) {
             float* const values = block.logits + q * block.row;
-            if (!kernels.any_reached(values, block.columns, band.low)) continue;
-            kernels.reached(values, block.columns, band.low, band.low, mine);
+            if (!kernels.any_reached(values, block.columns, least)) continue;
+            kernels.reached(values, block.columns, least, mine);
             to_values(kernels, kind, values, block.columns);
             collect(block, block.marker + q, values, mine);
         }

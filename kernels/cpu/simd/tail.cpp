@@ -117,19 +117,15 @@ bool any_reached(const float* z, std::int64_t n, float bound) {
     return !hn::AllTrue(d, all_below);
 }
 
-bool reached(const float* z, std::int64_t n, float low, float high, std::uint8_t* out) {
+void reached(const float* z, std::int64_t n, float bound, std::uint8_t* out) {
     const Tag d;
-    const Vec least = hn::Set(d, low), most = hn::Set(d, high);
-    auto between = hn::Lt(hn::Zero(d), hn::Zero(d));
+    const Vec least = hn::Set(d, bound);
     constexpr std::int64_t kGroup = kLanes < 8 ? 8 : kLanes;
     for (std::int64_t p = 0; p < n; p += kGroup) {
         std::uint8_t bytes[8] = {};  // StoreMaskBits may write 8
         for (std::int64_t i = 0; i < kGroup; i += kLanes) {
-            const Vec value = hn::LoadU(d, z + p + i);
-            const auto from_low = hn::Not(hn::Lt(value, least));
-            between = hn::Or(between, hn::And(from_low, hn::Le(value, most)));
             std::uint8_t raw[8] = {};
-            hn::StoreMaskBits(d, from_low, raw);
+            hn::StoreMaskBits(d, hn::Not(hn::Lt(hn::LoadU(d, z + p + i), least)), raw);
             if constexpr (kLanes < 8)
                 bytes[0] = static_cast<std::uint8_t>(bytes[0] | raw[0] << i);
             else
@@ -140,7 +136,6 @@ bool reached(const float* z, std::int64_t n, float low, float high, std::uint8_t
             out[p / 8 + b] = static_cast<std::uint8_t>(bytes[b] & (left < 8 ? (1 << left) - 1 : 255));
         }
     }
-    return !hn::AllFalse(d, between);
 }
 
 // rate - y log(rate) and its derivative ((z < 0 ? e : 1) - y / factor) / (1 + e).

@@ -24,7 +24,7 @@ struct ChunkLogits {
 
 __device__ void store_word(float logit, bool is_inside, const Sinks& to, std::int64_t place) {
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
-    std::uint32_t bits = __ballot_sync(kAllLanes, is_inside && !(logit < to.band.low));
+    std::uint32_t bits = __ballot_sync(kAllLanes, is_inside && !(logit < to.least));
     if (bits != 0) {  // most words have none, and nothing but the comparison is done for them
         bool called = false;
         float value = 0;

@@ -85,7 +85,7 @@ void hand_out_runs(const Tail& tail, const TailRange& range, TailOutput kind, fl
         const std::int64_t rows = piece.samples * tail.markers();
         auto* const bits = scratch.get<std::uint32_t>(Scratch::kTailBits, rows * piece.row() / 32);
         float* const values = scratch.get<float>(Scratch::kTailValues, rows * piece.row());
-        runner.run(piece, {kind, logit_band(kind, cutoff), cutoff, values, nullptr, bits});
+        runner.run(piece, {kind, least_logit(kind, cutoff), cutoff, values, nullptr, bits});
         const BitRows called{bits,
                              values,
                              rows,

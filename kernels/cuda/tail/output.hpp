@@ -34,7 +34,7 @@ struct OutputPiece {
 // What is written of a piece; null where it is not wanted. Rows (sample, marker) are OutputPiece::row long.
 struct Sinks {
     TailOutput kind;
-    LogitBand band;  // of the cutoff
+    float least;  // least_logit of the cutoff
     float cutoff;
     float* values;  // at every position or, with bits, at those that are called
     std::uint8_t* codes;

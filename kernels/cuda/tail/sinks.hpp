@@ -58,15 +58,15 @@ __device__ inline void store_each(UnitLogits logits, const Sinks& to, const Targ
     }
 }
 
-// The bits of a row of markers at a lane's eight positions whose logits are not below the band, in their
+// The bits of a row of markers at a lane's eight positions whose logits are not below the least, in their
 // places of the word of 32.
-__device__ inline std::uint32_t lane_candidates(UnitLogits logit, int half, float low) {
+__device__ inline std::uint32_t lane_candidates(UnitLogits logit, int half, float least) {
     std::uint32_t bits = 0;
 #pragma unroll
     for (int n = 0; n < kWarpPositions / 8; ++n)
 #pragma unroll
         for (int e = 0; e < 2; ++e)
-            if (!(logit[n][2 * half + e] < low)) bits |= 1u << (n * 8 + e);
+            if (!(logit[n][2 * half + e] < least)) bits |= 1u << (n * 8 + e);
     return bits << lane_id() % 4 * 2;
 }
 
@@ -91,13 +91,13 @@ __device__ inline void store_called(UnitLogits logits, const std::uint32_t (&can
     }
 }
 
-// Most rows of most markers are below the band as a whole, and nothing but a comparison is done for them.
+// Most rows of most markers are below it as a whole, and nothing but a comparison is done for them.
 __device__ inline void store_bits(UnitLogits logits, const Sinks& to, const Target& target, float* staged) {
     const int lane = lane_id();
     std::uint32_t word[2];  // of rows lane / 4 and lane / 4 + 8
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-        word[half] = lane_candidates(logits, half, to.band.low) & target.valid;
+        word[half] = lane_candidates(logits, half, to.least) & target.valid;
         word[half] |= __shfl_xor_sync(kAllLanes, word[half], 1);
         word[half] |= __shfl_xor_sync(kAllLanes, word[half], 2);
     }

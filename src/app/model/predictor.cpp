@@ -354,25 +354,4 @@ void Predictor::predict_called(std::int64_t length, std::int64_t begin, std::int
             });
 }
 
-std::int64_t Predictor::window_positions(std::int64_t length) const {
-    return impl_->fixed ? impl_->grid.count : (length + impl_->resolution - 1) / impl_->resolution;
-}
-
-void Predictor::predict_windows(const Codes& windows, std::span<float> values) {
-    Impl& p = *impl_;
-    require(windows.batch > 0 && windows.length > 0, ErrorKind::usage, "there is no window to predict");
-    require(!p.fixed || windows.length == p.grid.window, ErrorKind::usage,
-            "the windows have another length than the model's");
-    const std::int64_t wanted = window_positions(windows.length);
-    require(static_cast<std::int64_t>(values.size()) == windows.batch * markers() * wanted, ErrorKind::usage,
-            "the room for the windows' values has another size");
-    const std::int64_t padded = p.fixed ? windows.length : round_up(windows.length, p.stride);
-    p.codes.assign(static_cast<std::size_t>(windows.batch * padded), kCodeN);
-    for (std::int64_t b = 0; b < windows.batch; ++b)
-        std::copy_n(windows.data + b * windows.length, windows.length, p.codes.data() + b * padded);
-    p.reverse_codes(padded);
-    p.infer(windows.batch, padded, 0, padded);
-    copy_rows(p.values, p.positions(padded), 0, wanted, values);
-}
-
 }  // namespace regkit

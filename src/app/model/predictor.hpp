@@ -79,12 +79,6 @@ class Predictor {
     std::int64_t behind() const;
     std::int64_t ahead() const;
 
-    // Independent windows, zero-padded at both ends. codes.batch windows of codes.length bases (of a model of
-    // a fixed window: that many), values [batch][markers][window_positions(codes.length)]. With rc_average
-    // the labels must lie in the middle of the window.
-    std::int64_t window_positions(std::int64_t length) const;
-    void predict_windows(const Codes& codes, std::span<float> values);
-
   private:
     struct Impl;
     std::unique_ptr<Impl> impl_;

@@ -210,25 +210,6 @@ TEST_CASE("every kind: bases counted from a multiple of the grid give the same c
         }
 }
 
-TEST_CASE("every kind: windows by themselves") {
-    for (const Kind& kind : kinds()) {
-        CAPTURE(kind.name);
-        const World world(kind, "reference", 2, 3000);
-        Predictor predictor(world.model, *world.backend, {});
-        const std::int64_t window = world.model.spec.window, n = predictor.window_positions(window);
-        CHECK(n == kind.layout.count);
-        std::vector<float> values(static_cast<std::size_t>(3 * kKindMarkers * n));
-        predictor.predict_windows({world.contig.data(), 3, window}, values);
-        for (std::int64_t b = 0; b < 3; ++b) {
-            const Values alone = world.window(b * window, (b + 1) * window, false);
-            for (std::int64_t m = 0; m < kKindMarkers; ++m)
-                CHECK(std::equal(alone[static_cast<std::size_t>(m)].begin(),
-                                 alone[static_cast<std::size_t>(m)].end(),
-                                 values.begin() + (b * kKindMarkers + m) * n));
-        }
-    }
-}
-
 TEST_CASE("paper windows of a model of bins") {
     const Kind& kind = kinds()[0];
     const World world(kind, "reference", 1, 1100);

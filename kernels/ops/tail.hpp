@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/base/label_run.hpp"
 #include "kernels/dropout.hpp"
 #include "kernels/sinks.hpp"
 #include "kernels/tensor.hpp"
@@ -39,17 +40,8 @@ struct TailGradient {
     Slice dense_weight[kMaxDense], dense_bias[kMaxDense];
 };
 
-// Output positions [begin, end) of one sample (nucleotides or bins) at which `marker` is present; for the
-// Poisson loss, at which its coverage is `value` (>= 0), elsewhere 0.
-struct LabelRun {
-    std::int32_t marker = 0;
-    std::int32_t begin = 0;
-    std::int32_t end = 0;
-    float value = 1;
-};
-
-// Host memory. Runs of sample s: runs[offsets[s]] .. runs[offsets[s + 1]), sorted by (marker, begin),
-// disjoint within a marker, inside [0, output positions of a sample).
+// Host memory. Runs of sample s, in its output positions: runs[offsets[s]] .. runs[offsets[s + 1]), sorted by
+// (marker, begin), disjoint within a marker, inside [0, output positions of a sample).
 struct Labels {
     const LabelRun* runs = nullptr;
     const std::int64_t* offsets = nullptr;  // batch + 1

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kMostWindows = 100, kMostContigs = 10;
 
-void check_runs(const std::vector<regkit::PeakRun>& runs, std::int64_t length, std::size_t markers) {
+void check_runs(const std::vector<regkit::LabelRun>& runs, std::int64_t length, std::size_t markers) {
     for (const auto& run : runs)
         expect(run.begin >= 0 && run.end > run.begin && run.end <= length && run.marker >= 0 &&
                    static_cast<std::size_t>(run.marker) < markers,
@@ -28,7 +28,7 @@ void fuzz_one(std::string_view input) {
     put(std::string("d.regds/") + kPeaks, labels);
     put(std::string("d.regds/") + kCoverage, labels);
     const regkit::Dataset set = regkit::Dataset::load(folder);
-    std::vector<regkit::PeakRun> runs;
+    std::vector<regkit::LabelRun> runs;
     for (std::size_t i = 0; i < std::min(kMostWindows, set.windows().size()); ++i) {
         runs.clear();
         set.window_labels(static_cast<std::int64_t>(i), runs);

@@ -56,11 +56,11 @@ void CoverageSums::clear() {
 }
 
 void CoverageSums::add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
-                       std::span<const PeakRun> labels) {
+                       std::span<const LabelRun> labels) {
     pool_->run(static_cast<std::int64_t>(sums_.size()), [&](std::int64_t marker, int worker) {
         auto& coverage = nth(coverage_, worker);
         coverage.assign(static_cast<std::size_t>(length), 0.0f);
-        const auto less = [](const PeakRun& run, std::int64_t m) { return run.marker < m; };
+        const auto less = [](const LabelRun& run, std::int64_t m) { return run.marker < m; };
         auto label = std::lower_bound(labels.begin(), labels.end(), marker, less);
         for (; label != labels.end() && label->marker == marker; ++label)
             std::fill(coverage.begin() + label->begin, coverage.begin() + label->end, label->value);

@@ -37,7 +37,7 @@ class CoverageSums {
     void clear();
     // As MarkerCounts::add; a rate is softplus(logit), the coverage that of the label, 0 where there is none.
     void add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
-             std::span<const PeakRun> labels);
+             std::span<const LabelRun> labels);
     std::vector<CoverageMetrics> all_metrics() const;
     // Mean Poisson loss over markers and bins.
     double loss() const;

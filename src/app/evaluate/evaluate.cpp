@@ -114,18 +114,18 @@ Stretch stretch_from(const Counting& task, std::size_t first) {
 
 // The labels of bases [begin, end) of a stretch, in output positions from `begin` on.
 void stretch_labels(const Counting& task, const Stretch& stretch, std::int64_t begin, std::int64_t end,
-                    std::vector<PeakRun>& out) {
+                    std::vector<LabelRun>& out) {
     const std::int64_t window = task.dataset.window(), bin = task.dataset.layout().bin;
     const std::int64_t count = (end - begin) / bin;
     out.clear();
     for (std::int64_t w = (begin - stretch.begin) / window; stretch.begin + w * window < end; ++w)
         task.labels.window_labels(task.dataset, task.windows[stretch.first + static_cast<std::size_t>(w)],
                                   (stretch.begin + w * window - begin) / bin, out);
-    for (PeakRun& run : out) {
+    for (LabelRun& run : out) {
         run.begin = std::max(run.begin, 0);
         run.end = static_cast<std::int32_t>(std::min<std::int64_t>(run.end, count));
     }
-    std::erase_if(out, [](const PeakRun& run) { return run.begin >= run.end; });
+    std::erase_if(out, [](const LabelRun& run) { return run.begin >= run.end; });
     sort_labels(out);
 }
 
@@ -136,7 +136,7 @@ void count_tiled(const Counting& task, Model model) {
     Predictor predictor(std::move(model), task.backend, options);
     const std::int64_t window = task.dataset.window(), bin = task.dataset.layout().bin;
     std::vector<KeptRun> kept;
-    std::vector<PeakRun> runs;
+    std::vector<LabelRun> runs;
     for (std::size_t first = 0; first < task.windows.size();) {
         const Stretch stretch = stretch_from(task, first);
         require(
@@ -211,7 +211,7 @@ Measured measure_presence(const EvaluateParameters& p, const std::vector<Marker>
                           const CountAll& count_all) {
     MarkerCounts counts(static_cast<int>(markers.size()), pool);
     count_all([&](std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
-                  std::span<const PeakRun> labels) { counts.add(logits, length, kept, labels); });
+                  std::span<const LabelRun> labels) { counts.add(logits, length, kept, labels); });
     const std::vector<MarkerMetrics> metrics = counts.all_metrics();
     Measured m;
     m.report.positions = metrics.front().positions;
@@ -234,7 +234,7 @@ Measured measure_coverage(const EvaluateParameters& p, const std::vector<Marker>
                           const CountAll& count_all) {
     CoverageSums sums(static_cast<int>(markers.size()), pool);
     count_all([&](std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
-                  std::span<const PeakRun> labels) { sums.add(logits, length, kept, labels); });
+                  std::span<const LabelRun> labels) { sums.add(logits, length, kept, labels); });
     const std::vector<CoverageMetrics> metrics = sums.all_metrics();
     Measured m;
     m.report.positions = metrics.front().bins;

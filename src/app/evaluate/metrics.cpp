@@ -56,8 +56,8 @@ struct Range {
     std::size_t begin, end;
 };
 
-Range runs_of(std::span<const PeakRun> labels, int marker) {
-    const auto less = [](const PeakRun& run, int m) { return run.marker < m; };
+Range runs_of(std::span<const LabelRun> labels, int marker) {
+    const auto less = [](const LabelRun& run, int m) { return run.marker < m; };
     const auto begin = std::lower_bound(labels.begin(), labels.end(), marker, less);
     const auto end = std::lower_bound(begin, labels.end(), marker + 1, less);
     return {static_cast<std::size_t>(begin - labels.begin()), static_cast<std::size_t>(end - labels.begin())};
@@ -109,7 +109,7 @@ void MarkerCounts::clear() {
 }
 
 void MarkerCounts::add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
-                       std::span<const PeakRun> labels) {
+                       std::span<const LabelRun> labels) {
     if (since_widening_ + static_cast<std::uint64_t>(length) > limit_) widen();
     since_widening_ += static_cast<std::uint64_t>(length);
     pool_->run(markers_, [&](std::int64_t marker, int worker) {

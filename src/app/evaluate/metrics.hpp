@@ -70,7 +70,7 @@ class MarkerCounts {
     // `labels` sorted by (marker, begin), disjoint within a marker, inside [0, length). Error(diverged) at a
     // logit that is not finite.
     void add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
-             std::span<const PeakRun> labels);
+             std::span<const LabelRun> labels);
     // 32-bit counters are widened when one could overflow, after `limit` positions (tests lower it).
     void set_widening_limit(std::uint64_t limit) { limit_ = limit; }
 

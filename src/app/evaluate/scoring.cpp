@@ -34,22 +34,22 @@ LabelMap LabelMap::by_name(const std::vector<Marker>& model, const Dataset& data
 }
 
 void LabelMap::window_labels(const Dataset& dataset, std::int64_t index, std::int64_t shift,
-                             std::vector<PeakRun>& out) const {
+                             std::vector<LabelRun>& out) const {
     const std::size_t first = out.size();
     dataset.window_labels(index, out);
     for (std::size_t i = first; i < out.size(); ++i) {
-        PeakRun& run = out[i];
+        LabelRun& run = out[i];
         run.marker = nth(labels_of, run.marker);
         run.begin += static_cast<std::int32_t>(shift);
         run.end += static_cast<std::int32_t>(shift);
     }
     out.erase(std::remove_if(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(),
-                             [](const PeakRun& run) { return run.marker < 0; }),
+                             [](const LabelRun& run) { return run.marker < 0; }),
               out.end());
 }
 
-void sort_labels(std::vector<PeakRun>& runs) {
-    const auto before = [](const PeakRun& a, const PeakRun& b) {
+void sort_labels(std::vector<LabelRun>& runs) {
+    const auto before = [](const LabelRun& a, const LabelRun& b) {
         return a.marker != b.marker ? a.marker < b.marker : a.begin < b.begin;
     };
     if (!std::is_sorted(runs.begin(), runs.end(), before)) std::sort(runs.begin(), runs.end(), before);
@@ -109,7 +109,7 @@ bool count_windows(Network& network, const Dataset& dataset, std::span<const std
     std::vector<std::uint8_t> codes;
     std::vector<float> logits, rows;
     std::vector<KeptRun> kept;
-    std::vector<PeakRun> runs;
+    std::vector<LabelRun> runs;
     const auto total = static_cast<std::int64_t>(windows.size());
     for (std::int64_t first = 0; first < total; first += batch) {
         if (!keep_going(first)) return false;

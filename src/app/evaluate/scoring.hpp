@@ -35,10 +35,10 @@ struct LabelMap {
     // Appends the labels of window `index` with the model's marker numbers, `shift` output positions further
     // along.
     void window_labels(const Dataset& dataset, std::int64_t index, std::int64_t shift,
-                       std::vector<PeakRun>& out) const;
+                       std::vector<LabelRun>& out) const;
 };
 // Runs of several windows side by side, in the order that metrics take them: by marker, then by begin.
-void sort_labels(std::vector<PeakRun>& runs);
+void sort_labels(std::vector<LabelRun>& runs);
 
 // Which of the output positions of `bin` bases that begin at `begin` count, appended, `shift` positions
 // further along: none of whose bases is excluded, and not all of whose bases are N. codes.size() is a
@@ -52,7 +52,7 @@ using KeepGoing = std::function<bool(std::int64_t done)>;
 // Takes the logits [markers][length] of some output positions, with those that count and their labels; as
 // MarkerCounts::add.
 using CountPositions = std::function<void(std::span<const float> logits, std::int64_t length,
-                                          std::span<const KeptRun> kept, std::span<const PeakRun> labels)>;
+                                          std::span<const KeptRun> kept, std::span<const LabelRun> labels)>;
 
 // The paper's windows: each by itself, zero-padded at both ends; several run together. The network fits the
 // data set (app/label_fit.hpp). False when stopped before the end.

@@ -43,7 +43,6 @@ Batch make_batch(const Dataset& dataset, const PackedGenome& genome, const Batch
     const int end = plan.end > 0 ? plan.end : plan.batch;
     batch.sequence.resize(static_cast<std::size_t>(end - plan.first) * window);
     batch.offsets = {0};
-    std::vector<PeakRun> peaks;
     for (int sample = plan.first; sample < end; ++sample) {
         const std::int64_t position = step * plan.batch + sample;
         const std::int64_t pick =
@@ -58,11 +57,8 @@ Batch make_batch(const Dataset& dataset, const PackedGenome& genome, const Batch
         const std::int64_t begin =
             at.begin + (reversed ? 2 * layout.offset + layout.span() - batch.window : 0);
         genome.read(static_cast<std::size_t>(at.contig), begin, begin + batch.window, codes);
-        peaks.clear();
-        dataset.window_labels(static_cast<std::int64_t>(index), peaks);
         const std::size_t first = batch.runs.size();
-        for (const PeakRun& peak : peaks)
-            batch.runs.push_back({peak.marker, peak.begin, peak.end, peak.value});
+        dataset.window_labels(static_cast<std::int64_t>(index), batch.runs);
         if (reversed) reverse_strand(codes, std::span(batch.runs).subspan(first), layout.count);
         batch.offsets.push_back(static_cast<std::int64_t>(batch.runs.size()));
     }

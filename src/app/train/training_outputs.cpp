@@ -42,7 +42,7 @@ bool Training::measure(Validation& result) {
     };
     validator_->clear();
     const CountPositions count = [&](std::span<const float> logits, std::int64_t length,
-                                     std::span<const KeptRun> kept, std::span<const PeakRun> runs) {
+                                     std::span<const KeptRun> kept, std::span<const LabelRun> runs) {
         validator_->add(logits, length, kept, runs);
     };
     try {

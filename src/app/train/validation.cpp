@@ -19,7 +19,7 @@ class CountingValidator : public Validator {
     CountingValidator(int markers, ThreadPool& pool) : counts_(markers, pool) {}
     void clear() override { counts_.clear(); }
     void add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
-             std::span<const PeakRun> labels) override {
+             std::span<const LabelRun> labels) override {
         counts_.add(logits, length, kept, labels);
     }
 

@@ -53,7 +53,7 @@ class Validator {
     virtual void clear() = 0;
     // As MarkerCounts::add.
     virtual void add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
-                     std::span<const PeakRun> labels) = 0;
+                     std::span<const LabelRun> labels) = 0;
     virtual Validation result(const std::vector<Marker>& markers) const = 0;
 };
 std::unique_ptr<Validator> make_validator(Task task, int markers, ThreadPool& pool);

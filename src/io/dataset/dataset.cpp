@@ -81,7 +81,7 @@ std::vector<std::int64_t> Dataset::select(Split split) const {
     return chosen;
 }
 
-void Dataset::window_labels(std::int64_t index, std::vector<PeakRun>& out) const {
+void Dataset::window_labels(std::int64_t index, std::vector<LabelRun>& out) const {
     const LabelLayout& layout = impl_->layout;
     const DatasetWindow& at = nth(windows(), index);
     const std::int64_t begin = at.begin + layout.offset;
@@ -89,28 +89,28 @@ void Dataset::window_labels(std::int64_t index, std::vector<PeakRun>& out) const
         labels(at.contig, begin, begin + layout.span(), out);
         return;
     }
-    std::vector<PeakRun> runs;
+    std::vector<LabelRun> runs;
     labels(at.contig, begin, begin + layout.span(), runs);
     const auto bin = static_cast<std::int32_t>(layout.bin);
     if (impl_->coverage()) {
-        for (const PeakRun& run : runs)
-            out.push_back({run.begin / bin, run.end / bin, run.marker, run.value});
+        for (const LabelRun& run : runs)
+            out.push_back({run.marker, run.begin / bin, run.end / bin, run.value});
         return;
     }
     const std::int64_t needed = layout.needed();
     for (auto first = runs.begin(); first != runs.end();) {
         const std::int32_t marker = first->marker;
         const auto last =
-            std::find_if(first, runs.end(), [&](const PeakRun& run) { return run.marker != marker; });
+            std::find_if(first, runs.end(), [&](const LabelRun& run) { return run.marker != marker; });
         for_label_runs(first, last, bin, needed, [&](std::int64_t from, std::int64_t to) {
-            out.push_back({static_cast<std::int32_t>(from), static_cast<std::int32_t>(to), marker});
+            out.push_back({marker, static_cast<std::int32_t>(from), static_cast<std::int32_t>(to)});
         });
         first = last;
     }
 }
 
 void Dataset::labels(std::int32_t contig, std::int64_t begin, std::int64_t end,
-                     std::vector<PeakRun>& out) const {
+                     std::vector<LabelRun>& out) const {
     require(contig >= 0 && static_cast<std::size_t>(contig) < impl_->peaks.size() && begin >= 0,
             ErrorKind::usage, impl_->path + ": no such contig or position");
     nth(impl_->peaks, contig).overlapping(begin, end, out);

@@ -18,6 +18,7 @@
 #include "base/region.hpp"
 #include "io/fasta/block_digest.hpp"
 #include "io/fasta/fasta.hpp"
+#include "kernels/base/label_run.hpp"
 
 namespace regkit {
 
@@ -38,14 +39,6 @@ struct ReferenceContig {
     std::string md5;
     // Digests of its blocks (io/block_digest.hpp). None where no window lies on it, nor in older files.
     std::vector<std::uint64_t> blocks = {};
-};
-
-// Positions [begin, end) at which a marker is present, or its coverage is `value`.
-struct PeakRun {
-    std::int32_t begin = 0;
-    std::int32_t end = 0;
-    std::int32_t marker = 0;
-    float value = 1;
 };
 
 // What the labels of a window stand for: output p of a window that begins at base b is about the `bin` bases
@@ -91,10 +84,10 @@ class Dataset {
     std::vector<std::int64_t> select(Split split) const;  // indexes into windows()
 
     // Labels of windows()[index] in output positions (see LabelLayout), sorted by (marker, begin). Appended.
-    void window_labels(std::int64_t index, std::vector<PeakRun>& out) const;
+    void window_labels(std::int64_t index, std::vector<LabelRun>& out) const;
     // Peaks (of task "coverage": runs of bins with their coverage) that overlap bases [begin, end) of a
     // contig, clipped and relative to `begin`, sorted by (marker, begin). Appended.
-    void labels(std::int32_t contig, std::int64_t begin, std::int64_t end, std::vector<PeakRun>& out) const;
+    void labels(std::int32_t contig, std::int64_t begin, std::int64_t end, std::vector<LabelRun>& out) const;
 
     // Error(mismatch) naming the first difference when the FASTA's names and lengths (and, when `whole`, the
     // bases of every contig) are not those the data set was built with.

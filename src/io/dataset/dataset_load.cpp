@@ -23,7 +23,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::int64_t kMaxLength = INT32_MAX;  // of a contig: a PeakRun holds 32 bits
+constexpr std::int64_t kMaxLength = INT32_MAX;  // of a contig: a LabelRun holds 32 bits
 
 // The parser's own conversion would cut 100.5 to 100, and take true for 1. An unsigned number beyond 63 bits
 // is below 0.

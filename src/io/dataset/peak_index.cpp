@@ -26,7 +26,7 @@ PeakIndex::PeakIndex(std::vector<Peak> peaks, std::vector<float> values, std::in
     for (std::size_t at = stretches - 1; at-- > 0;) first_[at] = std::min(first_[at], first_[at + 1]);
 }
 
-void PeakIndex::overlapping(std::int64_t begin, std::int64_t end, std::vector<PeakRun>& out) const {
+void PeakIndex::overlapping(std::int64_t begin, std::int64_t end, std::vector<LabelRun>& out) const {
     const auto stretch = static_cast<std::size_t>(begin / kStretch);
     if (stretch >= first_.size() || end <= begin) return;
     const std::size_t before = out.size();
@@ -38,12 +38,13 @@ void PeakIndex::overlapping(std::int64_t begin, std::int64_t end, std::vector<Pe
         const std::size_t number = i++;
         const Peak& run = peaks_[number];
         if (run.end <= begin) continue;
-        out.push_back({static_cast<std::int32_t>(std::max<std::int64_t>(run.begin, begin) - begin),
-                       static_cast<std::int32_t>(std::min<std::int64_t>(run.end, end) - begin), run.marker,
+        out.push_back({run.marker,
+                       static_cast<std::int32_t>(std::max<std::int64_t>(run.begin, begin) - begin),
+                       static_cast<std::int32_t>(std::min<std::int64_t>(run.end, end) - begin),
                        values_.empty() ? 1.0f : values_[number]});
     }
     std::sort(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(),
-              [](const PeakRun& a, const PeakRun& b) {
+              [](const LabelRun& a, const LabelRun& b) {
                   return a.marker != b.marker ? a.marker < b.marker : a.begin < b.begin;
               });
 }

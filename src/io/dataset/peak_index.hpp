@@ -8,7 +8,7 @@
 
 namespace regkit {
 
-// A PeakRun as it is kept in memory: a genome holds tens of millions, and only coverage has values.
+// A LabelRun as it is kept in memory: a genome holds tens of millions, and only coverage has values.
 struct Peak {
     std::int32_t begin = 0;
     std::int32_t end = 0;
@@ -25,7 +25,7 @@ class PeakIndex {
     PeakIndex(std::vector<Peak> peaks, std::vector<float> values, std::int64_t length);
 
     // Appends the runs that overlap [begin, end), clipped and relative to `begin`, sorted by (marker, begin).
-    void overlapping(std::int64_t begin, std::int64_t end, std::vector<PeakRun>& out) const;
+    void overlapping(std::int64_t begin, std::int64_t end, std::vector<LabelRun>& out) const;
 
   private:
     static constexpr std::int64_t kStretch = 16384;

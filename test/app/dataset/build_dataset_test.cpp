@@ -17,7 +17,7 @@ using regkit::BuildDatasetParameters;
 using regkit::Dataset;
 using regkit::Error;
 using regkit::ErrorKind;
-using regkit::PeakRun;
+using regkit::LabelRun;
 using regkit::Split;
 using regkit::test::Scratch;
 
@@ -89,7 +89,7 @@ TEST_CASE("windows, splits, peaks and prevalence") {
     CHECK(d.select(Split::valid) == std::vector<std::int64_t>{3});
     CHECK(d.windows()[3].begin == 500);
     CHECK(w.dir.read("x.regds/dataset.json").find("\"version\"") != std::string::npos);
-    std::vector<PeakRun> runs;
+    std::vector<LabelRun> runs;
     d.labels(1, 0, 100, runs);
     d.labels(0, 25, 60, runs);
     REQUIRE(runs.size() == 3);
@@ -188,7 +188,7 @@ TEST_CASE("peaks that do not fit the reference are left out or cut where that is
     CHECK((s.left_out.empty == 1 && s.left_out.elsewhere == 2 && s.left_out.behind == 1 &&
            s.left_out.clipped == 1));
     const Dataset d = Dataset::load(w.p.output);
-    std::vector<PeakRun> runs;
+    std::vector<LabelRun> runs;
     d.labels(0, 0, 100, runs);
     d.labels(0, 950, 1000, runs);
     REQUIRE(runs.size() == 4);
@@ -329,11 +329,11 @@ TEST_CASE("bins in the middle of windows") {
     REQUIRE(d.windows().size() == 1 + 10);
     CHECK((d.windows()[0].contig == 0 && d.windows()[0].begin == 5));
     CHECK((d.windows()[1].contig == 1 && d.windows()[1].begin == 5));
-    std::vector<PeakRun> runs;
+    std::vector<LabelRun> runs;
     d.window_labels(0, runs);
     d.window_labels(1, runs);
     REQUIRE(runs.size() == 2);
-    for (const PeakRun& run : runs)
+    for (const LabelRun& run : runs)
         CHECK((run.begin == 0 && run.end == 1 && run.marker == 0 && run.value == 1));
     CHECK(d.markers()[0].prevalence == 1);
     CHECK(d.markers()[1].prevalence == 0);
@@ -370,7 +370,7 @@ TEST_CASE("coverage of bins") {
     CHECK(d.windows().size() == 11);  // all but the one with N
     CHECK(d.markers()[0].prevalence == doctest::Approx((1 + 4 + 4 + 0.425) / 55));
     CHECK(d.markers()[1].prevalence == doctest::Approx((5 * 1000 + 7) / 55.0));
-    std::vector<PeakRun> runs;
+    std::vector<LabelRun> runs;
     d.window_labels(0, runs);
     REQUIRE(runs.size() == 3);
     CHECK((runs[0].begin == 0 && runs[0].end == 1 && runs[0].value == 1));
@@ -619,7 +619,7 @@ TEST_CASE("names of markers that an older version stored are cleaned, and told")
     const Dataset d = Dataset::load(w.p.output, w.log);
     CHECK((d.markers()[0].name == "m_1_x1b" && d.markers()[1].name == "m2"));
     CHECK(w.log.count("marker-name") == 1);
-    std::vector<PeakRun> runs;
+    std::vector<LabelRun> runs;
     d.labels(0, 0, 100, runs);
     CHECK((runs.size() == 1 && runs[0].marker == 0 && runs[0].end == 45));
 }

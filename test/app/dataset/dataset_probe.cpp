@@ -12,19 +12,19 @@ namespace {
 
 using namespace regkit;
 
-void print_window(const Dataset& dataset, std::size_t index, std::vector<PeakRun>& runs) {
+void print_window(const Dataset& dataset, std::size_t index, std::vector<LabelRun>& runs) {
     const DatasetWindow& at = dataset.windows()[index];
     std::printf("%s\t%lld\t%s\t", dataset.reference()[static_cast<std::size_t>(at.contig)].name.c_str(),
                 static_cast<long long>(at.begin), to_string(at.split));
     runs.clear();
     dataset.window_labels(static_cast<std::int64_t>(index), runs);
-    for (const PeakRun& run : runs)
+    for (const LabelRun& run : runs)
         std::printf("%d:%d-%d=%.9g,", run.marker, run.begin, run.end, static_cast<double>(run.value));
     std::printf("\n");
 }
 
 void take_time(const Dataset& dataset, int repeats) {
-    std::vector<PeakRun> runs;
+    std::vector<LabelRun> runs;
     std::size_t sum = 0;
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < repeats; ++i)
@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
         std::printf("%s\t%lld\t%lld\t%lld\t%lld\n", layout.task.c_str(),
                     static_cast<long long>(dataset.window()), static_cast<long long>(layout.bin),
                     static_cast<long long>(layout.offset), static_cast<long long>(layout.count));
-        std::vector<PeakRun> runs;
+        std::vector<LabelRun> runs;
         for (std::size_t i = 0; i < dataset.windows().size(); ++i) print_window(dataset, i, runs);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "dataset_probe: %s\n", error.what());

@@ -48,17 +48,17 @@ TEST_CASE("correlations and loss are those of all values at once, however they a
         for (int i = 0; i < kLength; ++i)
             logits[2 * kLength + static_cast<std::size_t>(i)] = 30000.0f + normal(random);
         const std::vector<KeptRun> kept{{3, 20}, {21, 22}, {40, kLength}};
-        std::vector<PeakRun> labels;
+        std::vector<LabelRun> labels;
         for (int m = 0; m < kMarkers; ++m)
             for (int at = m; at + 6 < kLength; at += 11)
-                labels.push_back({at, at + 5, m, static_cast<float>(random() % 9)});
+                labels.push_back({m, at, at + 5, static_cast<float>(random() % 9)});
         sums.add(logits, kLength, kept, labels);
         threaded.add(logits, kLength, kept, labels);
         for (const KeptRun& run : kept)
             for (int i = run.begin; i < run.end; ++i)
                 for (int m = 0; m < kMarkers; ++m) {
                     double y = 0;
-                    for (const PeakRun& label : labels)
+                    for (const LabelRun& label : labels)
                         if (label.marker == m && label.begin <= i && i < label.end)
                             y = static_cast<double>(label.value);
                     const auto z = static_cast<double>(logits[static_cast<std::size_t>(m * kLength + i)]);
@@ -92,7 +92,7 @@ TEST_CASE(
     ThreadPool pool(1);
     CoverageSums sums(1, pool);
     const std::vector<KeptRun> kept{{0, 2}};
-    const std::vector<PeakRun> labels{{0, 2, 0, 2.0f}};
+    const std::vector<LabelRun> labels{{0, 0, 2, 2.0f}};
     sums.add(std::vector<float>{-800, -800}, 2, kept, labels);
     CHECK(sums.loss() == doctest::Approx(1600));
     CHECK(!sums.all_metrics()[0].scored);

@@ -15,10 +15,10 @@ int main(int argc, char** argv) {
     const std::vector<char> present{std::istreambuf_iterator<char>(label_file), {}};
     if (raw.size() != present.size() * sizeof(float)) return 2;
     const std::span<const float> logits(reinterpret_cast<const float*>(raw.data()), present.size());
-    std::vector<PeakRun> labels;
+    std::vector<LabelRun> labels;
     for (std::size_t i = 0; i < present.size(); ++i) {
         const auto at = static_cast<std::int32_t>(i);
-        if (present[i]) labels.push_back({at, at + 1, 0});
+        if (present[i]) labels.push_back({0, at, at + 1});
     }
     ThreadPool pool(2);
     MarkerCounts counts(1, pool);

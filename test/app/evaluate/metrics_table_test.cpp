@@ -47,7 +47,7 @@ TEST_CASE("metrics table: curves of markers and the mean of their class") {
     MarkerCounts counts(3, pool);
     const std::vector<float> logits{4, 3, 2, 1, 4, 3, 2, 1, 0, 0, 0, 0};
     const KeptRun all{0, 4};
-    counts.add(logits, 4, {&all, 1}, std::vector<PeakRun>{{0, 1, 0}, {2, 3, 0}, {0, 2, 1}});
+    counts.add(logits, 4, {&all, 1}, std::vector<LabelRun>{{0, 0, 1}, {0, 2, 3}, {1, 0, 2}});
     const auto rows = rows_of(curves_table("valid", kMarkers, counts));
     REQUIRE(rows.size() > 400);
     CHECK(rows[0] == std::vector<std::string>{"split", "marker", "class", "curve", "threshold", "x", "y"});

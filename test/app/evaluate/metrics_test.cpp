@@ -11,7 +11,7 @@ using namespace regkit;
 
 namespace {
 
-MarkerMetrics metrics_of(const std::vector<float>& logits, const std::vector<PeakRun>& labels) {
+MarkerMetrics metrics_of(const std::vector<float>& logits, const std::vector<LabelRun>& labels) {
     ThreadPool pool(1);
     MarkerCounts counts(1, pool);
     const KeptRun all{0, static_cast<std::int32_t>(logits.size())};
@@ -44,7 +44,7 @@ TEST_CASE("metrics: the grid is monotone, covers 16 bits, and inverts") {
 TEST_CASE("metrics: worked by hand") {
     // Scores 4 3 2 1 with labels + - + -: AP = (1 + 2/3) / 2, ROC 3/4, recall with precision >= .95 = 1/2,
     // trapezoid = 1/2 * 1 + 1/2 * (1/2 + 2/3) / 2 (the middle points of recall 1/2 and 1 lie at 1/2 and 2/3).
-    const MarkerMetrics m = metrics_of({3, 4, 1, 2}, {{1, 2, 0}, {3, 4, 0}});
+    const MarkerMetrics m = metrics_of({3, 4, 1, 2}, {{0, 1, 2}, {0, 3, 4}});
     CHECK(m.positions == 4);
     CHECK(m.positives == 2);
     CHECK(m.prevalence == 0.5);
@@ -56,29 +56,29 @@ TEST_CASE("metrics: worked by hand") {
 }
 
 TEST_CASE("metrics: all tied, all right, all wrong") {
-    const MarkerMetrics tied = metrics_of(std::vector<float>(10, -3.3f), {{2, 4, 0}});
+    const MarkerMetrics tied = metrics_of(std::vector<float>(10, -3.3f), {{0, 2, 4}});
     CHECK(tied.roc_auc == 0.5);
     CHECK(tied.average_precision == 0.2);
     CHECK(tied.recall_at_fdr05 == 0);
     CHECK(tied.constant);
     CHECK(std::isnan(tied.pr_auc_trapezoid));  // not (1 + 0.2) / 2
-    const MarkerMetrics right = metrics_of({5, 5, -5, -5, -6}, {{0, 2, 0}});
+    const MarkerMetrics right = metrics_of({5, 5, -5, -5, -6}, {{0, 0, 2}});
     CHECK(right.roc_auc == 1);
     CHECK(right.average_precision == 1);
     CHECK(right.pr_auc_trapezoid == 1);
     CHECK(right.recall_at_fdr05 == 1);
     CHECK(!right.constant);
     // Two thresholds: precision 1/2 up to recall 1/2, then down to 2/6.
-    const MarkerMetrics two = metrics_of({1, 1, 0, 0, 0, 0}, {{0, 1, 0}, {2, 3, 0}});
+    const MarkerMetrics two = metrics_of({1, 1, 0, 0, 0, 0}, {{0, 0, 1}, {0, 2, 3}});
     CHECK(two.pr_auc_trapezoid == doctest::Approx(0.5 * 0.5 + 0.5 * (0.5 + 2.0 / 6) / 2).epsilon(1e-12));
-    const MarkerMetrics wrong = metrics_of({5, 5, -5}, {{2, 3, 0}});
+    const MarkerMetrics wrong = metrics_of({5, 5, -5}, {{0, 2, 3}});
     CHECK(wrong.roc_auc == 0);
     CHECK(wrong.average_precision == doctest::Approx(1.0 / 3));
 }
 
 TEST_CASE("metrics: a constant is one to two cells of the grid, scored or not") {
     const float cell = 1.0f / 4096;
-    const std::vector<PeakRun> one{{0, 1, 0}};
+    const std::vector<LabelRun> one{{0, 0, 1}};
     CHECK(metrics_of({-1, -1, -1}, {}).constant);
     CHECK(metrics_of({-1, -1 + cell / 2, -1 + cell}, one).constant);
     CHECK(metrics_of({-1 + cell, -1, -1}, one).average_precision ==
@@ -130,10 +130,10 @@ TEST_CASE("metrics: workers, widening, split windows and excluded positions chan
     std::normal_distribution<float> noise(-2, 3);
     std::vector<float> logits(kMarkers * kLength);
     for (float& z : logits) z = noise(random);
-    std::vector<PeakRun> labels;
+    std::vector<LabelRun> labels;
     for (int marker = 0; marker < kMarkers; ++marker)
         for (std::int32_t begin = 10 * marker; begin < kLength - 50; begin += 400)
-            labels.push_back({begin, begin + 30 + marker, marker});
+            labels.push_back({marker, begin, begin + 30 + marker});
     const std::vector<KeptRun> kept{{0, 15}, {25, 411}, {900, 3999}};
 
     ThreadPool one(1), three(3);
@@ -146,7 +146,7 @@ TEST_CASE("metrics: workers, widening, split windows and excluded positions chan
         const MarkerMetrics x = a.metrics(marker), y = b.metrics(marker);
         CHECK(x.positions == 15 + 386 + 3099);
         std::int64_t positives = 0;
-        for (const PeakRun& run : labels)
+        for (const LabelRun& run : labels)
             for (std::int32_t p = run.begin; p < run.end && run.marker == marker; ++p)
                 for (const KeptRun& keep : kept) positives += p >= keep.begin && p < keep.end;
         CHECK(x.positives == positives);
@@ -163,7 +163,7 @@ TEST_CASE("metrics: workers, widening, split windows and excluded positions chan
             for (std::int32_t p = keep.begin; p < keep.end; ++p, ++count) {
                 const double z = static_cast<double>(logits[static_cast<std::size_t>(marker * kLength + p)]);
                 bool positive = false;
-                for (const PeakRun& run : labels)
+                for (const LabelRun& run : labels)
                     positive |= run.marker == marker && p >= run.begin && p < run.end;
                 loss += std::log1p(std::exp(positive ? -z : z));
             }
@@ -179,10 +179,10 @@ TEST_CASE("metrics: a thinned curve keeps its ends and its area") {
     std::mt19937 random(5);
     std::normal_distribution<float> noise(-4, 1.5f);
     std::vector<float> logits(200000);
-    std::vector<PeakRun> labels;
+    std::vector<LabelRun> labels;
     for (float& z : logits) z = noise(random);
     for (std::int32_t begin = 0; begin < 200000; begin += 5000) {
-        labels.push_back({begin, begin + 100, 0});
+        labels.push_back({0, begin, begin + 100});
         for (std::int32_t p = begin; p < begin + 100; ++p) logits[static_cast<std::size_t>(p)] += 3;
     }
     ThreadPool pool(1);

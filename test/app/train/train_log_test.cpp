@@ -118,7 +118,7 @@ TEST_CASE("validation: a constant, and what is no better than one, are counted")
         // a: a constant; b: the wrong way round; c: right.
         const auto v = make_validator(Task::bin, 3, pool);
         v->add(std::vector<float>{1, 1, 1, 1, 0, 1, 2, 3, 3, 0, 0, 1}, 4, {&all, 1},
-               std::vector<PeakRun>{{0, 1, 0}, {0, 1, 1}, {0, 1, 2}});
+               std::vector<LabelRun>{{0, 0, 1}, {1, 0, 1}, {2, 0, 1}});
         const Validation result = v->result(markers);
         CHECK(result.constant == 1);
         CHECK(result.no_better == 1);
@@ -129,7 +129,7 @@ TEST_CASE("validation: a constant, and what is no better than one, are counted")
         // a: a constant, the best one; b: varies, and is worse than it; c: right.
         const auto v = make_validator(Task::coverage, 3, pool);
         v->add(std::vector<float>{1, 1, 1, 1, 0, 0, 0, 4, 4, -4, -4, -4}, 4, {&all, 1},
-               std::vector<PeakRun>{{0, 1, 0, 4}, {0, 1, 1, 4}, {0, 1, 2, 4}});
+               std::vector<LabelRun>{{0, 0, 1, 4}, {1, 0, 1, 4}, {2, 0, 1, 4}});
         const Validation result = v->result(markers);
         CHECK(result.constant == 1);
         CHECK(result.no_better == 1);

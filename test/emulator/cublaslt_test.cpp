@@ -176,7 +176,7 @@ void check_sinks(const Outputs& got, const TailCase& c, std::int64_t positions) 
 }  // namespace
 
 TEST_CASE("cublaslt: values, codes and runs of every shape, in every order") {
-    // Deep ones and wide ones, which other fast kernels do not take; 919 markers are padded.
+    // Deep ones and wide ones, which other kernels on tensor cores do not take; 919 markers are padded.
     const TailCase cases[] = {{1, 3, 5, 1, 0, {919}, 0, 1},
                               {3, 4, 33, 10, 5, {6, 7}, 0, 1},
                               {1, 150, 9, 1, 0, {140, 5}, 0, 1},

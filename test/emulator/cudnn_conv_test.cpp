@@ -158,7 +158,7 @@ TEST_CASE("cudnn: a plan that writes nothing does not pass with another's result
     CHECK(runs() == std::vector<int>{2, 3});
 }
 
-TEST_CASE("cudnn: where no plan is right, the fast kernels do it, and that is said once") {
+TEST_CASE("cudnn: where no plan is right, other kernels do it, and that is said once") {
     const Offered offered({{Way::wrong, 1}, {Way::fails, 1}, {Way::silent, 1}});
     const auto backend = make();
     const ConvResults got = convolve(*backend, kSmall, rounded);

@@ -34,7 +34,7 @@ Asked ask() {
     return {uses, scratch.notices};
 }
 
-// All that a fast back end makes of a tail: logits, and what a step of training gives.
+// All that a back end makes of a tail on tensor cores: logits, and what a step of training gives.
 struct Made {
     std::vector<float> logits;
     Outcome outcome;

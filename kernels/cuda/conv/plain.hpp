@@ -24,10 +24,4 @@ void conv_grad_weight(const ConvProblem& problem, const float* x, const float* d
 // d_bias[o] += sum of channel o; nothing where d_bias is null.
 void channel_sums(const Tensor& dy, float* d_bias);
 
-// The up-convolution of kernels/backend.hpp: weight [in][out][stride].
-void up_conv_forward(const Tensor& x, const float* weight, const float* bias, int stride, bool relu,
-                     const Tensor& y);
-void up_conv_grad_input(const Tensor& dy, const float* weight, int stride, bool accumulate, const Tensor& dx);
-void up_conv_grad_weight(const Tensor& x, const Tensor& dy, int stride, float* d_weight, float* d_bias);
-
 }  // namespace regkit::cuda

@@ -6,6 +6,7 @@
 #include "kernels/cuda/conv/plain.hpp"
 #include "kernels/cuda/dropout_factor.hpp"
 #include "kernels/cuda/tail/layers.hpp"
+#include "kernels/cuda/up_conv/plain.hpp"
 
 namespace regkit::cuda {
 

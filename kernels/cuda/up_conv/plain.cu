@@ -3,6 +3,7 @@
 // that of the convolution which maps dy to x, and borrows its kernel (conv/plain.cu).
 #include "kernels/cuda/backend_impl.hpp"
 #include "kernels/cuda/conv/plain.hpp"
+#include "kernels/cuda/up_conv/plain.hpp"
 
 namespace regkit {
 

@@ -132,7 +132,7 @@ void for_all_times(const Body& body) {
 
 }  // namespace
 
-TEST_CASE("hopper convolutions: bit for bit as on other devices") {
+TEST_CASE("sm90 convolutions: bit for bit as on other devices") {
     for (const ConvCase& c : kCases) {
         CAPTURE(c.text());
         const Fault restored;
@@ -145,7 +145,7 @@ TEST_CASE("hopper convolutions: bit for bit as on other devices") {
 // The window, the weights of the first tap, its products; then of the next, for which a place is filled the
 // second time. The barrier is the one before anything is copied; another parts the products from the sums
 // that are stored in their operands' place, which products do not see here (hopper.cpp).
-TEST_CASE("hopper convolutions: every order and time, and what is missing is noticed") {
+TEST_CASE("sm90 convolutions: every order and time, and what is missing is noticed") {
     const ConvCase c{1, 70, 3, 40, {4, 1, 3, 4, 5}};
     const ConvCase few_taps{
         1, 200, 2, 30, {2, 1, 5, 0, 5}};  // a window is ready to come before there is room
@@ -163,7 +163,7 @@ TEST_CASE("hopper convolutions: every order and time, and what is missing is not
 }
 
 // Their sums are not in the other devices' order.
-TEST_CASE("hopper convolutions: gradients of the weights are those of other devices") {
+TEST_CASE("sm90 convolutions: gradients of the weights are those of other devices") {
     for (const ConvCase& c : kCases) {
         CAPTURE(c.text());
         const Fault restored;
@@ -173,7 +173,7 @@ TEST_CASE("hopper convolutions: gradients of the weights are those of other devi
     }
 }
 
-TEST_CASE("hopper convolutions: gradients of the weights, every order and time, and what is missing") {
+TEST_CASE("sm90 convolutions: gradients of the weights, every order and time, and what is missing") {
     // One block, whose third tile waits for a place; taps of all three warpgroups.
     const ConvCase c{1, 2, 3, 600, {9, 1, 2, 8, 8}};
     const auto compute = [&] { return weight_gradient(c, true, 1); };
@@ -186,7 +186,7 @@ TEST_CASE("hopper convolutions: gradients of the weights, every order and time, 
     }
 }
 
-TEST_CASE("hopper convolutions: a device with a flaw has the other devices' kernels") {
+TEST_CASE("sm90 convolutions: a device with a flaw has the other devices' kernels") {
     const ConvCase c{1, 5, 4, 200, {3, 1, 3, 3, 3}};
     const auto convolved = [&](int capability, emulator::HopperFlaw flaw) {
         const OnDevice device(capability, flaw);

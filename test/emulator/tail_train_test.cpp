@@ -1,5 +1,5 @@
-// The CUDA back end's fast kernels of the tail at training, under the emulator: what tests of all back ends
-// do not reach.
+// The CUDA back end's kernels of the tail at training on tensor cores, under the emulator: what tests of all
+// back ends do not reach.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -20,19 +20,20 @@ namespace {
 
 constexpr double kTolerance = 2e-2;
 
-std::unique_ptr<Backend> fast_backend(Order order = Order::forward) {
+std::unique_ptr<Backend> tensor_core_backend(Order order = Order::forward) {
     return make_emulator_backend(order, kTensorCoreKernels);
 }
 
 Outcome train_in_pieces(const TailProblem& problem, std::int64_t most_bytes) {
-    return problem.train_by(*fast_backend(), [&](const cuda::TailTraining& training, cuda::Scratch& scratch) {
-        cuda::sm90_tail_train(training, scratch, most_bytes);
-    });
+    return problem.train_by(*tensor_core_backend(),
+                            [&](const cuda::TailTraining& training, cuda::Scratch& scratch) {
+                                cuda::sm90_tail_train(training, scratch, most_bytes);
+                            });
 }
 
 Outcome train_on(int capability, const TailProblem& problem) {
     const OnDevice device(capability);
-    const auto backend = fast_backend(Order::shuffled);
+    const auto backend = tensor_core_backend(Order::shuffled);
     const Outcome outcome = problem.train(*backend);
     CHECK(backend->take_notices().empty());  // by its own kernels
     return outcome;
@@ -43,7 +44,7 @@ constexpr LossKind kLosses[] = {LossKind::sigmoid_cross_entropy, LossKind::poiss
 
 }  // namespace
 
-TEST_CASE("fast tail in training: many markers, wide layers, every stride, both losses") {
+TEST_CASE("tail in training on tensor cores: many markers, wide layers, every stride, both losses") {
     const TailCase cases[] = {{1, 3, 5, 1, 0, {919}, 0, 2},
                               {2, 128, 131, 1, 0, {128, 130}, 0.5f, 3},
                               {3, 6, 15, 10, 5, {9, 70}, 0.25f, 1},
@@ -70,13 +71,13 @@ TEST_CASE("fast tail in training: many markers, wide layers, every stride, both 
 }
 
 // Layers wider than the tiles: the plain kernels, to the bit.
-TEST_CASE("fast tail in training: what is too wide for it") {
+TEST_CASE("tail in training on tensor cores: what is too wide for it") {
     for (const TailCase& c :
          {TailCase{1, 129, 9, 1, 0, {5}, 0, 1}, TailCase{1, 4, 9, 1, 0, {129, 5}, 0.25f, 1},
           TailCase{1, 4, 9, 2, 129, {5}, 0.25f, 1}, TailCase{1, 4, 2, 129, 3, {5}, 0, 1}}) {
         CAPTURE(c.text());
         const TailProblem problem(c, LossKind::sigmoid_cross_entropy);
-        CHECK(problem.train(*fast_backend()) ==
+        CHECK(problem.train(*tensor_core_backend()) ==
               problem.train(*make_emulator_backend(Order::forward, kPlainKernels)));
     }
 }
@@ -103,7 +104,7 @@ void check_pieces(std::initializer_list<std::int64_t> tiles_together) {
 bool differs(const TailProblem& problem, const Outcome& right, Order order, CopyTime time, int barrier,
              int wait) {
     const Fault fault;
-    const auto backend = fast_backend(order);
+    const auto backend = tensor_core_backend(order);
     if (problem.train(*backend) != right) return true;
     emulator::set_copy_time(time);
     emulator::leave_out_barrier(barrier);
@@ -118,7 +119,7 @@ bool differs(const TailProblem& problem, const Outcome& right, Order order, Copy
 
 }  // namespace
 
-TEST_CASE("fast tail in training: pieces change the order of sums alone") {
+TEST_CASE("tail in training on tensor cores: pieces change the order of sums alone") {
     {
         const OnDevice device(80);
         check_pieces({1, 2, 3, 6});
@@ -129,10 +130,10 @@ TEST_CASE("fast tail in training: pieces change the order of sums alone") {
 
 // A kernel has a barrier and a wait before each tile that it reads: ten of the up-convolution's weights and
 // one of the hidden layer's going forward; the first of the others brings what a block keeps, too.
-TEST_CASE("fast tail in training: a missing barrier or wait is noticed") {
+TEST_CASE("tail in training on tensor cores: a missing barrier or wait is noticed") {
     const TailProblem problem({1, 4, 20, 10, 5, {6, 7}, 0.25f, 1}, LossKind::sigmoid_cross_entropy);
     const OnDevice device(80);
-    const Outcome right = problem.train(*fast_backend());
+    const Outcome right = problem.train(*tensor_core_backend());
     for (const Order order : kOrders)
         for (const CopyTime time : kCopyTimes) CHECK(!differs(problem, right, order, time, -1, -1));
     for (const int n : {0, 10}) {
@@ -149,10 +150,10 @@ TEST_CASE("fast tail in training: a missing barrier or wait is noticed") {
 // Without hidden layers only the two kernels of the last layer wait: for own rows, for the first tile and its
 // products, and twice a tile from then on. There are five tiles, more than places, of markers for the one, of
 // positions for the other, and of either a block whose second group has nothing to do.
-TEST_CASE("fast tail in training: on 9.0, the same in any order, and a missing wait is noticed") {
+TEST_CASE("tail in training on tensor cores: on 9.0, the same in any order, and a missing wait is noticed") {
     const TailProblem problem({1, 3, 310, 1, 0, {310}, 0, 2}, LossKind::sigmoid_cross_entropy);
     const OnDevice device(90);
-    const Outcome right = problem.train(*fast_backend());
+    const Outcome right = problem.train(*tensor_core_backend());
     for (const Order order : kOrders) CHECK(!differs(problem, right, order, CopyTime::by_chance, -1, -1));
     CHECK(!differs(problem, right, Order::forward, CopyTime::at_once, -1, -1));
     for (int n = 0; n < 12; ++n) {

@@ -1,4 +1,5 @@
-// The CUDA back end's fast kernels of the tail, under the emulator: what tests of all back ends do not reach.
+// The CUDA back end's kernels of the tail on tensor cores, under the emulator: what tests of all back ends do
+// not reach.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -36,7 +37,7 @@ Values values_of(const std::vector<float>& floats) {
 
 }  // namespace
 
-TEST_CASE("fast tail: many markers at few positions, wide layers, and what is too wide for it") {
+TEST_CASE("tail on tensor cores: many markers at few positions, wide layers, and what is too wide for it") {
     const TailCase cases[] = {{1, 3, 5, 1, 0, {919}, 0, 1},
                               {1, 65, 2, 64, 66, {67, 65}, 0, 1},
                               {2, 2, 3, 128, 2, {70, 3, 4, 2}, 0, 1},
@@ -101,7 +102,7 @@ void check_pieces(const RunnerOf& runner_of) {
 
 }  // namespace
 
-TEST_CASE("fast tail: pieces do not change a bit") {
+TEST_CASE("tail on tensor cores: pieces do not change a bit") {
     {
         const OnDevice device(80);
         check_pieces(cuda::sm80_runner);
@@ -159,7 +160,7 @@ void check_left_out(const LeftOut& left_out) {
 // Of barriers that of the first tile, for its input, and of the second layer, for all warps' outputs. On 9.0
 // these are the second, which is not tried (all wait for the first tile, and meanwhile the input is written),
 // and the twelfth; the first of all and the last are noticed, too.
-TEST_CASE("fast tail: a missing barrier or wait is noticed") {
+TEST_CASE("tail on tensor cores: a missing barrier or wait is noticed") {
     check_left_out({80, {0, 10}, {0}});
     check_left_out({90, {0, 11, 12}, {0, 10, 11, 12}});
 }

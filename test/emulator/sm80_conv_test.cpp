@@ -29,9 +29,9 @@ const std::vector<ConvCase> kCases = {
     {2, 4, 3, 12, {3, 1, 2, 6, 7}},     // more padding than the width needs
 };
 
-constexpr int kDevice = 80;  // 9.0 has kernels of its own: hopper_conv_test.cpp
+constexpr int kDevice = 80;  // 9.0 has kernels of its own: sm90_conv_test.cpp
 
-ConvResults convolve_fast(Order order, const ConvCase& c) {
+ConvResults convolve_on_8_0(Order order, const ConvCase& c) {
     const OnDevice device(kDevice);
     const auto backend = make_emulator_backend(order, kTensorCoreKernels);
     return convolve(*backend, c, rounded);
@@ -50,7 +50,7 @@ struct LeftOut {
     }
 };
 
-Values grad_weight_fast(const ConvCase& c) {
+Values grad_weight_on_8_0(const ConvCase& c) {
     const OnDevice device(kDevice);
     const auto backend = make_emulator_backend(Order::forward, kTensorCoreKernels);
     Run run(*backend);
@@ -64,37 +64,37 @@ Values grad_weight_fast(const ConvCase& c) {
 // Whether each kernel's result is another than `right`.
 void check_all_differ(const ConvCase& c, const ConvResults& right, const ConvCase& long_row,
                       const Values& right_weight) {
-    const ConvResults wrong = convolve_fast(Order::forward, c);
+    const ConvResults wrong = convolve_on_8_0(Order::forward, c);
     CHECK(wrong.y != right.y);
     CHECK(wrong.dx != right.dx);
-    CHECK(grad_weight_fast(long_row) != right_weight);
+    CHECK(grad_weight_on_8_0(long_row) != right_weight);
 }
 
 }  // namespace
 
-TEST_CASE("fast convolutions are those of rounded operands, in every order") {
+TEST_CASE("sm80 convolutions are those of rounded operands, in every order") {
     const auto reference = make_reference_backend();
     for (const ConvCase& c : kCases) {
         CAPTURE(c.text());
         const ConvResults expected = convolve(*reference, c, rounded);
-        const ConvResults got = convolve_fast(Order::forward, c);
+        const ConvResults got = convolve_on_8_0(Order::forward, c);
         check_close("y", got.y, expected.y, kTolerance);
         check_close("dx", got.dx, expected.dx, kTolerance);
         check_close("d_weight", got.d_weight, expected.d_weight, kTolerance);
         check_close("d_bias", got.d_bias, expected.d_bias, kTolerance);
-        CHECK(got == convolve_fast(Order::reverse, c));
-        CHECK(got == convolve_fast(Order::shuffled, c));
+        CHECK(got == convolve_on_8_0(Order::reverse, c));
+        CHECK(got == convolve_on_8_0(Order::shuffled, c));
     }
 }
 
 // Two barriers are in the conversion of the operands; the next parts the copies of the products' third step
 // from their use.
-TEST_CASE("a barrier or a wait missing from the fast convolutions is noticed") {
+TEST_CASE("a barrier or a wait missing from the sm80 convolutions is noticed") {
     const ConvCase c{1, 16, 16, 40, {10, 1, 1, 4, 5}};
     // Positions enough that a block sums up three segments, and two taps, so that a block has two warps.
     const ConvCase long_row{1, 1, 1, 3 * 264 * cuda::kSegment, {2, 1, 1, 0, 1}};
-    const ConvResults right = convolve_fast(Order::forward, c);
-    const Values right_weight = grad_weight_fast(long_row);
+    const ConvResults right = convolve_on_8_0(Order::forward, c);
+    const Values right_weight = grad_weight_on_8_0(long_row);
     {
         const LeftOut barrier(2, -1);
         check_all_differ(c, right, long_row, right_weight);
@@ -103,7 +103,7 @@ TEST_CASE("a barrier or a wait missing from the fast convolutions is noticed") {
         const LeftOut wait(-1, 1);
         check_all_differ(c, right, long_row, right_weight);
     }
-    CHECK(right == convolve_fast(Order::forward, c));
+    CHECK(right == convolve_on_8_0(Order::forward, c));
 }
 
 TEST_CASE("rows of a tile meet no bank of shared memory twice") {
@@ -132,7 +132,7 @@ TEST_CASE("segments hold each position once") {
         }
 }
 
-TEST_CASE("what the fast convolutions leave to the plain ones") {
+TEST_CASE("what the sm80 convolutions leave to the plain ones") {
     const auto fits = [](std::int64_t channels, std::int64_t width, std::int64_t stride) {
         return cuda::fits_sm80_conv({1, channels, channels, 1000, 1000, width, stride, 1, 0});
     };

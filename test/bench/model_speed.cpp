@@ -2,6 +2,7 @@
 //   model_speed train|infer|call SPEC.json BATCH MARKERS THREADS SECONDS wall|cpu [DEVICE PRECISION]
 // Trains on random windows, or predicts their probabilities or the runs above a cutoff, and prints the
 // seconds of each step after the first, one a line; then "rss" and the largest resident memory in MiB.
+// Several of these apart by commas are done one after another, a line with its word before each.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <ctime>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -107,8 +109,13 @@ void bench(const Spec& spec, const std::string& mode, const Run& run) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::string mode = argc == 8 || argc == 10 ? argv[1] : "";
-    if (mode != "train" && mode != "infer" && mode != "call") {
+    std::vector<std::string> modes;
+    std::istringstream words(argc == 8 || argc == 10 ? argv[1] : "");
+    for (std::string word; std::getline(words, word, ',');) modes.push_back(word);
+    const auto is_mode = [](const std::string& word) {
+        return word == "train" || word == "infer" || word == "call";
+    };
+    if (modes.empty() || !std::ranges::all_of(modes, is_mode)) {
         std::fprintf(stderr,
                      "usage: model_speed train|infer|call SPEC.json BATCH MARKERS THREADS SECONDS wall|cpu "
                      "[DEVICE f32|bf16]\n");
@@ -123,7 +130,11 @@ int main(int argc, char** argv) {
             run.device = argv[8];
             run.precision = std::string(argv[9]) == "bf16" ? Precision::bf16 : Precision::f32;
         }
-        bench(parse_spec(text, argv[2]), mode, run);
+        for (const std::string& mode : modes) {
+            if (modes.size() > 1) std::printf("%s\n", mode.c_str());
+            bench(parse_spec(text, argv[2]), mode, run);
+            std::fflush(stdout);
+        }
     } catch (const std::exception& e) {
         std::fprintf(stderr, "model_speed: %s\n", e.what());
         return 1;

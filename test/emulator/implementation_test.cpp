@@ -133,7 +133,7 @@ TEST_CASE("implementations: each of each operation, against the reference") {
     }
     emulator::stand_in() = {};
     for (const auto& [operation, kernels] : left)
-        FAIL_CHECK(operation << " was never computed by " << name_of(kernels));
+        FAIL_CHECK(operation << " was never computed by " << std::string(name_of(kernels)));
 }
 
 TEST_CASE("implementations: the best that fits is taken, and each is told once") {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# All that needs a GPU, in phases of at most 10 minutes each:
-#   tests      the kernels' tests, by plain kernels, tensor cores and NVIDIA's libraries; the CPU against the GPU on a real model and in its PR AUC; resumed
-#              training; sums over ranks; what cuDNN says of the device, as JSON
-#   sanitize   compute-sanitizer on small cases of each choice of kernels
-#   speed      the four targets, beside PyTorch in the same run
+# All that needs a GPU, in the 10 minutes that one command may take on a device machine:
+#   tests      at most 3 minutes, all steps at once: the kernels' tests, by each choice of kernels; the CPU against the GPU on a
+#              real model and in its PR AUC; resumed training; sums over ranks; what cuDNN says of the device, as JSON
+#   speed      at most 4: the four targets, and every preset, beside PyTorch in the same run
+#   sanitize   in what is left: compute-sanitizer on small cases of each choice of kernels, all at once
 # Usage:
 #   test/gpu/run.sh [PHASE...]                builds here, in build-gpu
 #   test/gpu/run.sh --pack FOLDER             on a machine with the libraries, with or without a GPU: builds, and puts the
@@ -11,18 +11,22 @@
 #   test/gpu/run.sh --from FOLDER [PHASE...]  runs what was packed, on a machine that lacks those libraries
 #   test/gpu/run.sh --dry-run                 on any machine: every step with the programs in $REGKIT_BIN, on the CPU and in
 #                                             small, so that a mistake in this script costs no time on a GPU
-# Without a phase it does all, each in its own 10 minutes. Ends with one table; exits 1 where something failed. A target that is
-# missed is told, and is no failure. Logs are kept in $LOGS (gpu-logs). $PYTHON (python3) is the one with PyTorch.
+# Without a phase it does all. A step that hangs is ended at its own limit, and a phase at that of its own, so that the others have
+# their time. Ends with one table; exits 1 where something failed. A target that is missed is told, and is no failure. Logs are kept
+# in $LOGS (gpu-logs). $PYTHON (python3) is the one with PyTorch.
 set -euo pipefail
 
 source_dir=$(cd "$(dirname "$0")/../.." && pwd)
 logs=${LOGS:-gpu-logs}
 python=${PYTHON:-${REGKIT_PYTHON:-python3}}
-limit=590 device=cuda batch=32 markers=919 seconds=6 variants=2000
+declare -A limit=([tests]=180 [speed]=240 [sanitize]=150)  # seconds
+device=cuda batch=32 markers=919 seconds=2 variants=2000
 spec=$source_dir/examples/models/dilated.json
 dry=
 table=()
-readonly choices=(plain sm80,sm90 sm80,sm90,cudnn,cublaslt)
+# Of REGKIT_CUDA_KERNELS; the last need libraries. What is usual in bf16 is the third.
+readonly choices=("plain" "sm80" "sm80,sm90" "sm80,sm90,cudnn,cublaslt")
+readonly usual=${choices[2]} libraries=${choices[3]}
 readonly programs=(test_kernels gpu_compare gpu_ranks gpu_properties model_speed random_model regds-build regeval regsnp regtrain)
 readonly genome=3101.8  # Mnt, as hg19
 # For the sanitizers, which are slow.
@@ -78,29 +82,54 @@ pack() {
 # ---- running
 row() { table+=("$1|$2|$3"); }
 
-# A step of at most so many seconds; its output goes to a log. Sets $took and returns the step's exit code.
-step() {
-    local name=$1 most=$2 begin=$SECONDS code=0
+# Seconds that a step may take: at most so many, and none behind the phase's end.
+seconds_for() { local left=$((phase_end - SECONDS)); echo $((left < $1 ? left : $1)); }
+
+# A step of at most so many seconds, in the background; its output goes to a log. `finish` is to follow.
+declare -A pids=()
+start() {
+    local name=$1 most
+    most=$(seconds_for "$2")
     shift 2
-    ((most = most < phase_end - SECONDS ? most : phase_end - SECONDS))
-    took=0
-    ((most > 5)) || { echo "no time left" > "$logs/$name.log"; return 124; }
     echo "$name ..." >&2
-    timeout -k 5 "$most" "$@" > "$logs/$name.log" 2>&1 || code=$?
-    took=$((SECONDS - begin))
-    return $code
+    (
+        code=0 begin=$SECONDS
+        if ((most <= 5)); then
+            echo "no time left" > "$logs/$name.log"
+            code=124
+        else
+            timeout -k 5 "$most" "$@" > "$logs/$name.log" 2>&1 || code=$?
+        fi
+        echo "$code $((SECONDS - begin))" > "$logs/$name.end"
+    ) &
+    pids[$name]=$!
+    [[ -z $dry ]] || wait "${pids[$name]}"  # a machine without a GPU may be a small one
+}
+
+# Waits for the step's end. Sets $took and returns the step's exit code.
+finish() {
+    local code
+    wait "${pids[$1]}" || true
+    read -r code took < "$logs/$1.end"
+    return "$code"
+}
+
+step() {
+    start "$@"
+    finish "$1"
 }
 
 # Why a step that failed could not have cuDNN, which is no failure; or false.
 without_cudnn() { grep -m1 -o 'needs cuDNN 9:.*\|this build has no cuDNN' "$logs/$1.log"; }
 
-# A step that passes or fails, as a row of the table.
+# What a step that was started has come to, as a row of the table.
 verdict() {
     local what=$1 name=$2 code=0 why
-    shift
-    step "$@" || code=$?
+    finish "$name" || code=$?
     if ((code == 0)); then
         row "$what" passed "$took s"
+    elif grep -qx 'no time left' "$logs/$name.log"; then
+        row "$what" "not run" "no time left"
     elif ((code == 77)); then
         row "$what" "not run" "$(grep -m1 SKIPPED "$logs/$name.log" || tail -1 "$logs/$name.log")"
     elif ((code == 124 || code == 137)); then
@@ -119,26 +148,32 @@ notices() {
 }
 
 tests() {
-    local kernels
-    if [[ -x $bin/gpu_properties ]]; then
-        if [[ -n $dry ]]; then
-            row "what cuDNN says of the device" "not run" "asks a GPU"
-        else
-            verdict "what cuDNN says of the device" properties 30 "$bin/gpu_properties"
-            cp "$logs/properties.log" "$logs/device.json"
-        fi
-    else
+    local kernels tools=$source_dir/test/gpu/tools_on_device.py
+    [[ ! -x $bin/gpu_properties || -n $dry ]] || start properties 30 "$bin/gpu_properties"
+    for kernels in "${choices[@]}"; do
+        start "tests-$kernels" 175 "$source_dir/test/gpu/tests.sh" "$kernels"
+        start "compare-$kernels" 120 "$bin/gpu_compare" "$device" "$spec" "$markers" 2 "$kernels"
+    done
+    start numbers 150 "$python" "$tools" numbers "$device" "${usable[@]}"
+    start resume 150 "$python" "$tools" resume "$device" "${usable[@]}"
+    start ranks 120 "$bin/gpu_ranks" "$device"
+    if [[ ! -x $bin/gpu_properties ]]; then
         row "what cuDNN says of the device" "not run" "this build has no cuDNN"
+    elif [[ -n $dry ]]; then
+        row "what cuDNN says of the device" "not run" "asks a GPU"
+    else
+        verdict "what cuDNN says of the device" properties
+        cp "$logs/properties.log" "$logs/device.json"
     fi
     for kernels in "${choices[@]}"; do
-        verdict "kernels' tests, $kernels" "tests-$kernels" 110 "$source_dir/test/gpu/tests.sh" "$kernels"
-        verdict "the GPU against the CPU, $kernels" "compare-$kernels" 40 "$bin/gpu_compare" "$device" "$spec" "$markers" 2 "$kernels"
+        verdict "kernels' tests, $kernels" "tests-$kernels"
+        verdict "the GPU against the CPU, $kernels" "compare-$kernels"
         sed 's/^/  /' "$logs/compare-$kernels.log"
         notices "compare-$kernels"
     done
-    verdict "PR AUC, GPU and CPU" numbers 60 "$python" "$source_dir/test/gpu/tools_on_device.py" numbers "$device" "${usable[@]}"
-    verdict "resumed training, bit by bit" resume 60 "$python" "$source_dir/test/gpu/tools_on_device.py" resume "$device" "${usable[@]}"
-    verdict "sums over ranks, by NCCL" ranks 60 "$bin/gpu_ranks" "$device"
+    verdict "PR AUC, GPU and CPU" numbers
+    verdict "resumed training, bit by bit" resume
+    verdict "sums over ranks, by NCCL" ranks
 }
 
 sanitize() {
@@ -150,19 +185,25 @@ sanitize() {
     fi
     for tool in memcheck racecheck synccheck initcheck; do
         for kernels in "${choices[@]}"; do
-            verdict "compute-sanitizer $tool, $kernels" "$tool-$kernels" 48 "$source_dir/test/gpu/tests.sh" "$kernels" \
-                "$small_cases" "$sanitizer" --tool "$tool" --error-exitcode 9
+            start "$tool-$kernels" 145 "$source_dir/test/gpu/tests.sh" "$kernels" "$small_cases" "$sanitizer" --tool "$tool" \
+                --error-exitcode 9
         done
+    done
+    for tool in memcheck racecheck synccheck initcheck; do
+        for kernels in "${choices[@]}"; do verdict "compute-sanitizer $tool, $kernels" "$tool-$kernels"; done
     done
 }
 
-# Millions of nucleotides a second, from the median of the seconds of steps.
-our_rate() {
-    local mode=$1 kernels=$2 name=speed-$1-$2
-    REGKIT_CUDA_KERNELS=$kernels step "$name" 40 "$bin/model_speed" "$mode" "$spec" "$batch" "$markers" 0 "$seconds" wall "$device" bf16 ||
-        return 1
-    grep -E '^[0-9.]+$' "$logs/$name.log" | sort -g |
-        awk -v n="$((batch * 25000))" '{t[NR] = $1} END {if (!NR || t[int((NR + 1) / 2)] <= 0) exit 1; printf "%.3f", n / t[int((NR + 1) / 2)] / 1e6}'
+# Of the steps that model_speed printed in a log behind the word $2, millions of nucleotides a second, from the median; $3: of a
+# step. Fails where there is none.
+rate_of() {
+    awk -v mode="$2" '$1 ~ /^[a-z]/ {on = $1 == mode} on && /^[0-9.]+$/' "$logs/$1.log" | sort -g |
+        awk -v n="$3" '{t[NR] = $1} END {m = t[int((NR + 1) / 2)]; if (!NR || m <= 0) exit 1; printf "%.3f", n / m / 1e6}'
+}
+
+# A row for what a step did not measure.
+no_rate() {
+    if grep -qx 'no time left' "$logs/$2.log"; then row "$1" "not run" "no time left"; else row "$1" FAILED "$logs/$2.log"; fi
 }
 
 calculate() { awk "BEGIN {printf(\"$1\", ($2))}"; }
@@ -177,42 +218,85 @@ target() {
     row "$what" "$(calculate %.1f "$ours")" "$words"
 }
 
+# Every preset by the usual kernels, and as PyTorch's modules come. Fewer windows of a wide one, so that it fits.
+all_presets() {
+    local name window count our peer mode words i names=() batches=() windows=()
+    while read -r name window; do
+        count=$((batch * 25000 / window))
+        names+=("$name") windows+=("$window")
+        batches+=("$((count < 1 ? 1 : count > 16 * batch ? 16 * batch : count))")
+    done < <("$python" "$source_dir/test/gpu/presets.py" ${dry:+dilated lr})
+    for i in "${!names[@]}"; do
+        REGKIT_CUDA_KERNELS=$usual step "preset-${names[i]}" 12 "$bin/model_speed" train,call \
+            "$source_dir/examples/models/${names[i]}.json" "${batches[i]}" "$markers" 0 "$(calculate %.1f "$seconds / 3")" wall \
+            "$device" bf16 || true
+    done
+    if [[ -n $has_torch ]]; then
+        local pairs=()
+        for i in "${!names[@]}"; do pairs+=("${names[i]}:${batches[i]}"); done
+        step peer-presets 60 "$python" "$source_dir/test/gpu/peer_presets.py" --markers "$markers" --seconds 0.5 "${pairs[@]}" || true
+    fi
+    for i in "${!names[@]}"; do
+        for mode in train call; do
+            our=$(rate_of "preset-${names[i]}" "$mode" "$((batches[i] * windows[i]))") ||
+                { no_rate "$mode ${names[i]}, Mnt/s" "preset-${names[i]}"; continue; }
+            words="PyTorch not run"
+            peer=$(awk -v m="$mode" -v p="${names[i]}" '$1 == m && $2 == p {print $3}' "$logs/peer-presets.log" 2> /dev/null) || true
+            [[ ! $peer =~ ^[0-9.]+$ ]] || words="PyTorch, not compiled, $peer, ratio $(calculate %.2f "$our / $peer")"
+            row "$mode ${names[i]}, Mnt/s" "$our" "$words"
+        done
+    done
+}
+
 speed() {
-    local kernels ours train='' call='' per_window=''
+    local kernels ours train='' call='' per_window='' name
+    has_torch=
+    ! "$python" -c 'import torch; assert torch.cuda.is_available()' 2> /dev/null || has_torch=yes
+    # Ours first: should the rest hang, there are these.
+    for kernels in "${usable[@]}"; do
+        [[ $kernels != plain ]] || continue
+        REGKIT_CUDA_KERNELS=$kernels step "speed-$kernels" 30 "$bin/model_speed" train,call "$spec" "$batch" "$markers" 0 "$seconds" wall \
+            "$device" bf16 || true
+    done
+    all_presets
     if [[ -n $dry ]]; then
+        step peer-presets 30 "$python" -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' "$source_dir/test/gpu/peer_presets.py" ||
+            row "PyTorch, presets" FAILED "$logs/peer-presets.log"
         step peer 60 "$python" "$source_dir/test/gpu/peer_torch.py" --batch "$batch" --markers "$markers" --seconds "$seconds" --parse ||
             row "PyTorch" FAILED "$logs/peer.log"
         train=1 call=1
-    elif "$python" -c 'import torch; assert torch.cuda.is_available()' 2> /dev/null; then
-        step peer 240 "$python" "$source_dir/test/gpu/peer_torch.py" --batch "$batch" --markers "$markers" --seconds "$seconds" ||
-            row "PyTorch" FAILED "$logs/peer.log"
+    elif [[ -n $has_torch ]]; then
+        # max-autotune, its own default, tries for minutes.
+        step peer 70 "$python" "$source_dir/test/gpu/peer_torch.py" --batch "$batch" --markers "$markers" --seconds "$seconds" \
+            --mode default || row "PyTorch" FAILED "$logs/peer.log"
         train=$(awk '$1 == "train" {print $2}' "$logs/peer.log") call=$(awk '$1 == "call" {print $2}' "$logs/peer.log")
     else
         row "PyTorch" "not run" "$python has no PyTorch that sees the GPU"
     fi
     for kernels in "${usable[@]}"; do
-        [[ $kernels == plain ]] && continue
-        if ours=$(our_rate train "$kernels"); then
+        [[ $kernels != plain ]] || continue
+        name=speed-$kernels
+        if ours=$(rate_of "$name" train "$((batch * 25000))"); then
             target "training, batch $batch, Mnt/s, $kernels" "$ours" 300 "$train" 2
         else
-            row "training, $kernels" FAILED "$logs/speed-train-$kernels.log"
+            no_rate "training, $kernels" "$name"
         fi
-        if ours=$(our_rate call "$kernels"); then
+        if ours=$(rate_of "$name" call "$((batch * 25000))"); then
             target "called runs in host memory, Mnt/s, $kernels" "$ours" 1000 "$call" 2.5
             row "  so for $genome Mnt, s, $kernels" "$(calculate %.2f "$genome / $ours")" \
                 "must 4: $(calculate %s "$genome / $ours <= 4 ? \"met\" : \"MISSED\""), if windows come as fast"
         else
-            row "called runs, $kernels" FAILED "$logs/speed-call-$kernels.log"
-        fi
-        # PyTorch predicts a whole window for an allele.
-        [[ -z $call ]] || per_window=$(calculate %.1f "$call * 1e6 / 25000")
-        if step "variants-$kernels" 60 "$python" "$source_dir/test/gpu/tools_on_device.py" variants "$device" "$kernels" "$variants" &&
-            ours=$(awk '$1 == "variants" {print $2}' "$logs/variants-$kernels.log") && [[ -n $ours ]]; then
-            target "variants/s, regsnp with its start, $kernels" "$ours" 250000 "$per_window" 1
-        else
-            row "variants, $kernels" FAILED "$logs/variants-$kernels.log"
+            no_rate "called runs, $kernels" "$name"
         fi
     done
+    # PyTorch predicts a whole window for an allele.
+    [[ -z $call ]] || per_window=$(calculate %.1f "$call * 1e6 / 25000")
+    if step variants 30 "$python" "$source_dir/test/gpu/tools_on_device.py" variants "$device" "$usual" "$variants" &&
+        ours=$(awk '$1 == "variants" {print $2}' "$logs/variants.log") && [[ -n $ours ]]; then
+        target "variants/s, regsnp with its start, $usual" "$ours" 250000 "$per_window" 1
+    else
+        no_rate "variants, $usual" variants
+    fi
 }
 
 print_table() {
@@ -223,16 +307,17 @@ print_table() {
 # The choices that this machine can run: all, but for cudnn where it is not installed.
 find_usable() {
     local why
-    usable=("${choices[@]:0:2}")
-    if ! REGKIT_CUDA_KERNELS=cudnn "$bin/model_speed" call "$spec" 1 3 0 0 wall "$device" bf16 > "$logs/cudnn.log" 2>&1 &&
+    usable=("${choices[@]:0:3}")
+    if ! REGKIT_CUDA_KERNELS=cudnn timeout 30 "$bin/model_speed" call "$spec" 1 3 0 0 wall "$device" bf16 > "$logs/cudnn.log" 2>&1 &&
         why=$(without_cudnn cudnn); then
         row "cudnn in tools and speed" "not run" "$why"
     else
-        usable+=("${choices[2]}")
+        usable+=("$libraries")
     fi
 }
 
 prepare_dry_run() {
+    limit=([tests]=590 [speed]=590 [sanitize]=590)
     dry=yes device=cpu batch=1 markers=3 seconds=0 variants=20
     bin=${REGKIT_BIN:?--dry-run needs the folder of the programs in REGKIT_BIN}
     local program
@@ -259,17 +344,17 @@ main() {
                 shift
                 ;;
             --dry-run) prepare_dry_run ;;
-            tests | sanitize | speed) phases+=("$1") ;;
-            *) fail "what is $1? phases are tests, sanitize and speed" ;;
+            tests | speed | sanitize) phases+=("$1") ;;
+            *) fail "what is $1? phases are tests, speed and sanitize" ;;
         esac
         shift
     done
-    ((${#phases[@]})) || phases=(tests sanitize speed)
+    ((${#phases[@]})) || phases=(tests speed sanitize)
     mkdir -p "$logs"
     if [[ -z $dry ]]; then
         name_of_device=$(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2> /dev/null | head -1) || true
         [[ -n $name_of_device ]] || fail "no GPU: nvidia-smi is missing or sees none"
-        rm -f "$logs"/*.log
+        rm -f "$logs"/*.log "$logs"/*.end
         if [[ -n $from ]]; then
             bin=$(cd "$from" && pwd)
             [[ -x $bin/test_kernels ]] || fail "$from holds no test_kernels: it was not made by --pack"
@@ -281,7 +366,7 @@ main() {
     export REGKIT_BIN=$bin
     find_usable
     for phase in "${phases[@]}"; do
-        phase_end=$((SECONDS + limit))
+        phase_end=$((SECONDS + ${limit[$phase]}))
         "$phase"
     done
     print_table

@@ -212,7 +212,8 @@ Measured measure_presence(const EvaluateParameters& p, const std::vector<Marker>
     MarkerCounts counts(static_cast<int>(markers.size()), pool);
     count_all([&](std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
                   std::span<const LabelRun> labels) { counts.add(logits, length, kept, labels); });
-    const std::vector<MarkerMetrics> metrics = counts.all_metrics();
+    std::vector<MarkerMetrics> metrics = counts.all_metrics();
+    counts.add_calibration(metrics);
     Measured m;
     m.report.positions = metrics.front().positions;
     m.report.loss = counts.loss();

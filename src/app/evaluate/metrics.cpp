@@ -71,6 +71,14 @@ struct Cumulative {
     std::uint64_t false_positives() const { return called - true_positives; }
 };
 
+// Of p positives and n negatives; 0 where all are called.
+double matthews(const Cumulative& now, double p, double n) {
+    const auto called = static_cast<double>(now.called), left = p + n - called;
+    if (left <= 0) return 0;
+    const double covariance = static_cast<double>(now.true_positives) * (p + n) - called * p;
+    return covariance / std::sqrt(called * left) / std::sqrt(p * n);
+}
+
 }  // namespace
 
 double softplus(double z) {
@@ -185,6 +193,14 @@ MarkerMetrics MarkerCounts::metrics(int marker) const {
                      static_cast<double>(now.true_positives + before.true_positives) / 2;
         if (now.true_positives * 20 >= now.called * 19)
             m.recall_at_fdr05 = static_cast<double>(now.true_positives) / p;
+        m.mcc = std::max(m.mcc, matthews(now, p, n));
+        if (before.called < positives && now.called >= positives) {
+            const auto left = static_cast<double>(positives - before.called);
+            m.top_k_accuracy = (static_cast<double>(before.true_positives) +
+                                left * static_cast<double>(now.true_positives - before.true_positives) /
+                                    static_cast<double>(called)) /
+                               p;
+        }
     }
     m.roc_auc /= p * n;
     if (m.constant) m.pr_auc_trapezoid = std::numeric_limits<double>::quiet_NaN();
@@ -196,6 +212,24 @@ std::vector<MarkerMetrics> MarkerCounts::all_metrics() const {
     pool_->run(markers_,
                [&](std::int64_t marker, int) { nth(result, marker) = metrics(static_cast<int>(marker)); });
     return result;
+}
+
+void MarkerCounts::each_cell(int marker, const std::function<void(const LogitCell&)>& take) const {
+    for (int bin = 0; bin < kLogitBins; ++bin)
+        if (const std::uint64_t here = all(marker, bin); here > 0)
+            take({(bin_logit(bin) + bin_logit(bin + 1)) / 2, static_cast<double>(here),
+                  static_cast<double>(positive(marker, bin))});
+}
+
+void MarkerCounts::add_calibration(std::vector<MarkerMetrics>& metrics) const {
+    pool_->run(markers_, [&](std::int64_t marker, int) {
+        MarkerMetrics& m = nth(metrics, marker);
+        if (!m.scored) return;
+        m.calibration = calibration_of([&](const std::function<void(const LogitCell&)>& take) {
+            each_cell(static_cast<int>(marker), take);
+        });
+        if (m.constant) m.calibration.slope = m.calibration.intercept = Calibration::kNone;
+    });
 }
 
 double MarkerCounts::loss() const {
@@ -250,41 +284,97 @@ std::vector<CurvePoint> MarkerCounts::curve(int marker, int points) const {
     return curve;
 }
 
+namespace {
+
+// The values that a class has a mean and a median of.
+double& prevalence(MarkerMetrics& m) {
+    return m.prevalence;
+}
+double& roc_auc(MarkerMetrics& m) {
+    return m.roc_auc;
+}
+double& average_precision(MarkerMetrics& m) {
+    return m.average_precision;
+}
+double& pr_auc_trapezoid(MarkerMetrics& m) {
+    return m.pr_auc_trapezoid;
+}
+double& recall_at_fdr05(MarkerMetrics& m) {
+    return m.recall_at_fdr05;
+}
+double& mcc(MarkerMetrics& m) {
+    return m.mcc;
+}
+double& top_k_accuracy(MarkerMetrics& m) {
+    return m.top_k_accuracy;
+}
+double& slope(MarkerMetrics& m) {
+    return m.calibration.slope;
+}
+double& intercept(MarkerMetrics& m) {
+    return m.calibration.intercept;
+}
+double& error(MarkerMetrics& m) {
+    return m.calibration.error;
+}
+double& error_of_constant(MarkerMetrics& m) {
+    return m.calibration.error_of_constant;
+}
+constexpr double& (*kValues[])(MarkerMetrics&) = {
+    prevalence, roc_auc, average_precision, pr_auc_trapezoid, recall_at_fdr05, mcc, top_k_accuracy, slope,
+    intercept,  error,   error_of_constant};
+
+double mean_of(const std::vector<double>& values) {
+    double sum = 0;
+    for (const double value : values) sum += value;
+    return sum / static_cast<double>(values.size());  // NaN of none
+}
+
+double median_of(std::vector<double> values) {
+    if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
+    std::sort(values.begin(), values.end());
+    const std::size_t half = values.size() / 2;
+    return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+void summarise(std::vector<MarkerMetrics> scored, ClassMean& c) {
+    std::vector<double> values;
+    for (const MarkerMetrics& m : scored) values.push_back(static_cast<double>(m.positives));
+    c.positives = mean_of(values);
+    c.median_positives = median_of(values);
+    for (const auto& value : kValues) {
+        values.clear();
+        for (MarkerMetrics& m : scored)
+            if (!std::isnan(value(m))) values.push_back(value(m));
+        value(c.mean) = mean_of(values);
+        value(c.median) = median_of(values);
+    }
+}
+
+}  // namespace
+
 std::vector<ClassMean> class_means(const std::vector<Marker>& markers,
                                    const std::vector<MarkerMetrics>& metrics) {
     std::vector<ClassMean> means;
-    std::vector<int> trapezoids;  // markers of each class that have one
+    std::vector<std::vector<MarkerMetrics>> scored;  // of each class
     for (std::size_t i = 0; i < markers.size(); ++i) {
         auto found = std::find_if(means.begin(), means.end(),
                                   [&](const ClassMean& c) { return c.class_name == markers[i].class_name; });
         if (found == means.end()) {
-            means.push_back({markers[i].class_name, 0, 0, 0, 0, {}});
-            trapezoids.push_back(0);
+            means.emplace_back().class_name = markers[i].class_name;
+            scored.emplace_back();
             found = means.end() - 1;
         }
         ++found->markers;
         if (metrics[i].constant) ++found->constant;
-        if (!metrics[i].scored) continue;
-        ++found->scored;
-        found->positives += static_cast<double>(metrics[i].positives);
-        found->mean.prevalence += metrics[i].prevalence;
-        found->mean.roc_auc += metrics[i].roc_auc;
-        found->mean.average_precision += metrics[i].average_precision;
-        if (!metrics[i].constant) {
-            found->mean.pr_auc_trapezoid += metrics[i].pr_auc_trapezoid;
-            ++nth(trapezoids, found - means.begin());
-        }
-        found->mean.recall_at_fdr05 += metrics[i].recall_at_fdr05;
+        if (metrics[i].scored) nth(scored, found - means.begin()).push_back(metrics[i]);
     }
     for (std::size_t i = 0; i < means.size(); ++i) {
         ClassMean& c = means[i];
-        c.mean.scored = c.scored > 0;
-        c.mean.constant = c.constant == c.markers;
-        if (c.scored == 0) continue;
-        for (double* value : {&c.positives, &c.mean.prevalence, &c.mean.roc_auc, &c.mean.average_precision,
-                              &c.mean.recall_at_fdr05})
-            *value /= c.scored;
-        c.mean.pr_auc_trapezoid /= trapezoids[i];  // NaN of none
+        c.scored = static_cast<int>(scored[i].size());
+        c.mean.scored = c.median.scored = c.scored > 0;
+        c.mean.constant = c.median.constant = c.constant == c.markers;
+        if (c.scored > 0) summarise(std::move(scored[i]), c);
     }
     return means;
 }

@@ -9,11 +9,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "app/evaluate/calibration.hpp"
 #include "base/marker.hpp"
 #include "io/dataset/dataset.hpp"
 #include "kernels/base/thread_pool.hpp"
@@ -49,6 +51,11 @@ struct MarkerMetrics {
     double recall_at_fdr05 = 0;  // largest recall with precision >= 0.95; 0 when there is none
     // Also of markers that are not scored: all predictions lie in one cell of the grid or two that adjoin.
     bool constant = false;
+    double mcc = 0;  // the largest Matthews correlation of what is called and what is present, of all cutoffs
+    // The precision of the k positions ranked highest, k being the number of positives; of positions that tie
+    // at the k-th place, as many as are left, at random.
+    double top_k_accuracy = 0;
+    Calibration calibration = {};  // MarkerCounts::add_calibration
 };
 
 // Points of a precision-recall or ROC curve, from the highest threshold down.
@@ -76,6 +83,8 @@ class MarkerCounts {
 
     MarkerMetrics metrics(int marker) const;
     std::vector<MarkerMetrics> all_metrics() const;
+    // Of each marker that is scored; takes some milliseconds a marker.
+    void add_calibration(std::vector<MarkerMetrics>& metrics) const;
     // Mean sigmoid cross-entropy of all markers and positions, to the grid's resolution.
     double loss() const;
     // At most about `points` points, first and last threshold included; empty for a marker that is not
@@ -83,6 +92,7 @@ class MarkerCounts {
     std::vector<CurvePoint> curve(int marker, int points) const;
 
   private:
+    void each_cell(int marker, const std::function<void(const LogitCell&)>& take) const;
     std::uint64_t all(int marker, int bin) const;
     std::uint64_t positive(int marker, int bin) const;
     void widen();
@@ -96,15 +106,16 @@ class MarkerCounts {
     std::vector<std::vector<std::uint16_t>> bins_;  // scratch of each worker
 };
 
-// Means over the scored markers of a class, in order of first appearance; the markers without a class form
-// one too.
+// Means and medians over the scored markers of a class, value by value, over the markers that have it; in
+// order of first appearance. The markers without a class form one too.
 struct ClassMean {
     std::string class_name;
     int markers = 0;
     int scored = 0;
     int constant = 0;  // of all markers
-    double positives = 0;
-    MarkerMetrics mean;  // scored: any marker was; constant: all markers are
+    double positives = 0, median_positives = 0;
+    // scored: any marker was; constant: all markers are. A value that no marker has is NaN.
+    MarkerMetrics mean, median;
 };
 std::vector<ClassMean> class_means(const std::vector<Marker>& markers,
                                    const std::vector<MarkerMetrics>& metrics);

@@ -22,6 +22,14 @@ std::string values_of(const MarkerMetrics& m) {
            number_text(m.pr_auc_trapezoid) + "\t" + number_text(m.recall_at_fdr05);
 }
 
+// What stands behind the ratio.
+std::string more_of(const MarkerMetrics& m) {
+    if (!m.scored) return "NA\tNA\tNA\tNA\tNA\tNA";
+    const Calibration& c = m.calibration;
+    return number_text(m.mcc) + "\t" + number_text(m.top_k_accuracy) + "\t" + number_text(c.slope) + "\t" +
+           number_text(c.intercept) + "\t" + number_text(c.error) + "\t" + number_text(c.error_of_constant);
+}
+
 std::string ratio_of(const MarkerMetrics& m) {
     return m.scored ? number_text(m.average_precision / m.prevalence) : "NA";
 }
@@ -71,15 +79,21 @@ std::string metrics_table(const std::string& split, const std::vector<Marker>& m
                           const std::vector<MarkerMetrics>& metrics) {
     std::string table =
         "split\tmarker\tclass\troc_auc\taverage_precision\tpr_auc_trapezoid\trecall_at_"
-        "fdr05\tprevalence\tpositives\tap_over_prevalence\n";
+        "fdr05\tprevalence\tpositives\tap_over_prevalence\tmcc\ttop_k_accuracy\tcalibration_slope\t"
+        "calibration_intercept\tcalibration_error\tcalibration_error_of_constant\n";
     for (std::size_t i = 0; i < markers.size(); ++i)
         table += split + "\t" + markers[i].name + "\t" + class_text(markers[i].class_name) + "\t" +
                  values_of(metrics[i]) + "\t" + number_text(metrics[i].prevalence) + "\t" +
-                 std::to_string(metrics[i].positives) + "\t" + ratio_of(metrics[i]) + "\n";
-    for (const ClassMean& c : class_means(markers, metrics))
-        table += split + "\tmean\t" + class_text(c.class_name) + "\t" + values_of(c.mean) + "\t" +
-                 (c.scored ? number_text(c.mean.prevalence) + "\t" + number_text(c.positives) : "NA\tNA") +
-                 "\t" + ratio_of(c.mean) + "\n";
+                 std::to_string(metrics[i].positives) + "\t" + ratio_of(metrics[i]) + "\t" +
+                 more_of(metrics[i]) + "\n";
+    const std::vector<ClassMean> classes = class_means(markers, metrics);
+    const auto row = [&](const char* name, const ClassMean& c, const MarkerMetrics& m, double positives) {
+        table += split + "\t" + name + "\t" + class_text(c.class_name) + "\t" + values_of(m) + "\t" +
+                 (c.scored ? number_text(m.prevalence) + "\t" + number_text(positives) : "NA\tNA") + "\t" +
+                 ratio_of(m) + "\t" + more_of(m) + "\n";
+    };
+    for (const ClassMean& c : classes) row("mean", c, c.mean, c.positives);
+    for (const ClassMean& c : classes) row("median", c, c.median, c.median_positives);
     return table;
 }
 

@@ -1,4 +1,5 @@
-// For metrics_sklearn.py: reads f32 logits and a byte a label from files, prints the metrics of one marker.
+// For metrics_sklearn.py: reads f32 logits and a byte a label from files, prints the metrics of one marker, a
+// line each.
 //   metrics_probe LOGITS LABELS
 #include <cstdio>
 #include <fstream>
@@ -24,8 +25,12 @@ int main(int argc, char** argv) {
     MarkerCounts counts(1, pool);
     const KeptRun all{0, static_cast<std::int32_t>(present.size())};
     counts.add(logits, all.end, {&all, 1}, labels);
-    const MarkerMetrics m = counts.metrics(0);
-    std::printf("%.10g\t%.10g\t%.10g\t%.10g\t%.10g\n", m.roc_auc, m.average_precision, m.pr_auc_trapezoid,
-                m.recall_at_fdr05, counts.loss());
+    std::vector<MarkerMetrics> all_metrics = counts.all_metrics();
+    counts.add_calibration(all_metrics);
+    const MarkerMetrics& m = all_metrics[0];
+    for (const double value : {m.roc_auc, m.average_precision, m.pr_auc_trapezoid, m.recall_at_fdr05,
+                               counts.loss(), m.mcc, m.top_k_accuracy, m.calibration.slope,
+                               m.calibration.intercept, m.calibration.error, m.calibration.error_of_constant})
+        std::printf("%.10g\n", value);
     return 0;
 }

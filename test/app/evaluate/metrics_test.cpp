@@ -53,6 +53,38 @@ TEST_CASE("metrics: worked by hand") {
     CHECK(m.average_precision == doctest::Approx((1 + 2.0 / 3) / 2).epsilon(1e-12));
     CHECK(m.pr_auc_trapezoid == doctest::Approx(0.5 + 0.5 * (0.5 + 2.0 / 3) / 2).epsilon(1e-12));
     CHECK(m.recall_at_fdr05 == 0.5);
+    // Of the cutoffs' tables 1 0 1 2, 1 1 1 1 and 2 1 0 1 (true, false called; missed, rightly left).
+    CHECK(m.mcc == doctest::Approx((2 * 1 - 1 * 0) / std::sqrt(1.0 * 2 * 2 * 3)));
+    CHECK(m.top_k_accuracy == 0.5);
+}
+
+TEST_CASE("metrics: the k-th place among ties, and a ranking that is worse than chance") {
+    // Two positives; the second place is shared by three, one of them positive: 1 + 1/3 of 2.
+    const MarkerMetrics tied = metrics_of({5, 1, 1, 1, -2}, {{0, 2, 0}});
+    CHECK(tied.top_k_accuracy == doctest::Approx((1 + 1.0 / 3) / 2).epsilon(1e-12));
+    const MarkerMetrics wrong = metrics_of({5, 5, -5}, {{2, 3, 0}});
+    CHECK(wrong.mcc == 0);
+    CHECK(wrong.top_k_accuracy == 0);
+}
+
+TEST_CASE("metrics: means and medians, each over the markers that have the value") {
+    const std::vector<Marker> markers(4, Marker{"m", "X", "", "", 0});
+    std::vector<MarkerMetrics> metrics(4);
+    for (std::size_t i = 0; i < 4; ++i) {
+        metrics[i] = {10, static_cast<std::int64_t>(1 + i * i), 0.1, i < 3, 0.5, 0.2, 0.2, 0, false};
+        metrics[i].mcc = 0.1 * static_cast<double>(1 + i * i);
+    }
+    metrics[1].calibration.slope = 0.5;
+    metrics[2].calibration.slope = 0.9;
+    const ClassMean c = class_means(markers, metrics).front();
+    CHECK(c.scored == 3);
+    CHECK(c.positives == doctest::Approx(8.0 / 3));
+    CHECK(c.median_positives == 2);
+    CHECK(c.mean.mcc == doctest::Approx(0.8 / 3));
+    CHECK(c.median.mcc == doctest::Approx(0.2));
+    CHECK(c.mean.calibration.slope == doctest::Approx(0.7));
+    CHECK(c.median.calibration.slope == doctest::Approx(0.7));
+    CHECK(std::isnan(c.mean.calibration.error));
 }
 
 TEST_CASE("metrics: all tied, all right, all wrong") {

@@ -22,12 +22,6 @@ constexpr Row kRows[] = {{kPlainKernels, "plain", 1e-5}, {kTensorCoreKernels, "t
 // What is by other kernels, convolutions, LSTMs and the tail, has tests of its own under the emulator.
 constexpr Row kLibraries = {kAllKernels, "libraries", 2e-2};
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-
 // The CUDA back end under the emulator: the order in which threads run must not change a bit. Compute
 // capability 9.0 has kernels of its own in bf16, some of whose sums have another order. The emulator is slow:
 // the short form has one order for each capability's kernels, and none under the sanitizers, ten times as

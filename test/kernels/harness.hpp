@@ -73,6 +73,13 @@ struct BackendUnderTest {
     std::string same_bits;  // label of an earlier row whose every result must be the same to the bit
 };
 const std::vector<BackendUnderTest>& backends_under_test();
+// Whether the address sanitizer looks on.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 // Whether REGKIT_SLOW is set, as `make slow` does: the table then has every row, else those that differ most.
 bool long_form();
 // Adds the rows of the CUDA back end; a test of the CPU's kernels alone (test/isa) links one that adds none.

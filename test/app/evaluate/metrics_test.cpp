@@ -60,9 +60,9 @@ TEST_CASE("metrics: worked by hand") {
 
 TEST_CASE("metrics: the k-th place among ties, and a ranking that is worse than chance") {
     // Two positives; the second place is shared by three, one of them positive: 1 + 1/3 of 2.
-    const MarkerMetrics tied = metrics_of({5, 1, 1, 1, -2}, {{0, 2, 0}});
+    const MarkerMetrics tied = metrics_of({5, 1, 1, 1, -2}, {{0, 0, 2}});
     CHECK(tied.top_k_accuracy == doctest::Approx((1 + 1.0 / 3) / 2).epsilon(1e-12));
-    const MarkerMetrics wrong = metrics_of({5, 5, -5}, {{2, 3, 0}});
+    const MarkerMetrics wrong = metrics_of({5, 5, -5}, {{0, 2, 3}});
     CHECK(wrong.mcc == 0);
     CHECK(wrong.top_k_accuracy == 0);
 }

@@ -107,7 +107,9 @@ def main():
                 "--curves", f"{scratch}/curves.tsv")
             table = rows(f"{scratch}/{mode}.tsv")
             check(list(table[0]) == ["split", "marker", "class", "roc_auc", "average_precision", "pr_auc_trapezoid",
-                                     "recall_at_fdr05", "prevalence", "positives", "ap_over_prevalence"], list(table[0]))
+                                     "recall_at_fdr05", "prevalence", "positives", "ap_over_prevalence", "mcc", "top_k_accuracy",
+                                     "calibration_slope", "calibration_intercept", "calibration_error",
+                                     "calibration_error_of_constant"], list(table[0]))
             check([row["marker"] for row in table] == ["motif", "noise", "mean", "mean", "median", "median"], table)
             check(float(table[0]["average_precision"]) > 0.9, table[0])
             check(float(table[0]["roc_auc"]) > 0.98, table[0])

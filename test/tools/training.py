@@ -116,7 +116,7 @@ def main():
             check(0.04 < float(table[0]["prevalence"]) < 0.07, table[0])
         check(len(rows(f"{scratch}/curves.tsv")) > 500, "curves")
         only = run("regeval", "-m", model, "-d", f"{scratch}/x.regds", "-k", "motif", "--split", "valid").stdout
-        check(len(only.splitlines()) == 3, only)
+        check(len(only.splitlines()) == 4, only)
         # Positions that are excluded do not count.
         with open(f"{scratch}/most.bed", "w") as f:
             f.write("chrA\t0\t60000\n")

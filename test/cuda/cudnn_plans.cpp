@@ -41,7 +41,7 @@ constexpr std::int64_t kBatch = 32;
     std::exit(1);
 }
 
-struct Layer {
+struct PresetLayer {
     std::string name;  // of the first preset that has it
     ConvProblem problem;
 };
@@ -114,8 +114,8 @@ void check_lstms() {
 
 // ---- convolutions
 // Each shape once, in the order of the presets.
-std::vector<Layer> layers_of_presets() {
-    std::vector<Layer> layers;
+std::vector<PresetLayer> layers_of_presets() {
+    std::vector<PresetLayer> layers;
     std::set<std::string> seen;
     for (const std::string& name : preset_names()) {
         const Spec spec = preset(name);
@@ -208,13 +208,13 @@ constexpr std::pair<Direction, const char*> kDirections[] = {{Direction::forward
                                                              {Direction::grad_input, "to input"},
                                                              {Direction::grad_weight, "to weights"}};
 
-int check_all(const std::vector<Layer>& layers, const std::vector<CheckedDevice>& devices) {
+int check_all(const std::vector<PresetLayer>& layers, const std::vector<CheckedDevice>& devices) {
     int missing = 0;
     std::printf("%-28s %-10s %9s %11s %5s", "layer", "gradient", "channels", "picture", "taps");
     for (const CheckedDevice& device : devices)
         std::printf("   %s: plans, engines, least MB", device.name.c_str());
     std::printf("\n");
-    for (const Layer& layer : layers)
+    for (const PresetLayer& layer : layers)
         for (const auto& [direction, word] : kDirections) {
             const Product product{direction, view_of(layer.problem)};
             const ConvView& v = product.view;
@@ -247,7 +247,7 @@ int main(int argc, char** argv) {
         return 77;
     }
     try {
-        const std::vector<Layer> layers = layers_of_presets();
+        const std::vector<PresetLayer> layers = layers_of_presets();
         if (layers.size() < 20 || argc < 2) fail("too few layers, or no device");
         check_library(read_json(argv[1]), {Direction::forward, view_of(layers[0].problem)});
         check_lstms();

@@ -1,6 +1,6 @@
-// Loops around the system calls, so that no caller writes its own: open() and pread() go on after a signal,
-// and pread() until all is there or the file ends. close() is not tried again after a signal: Linux has let
-// the descriptor go by then.
+// Loops around the system calls, so that no caller writes its own: open(), opendir() and pread() go on after
+// a signal, and pread() until all is there or the file ends. close() is not tried again after a signal: Linux
+// has let the descriptor go by then.
 #include "base/descriptor.hpp"
 
 #include <fcntl.h>
@@ -15,6 +15,13 @@ int open_file(const char* path, int flags, unsigned mode) {
         const int descriptor = open(path, flags | O_CLOEXEC, static_cast<mode_t>(mode));
         if (descriptor >= 0 || errno != EINTR) return descriptor;
     }
+}
+
+std::filesystem::directory_iterator open_directory(const std::string& path, std::error_code& error) {
+    std::filesystem::directory_iterator entries;
+    do entries = std::filesystem::directory_iterator(path, error);
+    while (error == std::errc::interrupted);
+    return entries;
 }
 
 int close_file(int descriptor) {

@@ -1,10 +1,13 @@
-// open(2), close(2) and pread(2) where a signal may come between, or only part is read.
+// open(2), close(2), pread(2) and opendir(3) where a signal may come between, or only part is read.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <span>
+#include <string>
+#include <system_error>
 
 namespace regkit {
 
@@ -16,5 +19,7 @@ int open_file(const char* path, int flags, unsigned mode = 0);
 int close_file(int descriptor);
 // Reads on until `bytes` are filled or the file ends. How many were read, or -1 and errno.
 ssize_t read_at(int descriptor, std::uint64_t offset, std::span<char> bytes);
+// The entries of a directory; tried again while a signal interrupts it.
+std::filesystem::directory_iterator open_directory(const std::string& path, std::error_code& error);
 
 }  // namespace regkit

@@ -195,9 +195,9 @@ void refuse_near_command(const std::vector<Command>& commands, const std::vector
     for (const Command& command : commands) names.push_back(command.tool.command);
     const std::string meant = nearest(words.front(), names);
     const bool bare = words.front().find_first_of("./") == std::string::npos;
-    require(
-        meant.empty() || !bare, ErrorKind::usage,
-        "there is no command " + quoted(words.front()) + " and no such file; did you mean " + meant + "?");
+    require(meant.empty() || !bare, ErrorKind::usage,
+            "there is no command " + regkit::quoted(words.front()) + " and no such file; did you mean " +
+                meant + "?");
 }
 
 }  // namespace

@@ -153,10 +153,9 @@ std::string CheckpointStore::new_file(const std::string& prefix, std::int64_t st
 std::vector<std::string> CheckpointStore::names() const {
     std::vector<std::string> found;
     std::error_code error;
-    fs::directory_iterator item, end;
-    do item = fs::directory_iterator(directory_, error);
-    while (error == std::errc::interrupted);
-    for (; !error && item != end; item.increment(error)) found.push_back(item->path().filename().string());
+    for (fs::directory_iterator item = open_directory(directory_, error), end; !error && item != end;
+         item.increment(error))
+        found.push_back(item->path().filename().string());
     require(!error, ErrorKind::resource, "cannot read " + directory_ + ": " + error.message());
     return found;
 }

@@ -52,7 +52,8 @@ void exchange(const std::string& fresh, const std::string& old) {
 std::string first_foreign(const std::string& path, const std::vector<std::string>& files) {
     std::string first;
     std::error_code error;
-    for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+    for (fs::directory_iterator entry = open_directory(path, error), end; !error && entry != end;
+         entry.increment(error)) {
         const std::string name = entry->path().filename().string();
         std::error_code ignored;
         if (std::find(files.begin(), files.end(), name) != files.end() && !entry->is_directory(ignored))

@@ -52,7 +52,8 @@ void lock_temporary(int descriptor) {
 
 void sweep_temporaries(const std::string& directory, std::time_t now, std::time_t least_age) {
     std::error_code error;
-    for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error))
+    for (fs::directory_iterator entry = open_directory(directory, error), end; !error && entry != end;
+         entry.increment(error))
         if (is_temporary_name(entry->path().filename().native()))
             remove_ownerless(entry->path().native(), now - least_age);
 }

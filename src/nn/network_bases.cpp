@@ -57,31 +57,8 @@ void Network::Impl::backward_to_bases(int index, const Codes& codes) {
     const Weights weights{inference.parameters, inference.places};
     if (layer(index).relu)
         backend(NormActGrad{.x = view(s.output, index, codes), .dy = dy, .relu = true, .dx = dy});
-    if (!is_sequence(index)) {
-        const Weights discarded{b.discarded, layout.layers()};
-        return backward_input(index, codes, {weights, discarded, b.layers}, dy, false);
-    }
-    const auto none = [](std::size_t) { return View{}; };
-    const auto bases = [&](std::size_t) { return nth(b.bases, index).view(codes.batch, codes.length); };
-    const auto accumulate = [](std::size_t) { return false; };
-    kind(index).grad_input({.backend = backend,
-                            .codes = codes,
-                            .layer = layer(index),
-                            .node = node(index),
-                            .weight = {},
-                            .weight_hh = {},
-                            .bias = {},
-                            .table = table(index, weights),
-                            .d_weight = {},
-                            .d_weight_hh = {},
-                            .d_bias = {},
-                            .d_table = {},
-                            .memory = nullptr,
-                            .x = none,
-                            .y = {},
-                            .dy = dy,
-                            .dx = bases,
-                            .accumulate = accumulate});
+    const Weights discarded{b.discarded, layout.layers()};
+    backward_input(index, codes, {weights, discarded, b.layers, b.bases}, dy, false);
 }
 
 void Network::base_gradients(const Codes& codes, std::span<const float> d_logits, std::span<float> out) {

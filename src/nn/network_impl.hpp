@@ -152,6 +152,8 @@ struct Network::Impl {
     struct Pass {
         Weights weights, gradients;
         std::vector<LayerState>& layers;
+        // Where the gradients of the bases go, of sequence layers, one a layer; none: nobody asks for them.
+        std::span<const Buffer> bases = {};
     };
     // From `dy` of a layer's value, without its norm and ReLU, to the gradients of its inputs; and those of
     // its parameters, if they are wanted. Marks its inputs' as written.

@@ -49,8 +49,13 @@ void Network::Impl::backward_input(int index, const Codes& codes, const Pass& pa
     };
     // Named, since the step borrows them.
     const auto x = [&](std::size_t i) { return view_of(state_of(inputs[i]).output, inputs[i]); };
-    const auto dx = [&](std::size_t i) { return view_of(state_of(inputs[i]).gradient, inputs[i]); };
-    const auto accumulate = [&](std::size_t i) { return state_of(inputs[i]).written; };
+    const auto dx = [&](std::size_t i) {
+        if (inputs[i] != kSequence) return view_of(state_of(inputs[i]).gradient, inputs[i]);
+        return pass.bases.empty() ? View{} : nth(pass.bases, index).view(codes.batch, codes.length);
+    };
+    const auto accumulate = [&](std::size_t i) {
+        return inputs[i] != kSequence && state_of(inputs[i]).written;
+    };
     LayerState& s = state_of(index);
     const LayerParameters& at = pass.weights.at(index);
     const LayerParameters& to = pass.gradients.at(index);
@@ -77,7 +82,8 @@ void Network::Impl::backward_input(int index, const Codes& codes, const Pass& pa
                             .accumulate = accumulate};
     if (parameters) kind(index).grad_parameters(step);
     kind(index).grad_input(step);
-    for (const int from : inputs) state_of(from).written = true;
+    for (const int from : inputs)
+        if (from != kSequence) state_of(from).written = true;
 }
 
 }  // namespace regkit

@@ -12,8 +12,7 @@ namespace regkit {
 // output tells as much.
 bool Network::Impl::keeps_before(int index) const {
     const LayerSpec& l = layer(index);
-    const bool drops = l.dropout && spec.dropout > 0;
-    return l.norm || drops;
+    return l.norm || (l.dropout && spec.dropout > 0);
 }
 
 Dropout Network::Impl::dropout(int index, const TrainStep& how) const {

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <vector>
 
+#include "app/evaluate/metrics.hpp"
+
 namespace regkit {
 namespace {
 
@@ -17,7 +19,7 @@ double sigmoid(double z) {
 }
 
 struct Line {
-    double slope = 1, intercept = 0;
+    double slope = 0, intercept = 0;
 };
 
 // Log likelihood, its gradient, and the information matrix.
@@ -31,8 +33,7 @@ Likelihood likelihood_of(const EachCell& each_cell, const Line& line) {
     each_cell([&](const LogitCell& cell) {
         const double z = line.intercept + line.slope * cell.logit, p = sigmoid(z);
         // log p = -log(1 + e^-z), log(1 - p) = -log(1 + e^z)
-        const double softplus = std::fmax(z, 0) + std::log1p(std::exp(-std::fabs(z)));
-        sum.value += cell.positives * z - cell.positions * softplus;
+        sum.value += cell.positives * z - cell.positions * softplus(z);
         const double rest = cell.positives - cell.positions * p, weight = cell.positions * p * (1 - p);
         sum.by_intercept += rest;
         sum.by_slope += rest * cell.logit;

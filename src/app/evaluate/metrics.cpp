@@ -287,42 +287,12 @@ std::vector<CurvePoint> MarkerCounts::curve(int marker, int points) const {
 namespace {
 
 // The values that a class has a mean and a median of.
-double& prevalence(MarkerMetrics& m) {
-    return m.prevalence;
-}
-double& roc_auc(MarkerMetrics& m) {
-    return m.roc_auc;
-}
-double& average_precision(MarkerMetrics& m) {
-    return m.average_precision;
-}
-double& pr_auc_trapezoid(MarkerMetrics& m) {
-    return m.pr_auc_trapezoid;
-}
-double& recall_at_fdr05(MarkerMetrics& m) {
-    return m.recall_at_fdr05;
-}
-double& mcc(MarkerMetrics& m) {
-    return m.mcc;
-}
-double& top_k_accuracy(MarkerMetrics& m) {
-    return m.top_k_accuracy;
-}
-double& slope(MarkerMetrics& m) {
-    return m.calibration.slope;
-}
-double& intercept(MarkerMetrics& m) {
-    return m.calibration.intercept;
-}
-double& error(MarkerMetrics& m) {
-    return m.calibration.error;
-}
-double& error_of_constant(MarkerMetrics& m) {
-    return m.calibration.error_of_constant;
-}
-constexpr double& (*kValues[])(MarkerMetrics&) = {
-    prevalence, roc_auc, average_precision, pr_auc_trapezoid, recall_at_fdr05, mcc, top_k_accuracy, slope,
-    intercept,  error,   error_of_constant};
+constexpr double MarkerMetrics::*kRankings[] = {
+    &MarkerMetrics::prevalence,       &MarkerMetrics::roc_auc,         &MarkerMetrics::average_precision,
+    &MarkerMetrics::pr_auc_trapezoid, &MarkerMetrics::recall_at_fdr05, &MarkerMetrics::mcc,
+    &MarkerMetrics::top_k_accuracy};
+constexpr double Calibration::*kCalibrations[] = {&Calibration::slope, &Calibration::intercept,
+                                                  &Calibration::error, &Calibration::error_of_constant};
 
 double mean_of(const std::vector<double>& values) {
     double sum = 0;
@@ -337,18 +307,25 @@ double median_of(std::vector<double> values) {
     return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-void summarise(std::vector<MarkerMetrics> scored, ClassMean& c) {
+// value_of(metrics): one of their values, of each scored marker or of the mean and the median.
+template <typename ValueOf>
+void summarise(const std::vector<MarkerMetrics>& scored, ClassMean& c, const ValueOf& value_of) {
     std::vector<double> values;
-    for (const MarkerMetrics& m : scored) values.push_back(static_cast<double>(m.positives));
-    c.positives = mean_of(values);
-    c.median_positives = median_of(values);
-    for (const auto& value : kValues) {
-        values.clear();
-        for (MarkerMetrics& m : scored)
-            if (!std::isnan(value(m))) values.push_back(value(m));
-        value(c.mean) = mean_of(values);
-        value(c.median) = median_of(values);
-    }
+    for (MarkerMetrics m : scored)
+        if (!std::isnan(value_of(m))) values.push_back(value_of(m));
+    value_of(c.mean) = mean_of(values);
+    value_of(c.median) = median_of(values);
+}
+
+void summarise(const std::vector<MarkerMetrics>& scored, ClassMean& c) {
+    std::vector<double> positives;
+    for (const MarkerMetrics& m : scored) positives.push_back(static_cast<double>(m.positives));
+    c.positives = mean_of(positives);
+    c.median_positives = median_of(positives);
+    for (const auto value : kRankings)
+        summarise(scored, c, [&](MarkerMetrics& m) -> double& { return m.*value; });
+    for (const auto value : kCalibrations)
+        summarise(scored, c, [&](MarkerMetrics& m) -> double& { return m.calibration.*value; });
 }
 
 }  // namespace
@@ -374,7 +351,7 @@ std::vector<ClassMean> class_means(const std::vector<Marker>& markers,
         c.scored = static_cast<int>(scored[i].size());
         c.mean.scored = c.median.scored = c.scored > 0;
         c.mean.constant = c.median.constant = c.constant == c.markers;
-        if (c.scored > 0) summarise(std::move(scored[i]), c);
+        if (c.scored > 0) summarise(scored[i], c);
     }
     return means;
 }

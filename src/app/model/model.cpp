@@ -39,17 +39,6 @@ std::string dump(const nlohmann::ordered_json& value) {
     return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::string markers_text(const std::vector<Marker>& markers) {
-    auto list = nlohmann::ordered_json::array();
-    for (const Marker& marker : markers)
-        list.push_back({{"name", marker.name},
-                        {"class", marker.class_name},
-                        {"cell", marker.cell},
-                        {"target", marker.target},
-                        {"prevalence", marker.prevalence}});
-    return dump(list);
-}
-
 std::string reference_text(const std::vector<ReferenceContig>& reference) {
     auto list = nlohmann::ordered_json::array();
     for (const ReferenceContig& contig : reference) {
@@ -237,6 +226,17 @@ std::string no_such_marker(const std::vector<Marker>& markers, const std::string
 }
 
 }  // namespace
+
+std::string markers_text(const std::vector<Marker>& markers) {
+    auto list = nlohmann::ordered_json::array();
+    for (const Marker& marker : markers)
+        list.push_back({{"name", marker.name},
+                        {"class", marker.class_name},
+                        {"cell", marker.cell},
+                        {"target", marker.target},
+                        {"prevalence", marker.prevalence}});
+    return dump(list);
+}
 
 bool is_optimiser_tensor(const std::string& name) {
     return name.starts_with("adam.");

@@ -29,6 +29,8 @@ struct Model {
 // Error(resource). Names of markers and contigs that outputs cannot hold are spelled anew, and `log` told.
 Model load_model(const std::string& path, Log& log);
 void save_model(const std::string& path, const Model& model);
+// The markers as the file has them: a JSON list.
+std::string markers_text(const std::vector<Marker>& markers);
 void add_model(OutputSet& outputs, const std::string& path, const Model& model);  // to appear with others
 
 // The same to and from the file's parts (checkpoints add theirs). model_of checks the content's checksum

@@ -23,6 +23,10 @@ std::string value_text(const Json& value) {
     return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::string dot(const std::string& text) {
+    return text.empty() ? "." : text;
+}
+
 Json field_of(const SpecSummary& summary, std::int64_t bases) {
     const bool whole = summary.fixed_window || !summary.finite_context;
     return whole ? Json("window") : Json(bases);
@@ -54,7 +58,7 @@ Facts facts_of(const Model& model, const std::string& path) {
 std::vector<std::pair<std::string, std::int64_t>> classes_of(const Model& model) {
     std::vector<std::pair<std::string, std::int64_t>> classes;
     for (const Marker& marker : model.markers) {
-        const std::string name = marker.class_name.empty() ? "." : marker.class_name;
+        const std::string name = dot(marker.class_name);
         auto found =
             std::find_if(classes.begin(), classes.end(), [&](const auto& c) { return c.first == name; });
         if (found == classes.end()) found = classes.insert(found, {name, 0});
@@ -73,10 +77,6 @@ void flatten(const Json& object, const std::string& prefix, std::string& rows) {
         else
             rows += name + "\t" + value_text(value) + "\n";
     }
-}
-
-std::string dot(const std::string& text) {
-    return text.empty() ? "." : text;
 }
 
 }  // namespace
@@ -101,13 +101,7 @@ std::string markers_table(const Model& model) {
 std::string model_json(const Model& model, const std::string& path) {
     Json json;
     for (const auto& [key, value] : facts_of(model, path)) json[key] = value;
-    json["markers"] = Json::array();
-    for (const Marker& marker : model.markers)
-        json["markers"].push_back({{"name", marker.name},
-                                   {"class", marker.class_name},
-                                   {"cell", marker.cell},
-                                   {"target", marker.target},
-                                   {"prevalence", marker.prevalence}});
+    json["markers"] = Json::parse(markers_text(model.markers));
     json["reference"] = Json::array();
     for (const ReferenceContig& contig : model.reference)
         json["reference"].push_back({{"name", contig.name}, {"length", contig.length}, {"md5", contig.md5}});

@@ -1,6 +1,5 @@
 // Convolution: a sum over `width` positions, `dilation` apart, of all channels, at every `stride`-th
 // position. Behind a sequence layer it is a look-up of sums, one operation with that layer's table.
-#include "kernels/base/arithmetic.hpp"
 #include "nn/layers/kinds.hpp"
 #include "nn/layers/sliding.hpp"
 

@@ -98,11 +98,14 @@ void add_in_order(const Parts& parts, std::size_t ranks, std::span<T> values) {
     }
 }
 
-std::string text_of(const char* kind, std::size_t bytes) {
-    return std::string("a ") + kind + " of " + std::to_string(bytes) + " bytes";
-}
-
 }  // namespace
+
+std::string MpiCommunicator::text_of(const Call& call) {
+    const char* const kind = call.kind == Kind::sum      ? "a sum"
+                             : call.kind == Kind::gather ? "a gather"
+                                                         : "a broadcast";
+    return std::string(kind) + " of " + std::to_string(call.bytes) + " bytes";
+}
 
 std::vector<std::string> mpi_plugin_paths() {
     std::error_code ignored;
@@ -153,7 +156,7 @@ void MpiCommunicator::wait(const char* wrong) {
     try {
         for (bool done = false;;) {
             if (!wrong) wrong = mpi_.test(&done);
-            if (wrong) succeed((wrong + (" (" + text_of(kinds_[now_.kind], now_.bytes) + ")")).c_str());
+            succeed(wrong);
             if (done) return;
             const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
             if (waited > timeout_) throw Error(ErrorKind::resource, silence(timeout_));
@@ -166,85 +169,70 @@ void MpiCommunicator::wait(const char* wrong) {
     }
 }
 
-void MpiCommunicator::begin(Kind kind, std::size_t bytes, std::size_t sent, std::size_t received) {
-    now_ = {kind, static_cast<std::uint32_t>(bytes)};
-    buffers_->sent.resize(sent * (sizeof now_ + bytes));
-    buffers_->received.resize(received * (sizeof now_ + bytes));
+// Before anything else is sent, since MPI may write behind the room of a receiver that expects less.
+void MpiCommunicator::agree(Kind kind, std::size_t bytes) {
+    const Call mine{kind, bytes};
+    gather(std::as_bytes(std::span(&mine, 1)));
+    for (std::size_t r = 0; r < static_cast<std::size_t>(size_); ++r) {
+        Call theirs;
+        std::memcpy(&theirs, got(r, sizeof theirs).data(), sizeof theirs);
+        if (theirs != mine)
+            throw Error(ErrorKind::resource, "rank " + std::to_string(r) + " has lost step: it began " +
+                                                 text_of(theirs) + ", this rank " + text_of(mine));
+    }
 }
 
-void MpiCommunicator::put(std::size_t block, std::span<const std::byte> values) {
-    std::byte* const to = buffers_->sent.data() + block * (sizeof now_ + now_.bytes);
-    std::memcpy(to, &now_, sizeof now_);
-    std::ranges::copy(values, to + sizeof now_);
-    std::fill(to + sizeof now_ + values.size(), to + sizeof now_ + now_.bytes, std::byte{0});
+// What a rank has sent, of blocks of one size.
+std::span<const std::byte> MpiCommunicator::got(std::size_t rank, std::size_t bytes) const {
+    return std::span(buffers_->received).subspan(rank * bytes, bytes);
 }
 
-// Of another size MPI may say so, in words of its own, or take it.
-std::span<const std::byte> MpiCommunicator::got(std::size_t rank) const {
-    const std::byte* const from = buffers_->received.data() + rank * (sizeof now_ + now_.bytes);
-    Head theirs;
-    std::memcpy(&theirs, from, sizeof theirs);
-    if (theirs.kind != now_.kind || theirs.bytes != now_.bytes)
-        throw Error(
-            ErrorKind::resource,
-            "rank " + std::to_string(rank) + " has lost step: it began " +
-                (theirs.kind < std::size(kinds_) ? text_of(kinds_[theirs.kind], theirs.bytes) : "something") +
-                ", this rank " + text_of(kinds_[now_.kind], now_.bytes));
-    return {from + sizeof theirs, now_.bytes};
-}
-
-void MpiCommunicator::gather(Kind kind, std::span<const std::byte> mine) {
-    const auto ranks = static_cast<std::size_t>(size_);
-    begin(kind, mine.size(), 1, ranks);
-    put(0, mine);
-    wait(mpi_.all_gather(buffers_->sent.data(), buffers_->received.data(),
-                         static_cast<int>(buffers_->sent.size())));
+void MpiCommunicator::gather(std::span<const std::byte> mine) {
+    buffers_->sent.assign(mine.begin(), mine.end());
+    buffers_->received.resize(static_cast<std::size_t>(size_) * mine.size());
+    wait(mpi_.all_gather(buffers_->sent.data(), buffers_->received.data(), static_cast<int>(mine.size())));
 }
 
 template <typename T>
 void MpiCommunicator::sum(std::span<T> values) {
     const auto ranks = static_cast<std::size_t>(size_);
-    const auto parts = [&](std::size_t rank) { return got(rank); };
+    agree(Kind::sum, values.size_bytes());
     if (values.size_bytes() <= kFew) {
-        gather(kSum, std::as_bytes(values));
-        return add_in_order(parts, ranks, values);
+        gather(std::as_bytes(values));
+        return add_in_order([&](std::size_t rank) { return got(rank, values.size_bytes()); }, ranks, values);
     }
     for (std::size_t done = 0; done < values.size(); done += kMost / sizeof(T)) {
         const auto piece = values.subspan(done, std::min(kMost / sizeof(T), values.size() - done));
-        // Equal parts, of which the last ends in nothing.
+        // Equal parts, of which the last ends in zeros.
         const std::size_t part = (piece.size() + ranks - 1) / ranks;
-        const auto own = [&](std::size_t rank) {
-            const std::size_t first = std::min(rank * part, piece.size());
-            return piece.subspan(first, std::min(part, piece.size() - first));
-        };
-        begin(kSum, part * sizeof(T), ranks, ranks);
-        for (std::size_t r = 0; r < ranks; ++r) put(r, std::as_bytes(own(r)));
+        const auto parts = std::as_bytes(piece);
+        buffers_->sent.assign(parts.begin(), parts.end());
+        buffers_->sent.resize(ranks * part * sizeof(T));
+        buffers_->received.resize(buffers_->sent.size());
         wait(mpi_.all_to_all(buffers_->sent.data(), buffers_->received.data(),
-                             static_cast<int>(buffers_->sent.size() / ranks)));
+                             static_cast<int>(part * sizeof(T))));
         std::vector<T> mine(part);
-        add_in_order(parts, ranks, std::span(mine));
-        gather(kSum, std::as_bytes(std::span(mine)));
-        for (std::size_t r = 0; r < ranks; ++r)
-            std::memcpy(own(r).data(), got(r).data(), own(r).size_bytes());
+        add_in_order([&](std::size_t rank) { return got(rank, part * sizeof(T)); }, ranks, std::span(mine));
+        gather(std::as_bytes(std::span(mine)));
+        std::memcpy(piece.data(), buffers_->received.data(), piece.size_bytes());
     }
 }
 
 void MpiCommunicator::all_gather(std::span<const std::byte> mine, std::span<std::byte> all) {
     require(mine.size() <= kMost && all.size() == static_cast<std::size_t>(size_) * mine.size(),
             ErrorKind::usage, "all_gather: a result of another size");
-    gather(kGather, mine);
-    for (std::size_t r = 0; r < static_cast<std::size_t>(size_); ++r)
-        std::ranges::copy(got(r), all.begin() + static_cast<std::ptrdiff_t>(r * mine.size()));
+    agree(Kind::gather, mine.size());
+    gather(mine);
+    std::ranges::copy(buffers_->received, all.begin());
 }
 
 void MpiCommunicator::broadcast(std::span<std::byte> values) {
+    agree(Kind::broadcast, values.size());
     for (std::size_t done = 0; done < values.size(); done += kMost) {
         const auto piece = values.subspan(done, std::min(kMost, values.size() - done));
-        begin(kBroadcast, piece.size(), 1, 1);
-        put(0, piece);
-        buffers_->received = buffers_->sent;
-        wait(mpi_.broadcast(buffers_->received.data(), static_cast<int>(buffers_->received.size())));
-        std::ranges::copy(got(0), piece.begin());
+        buffers_->received.assign(piece.begin(), piece.end());
+        wait(mpi_.broadcast(buffers_->received.data(), static_cast<int>(piece.size())));
+        std::ranges::copy(buffers_->received, piece.begin());
     }
 }
 

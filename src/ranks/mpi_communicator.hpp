@@ -5,8 +5,8 @@
 // of ranks. Few values go to everybody at once and every rank adds them all. (Not MPI_Allreduce, which
 // promises no order.)
 //
-// Of each block its kind and size go with it, so that ranks which have lost step say so. (That one left out a
-// call of the same kind and size as the next is not seen.)
+// Before each call all ranks tell its kind and size, so that ranks which have lost step say so and MPI never
+// sees sizes that differ. (That one left out a call of the same kind and size as the next is not seen.)
 //
 // A rank that is killed is the launcher's business, which ends the others. One that hangs is noticed because
 // nobody waits for it longer than the timeout: every collective is begun and then asked after.
@@ -48,22 +48,21 @@ class MpiCommunicator final : public Communicator {
     void broadcast(std::span<std::byte> values) override;
 
   private:
-    // What stands before every block of bytes: ranks that have lost step are told, and not summed.
-    enum Kind : std::uint32_t { kSum, kGather, kBroadcast };
-    static constexpr const char* kinds_[] = {"sum", "gather", "broadcast"};
-    struct Head {
+    enum class Kind : std::uint64_t { sum, gather, broadcast };
+    struct Call {
         Kind kind;
-        std::uint32_t bytes;
+        std::uint64_t bytes;
+        bool operator==(const Call&) const = default;
     };
+    static std::string text_of(const Call& call);
 
+    // All ranks begin the same call, or an Error(resource) says what the other one began.
+    void agree(Kind kind, std::size_t bytes);
     template <typename T>
     void sum(std::span<T> values);
-    void gather(Kind kind, std::span<const std::byte> mine);
-    // Room for so many blocks of `bytes` to be sent and received; put() fills one that is sent, with zeros
-    // behind its values, and got() is what a rank has sent.
-    void begin(Kind kind, std::size_t bytes, std::size_t sent, std::size_t received);
-    void put(std::size_t block, std::span<const std::byte> values);
-    std::span<const std::byte> got(std::size_t rank) const;
+    // What all ranks have, into buffers_->received, of which got() is one rank's.
+    void gather(std::span<const std::byte> mine);
+    std::span<const std::byte> got(std::size_t rank, std::size_t bytes) const;
     // Until what was begun is done. `wrong`: what went wrong in beginning it, or null.
     void wait(const char* wrong);
 
@@ -74,7 +73,6 @@ class MpiCommunicator final : public Communicator {
     struct Buffers {
         std::vector<std::byte> sent, received;
     };
-    Head now_{};
     std::unique_ptr<Buffers> buffers_ = std::make_unique<Buffers>();
 };
 

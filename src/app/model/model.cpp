@@ -346,8 +346,13 @@ Model restrict_markers(Model model, const std::vector<int>& chosen) {
         tensor.shape[0] = static_cast<std::int64_t>(chosen.size());
     }
     std::vector<Marker> markers;
-    for (const int index : chosen) markers.push_back(nth(model.markers, index));
+    std::vector<MarkerCalls> calls;
+    for (const int index : chosen) {
+        markers.push_back(nth(model.markers, index));
+        if (!model.calls.empty()) calls.push_back(nth(model.calls, index));
+    }
     model.markers = std::move(markers);
+    model.calls = std::move(calls);
     return model;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "app/model/marker_calls.hpp"
 #include "base/log.hpp"
 #include "base/marker.hpp"
 #include "base/named_tensor.hpp"
@@ -20,6 +21,7 @@ struct Model {
     std::vector<NamedTensor> tensors;        // Network::state()
     std::vector<ReferenceContig> reference;  // trained on
     LabelLayout layout;                      // of the windows it was trained on: where its outputs lie
+    std::vector<MarkerCalls> calls;          // of each marker; none: not calibrated
     std::string summary;                     // JSON: data set digest, epochs, best metric, command, version
     std::string digest;                      // SHA-256 of the file it was loaded from; empty before
     std::vector<std::string> notices = {};   // of markers' names that are spelled otherwise than in the file

@@ -158,8 +158,14 @@ TrainLogRow Training::row(double loss, double norm) const {
 }
 
 Model Training::model(std::vector<NamedTensor> tensors) const {
-    return {spec_, dataset_.markers(), std::move(tensors), dataset_.reference(), dataset_.layout(), summary(),
-            ""};
+    Model made;
+    made.spec = spec_;
+    made.markers = dataset_.markers();
+    made.tensors = std::move(tensors);
+    made.reference = dataset_.reference();
+    made.layout = dataset_.layout();
+    made.summary = summary();
+    return made;
 }
 
 std::string Training::summary() const {

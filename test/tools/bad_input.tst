@@ -1093,6 +1093,17 @@ run regcall -m model.safetensors -f ref.fa -k class:TFBS -O bigwig
 exit 2
 err regcall: *
 
+case bigBed to standard output
+run regcall -m model.safetensors -f ref.fa -O bigbed
+exit 2
+err regcall: bigBed cannot be written to standard output or a pipe: it needs seeking; name a file with -o
+
+case bigBed through gzip
+run regcall -m model.safetensors -f ref.fa -o x.bb.gz
+exit 2
+err regcall: x.bb.gz: bigBed is compressed already and cannot be read through gzip; leave out .gz
+absent x.bb.gz
+
 case cutoff, least length and gap do not go with values
 run for o in '-c 0.1' '--min-length 5' '--merge-gap 5'; do regcall -m model.safetensors -f ref.fa -k class:TFBS $o -o x.bw 2>> words; echo $?; done; grep -c 'shapes intervals: it does not go with bedgraph and bigwig' words
 out 2?2?2?3
@@ -1141,6 +1152,12 @@ run regcall -m model.safetensors -f long.fa -k CTCF.K562 -o x.bw
 exit 3
 err regcall: x.bw: a contig name in bigWig has 1 to 255 bytes; 'cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc...' has 256
 absent x.bw
+
+case two records of one name, which bigBed cannot hold
+run cat ref.fa ref.fa | regcall -m model.safetensors -o x.bb -
+exit 3
+err regcall: *contig 'chr1' occurs twice; in bigWig and bigBed names must be unique
+absent x.bb
 
 case a region past the end
 run regcall -m model.safetensors -f ref.fa -r chr1:70,000-80,000 -O bed -o out.bed

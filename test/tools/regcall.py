@@ -184,6 +184,33 @@ def test_bigwig(records, values):
     bw.close()
 
 
+def test_bigbed(records, cutoff):
+    """The rows of narrowPeak, in one file and in one a marker, from a reference and from a pipe."""
+    common = ("--no-version", "-m", "m.safetensors", "-c", str(cutoff))
+    run(*common, "-f", "g.fa", "-o", "p.bb")
+    bb = pyBigWig.open("p.bb")
+    assert bb.isBigBed() and bb.chroms() == {n: len(b) for n, b in records}
+    columns = [line.split()[1].rstrip(";") for line in str(bb.SQL()).replace("\\n", "\n").splitlines() if line.startswith("    ")]
+    assert columns == ["chrom", "chromStart", "chromEnd", "name", "score", "strand", "signalValue", "pValue", "qValue",
+                       "peak"], columns
+    rows = lambda bb: [f"{name}\t{begin}\t{end}\t{rest}" for name, bases in records
+                       for begin, end, rest in bb.entries(name, 0, len(bases)) or []]
+    peaks = run(*common, "-f", "g.fa").stdout.decode().splitlines()
+    assert rows(bb) == peaks and len(peaks) > 100
+    bb.close()
+    run(*common, "-f", "g.fa", "-o", "{marker}.bigBed", "-@", "3", "--tile", "777")
+    for name in ("alpha", "be_ta", "gamma"):
+        bb = pyBigWig.open(f"{name}.bigBed")
+        assert rows(bb) == [line for line in peaks if line.split("\t")[3] == name]
+        bb.close()
+    run(*common, "-o", "q.bb", "-", stdin=open("g.fa", "rb").read())
+    assert open("p.bb", "rb").read() == open("q.bb", "rb").read()
+    run(*common, "-f", "g.fa", "-r", "allN", "-o", "none.bb")
+    bb = pyBigWig.open("none.bb")
+    assert rows(bb) == [] and len(bb.chroms()) == 4
+    bb.close()
+
+
 BOUND = 1 / 64 + 1e-6  # of a probability in 8 bits
 
 
@@ -316,6 +343,9 @@ def test_failures():
     model = ("-m", "m.safetensors")
     cases = [
         (2, ("-f", "g.fa", "-O", "bigwig", "-k", "alpha"), "standard output"),
+        (2, ("-f", "g.fa", "-O", "bigbed"), "bigBed cannot be written to standard output"),
+        (2, ("-f", "g.fa", "-o", "x.bb.gz"), ".gz"),
+        (2, ("-f", "g.fa", "-o", "x.bb", "--values", "8bit"), "--values"),
         (2, ("-f", "g.fa", "-o", "x.bw"), "{marker}"),
         (2, ("-f", "g.fa", "-O", "bedgraph"), "{marker}"),
         (2, ("-f", "g.fa", "-o", "x.unknown"), "-O"),
@@ -378,6 +408,7 @@ def main():
         values = values_of(records)
         cutoff = test_formats(records, values)
         test_bigwig(records, values)
+        test_bigbed(records, cutoff)
         test_8bit()
         test_same_bytes(records, cutoff)
         test_open_intervals()

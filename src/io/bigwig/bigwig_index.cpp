@@ -146,7 +146,7 @@ std::string chromosome_tree(std::vector<NamedContig> contigs, std::uint64_t offs
     for (std::size_t i = 0; i < contigs.size(); ++i) {
         key_size = std::max(key_size, contigs[i].name.size());
         require(i == 0 || contigs[i].name != contigs[i - 1].name, ErrorKind::input,
-                "bigWig: contig '" + contigs[i].name + "' occurs twice; names must be unique");
+                "contig '" + contigs[i].name + "' occurs twice; in bigWig and bigBed names must be unique");
     }
     const std::size_t fan_out = std::clamp<std::size_t>(contigs.size(), 2, kFanOut);
     std::string out;

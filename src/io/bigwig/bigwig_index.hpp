@@ -1,6 +1,6 @@
-// The two search trees of a bigWig file, as bytes (Kent, Zweig, Barber, Hinrichs, Karolchik 2010, "BigWig and
-// BigBed: enabling browsing of large distributed datasets", supplementary tables 8 to 17). Internal to the
-// bigWig writer.
+// The two search trees of a bigWig or bigBed file, as bytes (Kent, Zweig, Barber, Hinrichs, Karolchik 2010,
+// "BigWig and BigBed: enabling browsing of large distributed datasets", supplementary tables 8 to 17).
+// Internal to the writers.
 #pragma once
 
 #include <bit>
@@ -13,7 +13,7 @@
 
 namespace regkit::bigwig {
 
-static_assert(std::endian::native == std::endian::little, "bigWig is written in the machine's byte order");
+static_assert(std::endian::native == std::endian::little, "numbers are written in the machine's byte order");
 
 // Appends a number as it lies in memory; readers tell the byte order from the magic.
 template <class T>

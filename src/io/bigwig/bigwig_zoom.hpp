@@ -1,4 +1,5 @@
-// Zoom levels of a bigWig file, built in one pass while the values go by. Internal to the bigWig writer.
+// Zoom levels of a bigWig or bigBed file, built in one pass while the values (or depths) go by. Internal to
+// the writers.
 #pragma once
 
 #include <array>

@@ -8,25 +8,25 @@
 
 namespace regkit {
 
-// Values wait in waiting() until BigWigWriter::drain, so that many files can be compressed together.
+// Values wait in waiting() until BigFile::drain, so that many files can be compressed together.
 class BigWigTrack final : public TrackWriter {
   public:
     BigWigTrack(const std::string& path, const TrackOptions& options, Spool& spool)
-        : writer_(path, spool, {.step = options.step, .contigs_first = options.contigs_first}) {}
+        : writer_(path, spool, {.contigs_first = options.contigs_first}, options.step) {}
 
     void add_contig(const std::string& name, std::int64_t length) override {
-        writer_.add_contig(name, length);
+        writer_.file().add_contig(name, length);
     }
-    void set_length(int contig, std::int64_t length) override { writer_.set_length(contig, length); }
+    void set_length(int contig, std::int64_t length) override { writer_.file().set_length(contig, length); }
     void interval(const CalledInterval&) override;
     void values(int contig, std::int64_t begin, std::int64_t span, std::span<const float> values) override {
         writer_.add(contig, begin, span, values);
     }
     void flush() override {}
     void finish(ThreadPool& pool) override { writer_.finish(pool); }
-    void add_to(OutputSet& outputs) override { writer_.add_to(outputs); }
+    void add_to(OutputSet& outputs) override { writer_.file().add_to(outputs); }
 
-    BigWigWriter* waiting() override { return &writer_; }
+    BigFile* waiting() override { return &writer_.file(); }
 
   private:
     BigWigWriter writer_;

@@ -1,6 +1,7 @@
 // Values go to the files of all markers on all workers; bigWig files in groups, whose blocks are compressed
-// together and leave memory before the next group begins. Hundreds of markers are hundreds of open files, so
-// the soft limit is raised when they are opened, and the files appear together at the end.
+// together and leave memory before the next group begins, as those of bigBed files do after so many
+// intervals. Hundreds of markers are hundreds of open files, so the soft limit is raised when they are
+// opened, and the files appear together at the end.
 #include "io/tracks/track_set.hpp"
 
 #include <sys/resource.h>
@@ -8,7 +9,7 @@
 #include <algorithm>
 #include <set>
 
-#include "io/bigwig/bigwig_writer.hpp"
+#include "io/bigwig/big_file.hpp"
 #include "io/files/output_set.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
@@ -20,6 +21,7 @@ constexpr std::string_view kPlaceholder = "{marker}";
 // Files are fed and, where their values wait for that, compressed so many at a time: raw blocks lie in memory
 // in between.
 constexpr std::size_t kGroup = 64;
+constexpr std::int64_t kIntervals = 1 << 15;  // that wait, of all files together
 constexpr std::size_t kOtherFiles = 64;
 
 std::string file_name(std::string output, const std::string& marker) {
@@ -51,10 +53,12 @@ struct TrackSet::Impl {
     std::vector<std::unique_ptr<TrackWriter>> files;
     std::vector<std::string> paths;
     int contigs = 0;
+    std::int64_t intervals = 0;
     bool split = false;  // one file a marker
 
     void feed(std::size_t first, std::size_t last, int contig, std::int64_t begin, std::int64_t span,
               std::int64_t count, std::span<const float> values, std::int64_t row);
+    void drain(std::size_t first, std::size_t last);
 };
 
 TrackSet::TrackSet(const std::string& output, const TrackOptions& options, ThreadPool& pool)
@@ -99,13 +103,23 @@ void TrackSet::set_length(int contig, std::int64_t length) {
 }
 
 void TrackSet::interval(const CalledInterval& called) {
-    if (!impl_->split) {
-        impl_->files.front()->interval(called);
-        return;
+    Impl& set = *impl_;
+    if (set.split) {
+        CalledInterval only = called;
+        only.marker = 0;
+        nth(set.files, called.marker)->interval(only);
+    } else {
+        set.files.front()->interval(called);
     }
-    CalledInterval only = called;
-    only.marker = 0;
-    nth(impl_->files, called.marker)->interval(only);
+    if (++set.intervals % kIntervals == 0) set.drain(0, set.files.size());
+}
+
+// Compresses what waits in these files.
+void TrackSet::Impl::drain(std::size_t first, std::size_t last) {
+    std::vector<BigFile*> group;
+    for (std::size_t i = first; i < last; ++i)
+        if (BigFile* const waiting = files[i]->waiting()) group.push_back(waiting);
+    if (!group.empty()) BigFile::drain(group, pool);
 }
 
 void TrackSet::Impl::feed(std::size_t first, std::size_t last, int contig, std::int64_t begin,
@@ -127,10 +141,7 @@ void TrackSet::values(int contig, std::int64_t begin, std::int64_t span, std::in
     for (std::size_t first = 0; first < set.files.size(); first += kGroup) {
         const std::size_t last = std::min(set.files.size(), first + kGroup);
         set.feed(first, last, contig, begin, span, count, values, row);
-        std::vector<BigWigWriter*> group;
-        for (std::size_t m = first; m < last; ++m)
-            if (BigWigWriter* const waiting = set.files[m]->waiting()) group.push_back(waiting);
-        if (!group.empty()) BigWigWriter::drain(group, set.pool);
+        set.drain(first, last);
     }
 }
 

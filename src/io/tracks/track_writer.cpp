@@ -16,7 +16,9 @@
 #include "io/files/atomic_file.hpp"
 #include "io/files/bgzf_writer.hpp"
 #include "io/files/output_set.hpp"
+#include "io/tracks/bigbed_track.hpp"
 #include "io/tracks/bigwig_track.hpp"
+#include "io/tracks/narrow_peak.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
 
@@ -115,34 +117,22 @@ class TextTrack : public TrackWriter {
 };
 
 // BED6.
-class BedTrack : public TextTrack {
+class BedTrack final : public TextTrack {
   public:
     using TextTrack::TextTrack;
     void interval(const CalledInterval& called) override {
-        write_columns(called);
-        end_line();
-    }
-
-  protected:
-    void write_columns(const CalledInterval& called) {
         place(called.contig, called.begin, called.end);
-        line_ += marker(called);
-        line_ += '\t';
-        append(line_, std::llround(std::min(1000.0, 1000.0 * static_cast<double>(called.max))));
-        line_ += "\t.";
+        append_bed_columns(line_, marker(called), called);
+        end_line();
     }
 };
 
-// The columns of BED6 and four more.
-class NarrowPeakTrack final : public BedTrack {
+class NarrowPeakTrack final : public TextTrack {
   public:
-    using BedTrack::BedTrack;
+    using TextTrack::TextTrack;
     void interval(const CalledInterval& called) override {
-        write_columns(called);
-        line_ += '\t';
-        round_.append(line_, round_.scaled(called.mean));
-        line_ += "\t-1\t-1\t";
-        append(line_, called.summit);
+        place(called.contig, called.begin, called.end);
+        append_narrow_peak(line_, marker(called), called, round_);
         end_line();
     }
 };
@@ -239,6 +229,13 @@ constexpr std::array kFormats{
                 .contigs_first = true,  // its header names them
                 .takes_gz = false,
                 .make = make<BigWigTrack>},
+    TrackFormat{.name = "bigbed",
+                .title = "bigBed",
+                .endings = {".bigbed", ".bb"},
+                .holds_values = false,
+                .contigs_first = true,
+                .takes_gz = false,
+                .make = make<BigBedTrack>},
     TrackFormat{.name = "tsv",
                 .title = "TSV",
                 .endings = {".tsv"},

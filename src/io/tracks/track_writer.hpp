@@ -15,7 +15,7 @@
 
 namespace regkit {
 
-class BigWigWriter;
+class BigFile;
 class OutputSet;
 class TrackWriter;
 struct TrackOptions;
@@ -76,10 +76,10 @@ struct TrackOptions {
     std::vector<std::string> header;  // lines for formats that can hold them, without the leading "##"
     int decimals = 4;                 // of all values written
     std::int64_t step = 1;            // bases a value stands for
-    bool contigs_first = true;        // see BigWigOptions
+    bool contigs_first = true;        // see BigFileOptions
 };
 
-// One file. A path that ends in ".gz" is bgzipped and indexed. Errors as AtomicFile's and BigWigWriter's.
+// One file. A path that ends in ".gz" is bgzipped and indexed. Errors as AtomicFile's and BigFile's.
 class TrackWriter {
   public:
     virtual ~TrackWriter() = default;
@@ -94,8 +94,8 @@ class TrackWriter {
     virtual void values(int contig, std::int64_t begin, std::int64_t span, std::span<const float> values) = 0;
     // What the file's reader may see by now (standard output).
     virtual void flush() = 0;
-    // Where values wait to be compressed together with those of other files: what holds them.
-    virtual BigWigWriter* waiting() { return nullptr; }
+    // Where data wait to be compressed together with those of other files: what holds them.
+    virtual BigFile* waiting() { return nullptr; }
     // All of the file is written; then it joins the outputs that appear together.
     virtual void finish(ThreadPool& pool) = 0;
     virtual void add_to(OutputSet& outputs) = 0;

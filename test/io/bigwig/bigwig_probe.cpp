@@ -14,7 +14,7 @@
 
 namespace {
 
-using regkit::BigWigOptions;
+using regkit::BigFile;
 using regkit::BigWigWriter;
 using regkit::Spool;
 using regkit::ThreadPool;
@@ -83,27 +83,24 @@ std::vector<Case> cases() {
 void write(const std::string& path, const Case& c, int workers, std::size_t chunk, bool contigs_first) {
     Spool spool;
     ThreadPool pool(workers);
-    BigWigOptions options;
-    options.step = c.step;
-    options.contigs_first = contigs_first;
-    BigWigWriter writer(path, spool, options);
-    BigWigWriter* self = &writer;
+    BigWigWriter writer(path, spool, {.contigs_first = contigs_first}, c.step);
+    BigFile* self = &writer.file();
     if (contigs_first)
-        for (const auto& [name, length] : c.contigs) writer.add_contig(name, length);
+        for (const auto& [name, length] : c.contigs) writer.file().add_contig(name, length);
     else
-        for (const auto& [name, length] : c.contigs) writer.add_contig(name, BigWigWriter::kUnknownLength);
+        for (const auto& [name, length] : c.contigs) writer.file().add_contig(name, BigFile::kUnknownLength);
     for (const Piece& p : c.pieces)
         for (std::size_t i = 0; i < p.values.size(); i += chunk) {
             const std::size_t n = std::min(chunk, p.values.size() - i);
             writer.add(p.contig, p.begin + static_cast<std::int64_t>(i) * p.span, p.span,
                        {p.values.data() + i, n});
-            BigWigWriter::drain({&self, 1}, pool);
+            BigFile::drain({&self, 1}, pool);
         }
     if (!contigs_first)
         for (std::size_t i = 0; i < c.contigs.size(); ++i)
-            writer.set_length(static_cast<int>(i), c.contigs[i].second);
+            writer.file().set_length(static_cast<int>(i), c.contigs[i].second);
     writer.finish(pool);
-    writer.commit();
+    writer.file().commit();
 }
 
 void write_expected(const std::string& path, const Case& c) {
@@ -126,13 +123,13 @@ void bench() {
         ThreadPool pool(workers);
         Spool spool;
         BigWigWriter writer("/tmp/regkit_bench.bw", spool, {});
-        BigWigWriter* self = &writer;
-        writer.add_contig("chr1", static_cast<std::int64_t>(n));
+        BigFile* self = &writer.file();
+        writer.file().add_contig("chr1", static_cast<std::int64_t>(n));
         const std::clock_t clock = std::clock();
         const auto start = std::chrono::steady_clock::now();
         for (std::size_t i = 0; i < n; i += tile) {
             writer.add(0, static_cast<std::int64_t>(i), 1, {values.data() + i, tile});
-            BigWigWriter::drain({&self, 1}, pool);
+            BigFile::drain({&self, 1}, pool);
         }
         writer.finish(pool);
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;

@@ -40,7 +40,7 @@ std::string make_file(const test::Scratch& scratch, std::vector<Entry>& entries)
     ThreadPool pool(1);
     const std::string path = scratch.path("t.bw");
     BigWigWriter writer(path, spool, {});
-    for (const char* name : {"one", "empty", "three"}) writer.add_contig(name, 40000);
+    for (const char* name : {"one", "empty", "three"}) writer.file().add_contig(name, 40000);
     for (const int contig : {0, 2})
         for (std::int64_t at = 7; at + 300 < 40000; at += 400) {
             std::vector<float> values;
@@ -51,7 +51,7 @@ std::string make_file(const test::Scratch& scratch, std::vector<Entry>& entries)
             writer.add(contig, at, 1, values);
         }
     writer.finish(pool);
-    writer.commit();
+    writer.file().commit();
     return path;
 }
 

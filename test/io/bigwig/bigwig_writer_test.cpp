@@ -17,8 +17,8 @@ TEST_CASE("values that a bigWig file cannot hold are refused by place") {
     Spool spool;
     ThreadPool pool(1);
     BigWigWriter writer(scratch.path("t.bw"), spool, {});
-    writer.add_contig("chr1", 100);
-    writer.add_contig("chr2", 50);
+    writer.file().add_contig("chr1", 100);
+    writer.file().add_contig("chr2", 50);
     const std::vector<float> ten(10, 0.5f);
     writer.add(0, 20, 1, ten);
     CHECK_THROWS_WITH_AS(writer.add(0, 29, 1, ten), doctest::Contains("(chr1:30): values are out of order"),
@@ -37,7 +37,7 @@ TEST_CASE("values that a bigWig file cannot hold are refused by place") {
     CHECK_THROWS_WITH_AS(writer.add(0, 60, 1, ten), doctest::Contains("out of order"), Error);
     writer.finish(pool);
     CHECK(!std::filesystem::exists(scratch.path("t.bw")));
-    writer.commit();
+    writer.file().commit();
     CHECK(scratch.names() == std::vector<std::string>{"t.bw"});
 }
 
@@ -48,12 +48,12 @@ TEST_CASE("contigs of a bigWig file are unique and have a length") {
     CHECK_THROWS_WITH_AS(BigWigWriter("-", spool, {}), doctest::Contains("standard output"), Error);
     {
         BigWigWriter writer(scratch.path("t.bw"), spool, {});
-        CHECK_THROWS_AS(writer.add_contig("long", std::int64_t{1} << 32), Error);
+        CHECK_THROWS_AS(writer.file().add_contig("long", std::int64_t{1} << 32), Error);
         CHECK_THROWS_WITH_AS(writer.finish(pool), doctest::Contains("length of contig 'long' is not known"),
                              Error);
     }
     BigWigWriter writer(scratch.path("t.bw"), spool, {});
-    writer.add_contig("a", 5);
-    writer.add_contig("a", 5);
+    writer.file().add_contig("a", 5);
+    writer.file().add_contig("a", 5);
     CHECK_THROWS_WITH_AS(writer.finish(pool), doctest::Contains("'a' occurs twice"), Error);
 }

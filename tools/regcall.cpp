@@ -7,6 +7,7 @@
 #include "app/model/input_kind.hpp"
 #include "base/text.hpp"
 #include "cli/common.hpp"
+#include "cli/progress.hpp"
 #include "cli/run.hpp"
 
 using namespace regkit;
@@ -82,6 +83,7 @@ cli::Tool call_tool() {
         cli::common::device(),
         cli::common::precision(),
         cli::common::isa(),
+        cli::common::progress(),
     };
     tool.examples = {
         {"regcall -m model.safetensors -f hg19.fa -r chr20:30,000,000-31,000,000 -o calls.narrowPeak.gz",
@@ -122,7 +124,9 @@ void run_call(const cli::Arguments& args, Log& log) {
     p.provenance = !args.flag("no-version");
     p.command_line = args.command_line();
     p.backend = cli::backend_options(args);
-    const CallSummary done = call(p, log);
+    cli::Progress line(args, p.output == "-");
+    const CallSummary done = call(p, log, line.tell());
+    line.finish();
 
     const TrackFormat* const format = p.format ? p.format : track_format_of(p.output);
     const bool values = format && format->holds_values;

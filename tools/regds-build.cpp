@@ -6,6 +6,7 @@
 #include "app/model/input_kind.hpp"
 #include "base/text.hpp"
 #include "cli/common.hpp"
+#include "cli/progress.hpp"
 #include "cli/run.hpp"
 
 namespace {
@@ -151,6 +152,7 @@ cli::Tool make_tool() {
          .group = "Splits"},
         cli::common::seed(std::to_string(kDefaults.seed)),
         cli::common::threads(),
+        cli::common::progress(),
     };
     tool.examples = {
         {"regds-build -f hg19.fa.gz --sheet markers.tsv --mask mask.bed.gz --valid chr7 --test chr8 -o "
@@ -271,7 +273,10 @@ void build(const cli::Arguments& args, Log& log) {
     p.workers = cli::threads(args);
     p.provenance = !args.flag("no-version");
     p.command = args.command_line();
-    report(build_dataset(p, log), p, log);
+    cli::Progress line(args);
+    const BuildDatasetSummary summary = build_dataset(p, log, line.tell());
+    line.finish();
+    report(summary, p, log);
 }
 
 }  // namespace

@@ -73,16 +73,9 @@ void run(const cli::Arguments& args, Log& log) {
     p.curves = cli::output_file(args, "curves");
     p.backend = cli::backend_options(args);
 
-    cli::Progress line("regeval", args.text("progress"));
-    EvaluateHost host;
-    host.progress = [&](std::int64_t done, std::int64_t total, double speed) {
-        if (!line.due()) return;
-        const auto d = static_cast<double>(done), t = static_cast<double>(total);
-        line.update({{"windows", d, "window " + cli::grouped(d) + " of " + cli::grouped(t)},
-                     {"total", t, ""},
-                     {"nt_per_s", speed, cli::grouped(speed) + " nt/s"}});
-    };
-    const EvaluateReport report = evaluate(p, host, log);
+    cli::Progress line(args);
+    const EvaluateReport report = evaluate(p, log, line.tell());
+    line.finish();
     log.info(cli::grouped(static_cast<double>(report.windows)) + " " + plural(report.windows, "window") +
              ", " + cli::grouped(static_cast<double>(report.positions)) + " " +
              plural(report.positions, "position") + ", " + cli::grouped(report.nt_per_second) + " nt/s");

@@ -2,6 +2,7 @@
 #include "app/model/input_kind.hpp"
 #include "app/variants/annotate.hpp"
 #include "cli/common.hpp"
+#include "cli/progress.hpp"
 #include "cli/run.hpp"
 
 using namespace regkit;
@@ -99,6 +100,7 @@ cli::Tool annotate_tool() {
         cli::common::device(),
         cli::common::precision(),
         cli::common::isa(),
+        cli::common::progress(),
     };
     tool.examples = {
         {"regsnp -m model.safetensors -f hg19.fa -o out.vcf.gz --write-index in.vcf.gz",
@@ -150,7 +152,9 @@ void run_annotate(const cli::Arguments& args, Log& log) {
     p.provenance = !args.flag("no-version");
     p.command_line = args.command_line();
     p.backend = cli::backend_options(args);
-    annotate(p, log);
+    cli::Progress line(args, p.output == "-");
+    annotate(p, log, line.tell());
+    line.finish();
 }
 
 }  // namespace

@@ -244,18 +244,15 @@ std::string averaged_over(std::int64_t steps) {
 }
 
 void show(cli::Progress& line, const TrainProgress& now) {
-    if (!line.due()) return;
     char epoch[32], loss[48] = "";
     const std::string over = averaged_over(now.steps_here);
     std::snprintf(epoch, sizeof epoch, "epoch %.2f", now.epoch);
     if (std::isfinite(now.loss)) std::snprintf(loss, sizeof loss, "loss %.5f%s", now.loss, over.c_str());
-    line.update(
-        {{"step", static_cast<double>(now.step), "step " + cli::grouped(static_cast<double>(now.step))},
-         {"epoch", now.epoch, epoch},
-         {"loss", now.loss, loss},
-         {"nt_per_s", now.nt_per_second, speed_text(now.nt_per_second)},
-         {"seconds_left", now.seconds_left, "ETA " + cli::duration_text(now.seconds_left)},
-         {"validating", now.validating ? 1.0 : 0.0, now.validating ? "validating" : ""}});
+    line.update(now.work, {{"validating", now.validating ? 1.0 : 0.0, now.validating ? "validating" : ""},
+                           {"epoch", now.epoch, epoch},
+                           {"loss", now.loss, loss},
+                           {"step", static_cast<double>(now.step),
+                            "step " + cli::grouped(static_cast<double>(now.step))}});
 }
 
 std::string best_text(const TrainReport& report) {
@@ -283,12 +280,13 @@ void run(const cli::Arguments& args, Log& log) {
         return;
     }
     const cli::StopRequest stop;
-    cli::Progress line("regtrain", args.text("progress"));
+    cli::Progress line(args);
     TrainHost host;
     host.stop = [] { return cli::StopRequest::raised(); };
     host.progress = [&](const TrainProgress& now) { show(line, now); };
     const TrainParameters parameters = parameters_of(args);
     const TrainReport report = train(parameters, host, log);
+    line.finish();
     if (parameters.launch.rank > 0 || report.complete) return;
     char epochs[32], loss[64];
     std::snprintf(epochs, sizeof epochs, "%.2f", report.epochs);

@@ -153,7 +153,7 @@ Option progress() {
         .fallback = "auto",
         .help =
             "how far the work is, on standard error. auto: a line that is rewritten on a terminal, elsewhere a line a "
-            "minute; json: an object a second",
+            "minute; json: an object a second (regkit(1), Progress)",
         .choices = {"auto", "none", "json"}};
 }
 Option no_version() {

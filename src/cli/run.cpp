@@ -66,9 +66,7 @@ void close_stdout() {
 
 void complain(const std::string& name, const std::string& what) {
     std::fflush(stdout);
-    clear_progress_line();
-    const std::string line = name + ": " + printable(what) + "\n";
-    std::fputs(line.c_str(), stderr);
+    write_message(name + ": " + printable(what) + "\n");
 }
 
 std::array<char, 64> tool_name{};  // once it is known; outlives what it was told in

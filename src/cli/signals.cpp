@@ -9,6 +9,7 @@
 #include <atomic>
 
 #include "base/temporaries.hpp"
+#include "cli/progress.hpp"
 
 namespace regkit::cli {
 namespace {
@@ -32,6 +33,7 @@ extern "C" void on_signal(int number) {
         if (stop_signal.compare_exchange_strong(none, number)) return;
     }
     remove_temporaries();
+    leave_progress_line();
     set_handler(number, SIG_DFL);
     raise(number);  // blocked until the handler returns, then it kills: the parent sees the true cause
 }

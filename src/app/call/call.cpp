@@ -125,10 +125,11 @@ class RecordWindow {
 
 class Caller {
   public:
-    Caller(const CallParameters& p, const TrackFormat& format, Log& log)
+    Caller(const CallParameters& p, const TrackFormat& format, Log& log, const TellWork& tell)
         : p_(p),
           format_(format),
           log_(log),
+          tell_(tell),
           pool_(resolve_workers(p.backend.workers)),
           session_(p.model, p.markers, p.backend, log) {
         const auto markers = std::ssize(model().markers);
@@ -147,6 +148,8 @@ class Caller {
         else
             call_stream();
         session_.tell_notices();
+        work_.complete = true;
+        tell_(work_);
         tracks_->commit();
         // Of few codes, a model may well give a region one.
         if (sink_->is_constant() && !p_.coded)
@@ -176,6 +179,7 @@ class Caller {
                 length, begin, end, fetch, [&](std::int64_t at, std::int64_t, auto codes, auto values) {
                     sink_->values(at + missing(at) + shift,
                                   codes.subspan(static_cast<std::size_t>(missing(at))), values);
+                    tell_bases();
                 });
         else
             predictor_->predict_called(
@@ -183,7 +187,13 @@ class Caller {
                 [&](std::int64_t at, std::int64_t, auto codes, const CalledRuns& called) {
                     sink_->called(at + missing(at) + shift,
                                   codes.subspan(static_cast<std::size_t>(missing(at))), called);
+                    tell_bases();
                 });
+    }
+
+    void tell_bases() {
+        work_.done = sink_->bases();
+        tell_(work_);
     }
 
     // What depends on what the model predicts.
@@ -236,6 +246,8 @@ class Caller {
     const CallParameters& p_;
     const TrackFormat& format_;
     Log& log_;
+    const TellWork& tell_;
+    WorkDone work_;
     ThreadPool pool_;
     Session session_;
     std::unique_ptr<Predictor> predictor_;
@@ -268,6 +280,8 @@ void Caller::call_reference() {
         for (const Contig& contig : fasta.contigs()) tracks_->add_contig(contig.name, contig.length);
     TrainedReference trained(model(), p_.model, fasta, log_);
     if (p_.check_reference) trained.check_all();
+    for (const ContigRange& range : ranges) work_.total += range.end - range.begin;
+    tell_bases();
     int current = -1;
     for (const ContigRange& range : ranges) {
         const Contig& contig = nth(fasta.contigs(), range.contig);
@@ -291,6 +305,7 @@ void Caller::call_reference() {
 void Caller::call_stream() {
     FastaStream stream(p_.input);
     open(false, p_.input == "-" ? "stdin" : p_.input, "");
+    tell_bases();
     while (stream.next()) call_record(stream);
     end_contig();
     tell_placeholders(p_.input == "-" ? "standard input" : p_.input, stream.placeholders(), log_);
@@ -383,10 +398,10 @@ void Caller::call_record(FastaStream& stream) {
 
 }  // namespace
 
-CallSummary call(const CallParameters& parameters, Log& log) {
+CallSummary call(const CallParameters& parameters, Log& log, const TellWork& tell) {
     const TrackFormat& format = format_of(parameters);
     check(parameters, format);
-    return Caller(parameters, format, log).run();
+    return Caller(parameters, format, log, tell).run();
 }
 
 }  // namespace regkit

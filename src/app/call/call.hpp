@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "base/work_done.hpp"
 #include "io/tracks/track_writer.hpp"
 #include "kernels/backend.hpp"
 
@@ -50,6 +51,6 @@ struct CallSummary {
 };
 
 // Throws Error; then no output comes to be (standard output apart).
-CallSummary call(const CallParameters& parameters, Log& log);
+CallSummary call(const CallParameters& parameters, Log& log, const TellWork& tell = tell_nobody);
 
 }  // namespace regkit

@@ -109,16 +109,22 @@ void DatasetBuilder::scan_and_read() {
     }
     std::stable_sort(tasks.begin(), tasks.end(),
                      [](const Task& a, const Task& b) { return a.cost > b.cost; });
+    double all = 0;
+    for (const Task& task : tasks) all += task.cost;
+    for (const Contig& contig : fasta_.contigs()) work_.total += contig.length;
+    work_.all_files = std::ssize(sources_);
+    tell(0, 0, 0);
     std::vector<std::unique_ptr<FastaFile>> readers(static_cast<std::size_t>(pool_.workers()));
     pool_.run(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t number, int worker) {
         const Task& task = nth(tasks, number);
         if (task.file) {
             read_marker(task.index);
+            tell(0, 1, task.cost / all);
             return;
         }
         auto& reader = nth(readers, worker);
         if (!reader) reader = std::make_unique<FastaFile>(p_.fasta);
-        scan_contig(*reader, task.index);
+        scan_contig(*reader, task.index, all);
     });
     std::int64_t placeholders = 0;
     for (const auto& reader : readers) placeholders += reader ? reader->placeholders() : 0;
@@ -127,6 +133,14 @@ void DatasetBuilder::scan_and_read() {
     for (std::size_t i = 0; i < sources_.size(); ++i)
         coverage() ? count(i, coverage_[i]) : count(i, sets_[i]);
     for (const IntervalSet& set : sets_) summary_.summits_outside += set.summits_outside;
+}
+
+void DatasetBuilder::tell(std::int64_t bases, std::int64_t files, double share) {
+    const std::lock_guard lock(telling_);
+    work_.done += bases;
+    work_.files += files;
+    work_.share = std::min(1.0, (work_.share >= 0 ? work_.share : 0) + share);
+    tell_(work_);
 }
 
 void DatasetBuilder::read_marker(std::size_t marker) {
@@ -141,7 +155,7 @@ void DatasetBuilder::read_marker(std::size_t marker) {
         sets_[marker] = read_interval_set(path, fasta_, alias_, rules, log_);
 }
 
-void DatasetBuilder::scan_contig(FastaFile& reader, std::size_t contig) {
+void DatasetBuilder::scan_contig(FastaFile& reader, std::size_t contig, double all_cost) {
     std::vector<BaseRun>& runs = scans_[contig].n;
     scans_[contig].digests = scan_digests(
         reader, static_cast<int>(contig), [&](std::int64_t begin, std::span<const std::uint8_t> codes) {
@@ -150,7 +164,7 @@ void DatasetBuilder::scan_contig(FastaFile& reader, std::size_t contig) {
             };
             for (auto at = codes.begin();;) {
                 at = std::find(at, codes.end(), kCodeN);
-                if (at == codes.end()) return;
+                if (at == codes.end()) break;
                 const auto end =
                     std::find_if(at, codes.end(), [](std::uint8_t code) { return code != kCodeN; });
                 if (!runs.empty() && runs.back().end == position(at))
@@ -159,6 +173,8 @@ void DatasetBuilder::scan_contig(FastaFile& reader, std::size_t contig) {
                     runs.push_back({position(at), position(end)});
                 at = end;
             }
+            const std::int64_t bases = std::ssize(codes);
+            tell(bases, 0, static_cast<double>(bases) / all_cost);
         });
 }
 
@@ -307,9 +323,9 @@ void verify(const BuildDatasetParameters& p) {
 
 }  // namespace
 
-BuildDatasetSummary build_dataset(const BuildDatasetParameters& parameters, Log& log) {
+BuildDatasetSummary build_dataset(const BuildDatasetParameters& parameters, Log& log, const TellWork& tell) {
     verify(parameters);
-    return DatasetBuilder(parameters, log).build();
+    return DatasetBuilder(parameters, log, tell).build();
 }
 
 }  // namespace regkit

@@ -9,6 +9,7 @@
 #include "app/dataset/interval_set.hpp"
 #include "app/dataset/label_layout.hpp"
 #include "base/log.hpp"
+#include "base/work_done.hpp"
 
 namespace regkit {
 
@@ -80,6 +81,7 @@ struct BuildDatasetSummary {
 // Throws Error(usage) for parameters that contradict each other, Error(input) for bad input, Error(mismatch)
 // for contigs that the FASTA does not hold. The result does not depend on the number of workers or the order
 // of intervals in files.
-BuildDatasetSummary build_dataset(const BuildDatasetParameters& parameters, Log& log);
+BuildDatasetSummary build_dataset(const BuildDatasetParameters& parameters, Log& log,
+                                  const TellWork& tell = tell_nobody);
 
 }  // namespace regkit

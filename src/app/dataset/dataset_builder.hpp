@@ -1,6 +1,7 @@
 // How regds-build makes a data set, stage by stage. Internal to this folder.
 #pragma once
 
+#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "app/dataset/build_dataset.hpp"
@@ -26,9 +27,10 @@ struct ContigScan {
 
 class DatasetBuilder {
   public:
-    DatasetBuilder(const BuildDatasetParameters& parameters, Log& log)
+    DatasetBuilder(const BuildDatasetParameters& parameters, Log& log, const TellWork& tell)
         : p_(parameters),
           log_(log),
+          tell_(tell),
           grid_{label_layout(parameters), parameters.window},
           pool_(parameters.workers),
           fasta_(parameters.fasta),
@@ -62,8 +64,10 @@ class DatasetBuilder {
         tell_left_out(sources_[marker].path, set.intervals, set.left_out, log_);
     }
 
+    // What a worker got done: bases and files, and what share of all the work they cost.
+    void tell(std::int64_t bases, std::int64_t files, double share);
     void read_marker(std::size_t marker);
-    void scan_contig(FastaFile& reader, std::size_t contig);
+    void scan_contig(FastaFile& reader, std::size_t contig, double all_cost);
 
     // Calls emit(first, last, value) for the runs of equal labels of a marker, in bins from the contig's
     // first base on.
@@ -101,6 +105,9 @@ class DatasetBuilder {
 
     const BuildDatasetParameters& p_;
     Log& log_;
+    const TellWork& tell_;
+    std::mutex telling_;
+    WorkDone work_;
     WindowGrid grid_;
     ThreadPool pool_;
     FastaFile fasta_;

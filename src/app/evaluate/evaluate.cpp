@@ -284,7 +284,7 @@ void EvaluateParameters::verify() const {
     if (!curves.empty()) refuse_equal_outputs({output, curves});
 }
 
-EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost& host, Log& log) {
+EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const TellWork& tell) {
     parameters.verify();
     Session session(parameters.model, parameters.markers, parameters.backend, log);
     const Model& model = session.model();
@@ -308,18 +308,21 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
         fasta.read(nth(contig_of, contig), begin, end, codes);
     };
     const auto begin = std::chrono::steady_clock::now();
-    const auto total = static_cast<std::int64_t>(windows.size());
     double speed = 0;
+    const auto total = static_cast<std::int64_t>(windows.size());
+    WorkDone work{.total = total * dataset.window()};
     const KeepGoing keep_going = [&](std::int64_t done) {
-        const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
-        speed = static_cast<double>(done * dataset.window()) / std::max(spent.count(), 1e-9);
-        host.progress(done, total, speed);
+        work.done = done * dataset.window();
+        tell(work);
         return true;
     };
     ThreadPool pool(resolve_workers(parameters.backend.workers));
     const CountAll count_all = [&](const CountPositions& count) {
         const Counting task{session.backend(), dataset, windows, read, labels, excluded, keep_going, count};
+        keep_going(0);
         (parameters.window_mode == "tiled" ? count_tiled : count_paper)(task, session.take_model());
+        const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
+        speed = static_cast<double>(work.total) / std::max(spent.count(), 1e-9);
     };
     const bool coverage = model.spec.task == Task::coverage;
     Measured measured =
@@ -331,6 +334,8 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost
     measured.report.nt_per_second = speed;
     require(measured.report.positions > 0, ErrorKind::input,
             dataset.path() + ": no position of split " + parameters.split + " is left to count");
+    work.complete = true;
+    tell(work);
     OutputSet outputs;
     if (!parameters.curves.empty()) outputs.add(text_file(parameters.curves, measured.curves));
     outputs.add(text_file(parameters.output, measured.table));

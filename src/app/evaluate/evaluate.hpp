@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "base/log.hpp"
+#include "base/work_done.hpp"
 #include "io/dataset/dataset.hpp"
 #include "kernels/backend.hpp"
 
@@ -30,12 +30,6 @@ struct EvaluateParameters {
     void verify() const;  // Error(usage)
 };
 
-struct EvaluateHost {
-    // Windows done, windows in all, nucleotides a second. Called on the thread of evaluate().
-    std::function<void(std::int64_t done, std::int64_t total, double nt_per_second)> progress =
-        [](std::int64_t, std::int64_t, double) {};
-};
-
 struct ClassReport {
     std::string class_name;
     int markers = 0, scored = 0, constant = 0;
@@ -53,6 +47,6 @@ struct EvaluateReport {
 // Writes the table (and the curves). Errors: mismatch when the FASTA is not the data set's, or the data set
 // lacks a marker of the model's or labels something else; input when the split has no windows or no counted
 // position.
-EvaluateReport evaluate(const EvaluateParameters& parameters, const EvaluateHost& host, Log& log);
+EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const TellWork& tell = tell_nobody);
 
 }  // namespace regkit

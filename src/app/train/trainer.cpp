@@ -168,6 +168,7 @@ void Training::train_steps() {
     plan.end = team_.end_sample(p_.batch);
     Batcher batcher(dataset_, *genome_, plan, state_.step);
     saved_ = Clock::now();
+    host_.progress(progress(false));
     for (;;) {
         agree();
         // Validation comes first: a run stopped between a step and its validation makes up for it when

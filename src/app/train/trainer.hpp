@@ -19,6 +19,7 @@
 #include "app/evaluate/metrics.hpp"
 #include "app/train/schedule.hpp"
 #include "base/log.hpp"
+#include "base/work_done.hpp"
 #include "kernels/backend.hpp"
 #include "ranks/launch.hpp"
 
@@ -67,13 +68,12 @@ struct TrainParameters {
 };
 
 struct TrainProgress {
-    std::int64_t step = 0, steps = 0;  // done, planned
+    WorkDone work;  // bases of training windows; the speed is of the steps of this process
+    std::int64_t step = 0;
     double epoch = 0;
     // Of the steps of this process; NaN before its first, as after a resume.
     std::int64_t steps_here = 0;  // of this process
     double loss = 0;  // running mean of the batches' losses, in which the last 50 steps count most
-    double nt_per_second = 0;
-    double seconds_left = 0;  // infinite where nothing tells yet
     bool validating = false;
 };
 

@@ -5,6 +5,7 @@
 
 #include "app/evaluate/scoring.hpp"
 #include "app/train/finished_run.hpp"
+#include "app/train/trainer_setup.hpp"
 #include "app/train/training.hpp"
 #include "base/version.hpp"
 #include "io/files/output_check.hpp"
@@ -140,16 +141,23 @@ double Training::speed() const {
 TrainProgress Training::progress(bool validating) const {
     TrainProgress now;
     now.step = state_.step;
-    now.steps = steps_;
     now.epoch = epoch();
     now.steps_here = steps_here_;
     now.loss = running_loss_;
-    now.nt_per_second = speed();
+    now.validating = validating;
+    WorkDone& work = now.work;
+    const std::int64_t bases = p_.batch * dataset_.window();  // of a step
+    work.done = state_.step * bases;
+    work.total = steps_ < kUnbounded ? steps_ * bases : 0;
+    work.share = static_cast<double>(state_.step) / static_cast<double>(steps_);
+    work.per_second = speed();
     const auto left = static_cast<double>(std::max<std::int64_t>(0, steps_ - state_.step));
     const double each = steps_here_ > 0 ? step_seconds_ / static_cast<double>(steps_here_) : HUGE_VAL;
-    now.seconds_left = left > 0 ? each * left : 0;
-    if (p_.max_seconds > 0) now.seconds_left = std::clamp(p_.max_seconds - elapsed(), 0.0, now.seconds_left);
-    now.validating = validating;
+    work.seconds_left = left > 0 ? each * left : 0;
+    if (p_.max_seconds > 0) {
+        work.share = std::clamp(elapsed() / p_.max_seconds, work.share, 1.0);
+        work.seconds_left = std::clamp(p_.max_seconds - elapsed(), 0.0, work.seconds_left);
+    }
     return now;
 }
 

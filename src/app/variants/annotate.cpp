@@ -43,9 +43,10 @@ struct Pending {
 
 class Annotator {
   public:
-    Annotator(const AnnotateParameters& parameters, Log& log)
+    Annotator(const AnnotateParameters& parameters, Log& log, const TellWork& tell)
         : p_(parameters),
           log_(log),
+          tell_(tell),
           session_(parameters.model, parameters.markers, parameters.backend, log),
           reference_(parameters.fasta),
           trained_(model(), parameters.model, reference_.fasta(), log),
@@ -74,12 +75,15 @@ class Annotator {
                          {format_, p_.write_index, longest_contig(), &log_, p_.lossy});
         std::optional<EffectMatrix> matrix;
         if (!p_.matrix.empty()) matrix.emplace(p_.matrix, model().markers, about);
+        tell_records(false);
         while (read_chunk(finder)) {
             const std::vector<AlleleEffect> effects = scorer_->score(alleles_);
             session_.tell_notices();
             for (std::size_t i = 0; i < filled_; ++i) finish(chunk_[i], effects, fields, writer, matrix);
             writer.flush();
+            tell_records(false);
         }
+        tell_records(true);
         check_counts(matrix ? matrix->rows() : summary_.alleles);
         OutputSet outputs;
         if (matrix) matrix->add_to(outputs, p_.write_index ? longest_contig() : 0);
@@ -220,6 +224,13 @@ class Annotator {
         return filled_ > 0;
     }
 
+    void tell_records(bool complete) {
+        tell_({.unit = "records",
+               .done = summary_.records,
+               .share = reader_.share_read(),
+               .complete = complete});
+    }
+
     void finish(Pending& pending, const std::vector<AlleleEffect>& effects, const AnnotationFields& fields,
                 VcfWriter& writer, std::optional<EffectMatrix>& matrix) {
         auto& [record, alleles] = pending;
@@ -297,6 +308,7 @@ class Annotator {
 
     const AnnotateParameters& p_;
     Log& log_;
+    const TellWork& tell_;
     VariantFormat format_ = VariantFormat::vcf;
     Session session_;
     CachedReference reference_;
@@ -315,8 +327,8 @@ class Annotator {
 
 }  // namespace
 
-AnnotateSummary annotate(const AnnotateParameters& parameters, Log& log) {
-    return Annotator(parameters, log).run();
+AnnotateSummary annotate(const AnnotateParameters& parameters, Log& log, const TellWork& tell) {
+    return Annotator(parameters, log, tell).run();
 }
 
 }  // namespace regkit

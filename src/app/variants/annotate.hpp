@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "base/work_done.hpp"
 #include "io/vcf/vcf.hpp"
 #include "kernels/backend.hpp"
 
@@ -76,7 +77,7 @@ struct AnnotateSummary {
 };
 
 // Throws Error; on any the outputs do not come to be. Memory does not grow with the number of records.
-AnnotateSummary annotate(const AnnotateParameters& parameters, Log& log);
+AnnotateSummary annotate(const AnnotateParameters& parameters, Log& log, const TellWork& tell = tell_nobody);
 
 // log2((alt + e) / (ref + e)): e = 1e-6 only keeps a value of 0 from giving infinity.
 float log2_fold_change(float ref, float alt);

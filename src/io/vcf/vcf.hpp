@@ -168,6 +168,8 @@ class VcfReader {
     Got next(VcfRecord& record, std::size_t room = kMaxLine);
     // The last line had no newline: the file may have been cut there. (Where it is written, it gets one.)
     bool unterminated() const;
+    // How much of the file was read, 0 to 1; NaN of a pipe, and where an index leads to the records.
+    double share_read() const;
 
   private:
     struct Impl;

@@ -2,6 +2,11 @@
 // its columns are views into it; of BCF, htslib reads the bytes and the few columns needed are taken from
 // them. After the last record the end of the file is checked too: a compressed file without its end block is
 // truncated.
+#include <htslib/bgzf.h>
+#include <htslib/hfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
@@ -105,6 +110,7 @@ void VcfRecord::release() {
 struct VcfReader::Impl {
     std::shared_ptr<const std::string> name;
     HtsHandle file;
+    std::int64_t bytes = 0;  // of a regular file
     VcfHeader header;
     std::optional<VcfLines> lines;  // text only
     std::optional<VcfFetcher> fetcher;
@@ -131,6 +137,9 @@ struct VcfReader::Impl {
             if (errno == 0 || errno == ENOEXEC || errno == EPIPE) bad(*name, "not a VCF or BCF file");
             throw_errno(*name + ": cannot open");
         }
+        struct stat about {};
+        const int known = standard_input ? fstat(STDIN_FILENO, &about) : stat(path.c_str(), &about);
+        if (known == 0 && S_ISREG(about.st_mode)) bytes = about.st_size;
         header.state_ = std::make_shared<VcfHeader::State>();
         state().source = name;
         if (file->format.format == vcf)
@@ -321,6 +330,14 @@ bool VcfReader::has_contig(const std::string& name) const {
 
 bool VcfReader::unterminated() const {
     return impl_->fetcher ? impl_->fetcher->unterminated() : impl_->lines && impl_->lines->unterminated();
+}
+
+double VcfReader::share_read() const {
+    const Impl& s = *impl_;
+    if (s.bytes == 0 || s.fetcher) return std::numeric_limits<double>::quiet_NaN();
+    if (!s.file) return 1;
+    hFILE* const raw = s.file->is_bgzf ? s.file->fp.bgzf->fp : s.file->fp.hfile;
+    return std::min(1.0, static_cast<double>(htell(raw)) / static_cast<double>(s.bytes));
 }
 
 VcfReader::Got VcfReader::next(VcfRecord& record, std::size_t room) {

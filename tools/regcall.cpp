@@ -1,4 +1,5 @@
 // regcall: where a model predicts markers, as tracks. Options to parameters; the work is in src/app.
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -21,6 +22,10 @@ cli::Tool call_tool() {
     std::vector<std::string> formats;
     for (const TrackFormat& format : track_formats()) formats.emplace_back(format.name);
     const std::string with_values = track_format_names(true);
+    cli::Option output = cli::common::output(
+        "tracks [standard output]; {marker} in the name gives one file for each marker; repeatable: one "
+        "prediction, several formats");
+    output.repeatable = true;
     cli::Tool tool{
         .name = "regcall",
         .title = "predict markers along DNA and write them as tracks",
@@ -45,9 +50,12 @@ cli::Tool call_tool() {
          .help =
              "predict so many bases at a time [50000, fewer with many markers]; changes memory and speed, not the output",
          .group = cli::group::model},
-        cli::common::output("tracks [standard output]; {marker} in the name gives one file for each marker"),
+        output,
         cli::common::format(formats, "by default what the output's extension says, " + formats.front() +
                                          " on standard output"),
+        {.name = "parents",
+         .help = "make the folders of outputs that are missing",
+         .group = cli::group::output},
         cli::common::cutoff("0.5"),
         {.name = "min-length",
          .value = "BASES",
@@ -92,6 +100,8 @@ cli::Tool call_tool() {
          "one bigWig file for each DNase marker"},
         {"regcall -m model.safetensors -f hg19.fa --values 8bit -o 'tracks/{marker}.bw'",
          "of every marker, in small files"},
+        {"regcall -m model.safetensors -f hg19.fa --parents -o 'bw/{marker}.bw' -o sites.bb -o sites.tsv",
+         "values and intervals of one prediction"},
         {"samtools faidx hg19.fa chr20:1-100000 | regcall -m model.safetensors --remap -O tsv -",
          "a stream, at its own coordinates"},
     };
@@ -109,7 +119,8 @@ void run_call(const cli::Arguments& args, Log& log) {
     require_kind(p.regions_file, {FileKind::intervals, FileKind::bed_graph}, "-R takes regions, a BED file");
     p.model = cli::model_file(args);
     p.markers = args.list("markers");
-    if (args.given("output")) p.output = cli::output_file(args, "output");
+    p.parents = args.flag("parents");
+    if (args.given("output")) p.outputs = cli::output_files(args, "output", p.parents);
     if (args.given("output-format")) p.format = &track_format(args.text("output-format"));
     if (args.given("cutoff")) p.cutoff = args.real("cutoff", 0, 1e30);
     p.min_length = args.integer("min-length", 1, kMany);
@@ -124,25 +135,22 @@ void run_call(const cli::Arguments& args, Log& log) {
     p.provenance = !args.flag("no-version");
     p.command_line = args.command_line();
     p.backend = cli::backend_options(args);
-    cli::Progress line(args, p.output == "-");
+    cli::Progress line(args, std::count(p.outputs.begin(), p.outputs.end(), "-") > 0);
     const CallSummary done = call(p, log, line.tell());
     line.finish();
 
-    const TrackFormat* const format = p.format ? p.format : track_format_of(p.output);
-    const bool values = format && format->holds_values;
     char text[240];
     std::snprintf(text, sizeof text, " in %.1f s (%lld of them N, without a value)", done.seconds,
                   static_cast<long long>(done.n_bases));
     log.info(counted(done.bases, "base") + " of " + counted(done.contigs, "contig") + text);
-    if (values) {
+    if (done.wrote_values)
         log.info((p.coded ? "values have 8 bits (--values), " : "values ") + std::string("are rounded to ") +
                  counted(p.decimals, "decimal") + " (--round)");
-    } else {
+    if (done.wrote_intervals)
         log.info(counted(done.intervals, "interval") +
                  (done.dropped > 0
                       ? "; " + std::to_string(done.dropped) + " shorter than --min-length dropped"
                       : ""));
-    }
 }
 
 }  // namespace

@@ -229,20 +229,34 @@ std::string dataset_folder(const Arguments& args) {
     return path;
 }
 
-std::string output_file(const Arguments& args, const std::string& name) {
-    const std::string path = args.text(name);
+namespace {
+
+void check_output(const std::string& path, bool parents) {
     const auto slash = path.rfind('/');
-    if (slash == std::string::npos) return path;
+    if (slash == std::string::npos) return;
     const std::string folder = slash == 0 ? "/" : path.substr(0, slash);
     require(slash + 1 < path.size(), ErrorKind::usage, path + ": the name of a folder; name a file in it");
     struct stat info {};
     const bool there = stat(folder.c_str(), &info) == 0;
     if (there && !S_ISDIR(info.st_mode))
         throw Error(ErrorKind::resource, path + ": cannot create: " + folder + " is a file, not a directory");
-    if (!there && errno == ENOENT && folder.find('{') == std::string::npos)
+    if (!there && errno == ENOENT && folder.find('{') == std::string::npos && !parents)
         throw Error(ErrorKind::resource, path + ": cannot create: there is no directory " + folder +
                                              "; make it first: mkdir -p " + folder);
+}
+
+}  // namespace
+
+std::string output_file(const Arguments& args, const std::string& name) {
+    const std::string path = args.text(name);
+    check_output(path, false);
     return path;
+}
+
+std::vector<std::string> output_files(const Arguments& args, const std::string& name, bool parents) {
+    const std::vector<std::string> paths = args.all(name);
+    for (const std::string& path : paths) check_output(path, parents);
+    return paths;
 }
 
 }  // namespace regkit::cli

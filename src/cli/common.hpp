@@ -53,5 +53,7 @@ std::string dataset_folder(const Arguments& args);
 // An output's name, "" where not given. Error(resource) where its folder is missing, which is told with the
 // cure, before hours of work; Error(usage) for the name of a folder.
 std::string output_file(const Arguments& args, const std::string& name);
+// The same of one that can be given several times; with `parents`, folders may be missing.
+std::vector<std::string> output_files(const Arguments& args, const std::string& name, bool parents);
 
 }  // namespace regkit::cli

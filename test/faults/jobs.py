@@ -35,6 +35,8 @@ JOBS = [
     Job("call-bigwig", f"regcall {REF} {MODEL} -o {{marker}}.bw", "ref.fa ref.fa.fai model.safetensors",
         "CTCF.K562.bw open.K562.bw"),
     Job("call-bigbed", f"regcall {MODEL} -@ 1 -c 0.05 -o x.bb ref.fa.gz", "ref.fa.gz model.safetensors", "x.bb"),
+    Job("call-several", f"regcall {REF} {MODEL} -r chr2 -c 0.05 -o x.bb -o {{marker}}.bw -o x.bed.gz",
+        "ref.fa ref.fa.fai model.safetensors", "x.bb CTCF.K562.bw open.K562.bw x.bed.gz x.bed.gz.tbi"),
     Job("call-bedgraph", f"regcall -f ref.fa.gz -@ 1 {MODEL} -k open.K562 -r chr2 -O bedgraph -o x.bg",
         "ref.fa.gz model.safetensors", "x.bg", "ref.fa.gz.fai ref.fa.gz.gzi"),
     Job("call-stdout", f"regcall -@ 1 {MODEL} -c 0.05 -O bed ref.fa.gz", "ref.fa.gz model.safetensors", "", stdout="x.out"),

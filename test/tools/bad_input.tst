@@ -1104,6 +1104,49 @@ exit 2
 err regcall: x.bb.gz: bigBed is compressed already and cannot be read through gzip; leave out .gz
 absent x.bb.gz
 
+case one output twice
+run regcall -m model.safetensors -f ref.fa -o x.bed -o x.tsv -o ./x.bed
+exit 2
+err regcall: *x.bed*
+absent x.bed
+absent x.tsv
+
+case a second output whose name tells no format
+run regcall -m model.safetensors -f ref.fa -o x.bed -o x.unknown
+exit 2
+err regcall: x.unknown: the name does not tell the format; say it with -O (narrowpeak, bed, *)
+absent x.bed
+
+case a format against the name of one of several outputs
+run regcall -m model.safetensors -f ref.fa -O bed -o x.bed -o x.bb
+exit 2
+err regcall: -O bed, but x.bb is bigBed by its name; with several -o leave out -O and let the names tell
+absent x.bed
+
+case 8-bit values beside intervals
+run regcall -m model.safetensors -f ref.fa --values 8bit -o '{marker}.bw' -o x.bed
+exit 2
+err regcall: --values 8bit goes with bedgraph and bigwig alone: intervals are of exact values; write them in a run of their own
+absent x.bed
+
+case bigWig of several markers beside others
+run regcall -m model.safetensors -f ref.fa -o x.bed -o x.bw
+exit 2
+err regcall: bigWig files hold one marker each; *
+absent x.bed
+
+case an output that is an input, behind another
+run regcall -m model.safetensors ref.fa -o x.bed -O bed -o ref.fa
+exit 2
+err regcall: *ref.fa*
+same ref.fa
+absent x.bed
+
+case missing folders below a file
+run regcall -m model.safetensors -f ref.fa --parents -o ref.fa/a/x.bed
+exit 1
+err regcall: ref.fa/a/x.bed: cannot *: Not a directory
+
 case cutoff, least length and gap do not go with values
 run for o in '-c 0.1' '--min-length 5' '--merge-gap 5'; do regcall -m model.safetensors -f ref.fa -k class:TFBS $o -o x.bw 2>> words; echo $?; done; grep -c 'shapes intervals: it does not go with bedgraph and bigwig' words
 out 2?2?2?3

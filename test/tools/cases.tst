@@ -186,6 +186,10 @@ setup regds-build -f ref.fa --sheet two.tsv --window 5000 --test chr2:1-30000 --
 run regsnp -m two.safetensors -f ref.fa in.vcf | grep '^##INFO=<ID=REG_D_' | cut -d, -f1,4
 golden -
 
+case regcall with several outputs
+run regcall -m model.safetensors -f ref.fa -r chr2:11501-14000 -c 0.43 --device reference --no-version --parents -o out/all.bed -o 'out/{marker}/values.bedGraph' -o out/all.tsv --resolution 100 2> said.txt; find out -type f | sort; cp out/all.* out/open.K562/values.bedGraph .
+golden - all.bed all.tsv values.bedGraph
+
 case regcall to narrowPeak
 run regcall -m model.safetensors -f ref.fa -r chr2:1-20,000 -c 0.3 -O narrowpeak --device reference --no-version
 golden -

@@ -211,6 +211,38 @@ def test_bigbed(records, cutoff):
     bb.close()
 
 
+def test_several(cutoff):
+    """Several outputs of one prediction: the bytes of as many runs."""
+    values = ("v.{marker}.bw", "v.{marker}.bg.gz")
+    intervals = ("i.bb", "i.narrowPeak.gz", "i.tsv", "{marker}/i.bed")
+    data = open("g.fa", "rb").read()
+    shape = ("-c", str(cutoff), "--merge-gap", "7", "--min-length", "3")
+    for extra in (["-f", "g.fa"], ["-f", "g.fa", "--tile", "333", "-@", "3"], ["-"], ["-f", "g.fa", "-r", "chr10,chr2:5000-40000"],
+                  ["-f", "g.fa", "--rc-average", "-r", "chr10"], ["-f", "g.fa", "--window-mode", "paper", "-r", "chr10"]):
+        common = ("--no-version", "--parents", "-m", "m.safetensors", *extra)
+        stdin = data if "-" in extra else None
+        for wide in ([], ["--resolution", "25"]):
+            shutil.rmtree("one", ignore_errors=True)
+            shutil.rmtree("apart", ignore_errors=True)
+            run(*common, *shape, *wide, *[x for name in (*values, *intervals) for x in ("-o", f"one/{name}")], stdin=stdin)
+            for name in values:
+                run(*common, *wide, "-o", f"apart/{name}", stdin=stdin)
+            for name in intervals:
+                run(*common, *shape, "-o", f"apart/{name}", stdin=stdin)
+            files = sorted(os.path.relpath(os.path.join(f, n), "one") for f, _, names in os.walk("one") for n in names)
+            assert len(files) == 3 + 6 + 1 + 2 + 1 + 3, files
+            for name in files:
+                assert open(f"one/{name}", "rb").read() == open(f"apart/{name}", "rb").read(), (extra, wide, name)
+            assert len(open("one/i.tsv").readlines()) > 50
+    # one of them to a pipe
+    both = run("--no-version", "-m", "m.safetensors", "-f", "g.fa", "-c", str(cutoff), "-o", "-", "-o", "both.bed").stdout
+    assert both == out("-m", "m.safetensors", "-f", "g.fa", "-c", str(cutoff))
+    assert [l.split("\t")[:6] for l in both.decode().splitlines()] == [l.split("\t") for l in open("both.bed").read().splitlines()]
+    # all or nothing, and no folder unless asked for
+    run("-m", "m.safetensors", "-o", "no.bed", "-o", "no.bb", "-o", "no.{marker}.bw", "-", stdin=data + b">chr2\nACGT\n>x\nAC!\n", code=3)
+    assert not [name for name in os.listdir(".") if name.startswith("no.")]
+
+
 BOUND = 1 / 64 + 1e-6  # of a probability in 8 bits
 
 
@@ -409,6 +441,7 @@ def main():
         cutoff = test_formats(records, values)
         test_bigwig(records, values)
         test_bigbed(records, cutoff)
+        test_several(cutoff)
         test_8bit()
         test_same_bytes(records, cutoff)
         test_open_intervals()

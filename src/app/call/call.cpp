@@ -13,7 +13,9 @@
 #include <unordered_set>
 #include <utility>
 
+#include "app/call/call_outputs.hpp"
 #include "app/call/call_sink.hpp"
+#include "app/call/record_window.hpp"
 #include "app/model/genome_of.hpp"
 #include "app/model/predictor.hpp"
 #include "app/model/regions.hpp"
@@ -22,6 +24,8 @@
 #include "base/text.hpp"
 #include "io/fasta/fasta.hpp"
 #include "io/files/output_check.hpp"
+#include "io/files/output_set.hpp"
+#include "io/files/parents.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
 
@@ -38,32 +42,7 @@ std::int64_t tile_for(std::int64_t asked, std::int64_t markers) {
     return asked > 0 ? asked : std::clamp<std::int64_t>(kTileValues / markers, 1000, kTile);
 }
 
-const TrackFormat& format_of(const CallParameters& p) {
-    if (p.format) return *p.format;
-    const bool to_stdout = p.output.empty() || p.output == "-";
-    if (to_stdout) return track_formats().front();
-    const TrackFormat* const format = track_format_of(p.output);
-    require(
-        format, ErrorKind::usage,
-        p.output + ": the name does not tell the format; say it with -O (" + track_format_names(false) + ")");
-    return *format;
-}
-
-// "{makrer}" would be a part of the name.
-void check_placeholders(const std::string& output) {
-    for (std::size_t at = 0; (at = output.find('{', at)) != std::string::npos; ++at) {
-        const std::size_t end = output.find('}', at);
-        if (end == std::string::npos) return;
-        const std::string word = output.substr(at, end + 1 - at);
-        require(
-            word == "{marker}", ErrorKind::usage,
-            "-o " + output + ": " + word + " stands for nothing; {marker} stands for the name of a marker");
-    }
-}
-
-void check(const CallParameters& p, const TrackFormat& format) {
-    check_placeholders(p.output);
-    const std::string with_values = track_format_names(true, " and ");
+void check(const CallParameters& p) {
     const bool stream = !p.input.empty();
     require(stream != !p.fasta.empty(), ErrorKind::usage,
             "give either a reference with -f, or a FASTA file (or - for standard input) to read as a stream");
@@ -76,58 +55,13 @@ void check(const CallParameters& p, const TrackFormat& format) {
     require(p.cutoff.value_or(kCutoff) >= 0, ErrorKind::usage, "the cutoff is at least 0");
     require(p.resolution >= 0 && p.min_length >= 1 && p.merge_gap >= 0, ErrorKind::usage,
             "resolution and least length are at least 1, the gap to merge at least 0");
-    require(p.resolution <= 1 || format.holds_values, ErrorKind::usage,
-            "--resolution averages values: it goes with " + with_values + ", not with intervals");
-    const CallParameters defaults;
-    for (const auto& [given, name] : {std::pair{p.cutoff.has_value(), "-c/--cutoff"},
-                                      std::pair{p.min_length != defaults.min_length, "--min-length"},
-                                      std::pair{p.merge_gap != defaults.merge_gap, "--merge-gap"}})
-        require(!given || !format.holds_values, ErrorKind::usage,
-                std::string(name) + " shapes intervals: it does not go with " + with_values +
-                    ", which hold every value");
-    require(!p.coded || format.holds_values, ErrorKind::usage,
-            "--values 8bit goes with " + with_values + ", not with intervals");
 }
-
-// Bases of a record between what is needed behind and ahead of the position; local positions, multiples of
-// the stride begin cells.
-class RecordWindow {
-  public:
-    void start(std::int64_t lead) {
-        first_ = 0;
-        codes_.assign(static_cast<std::size_t>(lead), kCodeN);
-    }
-    std::int64_t end() const { return first_ + static_cast<std::int64_t>(codes_.size()); }
-    // Reads until `position` is reached; false when the record ends before it.
-    bool fill(FastaStream& stream, std::int64_t position) {
-        while (end() < position) {
-            const std::size_t have = codes_.size();
-            codes_.resize(have + static_cast<std::size_t>(position - end()));
-            const std::int64_t n = stream.read(std::span(codes_).subspan(have));
-            codes_.resize(have + static_cast<std::size_t>(n));
-            if (n == 0) return false;
-        }
-        return true;
-    }
-    void drop_before(std::int64_t position) {
-        if (position <= first_) return;
-        codes_.erase(codes_.begin(), codes_.begin() + (position - first_));
-        first_ = position;
-    }
-    void copy(std::int64_t begin, std::int64_t end, std::span<std::uint8_t> to) const {
-        std::copy(codes_.begin() + (begin - first_), codes_.begin() + (end - first_), to.begin());
-    }
-
-  private:
-    std::int64_t first_ = 0;
-    std::vector<std::uint8_t> codes_;
-};
 
 class Caller {
   public:
-    Caller(const CallParameters& p, const TrackFormat& format, Log& log, const TellWork& tell)
+    Caller(const CallParameters& p, const CallOutputs& outputs, Log& log, const TellWork& tell)
         : p_(p),
-          format_(format),
+          outputs_(outputs),
           log_(log),
           tell_(tell),
           pool_(resolve_workers(p.backend.workers)),
@@ -150,7 +84,9 @@ class Caller {
         session_.tell_notices();
         work_.complete = true;
         tell_(work_);
-        tracks_->commit();
+        OutputSet outputs;
+        tracks_->finish(outputs);
+        outputs.commit();
         // Of few codes, a model may well give a region one.
         if (sink_->is_constant() && !p_.coded)
             log_.warn("constant", p_.model +
@@ -160,6 +96,8 @@ class Caller {
         summary_.n_bases = sink_->n_bases();
         summary_.intervals = sink_->intervals();
         summary_.dropped = sink_->dropped();
+        summary_.wrote_values = outputs_.values;
+        summary_.wrote_intervals = outputs_.intervals;
         summary_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         return summary_;
     }
@@ -174,7 +112,7 @@ class Caller {
     void predict(std::int64_t length, std::int64_t begin, std::int64_t end, std::int64_t lead,
                  std::int64_t shift, const FetchCodes& fetch) {
         const auto missing = [lead](std::int64_t at) { return std::max<std::int64_t>(0, lead - at); };
-        if (format_.holds_values)
+        if (outputs_.values)
             predictor_->predict(
                 length, begin, end, fetch, [&](std::int64_t at, std::int64_t, auto codes, auto values) {
                     sink_->values(at + missing(at) + shift,
@@ -208,14 +146,13 @@ class Caller {
         require(
             !coverage() || !p_.coded, ErrorKind::usage,
             "--values 8bit is for probabilities; the model predicts coverage, which goes beyond what the codes hold");
-        require(!coverage() || p_.cutoff || format_.holds_values, ErrorKind::usage,
+        require(!coverage() || p_.cutoff || !outputs_.intervals, ErrorKind::usage,
                 "the model predicts coverage: give the least coverage of an interval with -c");
     }
 
     // `digest` is the reference's; a stream has none.
     void open(bool contigs_first, const std::string& source, const std::string& digest) {
         TrackOptions options;
-        options.format = &format_;
         for (const Marker& marker : model().markers) options.markers.push_back(marker.name);
         if (p_.provenance) {
             options.header = session_.provenance("regcall", p_.command_line, digest);
@@ -228,12 +165,18 @@ class Caller {
         options.decimals = p_.decimals;
         options.step = width_;
         options.contigs_first = contigs_first;
-        tracks_ = std::make_unique<TrackSet>(p_.output, options, pool_);
-        refuse_inputs_as_outputs(tracks_->paths(), {p_.input, p_.fasta, p_.model, p_.regions_file});
+        std::vector<std::string> paths;
+        for (const TrackOutput& output : outputs_.tracks)
+            for (const std::string& path : track_paths(output, options.markers)) paths.push_back(path);
+        refuse_equal_outputs(paths);
+        refuse_inputs_as_outputs(paths, {p_.input, p_.fasta, p_.model, p_.regions_file});
+        if (p_.parents)
+            for (const std::string& path : paths) make_parents(path);
+        tracks_ = std::make_unique<TrackSet>(outputs_.tracks, options, pool_);
         const CallRules rules{cutoff(), p_.merge_gap, p_.min_length, cell_};
         const float largest = coverage() ? std::numeric_limits<float>::max() : 1.0f;
-        sink_ = std::make_unique<CallSink>(*tracks_, format_, predictor_->markers(), rules, width_, largest,
-                                           pool_);
+        sink_ = std::make_unique<CallSink>(*tracks_, outputs_.intervals, predictor_->markers(), rules, width_,
+                                           largest, pool_);
     }
 
     void call_reference();
@@ -244,7 +187,7 @@ class Caller {
     void end_contig();
 
     const CallParameters& p_;
-    const TrackFormat& format_;
+    const CallOutputs& outputs_;
     Log& log_;
     const TellWork& tell_;
     WorkDone work_;
@@ -274,10 +217,8 @@ void Caller::call_reference() {
     const bool all = p_.regions.empty() && p_.regions_file.empty();
     const std::vector<ContigRange> ranges = plan_regions(regions, all, fasta, cell_, log_);
 
-    const bool upfront = format_.contigs_first;
-    open(upfront, p_.fasta, reference_digest(fasta));
-    if (upfront)
-        for (const Contig& contig : fasta.contigs()) tracks_->add_contig(contig.name, contig.length);
+    open(true, p_.fasta, reference_digest(fasta));
+    for (const Contig& contig : fasta.contigs()) tracks_->declare_contig(contig.name, contig.length);
     TrainedReference trained(model(), p_.model, fasta, log_);
     if (p_.check_reference) trained.check_all();
     for (const ContigRange& range : ranges) work_.total += range.end - range.begin;
@@ -289,7 +230,7 @@ void Caller::call_reference() {
         if (range.contig != current) {
             current = range.contig;
             ++summary_.contigs;
-            sink_->begin_contig(upfront ? range.contig : tracks_->add_contig(contig.name, contig.length));
+            sink_->begin_contig(tracks_->add_contig(contig.name, contig.length, range.contig));
         }
         predict(contig.length, range.begin, range.end, 0, 0,
                 [&](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
@@ -399,9 +340,9 @@ void Caller::call_record(FastaStream& stream) {
 }  // namespace
 
 CallSummary call(const CallParameters& parameters, Log& log, const TellWork& tell) {
-    const TrackFormat& format = format_of(parameters);
-    check(parameters, format);
-    return Caller(parameters, format, log, tell).run();
+    check(parameters);
+    const CallOutputs outputs = call_outputs(parameters);
+    return Caller(parameters, outputs, log, tell).run();
 }
 
 }  // namespace regkit

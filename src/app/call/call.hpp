@@ -19,9 +19,10 @@ struct CallParameters {
     std::vector<std::string> regions;  // texts of parse_regions, with `fasta`; none and no file: all of it
     std::string regions_file;          // BED
     std::string model;
-    std::vector<std::string> markers;     // patterns of select_markers; empty = all
-    std::string output = "-";             // "{marker}" in it: one file a marker
-    const TrackFormat* format = nullptr;  // a row of track_formats(); null: what the output's name says
+    std::vector<std::string> markers;       // patterns of select_markers; empty = all
+    std::vector<std::string> outputs{"-"};  // "{marker}" in a name: one file a marker
+    const TrackFormat* format = nullptr;    // a row of track_formats(); null: what the output's name says
+    bool parents = false;                   // folders that names lead through are made where missing
     // Compared, as a float, with the float value of each cell; by default probability 0.5. For intervals of
     // coverage it must be given.
     std::optional<double> cutoff;
@@ -47,6 +48,7 @@ struct CallSummary {
     std::int64_t n_bases = 0;  // of them, without a value (cells that are all N)
     std::int64_t intervals = 0;
     std::int64_t dropped = 0;  // shorter than min_length
+    bool wrote_values = false, wrote_intervals = false;
     double seconds = 0;
 };
 

@@ -1,7 +1,8 @@
-// First every value is checked to be one, then cells that are all N are taken out; what is left goes on as
-// intervals to an IntervalCaller, or as values to the tracks, averaged over bins where --resolution asks for
-// it. A bin's sum is carried from tile to tile and formed in ascending order, so that the output does not
-// show where tiles ended.
+// First every value is checked to be one, then cells that are all N are taken out; what is left goes on to an
+// IntervalCaller, as runs over the cutoff, or as values to the tracks, averaged over bins where --resolution
+// asks for it, or, where both are wanted, both ways: the runs are then taken from the values. A bin's sum is
+// carried from tile to tile and formed in ascending order, so that the output does not show where tiles
+// ended.
 #include "app/call/call_sink.hpp"
 
 #include <algorithm>
@@ -85,14 +86,15 @@ void BinAverager::add(int contig, std::int64_t begin, std::int64_t end, std::spa
     begin_ = open_end + bins * width_;
 }
 
-CallSink::CallSink(TrackSet& tracks, const TrackFormat& format, int markers, const CallRules& rules,
-                   std::int64_t width, float largest, ThreadPool& pool)
+CallSink::CallSink(TrackSet& tracks, bool intervals, int markers, const CallRules& rules, std::int64_t width,
+                   float largest, ThreadPool& pool)
     : tracks_(tracks),
       pool_(pool),
       markers_(markers),
-      intervals_wanted_(!format.holds_values),
+      intervals_wanted_(intervals),
       cell_(rules.resolution),
       width_(width),
+      cutoff_(rules.cutoff),
       largest_(largest),
       caller_(markers, rules),
       bins_(markers, cell_, width, tracks, pool),
@@ -144,6 +146,16 @@ void CallSink::values(std::int64_t begin, std::span<const std::uint8_t> codes,
         stretch(known.begin, known.end,
                 values.subspan(static_cast<std::size_t>(known.begin / cell_ - begin / cell_)), row);
     }
+    if (intervals_wanted_) call_row_by_row(begin, values, row);
+}
+
+void CallSink::call_row_by_row(std::int64_t begin, std::span<const float> values, std::int64_t row) {
+    called_.clear();
+    for (std::int32_t m = 0; m < markers_; ++m)
+        called_.append_row(
+            0, m, values.subspan(static_cast<std::size_t>(m * row), static_cast<std::size_t>(row)), cutoff_);
+    caller_.add(begin, known_, called_, pool_);
+    release();
 }
 
 void CallSink::watch_values(std::int64_t begin, KnownStretch known, std::span<const float> values,
@@ -180,7 +192,7 @@ void CallSink::called(std::int64_t begin, std::span<const std::uint8_t> codes, c
 
 void CallSink::stretch(std::int64_t begin, std::int64_t end, std::span<const float> values,
                        std::int64_t row) {
-    if (begin != next_) end_region();
+    if (begin != next_) end_values();
     next_ = end;
     if (width_ > cell_) return bins_.add(contig_, begin, end, values, row);
     // Whole cells together, one that an end cuts by itself.
@@ -195,14 +207,16 @@ void CallSink::stretch(std::int64_t begin, std::int64_t end, std::span<const flo
     }
 }
 
-void CallSink::end_region() {
+void CallSink::end_values() {
     next_ = -1;
-    if (intervals_wanted_) {
-        caller_.end_stretch();
-        release();
-    } else {
-        bins_.end_stretch();
-    }
+    bins_.end_stretch();
+}
+
+void CallSink::end_region() {
+    end_values();
+    if (!intervals_wanted_) return;
+    caller_.end_stretch();
+    release();
 }
 
 void CallSink::release() {

@@ -69,19 +69,19 @@ class ConstantWatch {
 // Takes tiles in ascending order. Cells whose bases are all N get no value and end an interval.
 class CallSink {
   public:
-    // A `width` above rules.resolution averages values; only for formats that hold them. Values are at most
-    // `largest`.
-    CallSink(TrackSet& tracks, const TrackFormat& format, int markers, const CallRules& rules,
-             std::int64_t width, float largest, ThreadPool& pool);
+    // `intervals`: the tracks want them, of values too. A `width` above rules.resolution averages values.
+    // These are at most `largest`.
+    CallSink(TrackSet& tracks, bool intervals, int markers, const CallRules& rules, std::int64_t width,
+             float largest, ThreadPool& pool);
 
     // Of the track set; everything before must have ended.
     void begin_contig(int contig) { contig_ = contig; }
     // Predictions of the cells of these bases from `begin` on; the end of what is known may cut the first and
-    // the last. Error(input) when one is not a number from 0 to `largest`. Values [markers][cells], of
-    // formats that hold values;
+    // the last. Error(input) when one is not a number from 0 to `largest`. Values [markers][cells] where the
+    // tracks want values,
     void values(std::int64_t begin, std::span<const std::uint8_t> codes, std::span<const float> values);
-    // or the called cells (runs of sample 0, in cells from the one that holds `begin` on), of formats that
-    // hold intervals.
+    // or the called cells (runs of sample 0, in cells from the one that holds `begin` on) where they want
+    // intervals alone.
     void called(std::int64_t begin, std::span<const std::uint8_t> codes, const CalledRuns& called);
     // Nothing contiguous follows.
     void end_region();
@@ -101,6 +101,8 @@ class CallSink {
     std::span<const KnownStretch> known(std::int64_t begin, std::span<const std::uint8_t> codes);
     [[noreturn]] void refuse(std::int64_t begin) const;
     void stretch(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row);
+    void end_values();
+    void call_row_by_row(std::int64_t begin, std::span<const float> values, std::int64_t row);
     void release();
 
     TrackSet& tracks_;
@@ -108,11 +110,13 @@ class CallSink {
     int markers_;
     bool intervals_wanted_;
     std::int64_t cell_, width_;
+    float cutoff_;
     float largest_;
     IntervalCaller caller_;
     BinAverager bins_;
     ConstantWatch watch_;
     std::vector<KnownStretch> known_;
+    CalledRuns called_;  // of values
     int contig_ = 0;
     std::int64_t next_ = -1;  // the position behind the last stretch
     std::int64_t intervals_ = 0, bases_ = 0, n_bases_ = 0;

@@ -42,118 +42,157 @@ void allow_open_files(std::size_t files) {
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0) throw_errno("cannot raise the limit of open files");
 }
 
+// One output's files.
+struct Output {
+    const TrackFormat* format = nullptr;
+    bool split = false;  // one file a marker
+    std::vector<std::unique_ptr<TrackWriter>> files;
+};
+
 }  // namespace
 
 struct TrackSet::Impl {
-    Impl(const TrackOptions& options, ThreadPool& workers) : pool(workers), round(options.decimals) {}
+    Impl(const TrackOptions& how, ThreadPool& workers) : options(how), pool(workers), round(how.decimals) {}
 
+    TrackOptions options;
     ThreadPool& pool;
     Rounding round;
     Spool spool;  // outlives the writers
-    std::vector<std::unique_ptr<TrackWriter>> files;
-    std::vector<std::string> paths;
+    std::vector<Output> outputs;
     int contigs = 0;
+    std::vector<int> declared;  // of each contig, its number among those declared
     std::int64_t intervals = 0;
-    bool split = false;  // one file a marker
 
-    void feed(std::size_t first, std::size_t last, int contig, std::int64_t begin, std::int64_t span,
-              std::int64_t count, std::span<const float> values, std::int64_t row);
-    void drain(std::size_t first, std::size_t last);
+    // Whether a format has all contigs from the start.
+    bool knows_all(const Output& output) const {
+        return options.contigs_first && output.format->contigs_first;
+    }
+    int number(const Output& output, int contig) const {
+        return knows_all(output) ? nth(declared, contig) : contig;
+    }
+    template <class Call>
+    void for_files(const Call& call) {
+        for (const Output& output : outputs)
+            for (const auto& file : output.files) call(*file);
+    }
+    void feed(const Output& output, std::size_t first, std::size_t last, int contig, std::int64_t begin,
+              std::int64_t span, std::int64_t count, std::span<const float> values, std::int64_t row);
+    void drain(std::span<const std::unique_ptr<TrackWriter>> files);
 };
 
-TrackSet::TrackSet(const std::string& output, const TrackOptions& options, ThreadPool& pool)
-    : impl_(std::make_unique<Impl>(options, pool)) {
-    Impl& set = *impl_;
-    set.split = output.find(kPlaceholder) != std::string::npos;
-    if (!set.split) {
-        set.paths = {output};
-        set.files.push_back(make_track_writer(output, options, set.spool));
-        return;
-    }
+std::vector<std::string> track_paths(const TrackOutput& output, const std::vector<std::string>& markers) {
+    if (output.name.find(kPlaceholder) == std::string::npos) return {output.name};
+    std::vector<std::string> paths;
     std::set<std::string> seen;
-    for (const std::string& marker : options.markers) {
-        set.paths.push_back(file_name(output, marker));
-        require(seen.insert(set.paths.back()).second, ErrorKind::usage,
-                "marker '" + marker + "' would share the file " + set.paths.back() +
+    for (const std::string& marker : markers) {
+        paths.push_back(file_name(output.name, marker));
+        require(seen.insert(paths.back()).second, ErrorKind::usage,
+                "marker '" + marker + "' would share the file " + paths.back() +
                     " with another; rename it or leave it out with -k");
     }
-    // A compressed track is open twice, as ours and as htslib's; until all are renamed, its index is open
-    // beside it.
-    allow_open_files(set.paths.size() * (output.ends_with(".gz") ? 3 : 1));
-    for (std::size_t m = 0; m < options.markers.size(); ++m) {
+    return paths;
+}
+
+TrackSet::TrackSet(std::span<const TrackOutput> outputs, const TrackOptions& options, ThreadPool& pool)
+    : impl_(std::make_unique<Impl>(options, pool)) {
+    Impl& set = *impl_;
+    std::vector<std::vector<std::string>> paths;
+    std::size_t open = 0;
+    for (const TrackOutput& output : outputs) {
+        paths.push_back(track_paths(output, options.markers));
+        // A compressed track is open twice, as ours and as htslib's; until all are renamed, its index is open
+        // beside it.
+        open += paths.back().size() * (output.name.ends_with(".gz") ? 3 : 1);
+    }
+    allow_open_files(open);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
         TrackOptions one = options;
-        one.markers = {options.markers[m]};
-        set.files.push_back(make_track_writer(set.paths[m], one, set.spool));
+        one.format = outputs[i].format;
+        Output& made = set.outputs.emplace_back();
+        made.format = one.format;
+        made.split = outputs[i].name.find(kPlaceholder) != std::string::npos;
+        for (std::size_t m = 0; m < paths[i].size(); ++m) {
+            if (made.split) one.markers = {options.markers[m]};
+            made.files.push_back(make_track_writer(paths[i][m], one, set.spool));
+        }
     }
 }
 
 TrackSet::~TrackSet() = default;
 
-const std::vector<std::string>& TrackSet::paths() const {
-    return impl_->paths;
+void TrackSet::declare_contig(const std::string& name, std::int64_t length) {
+    for (const Output& output : impl_->outputs)
+        if (impl_->knows_all(output))
+            for (const auto& file : output.files) file->add_contig(name, length);
 }
 
-int TrackSet::add_contig(const std::string& name, std::int64_t length) {
-    for (const auto& file : impl_->files) file->add_contig(name, length);
-    return impl_->contigs++;
+int TrackSet::add_contig(const std::string& name, std::int64_t length, int declared) {
+    Impl& set = *impl_;
+    if (set.options.contigs_first) set.declared.push_back(declared);
+    for (const Output& output : set.outputs)
+        if (!set.knows_all(output))
+            for (const auto& file : output.files) file->add_contig(name, length);
+    return set.contigs++;
 }
 
 void TrackSet::set_length(int contig, std::int64_t length) {
-    for (const auto& file : impl_->files) file->set_length(contig, length);
+    impl_->for_files([&](TrackWriter& file) { file.set_length(contig, length); });
 }
 
 void TrackSet::interval(const CalledInterval& called) {
     Impl& set = *impl_;
-    if (set.split) {
-        CalledInterval only = called;
-        only.marker = 0;
-        nth(set.files, called.marker)->interval(only);
-    } else {
-        set.files.front()->interval(called);
+    const bool drains = ++set.intervals % kIntervals == 0;
+    for (const Output& output : set.outputs) {
+        if (output.format->holds_values) continue;
+        CalledInterval here = called;
+        here.contig = set.number(output, called.contig);
+        if (output.split) here.marker = 0;
+        nth(output.files, output.split ? called.marker : 0)->interval(here);
+        if (drains) set.drain(output.files);
     }
-    if (++set.intervals % kIntervals == 0) set.drain(0, set.files.size());
 }
 
 // Compresses what waits in these files.
-void TrackSet::Impl::drain(std::size_t first, std::size_t last) {
+void TrackSet::Impl::drain(std::span<const std::unique_ptr<TrackWriter>> files) {
     std::vector<BigFile*> group;
-    for (std::size_t i = first; i < last; ++i)
-        if (BigFile* const waiting = files[i]->waiting()) group.push_back(waiting);
+    for (const auto& file : files)
+        if (BigFile* const waiting = file->waiting()) group.push_back(waiting);
     if (!group.empty()) BigFile::drain(group, pool);
 }
 
-void TrackSet::Impl::feed(std::size_t first, std::size_t last, int contig, std::int64_t begin,
-                          std::int64_t span, std::int64_t count, std::span<const float> values,
-                          std::int64_t row) {
+void TrackSet::Impl::feed(const Output& output, std::size_t first, std::size_t last, int contig,
+                          std::int64_t begin, std::int64_t span, std::int64_t count,
+                          std::span<const float> values, std::int64_t row) {
     pool.run(static_cast<std::int64_t>(last - first), [&](std::int64_t task, int) {
         const std::size_t m = first + static_cast<std::size_t>(task);
         const std::span<const float> from =
             values.subspan(m * static_cast<std::size_t>(row), static_cast<std::size_t>(count));
         std::vector<float> rounded(from.size());
         std::transform(from.begin(), from.end(), rounded.begin(), round);
-        files[m]->values(contig, begin, span, rounded);
+        output.files[m]->values(number(output, contig), begin, span, rounded);
     });
 }
 
 void TrackSet::values(int contig, std::int64_t begin, std::int64_t span, std::int64_t count,
                       std::span<const float> values, std::int64_t row) {
     Impl& set = *impl_;
-    for (std::size_t first = 0; first < set.files.size(); first += kGroup) {
-        const std::size_t last = std::min(set.files.size(), first + kGroup);
-        set.feed(first, last, contig, begin, span, count, values, row);
-        set.drain(first, last);
+    for (const Output& output : set.outputs) {
+        if (!output.format->holds_values) continue;
+        for (std::size_t first = 0; first < output.files.size(); first += kGroup) {
+            const std::size_t last = std::min(output.files.size(), first + kGroup);
+            set.feed(output, first, last, contig, begin, span, count, values, row);
+            set.drain(std::span(output.files).subspan(first, last - first));
+        }
     }
 }
 
 void TrackSet::flush() {
-    for (const auto& file : impl_->files) file->flush();
+    impl_->for_files([](TrackWriter& file) { file.flush(); });
 }
 
-void TrackSet::commit() {
-    for (const auto& file : impl_->files) file->finish(impl_->pool);
-    OutputSet outputs;
-    for (const auto& file : impl_->files) file->add_to(outputs);
-    outputs.commit();
+void TrackSet::finish(OutputSet& outputs) {
+    impl_->for_files([&](TrackWriter& file) { file.finish(impl_->pool); });
+    impl_->for_files([&](TrackWriter& file) { file.add_to(outputs); });
 }
 
 }  // namespace regkit

@@ -1,4 +1,4 @@
-// All output files of one call: one for all markers, or one a marker.
+// All output files of one call: of each output one for all markers, or one a marker.
 #pragma once
 
 #include <cstdint>
@@ -11,27 +11,41 @@
 
 namespace regkit {
 
-// Files appear under their names only in commit(), all of them after all are completely written.
+// "{marker}" in its name makes it one file a marker.
+struct TrackOutput {
+    std::string name;
+    const TrackFormat* format = nullptr;
+};
+
+// The names of its files, in the order of the markers; blanks, control characters and '/' in a marker's name
+// are '_' there. Error(usage) when two markers would share one.
+std::vector<std::string> track_paths(const TrackOutput& output, const std::vector<std::string>& markers);
+
+// Files appear under their names only when the OutputSet is committed that they have joined.
 class TrackSet {
   public:
-    // `output` with "{marker}" in it names one file a marker; blanks, control characters and '/' in a
-    // marker's name become '_' there. Error(usage) when two files would have one name, or the format needs
-    // {marker} and there are several markers. `pool` must outlive it.
-    TrackSet(const std::string& output, const TrackOptions& options, ThreadPool& pool);
+    // Error(usage) where a format needs {marker} and there are several markers. `pool` must outlive it.
+    // `options.format` is not looked at.
+    TrackSet(std::span<const TrackOutput> outputs, const TrackOptions& options, ThreadPool& pool);
     ~TrackSet();
 
-    const std::vector<std::string>& paths() const;
-
-    // Returns its number.
-    int add_contig(const std::string& name, std::int64_t length);
+    // Where options.contigs_first: all contigs of the reference, before any data, for the formats that name
+    // them first.
+    void declare_contig(const std::string& name, std::int64_t length);
+    // The next contig that has data; `declared` is its number among those declared, if any. Returns the
+    // number by which it goes below.
+    int add_contig(const std::string& name, std::int64_t length, int declared = -1);
+    // Of one that was not declared.
     void set_length(int contig, std::int64_t length);
+    // For the outputs that hold intervals.
     void interval(const CalledInterval& called);
-    // For every marker a row of `count` values of `span` bases each: row m begins at values[m * row]. Rounded
-    // here.
+    // For those that hold values. Of every marker a row of `count` values of `span` bases each: row m begins
+    // at values[m * row]. Rounded here.
     void values(int contig, std::int64_t begin, std::int64_t span, std::int64_t count,
                 std::span<const float> values, std::int64_t row);
     void flush();
-    void commit();
+    // All files are written, and join the outputs that appear together.
+    void finish(OutputSet& outputs);
 
   private:
     struct Impl;

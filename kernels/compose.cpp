@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "kernels/ops/lstm_parts.hpp"
 
 namespace regkit::compose {
@@ -68,7 +69,7 @@ void tail_runs(Backend& backend, const TailRuns& op, Staging& staging) {
         op.out->append_row(
             static_cast<std::int32_t>(r / markers), static_cast<std::int32_t>(r % markers),
             values.subspan(static_cast<std::size_t>(r * length), static_cast<std::size_t>(length)),
-            op.cutoff);
+            nth(op.cutoffs, r % markers));
 }
 
 void all_reduce(Backend& backend, const Slice& from, const Slice& to, Communicator& ranks, Staging& staging) {

@@ -27,6 +27,7 @@ enum class Slot : int {
     turned,     // an operand transposed
     words,      // an operand's rows in bf16
     dy_words,   // and the other's
+    cutoffs,    // of the markers, as logits
     count
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "kernels/base/nth.hpp"
 #include "kernels/cpu/backend_impl.hpp"
 #include "kernels/cpu/tail_sink.hpp"
 
@@ -72,30 +73,26 @@ struct CodeSink final : cpu::TailSink {
 struct RunSink final : cpu::TailSink {
     const cpu::TailKernels& kernels;
     TailOutput kind;
-    float cutoff;
-    float least;         // logit
-    std::uint8_t* bits;  // `most` bytes a worker
+    std::span<const float> cutoffs;  // of each marker
+    std::span<const float> least;    // their logits
+    std::uint8_t* bits;              // `most` bytes a worker
     std::int64_t most;
     std::vector<CalledRuns>& out;  // of each worker
 
-    RunSink(const cpu::TailKernels& k, TailOutput output, float c, std::uint8_t* memory, std::int64_t bytes,
-            std::vector<CalledRuns>& to)
-        : kernels(k),
-          kind(output),
-          cutoff(c),
-          least(least_logit(output, c)),
-          bits(memory),
-          most(bytes),
-          out(to) {}
+    RunSink(const cpu::TailKernels& k, TailOutput output, std::span<const float> c, std::span<const float> l,
+            std::uint8_t* memory, std::int64_t bytes, std::vector<CalledRuns>& to)
+        : kernels(k), kind(output), cutoffs(c), least(l), bits(memory), most(bytes), out(to) {}
 
     void take(const LogitBlock& block) override {
         std::uint8_t* const mine = bits + block.worker * most;
         for (int q = 0; q < block.count; ++q) {
             float* const values = block.logits + q * block.row;
-            if (!kernels.any_reached(values, block.columns, least)) continue;
-            kernels.reached(values, block.columns, least, mine);
+            const int marker = block.marker + q;
+            const float bound = nth(least, marker);
+            if (!kernels.any_reached(values, block.columns, bound)) continue;
+            kernels.reached(values, block.columns, bound, mine);
             to_values(kernels, kind, values, block.columns);
-            collect(block, block.marker + q, values, mine);
+            collect(block, marker, values, mine);
         }
     }
 
@@ -103,6 +100,7 @@ struct RunSink final : cpu::TailSink {
     // without a bit is below.
     void collect(const LogitBlock& block, int marker, const float* values, const std::uint8_t* candidates) {
         CalledRuns& to = out[static_cast<std::size_t>(block.worker)];
+        const float cutoff = nth(cutoffs, marker);
         for (std::int64_t p = 0; p < block.columns;) {
             if (candidates[p / 8] >> p % 8 == 0) {
                 p = (p / 8 + 1) * 8;
@@ -148,7 +146,10 @@ Status CpuBackend::run(const TailRuns& op) noexcept {
         for (CalledRuns& called : called_) called.clear();
         const std::int64_t most = cpu::ceil_div(cpu::tail_columns(op.tail.stride), 8);
         auto* const bits = scratch_.get<std::uint8_t>(cpu::Slot::codes, most * pool_.workers());
-        RunSink sink(*kernels_.tail, op.kind, op.cutoff, bits, most, called_);
+        const std::span least(scratch_.get<float>(cpu::Slot::cutoffs, op.tail.markers()), op.cutoffs.size());
+        std::ranges::transform(op.cutoffs, least.begin(),
+                               [&](float cutoff) { return least_logit(op.kind, cutoff); });
+        RunSink sink(*kernels_.tail, op.kind, op.cutoffs, least, bits, most, called_);
         infer_blocks(op.h, op.tail, op.begin, op.end, sink);
 
         pieces_.clear();

@@ -33,6 +33,7 @@ class Scratch {
         kPackedBias,
         kTailValues,
         kTailBits,
+        kTailCutoffs,
         kRunCounts,
         kCalledRuns,
         kCalledValues,

@@ -1,5 +1,6 @@
 #include "kernels/ops/tail.hpp"
 
+#include <algorithm>
 #include <cfloat>
 #include <cmath>
 
@@ -92,7 +93,9 @@ void TailCodes::check() const {
 void TailRuns::check() const {
     const Checks check(kName);
     const std::int64_t length = check_range(check, h, tail, begin, end);
-    check.that(!std::isnan(cutoff), "the cutoff is not a number");
+    check.equal("number of cutoffs", static_cast<std::int64_t>(cutoffs.size()), tail.markers());
+    check.that(std::ranges::none_of(cutoffs, [](float cutoff) { return std::isnan(cutoff); }),
+               "a cutoff is not a number");
     check.that(length <= INT32_MAX, "more positions than a run can count");
     check.that(out, "no place for runs");
 }

@@ -91,8 +91,9 @@ struct TailCodes {
     void check() const;
 };
 
-// The same positions as runs (sinks.hpp), which replace what `out` held. They agree with the values of
-// TailInfer to the bit. compose::tail_runs has a way for every back end.
+// The same positions as runs (sinks.hpp), which replace what `out` held: of each marker those over its own
+// cutoff, of one that is infinite none (but of what is not a number, or infinite itself). They agree with the
+// values of TailInfer to the bit. compose::tail_runs has a way for every back end.
 struct TailRuns {
     static constexpr const char* kName = "tail_runs";
     View h;
@@ -100,7 +101,7 @@ struct TailRuns {
     std::int64_t begin;
     std::int64_t end;
     TailOutput kind;
-    float cutoff;
+    std::span<const float> cutoffs;  // [markers], host memory; none is NaN
     CalledRuns* out;
 
     void check() const;

@@ -76,10 +76,10 @@ class Network {
     // (zero padding at both ends), the tail only where asked for.
     void infer(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
                std::span<float> out);
-    // The same positions, but only those whose value is not below the cutoff, with the same values
-    // (kernels/sinks.hpp).
-    void infer_runs(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind, float cutoff,
-                    CalledRuns& out);
+    // The same positions, but only those whose value is not below their marker's cutoff, with the same values
+    // (kernels/sinks.hpp). One cutoff a marker.
+    void infer_runs(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
+                    std::span<const float> cutoffs, CalledRuns& out);
     // The same positions as infer: the 8-bit codes of their logits (kernels/sinks.hpp).
     void infer_codes(const Codes& codes, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> out);
 

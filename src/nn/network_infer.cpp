@@ -111,7 +111,7 @@ void Network::infer_codes(const Codes& codes, std::int64_t begin, std::int64_t e
 }
 
 void Network::infer_runs(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
-                         float cutoff, CalledRuns& out) {
+                         std::span<const float> cutoffs, CalledRuns& out) {
     const Impl::TailRange range = impl_->infer_trunk(codes, begin, end);
     if (!range.flat) {
         const TailRuns op{.h = range.h,
@@ -119,10 +119,11 @@ void Network::infer_runs(const Codes& codes, std::int64_t begin, std::int64_t en
                           .begin = range.begin,
                           .end = range.end,
                           .kind = kind,
-                          .cutoff = cutoff,
+                          .cutoffs = cutoffs,
                           .out = &out};
         return compose::tail_runs(impl_->backend, op, impl_->staging);
     }
+    require(std::ssize(cutoffs) == markers(), ErrorKind::usage, "infer_runs: one cutoff a marker");
     // Few values, and not in the order of the windows.
     std::vector<float>& values = impl_->inference.by_window;
     values.resize(static_cast<std::size_t>(codes.batch * markers()));
@@ -131,7 +132,8 @@ void Network::infer_runs(const Codes& codes, std::int64_t begin, std::int64_t en
     for (std::int64_t s = 0; s < codes.batch; ++s)
         for (int m = 0; m < markers(); ++m)
             out.append_row(static_cast<std::int32_t>(s), m,
-                           std::span(values).subspan(static_cast<std::size_t>(s * markers() + m), 1), cutoff);
+                           std::span(values).subspan(static_cast<std::size_t>(s * markers() + m), 1),
+                           nth(cutoffs, m));
 }
 
 }  // namespace regkit

@@ -139,7 +139,7 @@ void tail_infer(benchmark::State& state, int markers, Sink sink) {
     std::vector<std::uint8_t> bytes(sink == Sink::codes ? static_cast<std::size_t>(rows * kWindow) : 0);
     compose::Staging staging;
     CalledRuns runs;
-    const float cutoff = 0.9f;
+    const std::vector<float> cutoffs(static_cast<std::size_t>(markers), 0.9f);
     for (auto _ : state) {
         if (sink == Sink::values)
             (*bench.backend)(TailInfer{
@@ -155,7 +155,7 @@ void tail_infer(benchmark::State& state, int markers, Sink sink) {
                                         .begin = 0,
                                         .end = kLength,
                                         .kind = kKind,
-                                        .cutoff = cutoff,
+                                        .cutoffs = cutoffs,
                                         .out = &runs},
                                staging);
     }

@@ -82,8 +82,9 @@ void bench(const Spec& spec, const std::string& mode, const Run& run) {
     const Codes windows{codes.data(), run.batch, spec.window};
     if (mode == "call") {
         CalledRuns calls;
+        const std::vector<float> cutoffs(static_cast<std::size_t>(run.markers), 0.5f);
         repeat(run, [&](std::int64_t) {
-            network.infer_runs(windows, 0, spec.window, TailOutput::probabilities, 0.5f, calls);
+            network.infer_runs(windows, 0, spec.window, TailOutput::probabilities, cutoffs, calls);
         });
         return;
     }

@@ -44,7 +44,7 @@ struct Outputs {
     std::vector<float> logits, values;
     std::vector<std::uint8_t> codes;
     CalledRuns runs;
-    float cutoff = 0;
+    std::vector<float> cutoffs;
 
     bool operator==(const Outputs& other) const {
         return logits == other.logits && values == other.values && codes == other.codes &&
@@ -65,8 +65,9 @@ Outputs outputs_of(Of&& of, const TailCase& c, std::int64_t begin, std::int64_t 
     of.values(TailOutput::logits, out.logits);
     of.values(kKind, out.values);
     of.codes(out.codes);
-    out.cutoff = out.values[out.values.size() / 2];
-    of.runs(kKind, out.cutoff, out.runs);
+    for (std::size_t m = 0; m < static_cast<std::size_t>(c.markers()); ++m)
+        out.cutoffs.push_back(out.values[m * positions + positions / 2]);
+    of.runs(kKind, out.cutoffs, out.runs);
     return out;
 }
 
@@ -84,14 +85,14 @@ struct OfBackend {
         compose::tail_codes(backend, TailCodes{.h = h, .tail = tail, .begin = begin, .end = end, .out = out},
                             staging);
     }
-    void runs(TailOutput kind, float cutoff, CalledRuns& out) {
+    void runs(TailOutput kind, std::span<const float> cutoffs, CalledRuns& out) {
         compose::tail_runs(backend,
                            TailRuns{.h = h,
                                     .tail = tail,
                                     .begin = begin,
                                     .end = end,
                                     .kind = kind,
-                                    .cutoff = cutoff,
+                                    .cutoffs = cutoffs,
                                     .out = &out},
                            staging);
     }
@@ -109,8 +110,8 @@ struct OfTails {
     void codes(std::span<std::uint8_t> out) {
         hand_out_codes(tail, range, out.data(), scratch, tails.runner(tail, range));
     }
-    void runs(TailOutput kind, float cutoff, CalledRuns& out) {
-        hand_out_runs(tail, range, kind, cutoff, out, scratch, tails.runner(tail, range));
+    void runs(TailOutput kind, std::span<const float> cutoffs, CalledRuns& out) {
+        hand_out_runs(tail, range, kind, cutoffs, out, scratch, tails.runner(tail, range));
     }
 };
 
@@ -162,7 +163,8 @@ void check_sinks(const Outputs& got, const TailCase& c, std::int64_t positions) 
             std::span(got.values)
                 .subspan(static_cast<std::size_t>(row * positions), static_cast<std::size_t>(positions));
         runs.append_row(static_cast<std::int32_t>(row / c.markers()),
-                        static_cast<std::int32_t>(row % c.markers()), values, got.cutoff);
+                        static_cast<std::int32_t>(row % c.markers()), values,
+                        got.cutoffs[static_cast<std::size_t>(row % c.markers())]);
         for (std::int64_t p = 0; p < positions; ++p) {
             const auto at = static_cast<std::size_t>(row * positions + p);
             same_codes = same_codes && got.codes[at] == logit_code(got.logits[at]);

@@ -276,6 +276,10 @@ T __shfl_up_sync(unsigned, T value, unsigned distance) {
     return result;
 }
 
+template <typename T>
+T __ldg(const T* place) {
+    return *place;
+}
 inline int __popc(unsigned bits) {
     return std::popcount(bits);
 }

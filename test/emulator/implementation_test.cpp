@@ -53,20 +53,23 @@ void keep_tail(Run& run) {
         backend, TailCodes{.h = h, .tail = tail, .begin = 0, .end = kTail.length, .out = codes}, staging);
     CHECK(std::ranges::equal(codes, out, {}, {}, logit_code));
     CalledRuns runs, expected;
+    const auto row = static_cast<std::size_t>(kTail.nucleotides());
+    std::vector<float> cutoffs;
+    for (std::size_t m = 0; m < static_cast<std::size_t>(kTail.markers()); ++m)
+        cutoffs.push_back(out[m * row + row / 2]);
     compose::tail_runs(backend,
                        TailRuns{.h = h,
                                 .tail = tail,
                                 .begin = 0,
                                 .end = kTail.length,
                                 .kind = TailOutput::logits,
-                                .cutoff = out[out.size() / 2],
+                                .cutoffs = cutoffs,
                                 .out = &runs},
                        staging);
-    const auto row = static_cast<std::size_t>(kTail.nucleotides());
     for (std::int32_t r = 0; r < kTail.batch * kTail.markers(); ++r)
         expected.append_row(r / kTail.markers(), r % kTail.markers(),
                             std::span(out).subspan(static_cast<std::size_t>(r) * row, row),
-                            out[out.size() / 2]);
+                            cutoffs[static_cast<std::size_t>(r % kTail.markers())]);
     CHECK(runs.runs == expected.runs);
     CHECK(runs.values == expected.values);
 

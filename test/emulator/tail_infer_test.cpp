@@ -76,9 +76,10 @@ void check_pieces(const RunnerOf& runner_of) {
     CalledRuns runs;
     (*backend)(TailInfer{.h = h, .tail = tail, .begin = 1, .end = 32, .kind = kKind, .out = values});
     (*backend)(TailCodes{.h = h, .tail = tail, .begin = 1, .end = 32, .out = codes});
-    const float cutoff = values[values.size() / 2];
-    (*backend)(
-        TailRuns{.h = h, .tail = tail, .begin = 1, .end = 32, .kind = kKind, .cutoff = cutoff, .out = &runs});
+    std::vector<float> cutoffs;  // that differ
+    for (std::size_t m = 0; m < 7; ++m) cutoffs.push_back(values[m * positions + positions / 2]);
+    (*backend)(TailRuns{
+        .h = h, .tail = tail, .begin = 1, .end = 32, .kind = kKind, .cutoffs = cutoffs, .out = &runs});
     CHECK(runs.runs.size() > rows);
 
     cuda::Stream stream(0);  // what it reads has come: the back end was waited for
@@ -92,7 +93,7 @@ void check_pieces(const RunnerOf& runner_of) {
         const auto runner = [&] { return runner_of(tail, range, scratch, most); };
         cuda::hand_out_values(tail, range, kKind, got_values.data(), scratch, runner());
         cuda::hand_out_codes(tail, range, got_codes.data(), scratch, runner());
-        cuda::hand_out_runs(tail, range, kKind, cutoff, got_runs, scratch, runner());
+        cuda::hand_out_runs(tail, range, kKind, cutoffs, got_runs, scratch, runner());
         CHECK(got_values == values);
         CHECK(got_codes == codes);
         CHECK(got_runs.runs == runs.runs);

@@ -38,7 +38,7 @@ struct Subject {
 };
 
 // A few numbers that are among the values, so that equality is met, and some that are not.
-std::vector<float> cutoffs(std::vector<float> values, TailOutput kind, bool few) {
+std::vector<float> bounds(std::vector<float> values, TailOutput kind, bool few) {
     std::vector<float> all = {0, 1, kInfinity};
     if (kind == TailOutput::logits) all.push_back(-kInfinity);
     if (values.empty()) return all;
@@ -52,15 +52,31 @@ std::vector<float> cutoffs(std::vector<float> values, TailOutput kind, bool few)
     return all;
 }
 
+// Of all markers the same, and then of neighbours different ones.
+std::vector<std::vector<float>> cutoffs(const std::vector<float>& values, TailOutput kind, int markers,
+                                        bool few) {
+    const std::vector<float> all = bounds(values, kind, few);
+    const auto count = static_cast<std::size_t>(markers);
+    std::vector<std::vector<float>> sets;
+    for (const float bound : all) sets.emplace_back(count, bound);
+    if (markers == 1) return sets;
+    for (std::size_t first = 0; first < (few ? 1 : all.size()); ++first) {
+        sets.emplace_back();
+        for (std::size_t m = 0; m < count; ++m) sets.back().push_back(all[(first + m) % all.size()]);
+    }
+    return sets;
+}
+
 // The definition, one position after the other.
-CalledRuns runs_by_hand(const std::vector<float>& values, std::size_t rows, int markers, float cutoff) {
+CalledRuns runs_by_hand(const std::vector<float>& values, std::size_t rows, std::span<const float> cutoffs) {
+    const auto markers = static_cast<std::int32_t>(cutoffs.size());
     CalledRuns called;
     const std::size_t length = values.size() / rows;
     for (std::size_t r = 0; r < rows; ++r) {
         bool inside = false;
         for (std::size_t p = 0; p < length; ++p) {
             const float value = values[r * length + p];
-            const bool below = value < cutoff;
+            const bool below = value < cutoffs[r % cutoffs.size()];
             if (!below && !inside)
                 called.runs.push_back({static_cast<std::int32_t>(r) / markers,
                                        static_cast<std::int32_t>(r) % markers, static_cast<std::int32_t>(p),
@@ -100,9 +116,9 @@ TEST_CASE("tail_runs agree with the values of tail_infer to the bit") {
             for (const auto& [begin, end] : {std::pair{std::int64_t{0}, n}, {n / 3, n - n / 4}, {n, n}})
                 for (const TailOutput kind : kKinds) {
                     const std::vector<float> values = s.values(begin, end, kind);
-                    for (const float cutoff :
-                         cutoffs(values, kind, std::string(backend.name()) == "emulator")) {
-                        CAPTURE(cutoff);
+                    for (const std::vector<float>& limits :
+                         cutoffs(values, kind, c.markers(), std::string(backend.name()) == "emulator")) {
+                        CAPTURE(limits);
                         CalledRuns called;
                         called.append(0, 0, 0, std::vector<float>{1});  // what it held does not matter
                         compose::tail_runs(s.run.backend(),
@@ -111,10 +127,10 @@ TEST_CASE("tail_runs agree with the values of tail_infer to the bit") {
                                                     .begin = begin,
                                                     .end = end,
                                                     .kind = kind,
-                                                    .cutoff = cutoff,
+                                                    .cutoffs = limits,
                                                     .out = &called},
                                            staging);
-                        const CalledRuns expected = runs_by_hand(values, s.rows(), c.markers(), cutoff);
+                        const CalledRuns expected = runs_by_hand(values, s.rows(), limits);
                         CHECK(called.runs == expected.runs);
                         CHECK(same_floats(called.values, expected.values));
                     }
@@ -177,10 +193,10 @@ TEST_CASE("sinks of extreme logits and of what is not a number") {
                                             .begin = 0,
                                             .end = n,
                                             .kind = kind,
-                                            .cutoff = cutoff,
+                                            .cutoffs = {&cutoff, 1},
                                             .out = &called},
                                    staging);
-                const CalledRuns expected = runs_by_hand(values, 1, 1, cutoff);
+                const CalledRuns expected = runs_by_hand(values, 1, {&cutoff, 1});
                 CHECK(called.runs == expected.runs);
                 CHECK(same_floats(called.values, expected.values));
                 CHECK(std::any_of(called.values.begin(), called.values.end(),
@@ -240,24 +256,26 @@ TEST_CASE("sinks refuse what cannot be") {
         compose::Staging staging;
         CalledRuns called;
         std::vector<std::uint8_t> bytes(5);
-        CHECK_THROWS(compose::tail_runs(backend,
-                                        TailRuns{.h = s.h,
-                                                 .tail = s.tail,
-                                                 .begin = 0,
-                                                 .end = c.length + 1,
-                                                 .kind = TailOutput::logits,
-                                                 .cutoff = 0,
-                                                 .out = &called},
-                                        staging));
-        CHECK_THROWS(compose::tail_runs(backend,
-                                        TailRuns{.h = s.h,
-                                                 .tail = s.tail,
-                                                 .begin = 0,
-                                                 .end = c.length,
-                                                 .kind = TailOutput::logits,
-                                                 .cutoff = NAN,
-                                                 .out = &called},
-                                        staging));
+        const auto runs = [&](std::int64_t end, const std::vector<float>& limits) {
+            compose::tail_runs(backend,
+                               TailRuns{.h = s.h,
+                                        .tail = s.tail,
+                                        .begin = 0,
+                                        .end = end,
+                                        .kind = TailOutput::logits,
+                                        .cutoffs = limits,
+                                        .out = &called},
+                               staging);
+        };
+        const auto count = static_cast<std::size_t>(c.markers());
+        const std::vector<float> limits(count);
+        CHECK_NOTHROW(runs(c.length, limits));
+        CHECK_THROWS(runs(c.length + 1, limits));
+        CHECK_THROWS(runs(c.length, std::vector<float>(count + 1)));
+        CHECK_THROWS(runs(c.length, std::vector<float>(count - 1)));
+        std::vector<float> odd = limits;
+        odd.back() = NAN;
+        CHECK_THROWS(runs(c.length, odd));
         CHECK_THROWS(compose::tail_codes(
             backend, TailCodes{.h = s.h, .tail = s.tail, .begin = 0, .end = c.length, .out = bytes},
             staging));

@@ -1,6 +1,7 @@
 // Nothing is allocated per step: buffers and scratch memory are those of the first steps.
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cstdlib>
 #include <new>
 #include <string>
@@ -49,7 +50,8 @@ void check(const Spec& spec, int workers, Precision precision) {
     for (const float cutoff : {2.0f, -1.0f})
         if (cutoff > 1 || workers == 1)
             CHECK(allocations_of([&] {
-                      network.infer_runs(w.view(), 0, w.length, TailOutput::probabilities, cutoff, called);
+                      network.infer_runs(w.view(), 0, w.length, TailOutput::probabilities,
+                                         std::array{cutoff, cutoff, cutoff, cutoff, cutoff}, called);
                   }) == 0);
 }
 

@@ -68,7 +68,7 @@ TEST_CASE("gradients agree with finite differences through the whole network") {
     check_gradients(small_spec(), true, 0);
 }
 
-TEST_CASE("infer_runs gives the values of infer that are not below the cutoff") {
+TEST_CASE("infer_runs gives the values of infer that are not below their marker's cutoff") {
     for (const std::string& device : devices()) {
         CAPTURE(device);
         const auto b = backend(device);
@@ -80,17 +80,23 @@ TEST_CASE("infer_runs gives the values of infer that are not below the cutoff") 
             for (const TailOutput kind : {TailOutput::logits, TailOutput::probabilities}) {
                 const std::vector<float> values = infer_all(network, w, kind);
                 const auto positions = static_cast<std::size_t>(w.positions);
-                for (const float cutoff :
-                     {values[values.size() / 2], kind == TailOutput::logits ? -1e9f : 1.0f}) {
+                std::vector<float> middles;
+                for (std::size_t m = 0; m < kMarkers; ++m)
+                    middles.push_back(values[m * positions + positions / 2]);
+                for (const std::vector<float>& cutoffs :
+                     {middles, std::vector<float>(kMarkers, kind == TailOutput::logits ? -1e9f : 1.0f)}) {
                     CalledRuns expected, got;
                     for (std::size_t r = 0; r < values.size() / positions; ++r)
-                        expected.append_row(static_cast<std::int32_t>(r / kMarkers),
-                                            static_cast<std::int32_t>(r % kMarkers),
-                                            std::span(values).subspan(r * positions, positions), cutoff);
-                    network.infer_runs(w.view(), 0, w.length, kind, cutoff, got);
+                        expected.append_row(
+                            static_cast<std::int32_t>(r / kMarkers), static_cast<std::int32_t>(r % kMarkers),
+                            std::span(values).subspan(r * positions, positions), cutoffs[r % kMarkers]);
+                    network.infer_runs(w.view(), 0, w.length, kind, cutoffs, got);
                     CHECK(got.runs == expected.runs);
                     CHECK(got.values == expected.values);
                 }
+                CalledRuns none;
+                middles.pop_back();
+                CHECK_THROWS(network.infer_runs(w.view(), 0, w.length, kind, middles, none));
             }
         }
     }

@@ -40,8 +40,8 @@ Outcome outcome(const Spec& spec, Precision precision, int workers) {
     result.probabilities = infer_all(network, w, TailOutput::probabilities);
     result.codes.resize(result.logits.size());
     network.infer_codes(w.view(), 0, w.length, result.codes);
-    network.infer_runs(w.view(), 0, w.length, TailOutput::logits, result.logits[result.logits.size() / 2],
-                       result.called);
+    const std::vector<float> cutoffs(kMarkers, result.logits[result.logits.size() / 2]);
+    network.infer_runs(w.view(), 0, w.length, TailOutput::logits, cutoffs, result.called);
     return result;
 }
 

@@ -22,15 +22,15 @@ struct ChunkLogits {
     int count, markers;  // count: of positions
 };
 
-__device__ void store_word(float logit, bool is_inside, const Sinks& to, std::int64_t place) {
+__device__ void store_word(float logit, bool is_inside, const Sinks& to, int marker, std::int64_t place) {
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
-    std::uint32_t bits = __ballot_sync(kAllLanes, is_inside && !(logit < to.least));
+    std::uint32_t bits = __ballot_sync(kAllLanes, is_inside && !(logit < to.least[marker]));
     if (bits != 0) {  // most words have none, and nothing but the comparison is done for them
         bool called = false;
         float value = 0;
         if (bits >> lane & 1u) {
             value = value_of(to.kind, logit);
-            called = !(value < to.cutoff);
+            called = !(value < to.cutoff[marker]);
         }
         bits = __ballot_sync(kAllLanes, called);
         if (called) to.values[place + lane] = value;
@@ -56,7 +56,7 @@ __global__ void sink_kernel(ChunkLogits from, OutputPiece piece, ChunkPositions 
         const std::int64_t place = (at.sample * from.markers + marker) * piece.row() + at.position;
         if (w < words && at.position < piece.row()) {
             if (to.bits)
-                store_word(logit[w], at.position + lane < piece.length, to, place);
+                store_word(logit[w], at.position + lane < piece.length, to, marker, place);
             else if (to.codes)
                 to.codes[place + lane] = code_of(logit[w]);
             else

@@ -4,6 +4,7 @@
 // joined, marker by marker.
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <vector>
 
 #include "kernels/cuda/tail/called_runs.hpp"
@@ -59,7 +60,7 @@ void hand_out_values(const Tail& tail, const TailRange& range, TailOutput kind, 
     for_each_piece(tail, range, 32, runner, [&](const OutputPiece& piece) {
         const std::int64_t rows = piece.samples * tail.markers();
         float* const values = scratch.get<float>(Scratch::kTailValues, rows * piece.row());
-        runner.run(piece, {kind, {}, 0, values, nullptr, nullptr});
+        runner.run(piece, {kind, nullptr, nullptr, values, nullptr, nullptr});
         download_rows(out + piece.first_sample * tail.markers() * length + piece.first, length * 4, values,
                       piece.row() * 4, piece.length * 4, rows, scratch.stream());
     });
@@ -71,21 +72,26 @@ void hand_out_codes(const Tail& tail, const TailRange& range, std::uint8_t* out,
     for_each_piece(tail, range, 8, runner, [&](const OutputPiece& piece) {
         const std::int64_t rows = piece.samples * tail.markers();
         auto* const codes = scratch.get<std::uint8_t>(Scratch::kTailValues, rows * piece.row());
-        runner.run(piece, {TailOutput::logits, {}, 0, nullptr, codes, nullptr});
+        runner.run(piece, {TailOutput::logits, nullptr, nullptr, nullptr, codes, nullptr});
         download_rows(out + piece.first_sample * tail.markers() * length + piece.first, length, codes,
                       piece.row(), piece.length, rows, scratch.stream());
     });
 }
 
-void hand_out_runs(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff, CalledRuns& out,
-                   Scratch& scratch, const PieceRunner& runner) {
+void hand_out_runs(const Tail& tail, const TailRange& range, TailOutput kind, std::span<const float> cutoffs,
+                   CalledRuns& out, Scratch& scratch, const PieceRunner& runner) {
     const std::int64_t length = (range.end - range.begin) * tail.stride;
+    const std::int64_t padded = tail.markers() + kCutoffsAhead;
+    std::vector<float> bounds(static_cast<std::size_t>(2 * padded), std::numeric_limits<float>::infinity());
+    std::ranges::transform(cutoffs, bounds.begin(), [&](float cutoff) { return least_logit(kind, cutoff); });
+    std::ranges::copy(cutoffs, bounds.begin() + padded);
+    const float* const least = scratch.upload(Scratch::kTailCutoffs, bounds.data(), 2 * padded);
     std::vector<CalledRuns> parts;  // of one sample, where its rows do not fit one piece
     for_each_piece(tail, range, 33, runner, [&](const OutputPiece& piece) {
         const std::int64_t rows = piece.samples * tail.markers();
         auto* const bits = scratch.get<std::uint32_t>(Scratch::kTailBits, rows * piece.row() / 32);
         float* const values = scratch.get<float>(Scratch::kTailValues, rows * piece.row());
-        runner.run(piece, {kind, least_logit(kind, cutoff), cutoff, values, nullptr, bits});
+        runner.run(piece, {kind, least, least + padded, values, nullptr, bits});
         const BitRows called{bits,
                              values,
                              rows,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 
 #include "kernels/backend.hpp"
 #include "kernels/cuda/elements.hpp"
@@ -13,6 +14,7 @@ namespace regkit::cuda {
 
 inline constexpr std::int64_t kPieceBytes = std::int64_t{1} << 28;
 inline constexpr int kOutputTile = 128;  // rows of a piece are padded to it
+inline constexpr int kCutoffsAhead = 64;
 
 // Coarse positions [begin, end) of every sample of h.
 struct TailRange {
@@ -34,8 +36,10 @@ struct OutputPiece {
 // What is written of a piece; null where it is not wanted. Rows (sample, marker) are OutputPiece::row long.
 struct Sinks {
     TailOutput kind;
-    float least;  // least_logit of the cutoff
-    float cutoff;
+    // Of each marker, with bits; read-only while a kernel runs. Behind the last follow kCutoffsAhead that are
+    // infinite, for kernels that take markers many at a time.
+    const float* least;  // least_logit of the cutoff
+    const float* cutoff;
     float* values;  // at every position or, with bits, at those that are called
     std::uint8_t* codes;
     std::uint32_t* bits;  // position p in bit p % 32 of word p / 32; none behind the piece's length
@@ -66,7 +70,7 @@ void hand_out_values(const Tail& tail, const TailRange& range, TailOutput kind, 
                      const PieceRunner& runner);
 void hand_out_codes(const Tail& tail, const TailRange& range, std::uint8_t* out, Scratch& scratch,
                     const PieceRunner& runner);
-void hand_out_runs(const Tail& tail, const TailRange& range, TailOutput kind, float cutoff, CalledRuns& out,
-                   Scratch& scratch, const PieceRunner& runner);
+void hand_out_runs(const Tail& tail, const TailRange& range, TailOutput kind, std::span<const float> cutoffs,
+                   CalledRuns& out, Scratch& scratch, const PieceRunner& runner);
 
 }  // namespace regkit::cuda

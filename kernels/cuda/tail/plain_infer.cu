@@ -27,12 +27,14 @@ struct Store {
 
 struct Call {
     OutputPiece piece;
+    int markers;
     Sinks to;
     __device__ void operator()(std::int64_t word) const {
         const std::int64_t row = piece.row(), first = word * 32 % row;
+        const float cutoff = to.cutoff[word * 32 / row % markers];
         std::uint32_t bits = 0;
         for (int p = 0; p < 32 && first + p < piece.length; ++p)
-            if (!(to.values[word * 32 + p] < to.cutoff)) bits |= 1u << p;
+            if (!(to.values[word * 32 + p] < cutoff)) bits |= 1u << p;
         to.bits[word] = bits;
     }
 };
@@ -49,7 +51,8 @@ PieceRunner plain_runner(const Tail& tail, const TailRange& range, Scratch& scra
             const Tensor logits = layers->forward(range.h, part);
             for_each(logits.size(), Store{logits, sample, first, piece.row(), to});
         });
-        if (to.bits) for_each(piece.samples * tail.markers() * piece.row() / 32, Call{piece, to});
+        if (to.bits)
+            for_each(piece.samples * tail.markers() * piece.row() / 32, Call{piece, tail.markers(), to});
     };
     return {kPieceBytes, std::int64_t{kOutputTile} * tail.stride, run};
 }

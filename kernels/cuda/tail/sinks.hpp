@@ -13,15 +13,17 @@ inline constexpr unsigned kAllLanes = 0xFFFFFFFFu;
 using UnitLogits = const float (*)[4];
 inline constexpr int kUnitMarkers = 16;
 
-// Where a unit's logits go: `row` is its first marker of a sample, `position` its first in the piece's row.
+// Where a unit's logits go: `row` is that of its first marker of a sample, `position` its first in the
+// piece's row.
 struct Target {
     std::int64_t row, position, row_length;
-    int markers;          // from the unit's first to the last of all
+    int marker;           // the unit's first
+    int markers;          // from there to the last of all
     std::uint32_t valid;  // of the unit's positions, those inside the row
 
     // Of the unit that begins so many markers later.
     __device__ Target behind(int skipped) const {
-        return {row + skipped, position, row_length, markers - skipped, valid};
+        return {row + skipped, position, row_length, marker + skipped, markers - skipped, valid};
     }
     __device__ std::int64_t at(int marker) const { return (row + marker) * row_length + position; }
 };
@@ -82,7 +84,7 @@ __device__ inline void store_called(UnitLogits logits, const std::uint32_t (&can
         float value = 0;
         if (word >> lane & 1u) {
             value = value_of(to.kind, staged[r * kStagedPitch + lane]);
-            called = !(value < to.cutoff);
+            called = !(value < to.cutoff[target.marker + r]);
         }
         const std::uint32_t bits = __ballot_sync(kAllLanes, called);
         if (r >= target.markers) continue;
@@ -97,7 +99,8 @@ __device__ inline void store_bits(UnitLogits logits, const Sinks& to, const Targ
     std::uint32_t word[2];  // of rows lane / 4 and lane / 4 + 8
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-        word[half] = lane_candidates(logits, half, to.least) & target.valid;
+        const float least = __ldg(to.least + target.marker + half * 8 + lane / 4);
+        word[half] = lane_candidates(logits, half, least) & target.valid;
         word[half] |= __shfl_xor_sync(kAllLanes, word[half], 1);
         word[half] |= __shfl_xor_sync(kAllLanes, word[half], 2);
     }

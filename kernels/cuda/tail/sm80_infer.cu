@@ -28,7 +28,11 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     const PackedLayer& last = tail.last();
     const int own_first = warp_id() * kWarpPositions;
     const std::int64_t position = first + own_first;
-    Target target{sample * tail.markers, position, std::int64_t{tiles} * kPositions, tail.markers,
+    Target target{sample * tail.markers,
+                  position,
+                  std::int64_t{tiles} * kPositions,
+                  0,
+                  tail.markers,
                   first_bits(piece.length - position)};
     float* const staged =
         reinterpret_cast<float*>(dynamic_shared() + TileMemory::bytes(tail)) + warp_id() * kStagedValues;

@@ -153,9 +153,7 @@ __device__ void last_layer(const PackedTail& tail, const HopperTile& at, const T
         commit_products();
         wait_products(sums);
         release(at.empty[number % kPlaces]);
-        Target target = begin;
-        target.row += tile * kTileRows + own;
-        target.markers -= tile * kTileRows + own;
+        Target target = begin.behind(tile * kTileRows + own);
 #pragma unroll
         for (int unit = 0; unit < HopperTile::kRows / kWarpPositions; ++unit) {
             target.valid = first_bits(length - unit * kWarpPositions);
@@ -194,7 +192,7 @@ __global__ void __launch_bounds__(kBlockThreads, 1)
         hidden_layers(tail, h, piece.first_sample + sample, begin * tail.stride + piece.first + first, ring,
                       at, Inference{});
         ring.finish();
-        last_layer<kSteps>(tail, at, {sample * tail.markers, first, piece.row(), tail.markers, 0},
+        last_layer<kSteps>(tail, at, {sample * tail.markers, first, piece.row(), 0, tail.markers, 0},
                            piece.length - first, to);
     } else {
         trap();

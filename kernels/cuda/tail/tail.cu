@@ -29,7 +29,7 @@ void hand_out(const TailCodes& op, const TailRange& range, const PieceRunner& ru
     hand_out_codes(op.tail, range, op.out.data(), scratch, runner);
 }
 void hand_out(const TailRuns& op, const TailRange& range, const PieceRunner& runner, cuda::Scratch& scratch) {
-    hand_out_runs(op.tail, range, op.kind, op.cutoff, *op.out, scratch, runner);
+    hand_out_runs(op.tail, range, op.kind, op.cutoffs, *op.out, scratch, runner);
 }
 
 template <typename Op>

@@ -121,7 +121,7 @@ class Caller {
                 });
         else
             predictor_->predict_called(
-                length, begin, end, cutoff(), fetch,
+                length, begin, end, cutoffs_, fetch,
                 [&](std::int64_t at, std::int64_t, auto codes, const CalledRuns& called) {
                     sink_->called(at + missing(at) + shift,
                                   codes.subspan(static_cast<std::size_t>(missing(at))), called);
@@ -137,6 +137,7 @@ class Caller {
     // What depends on what the model predicts.
     void check_model() {
         cell_ = predictor_->resolution();
+        cutoffs_.assign(model().markers.size(), cutoff());
         width_ = p_.resolution > 0 ? p_.resolution : cell_;
         require(width_ % cell_ == 0, ErrorKind::usage,
                 "--resolution " + std::to_string(width_) + " is not a multiple of the " +
@@ -197,6 +198,7 @@ class Caller {
     std::unique_ptr<TrackSet> tracks_;
     std::unique_ptr<CallSink> sink_;
     std::int64_t cell_ = 1, width_ = 1;  // bases an output, bases a value written
+    std::vector<float> cutoffs_;         // of each marker
     CallSummary summary_;
     RecordWindow window_;
     // Of a stream.

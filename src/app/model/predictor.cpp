@@ -13,6 +13,7 @@
 #include "io/fasta/fasta.hpp"
 #include "kernels/base/arithmetic.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 #include "nn/network.hpp"
 
 namespace regkit {
@@ -76,7 +77,7 @@ struct Predictor::Impl {
     };
     Tile fetch_tile(std::int64_t length, std::int64_t begin, std::int64_t end, const FetchCodes& fetch);
     void predict_tile(const Tile& tile, const TileSink& sink);
-    void call_tile(const Tile& tile, float cutoff, const CalledSink& sink);
+    void call_tile(const Tile& tile, std::span<const float> cutoffs, const CalledSink& sink);
     void clip_called(std::int64_t skip, std::int64_t cells);
     // Calls body(begin, end) for each tile's part of [begin, end).
     template <typename Body>
@@ -202,12 +203,12 @@ void Predictor::Impl::predict_tile(const Tile& tile, const TileSink& sink) {
     sink(tile.begin, tile.end, tile.bases, cut);
 }
 
-void Predictor::Impl::call_tile(const Tile& tile, float cutoff, const CalledSink& sink) {
+void Predictor::Impl::call_tile(const Tile& tile, std::span<const float> cutoffs, const CalledSink& sink) {
     if (std::all_of(tile.bases.begin(), tile.bases.end(), [](std::uint8_t code) { return code == kCodeN; })) {
         called.clear();
     } else {
         network.infer_runs({codes.data(), 1, tile.to - tile.from}, tile.out_begin - tile.from,
-                           tile.out_end - tile.from, output, cutoff, called);
+                           tile.out_end - tile.from, output, cutoffs, called);
         const std::int64_t computed = (tile.out_end - tile.out_begin) / resolution;
         const std::int64_t cells = (tile.end - tile.begin + resolution - 1) / resolution;
         if (cells != computed) clip_called((tile.begin - tile.out_begin) / resolution, cells);
@@ -331,13 +332,15 @@ void Predictor::predict(std::int64_t length, std::int64_t begin, std::int64_t en
     });
 }
 
-void Predictor::predict_called(std::int64_t length, std::int64_t begin, std::int64_t end, float cutoff,
-                               const FetchCodes& fetch, const CalledSink& sink) {
+void Predictor::predict_called(std::int64_t length, std::int64_t begin, std::int64_t end,
+                               std::span<const float> cutoffs, const FetchCodes& fetch,
+                               const CalledSink& sink) {
     Impl& p = *impl_;
+    require(std::ssize(cutoffs) == markers(), ErrorKind::usage, "predict_called: one cutoff a marker");
     p.check_range(length, begin, end);
     if (!p.runs_windows() && !p.options.rc_average) {
         p.each_tile(begin, end, [&](std::int64_t from, std::int64_t to) {
-            p.call_tile(p.fetch_tile(length, from, to, fetch), cutoff, sink);
+            p.call_tile(p.fetch_tile(length, from, to, fetch), cutoffs, sink);
         });
         return;
     }
@@ -349,7 +352,7 @@ void Predictor::predict_called(std::int64_t length, std::int64_t begin, std::int
                 p.called.clear();
                 for (int m = 0; m < markers(); ++m)
                     p.called.append_row(0, m, values.subspan(static_cast<std::size_t>(m) * cells, cells),
-                                        cutoff);
+                                        nth(cutoffs, m));
                 sink(from, to, codes, p.called);
             });
 }

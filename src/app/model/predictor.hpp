@@ -43,8 +43,8 @@ using FetchCodes = std::function<void(std::int64_t begin, std::int64_t end, std:
 using TileSink = std::function<void(std::int64_t begin, std::int64_t end, std::span<const std::uint8_t> codes,
                                     std::span<const float> values)>;
 
-// The same, but only of cells whose value is not below a cutoff: runs of sample 0, in cells from the one that
-// holds `begin` on. See kernels/sinks.hpp.
+// The same, but only of cells whose value is not below their marker's cutoff: runs of sample 0, in cells from
+// the one that holds `begin` on. See kernels/sinks.hpp.
 using CalledSink = std::function<void(std::int64_t begin, std::int64_t end,
                                       std::span<const std::uint8_t> codes, const CalledRuns& called)>;
 
@@ -70,10 +70,10 @@ class Predictor {
     // end + ahead().
     void predict(std::int64_t length, std::int64_t begin, std::int64_t end, const FetchCodes& fetch,
                  const TileSink& sink);
-    // Predictions at or above the cutoff, the same bytes as predict gives; but tiles that are all N may be
-    // left out, nothing is called in them.
-    void predict_called(std::int64_t length, std::int64_t begin, std::int64_t end, float cutoff,
-                        const FetchCodes& fetch, const CalledSink& sink);
+    // Predictions at or above the cutoff of their marker (one a marker), the same bytes as predict gives; but
+    // tiles that are all N may be left out, nothing is called in them.
+    void predict_called(std::int64_t length, std::int64_t begin, std::int64_t end,
+                        std::span<const float> cutoffs, const FetchCodes& fetch, const CalledSink& sink);
     // A stream is cut at multiples of unit(); a unit needs so many bases before and behind it.
     std::int64_t unit() const;
     std::int64_t behind() const;

@@ -14,13 +14,14 @@ namespace regkit::test {
 
 // Row-wise [marker][cell of bases begin, end), from the tiles of predict_called.
 inline std::vector<std::vector<float>> called_values(Predictor& predictor, std::int64_t known,
-                                                     std::int64_t begin, std::int64_t end, float cutoff,
+                                                     std::int64_t begin, std::int64_t end,
+                                                     std::span<const float> cutoffs,
                                                      const std::vector<std::uint8_t>& contig) {
     const std::int64_t bin = predictor.resolution();
     std::vector<std::vector<float>> all(static_cast<std::size_t>(predictor.markers()));
     std::int64_t next = begin;
     predictor.predict_called(
-        known, begin, end, cutoff,
+        known, begin, end, cutoffs,
         [&](std::int64_t from, std::int64_t to, std::span<std::uint8_t> codes) {
             std::copy(contig.begin() + from, contig.begin() + to, codes.begin());
         },

@@ -159,10 +159,13 @@ TEST_CASE("every kind: called cells are those of the values") {
             for (const auto& [begin, end] :
                  {std::pair{std::int64_t{0}, std::int64_t{1003}}, {2 * world.bin, 5 * world.bin}}) {
                 const Values values = world.predict(predictor, 1003, begin, end);
-                for (const float cutoff : {0.0f, middle_of(values[0]), 2.0f}) {
-                    const Values called = called_values(predictor, 1003, begin, end, cutoff, world.contig);
+                std::vector<float> middles;
+                for (const std::vector<float>& row : values) middles.push_back(middle_of(row));
+                for (const std::vector<float>& cutoffs : {std::vector<float>(kKindMarkers, 0.0f), middles,
+                                                          std::vector<float>(kKindMarkers, 2.0f)}) {
+                    const Values called = called_values(predictor, 1003, begin, end, cutoffs, world.contig);
                     for (std::size_t m = 0; m < kKindMarkers; ++m)
-                        CHECK(calls_agree(called[m], values[m], cutoff));
+                        CHECK(calls_agree(called[m], values[m], cutoffs[m]));
                 }
             }
         }

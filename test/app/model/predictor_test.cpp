@@ -148,7 +148,8 @@ TEST_CASE("tiles are invisible") {
             }
 }
 
-TEST_CASE("predict_called gives the values that are not below the cutoff, or nothing where all is N") {
+TEST_CASE(
+    "predict_called gives the values that are not below their marker's cutoff, or nothing where all is N") {
     for (const char* spec : {kStrided, kPlain})
         for (const char* device : {"reference", "cpu"})
             for (const bool rc_average : {false, true}) {
@@ -162,10 +163,13 @@ TEST_CASE("predict_called gives the values that are not below the cutoff, or not
                         Predictor predictor(world.model, *world.backend,
                                             {.tile = tile, .rc_average = rc_average});
                         std::vector<float> values = world.predict(predictor, begin, end);
-                        for (const float cutoff : {0.0f, 0.3f, test::middle_of(values), 1.0f}) {
+                        for (const float least : {0.0f, 0.3f, test::middle_of(values), 1.0f}) {
+                            std::vector<float> cutoffs(kMarkers, least);
+                            cutoffs.back() = 0.4f;
                             const auto called = test::called_values(predictor, world.length(), begin, end,
-                                                                    cutoff, world.contig);
+                                                                    cutoffs, world.contig);
                             for (std::size_t m = 0; m < kMarkers; ++m) {
+                                const float cutoff = cutoffs[m];
                                 const auto n = static_cast<std::size_t>(end - begin);
                                 for (std::size_t i = 0; i < n; ++i) {
                                     const float got = called[m][i], value = values[m * n + i];

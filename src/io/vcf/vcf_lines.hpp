@@ -22,6 +22,7 @@ class VcfLines {
     // call again to go on.
     VcfReader::Got next(LineBuffer& line, std::size_t room);
     bool unterminated() const { return unterminated_; }
+    std::size_t ahead() const { return filled_ - at_; }  // bytes that were read and belong to no line yet
     std::int64_t number() const { return number_; }
     std::string here(int ahead = 0) const;  // "in.vcf:12"
 

@@ -336,8 +336,13 @@ double VcfReader::share_read() const {
     const Impl& s = *impl_;
     if (s.bytes == 0 || s.fetcher) return std::numeric_limits<double>::quiet_NaN();
     if (!s.file) return 1;
-    hFILE* const raw = s.file->is_bgzf ? s.file->fp.bgzf->fp : s.file->fp.hfile;
-    return std::min(1.0, static_cast<double>(htell(raw)) / static_cast<double>(s.bytes));
+    const bool plain = s.lines && s.file->format.compression == no_compression;
+    const auto raw = static_cast<double>(htell(plain ? s.file->fp.hfile : s.file->fp.bgzf->fp));
+    const auto all = static_cast<double>(s.bytes);
+    const auto ahead = static_cast<double>(s.lines ? s.lines->ahead() : 0);
+    if (plain) return std::clamp((raw - ahead) / all, 0.0, 1.0);
+    const auto unpacked = static_cast<double>(bgzf_utell(s.file->fp.bgzf));
+    return unpacked > 0 ? std::clamp(raw / all * (unpacked - ahead) / unpacked, 0.0, 1.0) : 0;
 }
 
 VcfReader::Got VcfReader::next(VcfRecord& record, std::size_t room) {

@@ -1,5 +1,7 @@
 #include "io/vcf/vcf.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "base/log.hpp"
@@ -228,4 +230,36 @@ TEST_CASE(
     CHECK(written("u.bcf", VariantFormat::bcf_uncompressed) == 3);
     CHECK(written("x.vcf.gz", VariantFormat::vcf_gz) == 0);
     CHECK(written("x.bcf", VariantFormat::bcf) == 0);
+}
+
+TEST_CASE(
+    "how much of a file was read follows its records, in every format; of a pipe or by an index it is not known") {
+    const Scratch dir;
+    constexpr int kMany = 40000;
+    std::string text = kHeader;
+    for (int i = 1; i <= kMany; ++i)
+        text += "chr1\t" + std::to_string(i) + "\trs" + std::to_string(i * 9973) +
+                "\tA\tC\t.\t.\tAC=1\tGT\t0\t0\n";
+    dir.write("in.vcf", text);
+    run("cd " + dir.path("") +
+        " && gzip -c in.vcf > g.vcf.gz && bgzip -c in.vcf > b.vcf.gz && tabix -p vcf b.vcf.gz &&"
+        " bcftools view -Ob -o c.bcf in.vcf 2> /dev/null && bcftools view -Ou -o u.bcf in.vcf 2> /dev/null && mkfifo p");
+    for (const std::string name : {"in.vcf", "g.vcf.gz", "b.vcf.gz", "c.bcf", "u.bcf"}) {
+        VcfReader reader(dir.path(name));
+        VcfRecord record;
+        double worst = 0;
+        for (int i = 1; reader.next(record) == Got::record; ++i)
+            worst = std::max(worst, std::fabs(reader.share_read() - static_cast<double>(i) / kMany));
+        // Of what is compressed a block is read ahead.
+        const double block = name == "in.vcf" ? 0 : 65536.0 / static_cast<double>(dir.read(name).size());
+        CHECK_MESSAGE(worst < 0.02 + block, name);
+        CHECK_MESSAGE(reader.share_read() == 1, name);
+    }
+    VcfReader part(dir.path("b.vcf.gz"));
+    part.fetch({{"chr1", 0, 500}});
+    CHECK(std::isnan(part.share_read()));
+    run("cat " + dir.path("in.vcf") + " > " + dir.path("p") + " &");
+    VcfReader pipe(dir.path("p"));
+    VcfRecord record;
+    while (pipe.next(record) == Got::record) CHECK(std::isnan(pipe.share_read()));
 }

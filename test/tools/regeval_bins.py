@@ -148,8 +148,10 @@ def evaluate_coverage(bases, coverage):
                 near(rows[m]["poisson_loss"], (p - y * np.log(p)).mean(), 2e-4)
                 near(rows[m]["mean_coverage"], y.mean(), 1e-4)
                 check(int(rows[m]["bins"]) == len(bins), rows[m])
-            check([r["class"] for r in rows] == ["x", "y", "y", "x", "y"], rows)
+            check([r["class"] for r in rows] == ["x", "y", "y", "x", "y", "x", "y"], rows)
+            check([r["marker"] for r in rows[3:]] == ["mean", "mean", "median", "median"], rows)
             near(rows[4]["pearson_r"], (float(rows[1]["pearson_r"]) + float(rows[2]["pearson_r"])) / 2, 1e-5)
+            near(rows[5]["poisson_loss"], float(rows[0]["poisson_loss"]), 1e-5)
 
 
 def refusals(window_data, window_model, lstm_data, lstm_model, bin_data, bin_model):

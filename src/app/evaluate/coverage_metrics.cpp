@@ -1,13 +1,16 @@
 // Each marker's row of logits is turned into rates and put beside its labels, and sums for the loss and both
 // correlations go on, value by value; markers are independent, so workers take one each. For very low logits
-// the logarithm of the rate is the logit itself. The table gives a row a marker and the means of the classes.
+// the logarithm of the rate is the logit itself. The table gives a row a marker and means and medians of the
+// classes.
 #include "app/evaluate/coverage_metrics.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <type_traits>
 
+#include "app/evaluate/class_values.hpp"
 #include "base/text.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
@@ -113,29 +116,30 @@ double CoverageSums::loss() const {
 std::vector<CoverageClassMean> class_means(const std::vector<Marker>& markers,
                                            const std::vector<CoverageMetrics>& metrics) {
     std::vector<CoverageClassMean> means;
-    for (std::size_t i = 0; i < markers.size(); ++i) {
-        auto found = std::find_if(means.begin(), means.end(), [&](const CoverageClassMean& c) {
-            return c.class_name == markers[i].class_name;
-        });
-        if (found == means.end()) found = means.insert(found, {markers[i].class_name, 0, 0, 0, {}});
-        ++found->markers;
-        if (metrics[i].constant) ++found->constant;
-        found->mean.bins += metrics[i].bins;
-        found->mean.mean_coverage += metrics[i].mean_coverage;
-        found->mean.poisson_loss += metrics[i].poisson_loss;
-        if (!metrics[i].scored) continue;
-        ++found->scored;
-        found->mean.pearson_r += metrics[i].pearson_r;
-        found->mean.pearson_r_log1p += metrics[i].pearson_r_log1p;
-    }
-    for (CoverageClassMean& c : means) {
-        c.mean.scored = c.scored > 0;
-        c.mean.bins /= c.markers;
-        c.mean.mean_coverage /= c.markers;
-        c.mean.poisson_loss /= c.markers;
+    for (const MarkerClass& of : classes_of(markers)) {
+        CoverageClassMean& c = means.emplace_back();
+        c.class_name = of.name;
+        c.markers = static_cast<int>(of.markers.size());
+        for (const std::size_t marker : of.markers) {
+            c.constant += metrics[marker].constant;
+            c.scored += metrics[marker].scored;
+        }
+        c.mean.scored = c.median.scored = c.scored > 0;
+        const auto summarise = [&](auto CoverageMetrics::*value, bool only_scored) {
+            std::vector<double> values;
+            for (const std::size_t marker : of.markers)
+                if (metrics[marker].scored || !only_scored)
+                    values.push_back(static_cast<double>(metrics[marker].*value));
+            using Value = std::remove_reference_t<decltype(c.mean.*value)>;
+            c.mean.*value = static_cast<Value>(mean_of(values));
+            c.median.*value = static_cast<Value>(median_of(values));
+        };
+        summarise(&CoverageMetrics::bins, false);
+        summarise(&CoverageMetrics::mean_coverage, false);
+        summarise(&CoverageMetrics::poisson_loss, false);
         if (c.scored == 0) continue;
-        c.mean.pearson_r /= c.scored;
-        c.mean.pearson_r_log1p /= c.scored;
+        summarise(&CoverageMetrics::pearson_r, true);
+        summarise(&CoverageMetrics::pearson_r_log1p, true);
     }
     return means;
 }
@@ -157,8 +161,10 @@ std::string coverage_table(const std::string& split, const std::vector<Marker>& 
         "split\tmarker\tclass\tpearson_r\tpearson_r_log1p\tpoisson_loss\tmean_coverage\tbins\n";
     for (std::size_t i = 0; i < markers.size(); ++i)
         table += row(split, markers[i].name, markers[i].class_name, metrics[i], metrics[i].bins);
-    for (const CoverageClassMean& c : class_means(markers, metrics))
-        table += row(split, "mean", c.class_name, c.mean, c.mean.bins);
+    const std::vector<CoverageClassMean> classes = class_means(markers, metrics);
+    for (const CoverageClassMean& c : classes) table += row(split, "mean", c.class_name, c.mean, c.mean.bins);
+    for (const CoverageClassMean& c : classes)
+        table += row(split, "median", c.class_name, c.median, c.median.bins);
     return table;
 }
 

@@ -61,14 +61,14 @@ class CoverageSums {
     std::vector<std::vector<float>> coverage_;  // scratch of each worker
 };
 
-// Means over a class's markers (of the correlations: over those that are scored), in order of first
-// appearance.
+// Means and medians over a class's markers (of the correlations: over those that are scored), in order of
+// first appearance.
 struct CoverageClassMean {
     std::string class_name;
     int markers = 0;
     int scored = 0;
     int constant = 0;
-    CoverageMetrics mean;
+    CoverageMetrics mean, median;
 };
 std::vector<CoverageClassMean> class_means(const std::vector<Marker>& markers,
                                            const std::vector<CoverageMetrics>& metrics);
@@ -77,7 +77,8 @@ std::vector<CoverageClassMean> class_means(const std::vector<Marker>& markers,
 double mean_pearson(const std::vector<CoverageClassMean>& means);
 
 // split, marker, class, pearson_r, pearson_r_log1p, poisson_loss, mean_coverage, bins: a row a marker, then a
-// row a class whose marker is "mean". NA where a correlation is not defined.
+// row a class whose marker is "mean", then one whose marker is "median". NA where a correlation is not
+// defined.
 std::string coverage_table(const std::string& split, const std::vector<Marker>& markers,
                            const std::vector<CoverageMetrics>& metrics);
 

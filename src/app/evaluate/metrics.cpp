@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "app/evaluate/class_values.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
 
@@ -294,19 +295,6 @@ constexpr double MarkerMetrics::*kRankings[] = {
 constexpr double Calibration::*kCalibrations[] = {&Calibration::slope, &Calibration::intercept,
                                                   &Calibration::error, &Calibration::error_of_constant};
 
-double mean_of(const std::vector<double>& values) {
-    double sum = 0;
-    for (const double value : values) sum += value;
-    return sum / static_cast<double>(values.size());  // NaN of none
-}
-
-double median_of(std::vector<double> values) {
-    if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
-    std::sort(values.begin(), values.end());
-    const std::size_t half = values.size() / 2;
-    return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
-
 // value_of(metrics): one of their values, of each scored marker or of the mean and the median.
 template <typename ValueOf>
 void summarise(const std::vector<MarkerMetrics>& scored, ClassMean& c, const ValueOf& value_of) {
@@ -333,25 +321,19 @@ void summarise(const std::vector<MarkerMetrics>& scored, ClassMean& c) {
 std::vector<ClassMean> class_means(const std::vector<Marker>& markers,
                                    const std::vector<MarkerMetrics>& metrics) {
     std::vector<ClassMean> means;
-    std::vector<std::vector<MarkerMetrics>> scored;  // of each class
-    for (std::size_t i = 0; i < markers.size(); ++i) {
-        auto found = std::find_if(means.begin(), means.end(),
-                                  [&](const ClassMean& c) { return c.class_name == markers[i].class_name; });
-        if (found == means.end()) {
-            means.emplace_back().class_name = markers[i].class_name;
-            scored.emplace_back();
-            found = means.end() - 1;
+    for (const MarkerClass& of : classes_of(markers)) {
+        ClassMean& c = means.emplace_back();
+        c.class_name = of.name;
+        c.markers = static_cast<int>(of.markers.size());
+        std::vector<MarkerMetrics> scored;
+        for (const std::size_t marker : of.markers) {
+            c.constant += metrics[marker].constant;
+            if (metrics[marker].scored) scored.push_back(metrics[marker]);
         }
-        ++found->markers;
-        if (metrics[i].constant) ++found->constant;
-        if (metrics[i].scored) nth(scored, found - means.begin()).push_back(metrics[i]);
-    }
-    for (std::size_t i = 0; i < means.size(); ++i) {
-        ClassMean& c = means[i];
-        c.scored = static_cast<int>(scored[i].size());
+        c.scored = static_cast<int>(scored.size());
         c.mean.scored = c.median.scored = c.scored > 0;
         c.mean.constant = c.median.constant = c.constant == c.markers;
-        if (c.scored > 0) summarise(scored[i], c);
+        if (c.scored > 0) summarise(scored, c);
     }
     return means;
 }

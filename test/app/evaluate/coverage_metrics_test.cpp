@@ -102,16 +102,27 @@ TEST_CASE(
 }
 
 TEST_CASE("the table of coverage, and means of classes") {
-    const std::vector<Marker> markers{{"a", "X", "", "", 1}, {"b", "X", "", "", 1}, {"c", "", "", "", 1}};
-    const std::vector<CoverageMetrics> metrics{
-        {10, 1.5, 0.5, true, 0.25, 0.5}, {10, 2.5, 1.5, false, 0, 0}, {10, 0.0, 0.25, false, 0, 0}};
+    const std::vector<Marker> markers{{"a", "X", "", "", 1},
+                                      {"b", "X", "", "", 1},
+                                      {"c", "", "", "", 1},
+                                      {"d", "X", "", "", 1},
+                                      {"e", "X", "", "", 1}};
+    const std::vector<CoverageMetrics> metrics{{10, 1.5, 0.5, true, 0.25, 0.5},
+                                               {10, 2.5, 1.5, false, 0, 0},
+                                               {10, 0.0, 0.25, false, 0, 0},
+                                               {10, 3.0, 2.0, true, 0.5, 0.625},
+                                               {10, 7.0, 8.0, true, 0.75, 0.75}};
     CHECK(coverage_table("test", markers, metrics) ==
           "split\tmarker\tclass\tpearson_r\tpearson_r_log1p\tpoisson_loss\tmean_coverage\tbins\n"
           "test\ta\tX\t0.25\t0.5\t0.5\t1.5\t10\n"
           "test\tb\tX\tNA\tNA\t1.5\t2.5\t10\n"
           "test\tc\t.\tNA\tNA\t0.25\t0\t10\n"
-          "test\tmean\tX\t0.25\t0.5\t1\t2\t10\n"
-          "test\tmean\t.\tNA\tNA\t0.25\t0\t10\n");
-    CHECK(mean_pearson(class_means(markers, metrics)) == 0.25);
+          "test\td\tX\t0.5\t0.625\t2\t3\t10\n"
+          "test\te\tX\t0.75\t0.75\t8\t7\t10\n"
+          "test\tmean\tX\t0.5\t0.625\t3\t3.5\t10\n"
+          "test\tmean\t.\tNA\tNA\t0.25\t0\t10\n"
+          "test\tmedian\tX\t0.5\t0.625\t1.75\t2.75\t10\n"
+          "test\tmedian\t.\tNA\tNA\t0.25\t0\t10\n");
+    CHECK(mean_pearson(class_means(markers, metrics)) == 0.5);
     CHECK(std::isnan(mean_pearson(class_means({markers[2]}, {metrics[2]}))));
 }

@@ -56,16 +56,27 @@ cli::Tool call_tool() {
         {.name = "parents",
          .help = "make the folders of outputs that are missing",
          .group = cli::group::output},
-        cli::common::cutoff("0.5"),
+        {.name = "cutoff",
+         .letter = 'c',
+         .value = "CUTOFF",
+         .help =
+             "where sites are called: f1, fdr:0.05, fdr:0.1 or fdr:0.2 (of calibrated models), a probability "
+             "or coverage, or NAME= and one of these for some markers, as -k names them [f1; 0.5 of a model "
+             "that is not calibrated]",
+         .group = cli::group::output,
+         .repeatable = true},
+        {.name = "raw",
+         .help = "the model's own probabilities, though it may be calibrated, and every run at or above the "
+                 "cutoff is an interval",
+         .group = cli::group::output},
         {.name = "min-length",
          .value = "BASES",
-         .fallback = std::to_string(defaults.min_length),
-         .help = "drop intervals shorter than this",
+         .help = "drop intervals shorter than this [what the model says; 1 without calibration]",
          .group = cli::group::output},
         {.name = "merge-gap",
          .value = "BASES",
-         .fallback = std::to_string(defaults.merge_gap),
-         .help = "join intervals of a marker that are at most so far apart",
+         .help = "join intervals of a marker that are at most so far apart [what the model says; 0 without "
+                 "calibration]",
          .group = cli::group::output},
         {.name = "resolution",
          .value = "BASES",
@@ -122,9 +133,10 @@ void run_call(const cli::Arguments& args, Log& log) {
     p.parents = args.flag("parents");
     if (args.given("output")) p.outputs = cli::output_files(args, "output", p.parents);
     if (args.given("output-format")) p.format = &track_format(args.text("output-format"));
-    if (args.given("cutoff")) p.cutoff = args.real("cutoff", 0, 1e30);
-    p.min_length = args.integer("min-length", 1, kMany);
-    p.merge_gap = args.integer("merge-gap", 0, kMany);
+    for (const std::string& text : args.all("cutoff")) p.sites.cutoffs.push_back(parse_cutoff(text));
+    p.sites.raw = args.flag("raw");
+    if (args.given("min-length")) p.sites.min_length = args.integer("min-length", 1, kMany);
+    if (args.given("merge-gap")) p.sites.merge_gap = args.integer("merge-gap", 0, kMany);
     if (args.given("resolution")) p.resolution = args.integer("resolution", 1, kMany);
     p.coded = args.text("values") == "8bit";
     p.decimals = static_cast<int>(args.integer("round", 0, Rounding::kMaxDecimals));

@@ -69,14 +69,6 @@ Option markers() {
             .group = group::model,
             .repeatable = true};
 }
-Option cutoff(const std::string& fallback) {
-    return {.name = "cutoff",
-            .letter = 'c',
-            .value = "P",
-            .fallback = fallback,
-            .help = "value from which a position counts as marked: a probability, or coverage",
-            .group = group::output};
-}
 Option output(const std::string& help, const std::string& value) {
     return {.name = "output", .letter = 'o', .value = value, .help = help, .group = group::output};
 }

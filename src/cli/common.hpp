@@ -21,7 +21,6 @@ Option regions_file();                                                      // -
 Option model(Need need = Need::optional);                                   // -m, --model MODEL
 Option dataset(Need need = Need::optional);                                 // -d, --dataset X.regds
 Option markers();                                                           // -k, --markers LIST, repeatable
-Option cutoff(const std::string& fallback);                                 // -c, --cutoff P
 Option output(const std::string& help, const std::string& value = "FILE");  // -o, --output FILE
 Option format(const std::vector<std::string>& choices,
               const std::string& help);           // -O, --output-format FORMAT

@@ -14,7 +14,7 @@ Tool sample() {
     Tool tool{.name = "regfoo", .title = "count foos", .usage = {"[options] [in.bed]", "--list"}};
     tool.options = {common::output("foos go here"),
                     common::format({"bed", "tsv"}, "format"),
-                    common::cutoff("0.5"),
+                    {.name = "cutoff", .letter = 'c', .value = "P", .fallback = "0.5", .help = "the least"},
                     {.name = "secret", .help = "not shown", .hidden = true}};
     tool.examples = {{"regfoo -o out.bed in.bed", "all foos"}};
     return with_common(tool);

@@ -17,7 +17,7 @@ Tool sample() {
                     common::threads(),
                     common::markers(),
                     common::regions(),
-                    common::cutoff("0.5"),
+                    {.name = "cutoff", .letter = 'c', .value = "P", .fallback = "0.5", .help = "the least"},
                     common::precision(),
                     {.name = "window", .value = "BASES", .fallback = "25000", .help = "width"},
                     {.name = "max-time", .value = "TIME", .help = "stop after it"},

@@ -1086,7 +1086,47 @@ err regsnp: there is no command 'anotate' and no such file; did you mean annotat
 case a cutoff that is none
 run regcall -m model.safetensors -f ref.fa -c abc -O bed
 exit 2
-err regcall: --cutoff 'abc': not a number in *
+err regcall: -c 'abc': not f1, fdr:LEVEL, a number of at least 0, or NAME= and one of these
+
+case a stored cutoff that there is none of
+run regcall -m model.safetensors -f ref.fa -c f2 -O bed
+exit 2
+err regcall: -c 'f2': not f1, fdr:LEVEL, *
+
+case a cutoff of a false discovery rate that models do not hold
+run regcall -m model.safetensors -f ref.fa -c fdr:0.3 -O bed
+exit 2
+err regcall: -c 'fdr:0.3': models have cutoffs for false discovery rates of 0.05, 0.1 and 0.2
+
+case a cutoff of markers that the model lacks
+run regcall -m model.safetensors -f ref.fa -c X=0.5 -O bed
+exit 2
+err regcall: -c X: no marker is called that; the model has CTCF.K562, open.K562 (-c takes names, globs *
+
+case a cutoff of no marker
+run regcall -m model.safetensors -f ref.fa -c =0.5 -O bed
+exit 2
+err regcall: -c '=0.5': no name of a marker before '='
+
+case a cutoff that is no probability, of some markers
+run regcall -m model.safetensors -f ref.fa -c 'CTCF*=1.5' -O bed
+exit 2
+err regcall: -c CTCF*=1.5: the cutoff is a probability, 0 to 1
+
+case a calibrated cutoff of a model that is not calibrated
+run regcall -m model.safetensors -f ref.fa -c f1 -O bed
+exit 2
+err regcall: -c f1: model.safetensors is not calibrated and has no such cutoff; give a probability, as -c 0.5, or calibrate it: *
+
+case a calibrated cutoff of some markers of a model that is not calibrated
+run regcall -m model.safetensors -f ref.fa -c 0.5 -c class:TFBS=fdr:0.1 -O bed
+exit 2
+err regcall: -c class:TFBS=fdr:0.1: model.safetensors is not calibrated *
+
+case a calibrated cutoff of plain probabilities
+run regcall -m model.safetensors -f ref.fa --raw -c f1 -O bed
+exit 2
+err regcall: -c f1 is a calibrated cutoff; --raw calls by the model's own probability
 
 case bigWig to standard output
 run regcall -m model.safetensors -f ref.fa -k class:TFBS -O bigwig

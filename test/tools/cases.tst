@@ -190,6 +190,18 @@ case regcall with several outputs
 run regcall -m model.safetensors -f ref.fa -r chr2:11501-14000 -c 0.43 --device reference --no-version --parents -o out/all.bed -o 'out/{marker}/values.bedGraph' -o out/all.tsv --resolution 100 2> said.txt; find out -type f | sort; cp out/all.* out/open.K562/values.bedGraph .
 golden - all.bed all.tsv values.bedGraph
 
+case a model that is not calibrated is told of, unless it is clear what it is called by
+run for o in '' '-c 0.3' '-c open*=0.3' --raw '-o x.bg' '-o x.bg --raw'; do regcall -m model.safetensors -f ref.fa -r chr1:1-500 -k open.K562 $o 2>&1 > /dev/null | grep 'is not calibrated' || echo "$o: -"; done
+out regcall: model.safetensors: is not calibrated; intervals are where its own probability is at least 0.5 (`regeval --calibrate` cures that)\n-c 0.3: -\n-c open*=0.3: -\n--raw: -\nregcall: model.safetensors: is not calibrated; values are its own probabilities (`regeval --calibrate` cures that)\n-o x.bg --raw: -
+
+case regcall with a cutoff of some markers, of which the last counts
+run for c in '' '-c 0.9' '-c 0.9 -c open*=0.1' '-c open.K562=0.1 -c class:DNase=0.2 -c CTCF*=0' '-c CTCF*=0 -c 1'; do regcall -m model.safetensors -f ref.fa -r chr1:1-500 $c -O tsv | grep -e regcallCutoff -e ^chr | cut -f 4 | sort | uniq -c | sed 's/^ *//'; done
+golden -
+
+case regcall calls each marker from its own cutoff, as alone
+run C="regcall -m model.safetensors -f ref.fa -r chr2:1-20,000 --no-version"; $C -c 0.3 -c 'open*=0.31' > both; for k in CTCF.K562=0.3 open.K562=0.31; do $C -k ${k%=*} -c ${k#*=}; done | sort -k2,2n -k3,3n -k4,4 > alone; cmp both alone && cut -f4 both | sort | uniq -c | sed 's/^ *//'
+golden -
+
 case regcall to narrowPeak
 run regcall -m model.safetensors -f ref.fa -r chr2:1-20,000 -c 0.3 -O narrowpeak --device reference --no-version
 golden -

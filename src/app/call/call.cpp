@@ -16,6 +16,7 @@
 #include "app/call/call_outputs.hpp"
 #include "app/call/call_sink.hpp"
 #include "app/call/record_window.hpp"
+#include "app/model/calibrated.hpp"
 #include "app/model/genome_of.hpp"
 #include "app/model/predictor.hpp"
 #include "app/model/regions.hpp"
@@ -35,7 +36,6 @@ namespace {
 constexpr std::int64_t kTile = 50000;
 // Values of one tile lie in memory: at most so many, 160 MB.
 constexpr std::int64_t kTileValues = 40'000'000;
-constexpr double kCutoff = 0.5;
 constexpr std::size_t kMostSeen = 100'000;
 
 std::int64_t tile_for(std::int64_t asked, std::int64_t markers) {
@@ -52,9 +52,8 @@ void check(const CallParameters& p) {
             "--check-reference needs a reference: name it with -f");
     require(stream || !p.remap, ErrorKind::usage,
             "--remap reads the names of records of a stream; with -f use -r");
-    require(p.cutoff.value_or(kCutoff) >= 0, ErrorKind::usage, "the cutoff is at least 0");
-    require(p.resolution >= 0 && p.min_length >= 1 && p.merge_gap >= 0, ErrorKind::usage,
-            "resolution and least length are at least 1, the gap to merge at least 0");
+    check_site_options(p.sites);
+    require(p.resolution >= 0, ErrorKind::usage, "the resolution is at least 1");
 }
 
 class Caller {
@@ -67,11 +66,16 @@ class Caller {
           pool_(resolve_workers(p.backend.workers)),
           session_(p.model, p.markers, p.backend, log) {
         const auto markers = std::ssize(model().markers);
-        predictor_ = std::make_unique<Predictor>(session_.take_model(), session_.backend(),
-                                                 PredictorOptions{.tile = tile_for(p_.tile, markers),
-                                                                  .rc_average = p_.rc_average,
-                                                                  .coded = p_.coded,
-                                                                  .paper_windows = p_.paper_windows});
+        plan_ = plan_calls(model(), p_.sites, outputs_.intervals, p_.model);
+        for (const std::string& notice : plan_.notices) log_.info(notice);
+        for (const std::string& warning : plan_.warnings) log_.warn("sites", warning);
+        Model whole = session_.take_model();
+        predictor_ = std::make_unique<Predictor>(
+            plan_.calibrated ? calibrated(std::move(whole)) : std::move(whole), session_.backend(),
+            PredictorOptions{.tile = tile_for(p_.tile, markers),
+                             .rc_average = p_.rc_average,
+                             .coded = p_.coded,
+                             .paper_windows = p_.paper_windows});
         check_model();
     }
 
@@ -105,7 +109,6 @@ class Caller {
   private:
     const Model& model() const { return session_.model(); }
     bool coverage() const { return model().spec.task == Task::coverage; }
-    float cutoff() const { return static_cast<float>(p_.cutoff.value_or(kCutoff)); }
 
     // Predicts local positions [begin, end) of `length`; those from `lead` on lie at `shift` + their own on
     // the contig.
@@ -121,7 +124,7 @@ class Caller {
                 });
         else
             predictor_->predict_called(
-                length, begin, end, cutoffs_, fetch,
+                length, begin, end, plan_.cutoffs, fetch,
                 [&](std::int64_t at, std::int64_t, auto codes, const CalledRuns& called) {
                     sink_->called(at + missing(at) + shift,
                                   codes.subspan(static_cast<std::size_t>(missing(at))), called);
@@ -137,18 +140,23 @@ class Caller {
     // What depends on what the model predicts.
     void check_model() {
         cell_ = predictor_->resolution();
-        cutoffs_.assign(model().markers.size(), cutoff());
         width_ = p_.resolution > 0 ? p_.resolution : cell_;
         require(width_ % cell_ == 0, ErrorKind::usage,
                 "--resolution " + std::to_string(width_) + " is not a multiple of the " +
                     std::to_string(cell_) + " bases that an output of this model stands for");
-        require(coverage() || p_.cutoff.value_or(kCutoff) <= 1, ErrorKind::usage,
-                "the cutoff is a probability, 0 to 1");
         require(
             !coverage() || !p_.coded, ErrorKind::usage,
             "--values 8bit is for probabilities; the model predicts coverage, which goes beyond what the codes hold");
-        require(!coverage() || p_.cutoff || !outputs_.intervals, ErrorKind::usage,
-                "the model predicts coverage: give the least coverage of an interval with -c");
+    }
+
+    // What is said of the values that are written: nothing where each is the plain probability of a base.
+    void add_values_header(std::vector<std::string>& header) const {
+        const bool every_base = cell_ == 1 && !coverage() && !p_.coded;
+        if (every_base && !plan_.calibrated) return;
+        header.push_back(std::string("regcallValues=") + (plan_.calibrated ? "calibrated " : "") +
+                         (coverage() ? "coverage" : "probability") +
+                         (every_base ? "" : " of " + counted(cell_, "base")) +
+                         (p_.coded ? ", in 8 bits" : ""));
     }
 
     // `digest` is the reference's; a stream has none.
@@ -158,11 +166,9 @@ class Caller {
         if (p_.provenance) {
             options.header = session_.provenance("regcall", p_.command_line, digest);
             options.header.push_back("reference=" + source);
+            add_values_header(options.header);
+            options.header.insert(options.header.end(), plan_.header.begin(), plan_.header.end());
         }
-        if (p_.provenance && (cell_ > 1 || coverage() || p_.coded))
-            options.header.push_back(
-                std::string("regcallValues=") + (coverage() ? "coverage" : "probability") + " of " +
-                std::to_string(cell_) + (cell_ > 1 ? " bases" : " base") + (p_.coded ? ", in 8 bits" : ""));
         options.decimals = p_.decimals;
         options.step = width_;
         options.contigs_first = contigs_first;
@@ -174,10 +180,9 @@ class Caller {
         if (p_.parents)
             for (const std::string& path : paths) make_parents(path);
         tracks_ = std::make_unique<TrackSet>(outputs_.tracks, options, pool_);
-        const CallRules rules{cutoff(), p_.merge_gap, p_.min_length, cell_};
         const float largest = coverage() ? std::numeric_limits<float>::max() : 1.0f;
-        sink_ = std::make_unique<CallSink>(*tracks_, outputs_.intervals, predictor_->markers(), rules, width_,
-                                           largest, pool_);
+        sink_ =
+            std::make_unique<CallSink>(*tracks_, outputs_.intervals, plan_, cell_, width_, largest, pool_);
     }
 
     void call_reference();
@@ -194,11 +199,11 @@ class Caller {
     WorkDone work_;
     ThreadPool pool_;
     Session session_;
+    CallPlan plan_;
     std::unique_ptr<Predictor> predictor_;
     std::unique_ptr<TrackSet> tracks_;
     std::unique_ptr<CallSink> sink_;
     std::int64_t cell_ = 1, width_ = 1;  // bases an output, bases a value written
-    std::vector<float> cutoffs_;         // of each marker
     CallSummary summary_;
     RecordWindow window_;
     // Of a stream.

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "app/call/call_cutoffs.hpp"
 #include "base/log.hpp"
 #include "base/work_done.hpp"
 #include "io/tracks/track_writer.hpp"
@@ -23,11 +23,7 @@ struct CallParameters {
     std::vector<std::string> outputs{"-"};  // "{marker}" in a name: one file a marker
     const TrackFormat* format = nullptr;    // a row of track_formats(); null: what the output's name says
     bool parents = false;                   // folders that names lead through are made where missing
-    // Compared, as a float, with the float value of each cell; by default probability 0.5. For intervals of
-    // coverage it must be given.
-    std::optional<double> cutoff;
-    std::int64_t min_length = 1;
-    std::int64_t merge_gap = 0;
+    SiteOptions sites;            // for intervals, but for `raw`; of coverage a cutoff must be given
     std::int64_t resolution = 0;  // bases a value; a multiple of the model's own, which is taken for 0
     int decimals = 4;
     bool coded = false;     // values of the logits' 8-bit codes: off by 1/64 at most, and in long runs

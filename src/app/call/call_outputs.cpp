@@ -41,10 +41,9 @@ void check_options(const CallParameters& p, const CallOutputs& outputs) {
     const std::string with_values = track_format_names(true, " and ");
     require(p.resolution <= 1 || outputs.values, ErrorKind::usage,
             "--resolution averages values: it goes with " + with_values + ", not with intervals");
-    const CallParameters defaults;
-    for (const auto& [given, name] : {std::pair{p.cutoff.has_value(), "-c/--cutoff"},
-                                      std::pair{p.min_length != defaults.min_length, "--min-length"},
-                                      std::pair{p.merge_gap != defaults.merge_gap, "--merge-gap"}})
+    for (const auto& [given, name] : {std::pair{!p.sites.cutoffs.empty(), "-c/--cutoff"},
+                                      std::pair{p.sites.min_length.has_value(), "--min-length"},
+                                      std::pair{p.sites.merge_gap.has_value(), "--merge-gap"}})
         require(!given || outputs.intervals, ErrorKind::usage,
                 std::string(name) + " shapes intervals: it does not go with " + with_values +
                     ", which hold every value");

@@ -86,19 +86,19 @@ void BinAverager::add(int contig, std::int64_t begin, std::int64_t end, std::spa
     begin_ = open_end + bins * width_;
 }
 
-CallSink::CallSink(TrackSet& tracks, bool intervals, int markers, const CallRules& rules, std::int64_t width,
-                   float largest, ThreadPool& pool)
+CallSink::CallSink(TrackSet& tracks, bool intervals, const CallPlan& plan, std::int64_t cell,
+                   std::int64_t width, float largest, ThreadPool& pool)
     : tracks_(tracks),
       pool_(pool),
-      markers_(markers),
+      plan_(plan),
+      markers_(static_cast<int>(plan.rules.size())),
       intervals_wanted_(intervals),
-      cell_(rules.resolution),
+      cell_(cell),
       width_(width),
-      cutoff_(rules.cutoff),
       largest_(largest),
-      caller_(markers, rules),
-      bins_(markers, cell_, width, tracks, pool),
-      watch_(markers) {}
+      caller_(plan.rules, cell),
+      bins_(markers_, cell, width, tracks, pool),
+      watch_(markers_) {}
 
 void CallSink::refuse(std::int64_t begin) const {
     throw Error(ErrorKind::input, std::string("the model predicts something that is no ") +
@@ -141,20 +141,44 @@ void CallSink::values(std::int64_t begin, std::span<const std::uint8_t> codes,
             bad |= (v >= 0.0f ? 0u : 1u) | (v <= largest ? 0u : 1u);  // without a branch: vector code
         if (bad != 0) refuse(begin);
     });
+    const std::span<const float> shown = mapped(values, row);
     for (const KnownStretch& known : this->known(begin, codes)) {
         watch_values(begin, known, values, row);
         stretch(known.begin, known.end,
-                values.subspan(static_cast<std::size_t>(known.begin / cell_ - begin / cell_)), row);
+                shown.subspan(static_cast<std::size_t>(known.begin / cell_ - begin / cell_)), row);
     }
     if (intervals_wanted_) call_row_by_row(begin, values, row);
+}
+
+std::span<const float> CallSink::mapped(std::span<const float> values, std::int64_t row) {
+    if (!plan_.knots.any()) return values;
+    mapped_.assign(values.begin(), values.end());
+    pool_.run(markers_, [&](std::int64_t m, int) {
+        plan_.knots.apply(static_cast<int>(m), std::span(mapped_).subspan(static_cast<std::size_t>(m * row),
+                                                                          static_cast<std::size_t>(row)));
+    });
+    return mapped_;
 }
 
 void CallSink::call_row_by_row(std::int64_t begin, std::span<const float> values, std::int64_t row) {
     called_.clear();
     for (std::int32_t m = 0; m < markers_; ++m)
-        called_.append_row(
-            0, m, values.subspan(static_cast<std::size_t>(m * row), static_cast<std::size_t>(row)), cutoff_);
-    caller_.add(begin, known_, called_, pool_);
+        called_.append_row(0, m,
+                           values.subspan(static_cast<std::size_t>(m * row), static_cast<std::size_t>(row)),
+                           nth(plan_.cutoffs, m));
+    take(begin, called_);
+}
+
+// Runs over the model's own cutoffs, in the cells that known() gave.
+void CallSink::take(std::int64_t begin, const CalledRuns& called) {
+    if (plan_.knots.any()) {
+        if (&called != &called_) called_ = called;
+        for (const CalledRun& run : called_.runs)
+            plan_.knots.apply(run.marker, std::span(called_.values)
+                                              .subspan(static_cast<std::size_t>(run.first),
+                                                       static_cast<std::size_t>(run.end - run.begin)));
+    }
+    caller_.add(begin, known_, plan_.knots.any() ? called_ : called, pool_);
     release();
 }
 
@@ -186,8 +210,7 @@ void CallSink::called(std::int64_t begin, std::span<const std::uint8_t> codes, c
     std::int64_t cells_known = 0;
     for (const KnownStretch& s : stretches) cells_known += Cells{s.begin, s.end, cell_}.count();
     watch_called(Cells{begin, end, cell_}.count(), cells_known, called);
-    caller_.add(begin, stretches, called, pool_);
-    release();
+    take(begin, called);
 }
 
 void CallSink::stretch(std::int64_t begin, std::int64_t end, std::span<const float> values,
@@ -220,7 +243,10 @@ void CallSink::end_region() {
 }
 
 void CallSink::release() {
-    caller_.release(contig_, [this](const CalledInterval& called) {
+    caller_.release(contig_, [this](CalledInterval called) {
+        const SiteScore& score = nth(plan_.scores, called.marker);
+        called.score = score.score(called.max);
+        called.minus_log10_q = score.minus_log10_q(called.max);
         tracks_.interval(called);
         ++intervals_;
     });

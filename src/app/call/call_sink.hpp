@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "app/call/call_cutoffs.hpp"
 #include "app/call/interval_caller.hpp"
 #include "io/tracks/track_set.hpp"
 #include "kernels/base/thread_pool.hpp"
@@ -69,9 +70,9 @@ class ConstantWatch {
 // Takes tiles in ascending order. Cells whose bases are all N get no value and end an interval.
 class CallSink {
   public:
-    // `intervals`: the tracks want them, of values too. A `width` above rules.resolution averages values.
-    // These are at most `largest`.
-    CallSink(TrackSet& tracks, bool intervals, int markers, const CallRules& rules, std::int64_t width,
+    // `intervals`: the tracks want them, of values too. A `width` above the `cell` averages values. What the
+    // model predicts is at most `largest`; the plan says what is made of it, and must outlive the sink.
+    CallSink(TrackSet& tracks, bool intervals, const CallPlan& plan, std::int64_t cell, std::int64_t width,
              float largest, ThreadPool& pool);
 
     // Of the track set; everything before must have ended.
@@ -102,21 +103,24 @@ class CallSink {
     [[noreturn]] void refuse(std::int64_t begin) const;
     void stretch(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row);
     void end_values();
+    std::span<const float> mapped(std::span<const float> values, std::int64_t row);
     void call_row_by_row(std::int64_t begin, std::span<const float> values, std::int64_t row);
+    void take(std::int64_t begin, const CalledRuns& called);
     void release();
 
     TrackSet& tracks_;
     ThreadPool& pool_;
+    const CallPlan& plan_;
     int markers_;
     bool intervals_wanted_;
     std::int64_t cell_, width_;
-    float cutoff_;
     float largest_;
     IntervalCaller caller_;
     BinAverager bins_;
     ConstantWatch watch_;
     std::vector<KnownStretch> known_;
-    CalledRuns called_;  // of values
+    CalledRuns called_;          // of values, or changed by the plan's knots
+    std::vector<float> mapped_;  // values, the same
     int contig_ = 0;
     std::int64_t next_ = -1;  // the position behind the last stretch
     std::int64_t intervals_ = 0, bases_ = 0, n_bases_ = 0;

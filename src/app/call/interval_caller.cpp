@@ -76,8 +76,8 @@ void IntervalSorter::release(std::int64_t bound, const std::function<void(const 
     if (runs_.empty()) spool_.reset();  // gives the disk back
 }
 
-IntervalCaller::IntervalCaller(int markers, const CallRules& rules)
-    : rules_(rules), states_(static_cast<std::size_t>(markers)) {}
+IntervalCaller::IntervalCaller(std::vector<CallRules> rules, std::int64_t resolution)
+    : rules_(std::move(rules)), resolution_(resolution), states_(rules_.size()) {}
 
 void IntervalCaller::add(std::int64_t begin, std::span<const KnownStretch> stretches,
                          const CalledRuns& called, ThreadPool& pool) {
@@ -88,18 +88,18 @@ void IntervalCaller::add(std::int64_t begin, std::span<const KnownStretch> stret
     for (std::size_t m = 0; m < states_.size(); ++m) first_[m + 1] += first_[m];
     pool.run(static_cast<std::int64_t>(states_.size()), [&](std::int64_t marker, int) {
         const auto m = static_cast<std::size_t>(marker);
-        scan(static_cast<std::int32_t>(marker), begin / rules_.resolution, stretches, called,
+        scan(static_cast<std::int32_t>(marker), begin / resolution_, stretches, called,
              std::span(called.runs).subspan(first_[m], first_[m + 1] - first_[m]));
     });
     position_ = stretches.back().end;
 }
 
-// All that is not in a run is below the cutoff.
+// All that is not in a run is below the marker's cutoff.
 void IntervalCaller::scan(std::int32_t marker, std::int64_t first_cell,
                           std::span<const KnownStretch> stretches, const CalledRuns& called,
                           std::span<const CalledRun> runs) {
     State& s = nth(states_, marker);
-    const std::int64_t size = rules_.resolution;
+    const std::int64_t size = resolution_, merge_gap = nth(rules_, marker).merge_gap;
     std::int64_t before = position_;
     auto run = runs.begin();
     for (const KnownStretch& stretch : stretches) {
@@ -112,12 +112,12 @@ void IntervalCaller::scan(std::int32_t marker, std::int64_t first_cell,
             const std::int64_t from = std::max<std::int64_t>(r->begin, low),
                                to = std::min<std::int64_t>(r->end, high);
             const std::int64_t begin = std::max(stretch.begin, (first_cell + from) * size);
-            if (s.any && begin - s.end > rules_.merge_gap) close(s, marker);
+            if (s.any && begin - s.end > merge_gap) close(s, marker);
             take(s, {begin, std::min(stretch.end, (first_cell + to) * size)},
                  called.values_of(*r).subspan(static_cast<std::size_t>(from - r->begin),
                                               static_cast<std::size_t>(to - from)));
         }
-        if (s.any && stretch.end - s.end > rules_.merge_gap) close(s, marker);
+        if (s.any && stretch.end - s.end > merge_gap) close(s, marker);
     }
 }
 
@@ -141,8 +141,7 @@ void IntervalCaller::take(State& s, KnownStretch bases, std::span<const float> v
         sum += static_cast<double>(values[i]);
     }
     if (best < values.size()) {
-        const std::int64_t size = rules_.resolution,
-                           cell = bases.begin / size + static_cast<std::int64_t>(best);
+        const std::int64_t size = resolution_, cell = bases.begin / size + static_cast<std::int64_t>(best);
         const std::int64_t begin = std::max(bases.begin, cell * size),
                            end = std::min(bases.end, (cell + 1) * size);
         s.summit = begin + (end - begin) / 2;
@@ -155,7 +154,9 @@ void IntervalCaller::take(State& s, KnownStretch bases, std::span<const float> v
 
 void IntervalCaller::close(State& s, std::int32_t marker) const {
     s.any = false;
-    if (s.end - s.begin < rules_.min_length) {
+    const CallRules& rules = nth(rules_, marker);
+    if (s.max < rules.seed) return;
+    if (s.end - s.begin < rules.min_length) {
         ++s.dropped;
         return;
     }

@@ -40,11 +40,11 @@ class IntervalSorter {
     std::unique_ptr<Spool> spool_;
 };
 
+// Of a marker: which of its runs of called cells are intervals.
 struct CallRules {
-    float cutoff = 0.5f;          // a cell is called where its value is >= this
-    std::int64_t merge_gap = 0;   // intervals of a marker at most so many bases apart become one
-    std::int64_t min_length = 1;  // bases; shorter ones are dropped
-    std::int64_t resolution = 1;  // bases a cell; cells lie on the contig's grid
+    float seed = 0;               // intervals without a value at or above it are left out; they do not count
+    std::int64_t merge_gap = 0;   // runs at most so many bases apart become one
+    std::int64_t min_length = 1;  // bases; shorter ones, once merged, are dropped
 };
 
 // Bases [begin, end) that have values.
@@ -56,7 +56,8 @@ struct KnownStretch {
 // region) every interval ends. An interval's summit is the middle of its best cell, the first of equals.
 class IntervalCaller {
   public:
-    IntervalCaller(int markers, const CallRules& rules);
+    // One rule a marker; cells of `resolution` bases lie on the contig's grid.
+    IntervalCaller(std::vector<CallRules> rules, std::int64_t resolution);
 
     // The called cells of all markers (runs of sample 0, in cells from the one that holds base `begin` on)
     // inside `stretches`, which ascend and whose ends may cut the first cell and the last.
@@ -85,7 +86,8 @@ class IntervalCaller {
     void take(State& state, KnownStretch bases, std::span<const float> values) const;
     void close(State& state, std::int32_t marker) const;
 
-    CallRules rules_;
+    std::vector<CallRules> rules_;
+    std::int64_t resolution_;
     std::int64_t position_ = 0;  // the end of the bases seen
     std::vector<State> states_;
     std::vector<std::size_t> first_;  // run of each marker, while adding

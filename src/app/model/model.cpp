@@ -212,7 +212,8 @@ std::vector<std::string> patterns_of(const std::vector<Marker>& markers,
 }
 
 // The nearest name, then all that there are.
-std::string no_such_marker(const std::vector<Marker>& markers, const std::string& pattern) {
+std::string no_such_marker(const std::vector<Marker>& markers, const std::string& pattern,
+                           const std::string& option) {
     const bool by_class = pattern.starts_with("class:");
     std::vector<std::string> names;
     for (const Marker& marker : markers) {
@@ -222,7 +223,8 @@ std::string no_such_marker(const std::vector<Marker>& markers, const std::string
     const std::string meant = nearest(pattern, names);
     return std::string(by_class ? "no marker is of this class" : "no marker is called that") +
            (meant.empty() ? "" : "; did you mean " + meant + "?") + (meant.empty() ? "; " : " ") +
-           "the model has " + some_of(names) + " (-k takes names, globs such as 'CTCF*', and class:NAME)";
+           "the model has " + some_of(names) + " (" + option +
+           " takes names, globs such as 'CTCF*', and class:NAME)";
 }
 
 }  // namespace
@@ -304,8 +306,8 @@ void save_model(const std::string& path, const Model& model) {
     alone.commit();
 }
 
-std::vector<int> select_markers(const std::vector<Marker>& markers,
-                                const std::vector<std::string>& patterns) {
+std::vector<int> select_markers(const std::vector<Marker>& markers, const std::vector<std::string>& patterns,
+                                const std::string& option) {
     std::vector<bool> chosen(markers.size(), patterns.empty());
     for (const std::string& pattern : patterns_of(markers, patterns)) {
         bool any = false;
@@ -314,7 +316,9 @@ std::vector<int> select_markers(const std::vector<Marker>& markers,
             chosen[i] = true;
             any = true;
         }
-        if (!any) throw Error(ErrorKind::usage, "-k " + pattern + ": " + no_such_marker(markers, pattern));
+        if (!any)
+            throw Error(ErrorKind::usage,
+                        option + " " + pattern + ": " + no_such_marker(markers, pattern, option));
     }
     std::vector<int> indexes;
     for (std::size_t i = 0; i < chosen.size(); ++i)

@@ -46,8 +46,9 @@ bool is_optimiser_tensor(const std::string& name);
 
 // The markers that -k chose, in model order: names, as outputs show them or before they were spelled, globs
 // ("CTCF*"), or "class:DNase" ("class:." has no class). Error(usage) for a pattern that matches none. An
-// empty list chooses all.
-std::vector<int> select_markers(const std::vector<Marker>& markers, const std::vector<std::string>& patterns);
+// empty list chooses all. `option` names in messages where the patterns come from.
+std::vector<int> select_markers(const std::vector<Marker>& markers, const std::vector<std::string>& patterns,
+                                const std::string& option = "-k");
 // The same model that predicts only the markers chosen: rows of the last dense layer are dropped.
 Model restrict_markers(Model model, const std::vector<int>& chosen);
 

@@ -22,11 +22,11 @@ constexpr BigFormat kFormat{.title = "bigBed",
     uint   chromStart;   "Start, from 0"
     uint   chromEnd;     "End"
     string name;         "Marker"
-    uint   score;        "0 to 1000: the largest value, in thousandths"
+    uint   score;        "0 to 1000: how sure, within the marker"
     char[1] strand;      "Both: ."
     float  signalValue;  "Mean probability, or coverage"
     float  pValue;       "-log10 of a p-value; -1 where there is none"
-    float  qValue;       "-log10 of a q-value; -1 where there is none"
+    float  qValue;       "-log10 of the share of false ones; -1: unknown"
     int    peak;         "Summit, from the start"
 )
 )"};

@@ -47,8 +47,10 @@ struct CalledInterval {
     std::int64_t summit = 0;  // offset of the first maximum (the middle of its cell) from `begin`
     std::int32_t contig = 0;
     std::int32_t marker = 0;
-    float max = 0;   // probability, or coverage
-    float mean = 0;  // of the cells at or above the cutoff
+    float max = 0;             // probability, or coverage
+    float mean = 0;            // of the cells at or above the cutoff
+    int score = 0;             // 0 to 1000, of BED
+    float minus_log10_q = -1;  // -1: not known
 };
 
 // `value` rounded to a number of decimals: as the integer value * 10^decimals, and as the nearest float.

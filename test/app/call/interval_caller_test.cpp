@@ -52,7 +52,7 @@ TEST_CASE(
     const std::vector<float> values{0.1f, 0.6f, 0.9f, 0.9f,
                                     0.2f, 0.7f, 0.1f, 0.8f};  // cells 10..30..., the last cut at 85
     const auto called = [&](const CallRules& rules, const std::vector<std::size_t>& cuts) {
-        IntervalCaller caller(1, rules);
+        IntervalCaller caller({rules}, 10);
         std::vector<CalledInterval> out;
         std::size_t from = 0;
         std::vector<std::size_t> all = cuts;
@@ -61,7 +61,7 @@ TEST_CASE(
             const auto begin = static_cast<std::int64_t>(10 * from + 10);
             const std::int64_t end = to == values.size() ? 85 : static_cast<std::int64_t>(10 * to + 10);
             CalledRuns called;
-            called.append_row(0, 0, std::span(values).subspan(from, to - from), rules.cutoff);
+            called.append_row(0, 0, std::span(values).subspan(from, to - from), 0.5f);
             caller.add(begin, std::vector<KnownStretch>{{begin, end}}, called, pool);
             from = to;
         }
@@ -70,17 +70,38 @@ TEST_CASE(
         return out;
     };
     for (const std::vector<std::size_t>& cuts : {std::vector<std::size_t>{}, {1}, {2, 3, 7}, {4, 5, 6}}) {
-        const auto plain = called({0.5f, 0, 1, 10}, cuts);
+        const auto plain = called({0, 0, 1}, cuts);
         REQUIRE(plain.size() == 3);
         CHECK((plain[0].begin == 20 && plain[0].end == 50 && plain[0].summit == 15 && plain[0].max == 0.9f));
         CHECK(plain[0].mean == doctest::Approx(0.8));
         CHECK((plain[1].begin == 60 && plain[1].end == 70 && plain[1].summit == 5));
         CHECK((plain[2].begin == 80 && plain[2].end == 85 && plain[2].summit == 2));
-        const auto merged = called({0.5f, 10, 1, 10}, cuts);
+        const auto merged = called({0, 10, 1}, cuts);
         REQUIRE(merged.size() == 1);
         CHECK((merged[0].begin == 20 && merged[0].end == 85 && merged[0].mean == doctest::Approx(0.78)));
-        CHECK(called({0.5f, 0, 11, 10}, cuts).size() == 1);
+        CHECK(called({0, 0, 11}, cuts).size() == 1);
+        // Of runs whose best values are .9, .7 and .8: joined or not, the best one counts, and equality will
+        // do.
+        CHECK(called({0.8f, 0, 1}, cuts).size() == 2);
+        CHECK(called({0.81f, 0, 1}, cuts).size() == 1);
+        CHECK(called({0.9f, 10, 1}, cuts).size() == 1);
+        CHECK(called({0.91f, 10, 1}, cuts).empty());
     }
+}
+
+TEST_CASE("an interval below the seed is not counted among those that are too short") {
+    ThreadPool pool(1);
+    const std::vector<float> values{0.6f, 0.1f, 0.9f, 0.1f, 0.6f, 0.6f, 0.1f, 0.9f, 0.6f};
+    IntervalCaller caller({{0.8f, 0, 2}}, 1);
+    CalledRuns called;
+    called.append_row(0, 0, values, 0.5f);
+    caller.add(0, std::vector<KnownStretch>{{0, 9}}, called, pool);
+    caller.end_stretch();
+    std::vector<CalledInterval> out;
+    caller.release(0, [&](const CalledInterval& c) { out.push_back(c); });
+    REQUIRE(out.size() == 1);
+    CHECK((out[0].begin == 7 && out[0].end == 9));
+    CHECK(caller.dropped() == 1);  // [2, 3)
 }
 
 TEST_CASE("calls do not depend on tiles, and stretches without values end them") {
@@ -96,25 +117,39 @@ TEST_CASE("calls do not depend on tiles, and stretches without values end them")
     const auto cell_begin = [&](std::int64_t i) { return std::max(kBegin, (kFirst + i) * kCell); };
     const auto cell_end = [&](std::int64_t i) { return std::min(kEnd, (kFirst + i + 1) * kCell); };
 
-    for (const CallRules& rules :
-         {CallRules{0.5f, 0, 1, kCell}, {0.9f, 4, 1, kCell}, {0.4f, 9, 5, kCell}, {0, 0, 1, kCell}}) {
+    struct Rules {
+        float cutoff;
+        CallRules rest;
+    };
+    const std::vector<Rules> all = {
+        {0.5f, {0, 0, 1}}, {0.9f, {0, 4, 1}}, {0.4f, {0, 9, 5}}, {0, {0, 0, 1}}, {0.5f, {0.98f, 2, 4}}};
+    for (std::size_t first = 0; first < all.size(); ++first) {
+        std::vector<CallRules> by_marker;
+        std::vector<float> cutoffs;
+        for (std::size_t m = 0; m < kMarkers; ++m) {
+            by_marker.push_back(all[(first + m) % all.size()].rest);
+            cutoffs.push_back(all[(first + m) % all.size()].cutoff);
+        }
         // The definition, cell by cell.
         std::vector<CalledInterval> expected;
         for (int m = 0; m < kMarkers; ++m) {
+            const CallRules rules = by_marker[static_cast<std::size_t>(m)];
+            const float cutoff = cutoffs[static_cast<std::size_t>(m)];
             CalledInterval open;
             double sum = 0;
             std::int64_t cells = 0;
             const auto close = [&] {
                 open.mean = static_cast<float>(sum / static_cast<double>(cells));
-                if (cells > 0 && open.end - open.begin >= rules.min_length) expected.push_back(open);
+                if (cells > 0 && open.max >= rules.seed && open.end - open.begin >= rules.min_length)
+                    expected.push_back(open);
                 cells = 0;
             };
             for (std::int64_t i = 0; i < kCells; ++i) {
                 const float v = values[static_cast<std::size_t>(m * kCells + i)];
                 if (!known[static_cast<std::size_t>(i)]) close();
-                if (!known[static_cast<std::size_t>(i)] || v < rules.cutoff) continue;
+                if (!known[static_cast<std::size_t>(i)] || v < cutoff) continue;
                 if (cells > 0 && cell_begin(i) - open.end > rules.merge_gap) close();
-                if (cells == 0) open = {cell_begin(i), 0, 0, 0, m, -1, 0}, sum = 0;
+                if (cells == 0) open = {.begin = cell_begin(i), .marker = m, .max = -1}, sum = 0;
                 if (v > open.max) open.max = v, open.summit = (cell_begin(i) + cell_end(i)) / 2 - open.begin;
                 open.end = cell_end(i);
                 sum += static_cast<double>(v);
@@ -126,7 +161,7 @@ TEST_CASE("calls do not depend on tiles, and stretches without values end them")
 
         for (const std::int64_t tile : {std::int64_t{1}, std::int64_t{7}, std::int64_t{100}, kCells}) {
             CAPTURE(tile);
-            IntervalCaller caller(kMarkers, rules);
+            IntervalCaller caller(by_marker, kCell);
             std::vector<CalledInterval> got;
             const auto keep = [&](const CalledInterval& c) { got.push_back(c); };
             for (std::int64_t from = 0; from < kCells; from += tile) {
@@ -136,7 +171,7 @@ TEST_CASE("calls do not depend on tiles, and stretches without values end them")
                     called.append_row(0, m,
                                       std::span(values).subspan(static_cast<std::size_t>(m * kCells + from),
                                                                 static_cast<std::size_t>(to - from)),
-                                      rules.cutoff);
+                                      cutoffs[static_cast<std::size_t>(m)]);
                 std::vector<KnownStretch> stretches;
                 for (std::int64_t i = from; i < to; ++i) {
                     if (!known[static_cast<std::size_t>(i)]) continue;

@@ -263,7 +263,7 @@ absent x.regds
 
 case a FASTA whose lines end in CR alone, by its index and as a stream
 setup tr '\n' '\r' < ref.fa > mac.fa
-run regcall -m model.safetensors -f mac.fa 2> said.txt; echo $?; cat said.txt; regcall -m model.safetensors mac.fa
+run regcall -m model.safetensors --raw -f mac.fa 2> said.txt; echo $?; cat said.txt; regcall -m model.safetensors mac.fa
 exit 3
 out 3?regcall: mac.fa:1: carriage return within a line; lines that end in CR alone are not read, convert them: tr '\\r' '\\n'
 err regcall: mac.fa:1: carriage return within a line; lines that end in CR alone are not read, convert them: tr '\r' '\n'

@@ -41,6 +41,11 @@ cli::Tool make_tool() {
          .value = "FILE",
          .help = "also write points of the precision-recall and ROC curves",
          .group = cli::group::output},
+        {.name = "calibrate",
+         .value = "FILE",
+         .help = "write the model with calls fitted on the validation windows, as regtrain ends with: what "
+                 "its probabilities mean, and from which on sites are called; the table is of these",
+         .group = cli::group::output},
         cli::common::threads(),
         cli::common::device(),
         cli::common::precision(),
@@ -71,6 +76,7 @@ void run(const cli::Arguments& args, Log& log) {
     p.window_mode = args.text("window-mode");
     p.output = cli::output_file(args, "output");
     p.curves = cli::output_file(args, "curves");
+    p.calibrate = cli::output_file(args, "calibrate");
     p.backend = cli::backend_options(args);
 
     cli::Progress line(args);
@@ -79,9 +85,12 @@ void run(const cli::Arguments& args, Log& log) {
     log.info(cli::grouped(static_cast<double>(report.windows)) + " " + plural(report.windows, "window") +
              ", " + cli::grouped(static_cast<double>(report.positions)) + " " +
              plural(report.positions, "position") + ", " + cli::grouped(report.nt_per_second) + " nt/s");
-    for (const ClassReport& c : report.classes)
-        log.info((c.class_name.empty() ? "no class" : c.class_name) + " (" + counted(c.scored, "marker") +
-                 "): " + (c.scored > 0 ? c.text : "NA"));
+    for (const ClassReport& c : report.classes) {
+        const std::string name =
+            (c.class_name.empty() ? "no class" : c.class_name) + " (" + counted(c.scored, "marker") + "): ";
+        log.info(name + (c.scored > 0 ? c.text : "NA"));
+        if (!c.sites.empty()) log.info(name + c.sites);
+    }
 }
 
 }  // namespace

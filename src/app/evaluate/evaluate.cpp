@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <map>
 
+#include "app/evaluate/calibrate.hpp"
 #include "app/evaluate/coverage_metrics.hpp"
 #include "app/evaluate/metrics_table.hpp"
 #include "app/evaluate/scoring.hpp"
@@ -179,7 +181,8 @@ void report_unscored(const std::vector<ClassReport>& classes, const std::string&
 // Results must not take the place of what they were made from.
 void refuse_inputs(const EvaluateParameters& p, const std::string& fasta) {
     std::vector<std::string> outputs = {p.output}, inputs = p.exclude;
-    if (!p.curves.empty()) outputs.push_back(p.curves);
+    for (const std::string& more : {p.curves, p.calibrate})
+        if (!more.empty()) outputs.push_back(more);
     inputs.insert(inputs.end(), {p.model, p.dataset, fasta});
     refuse_inputs_as_outputs(outputs, inputs);
 }
@@ -207,25 +210,44 @@ struct Measured {
 // Adds to the metrics by calling what it is given.
 using CountAll = std::function<void(const CountPositions&)>;
 
-Measured measure_presence(const EvaluateParameters& p, const std::vector<Marker>& markers, ThreadPool& pool,
-                          const CountAll& count_all) {
+SiteScores scores_of(const SiteMetrics& m) {
+    const auto share = [](std::int64_t part, std::int64_t all) {
+        return all > 0 ? static_cast<double>(part) / static_cast<double>(all) : SiteScores::kNone;
+    };
+    return {share(m.matched, m.calls), share(m.matched, m.labels), share(2 * m.matched, m.calls + m.labels),
+            m.called_length, m.label_length};
+}
+
+std::string sites_text(const SiteScores& mean, const SiteScores& median) {
+    if (std::isnan(mean.f1)) return "";
+    return rounded("sites: mean F1 %.3f (precision %.3f, recall %.3f)", mean.f1, mean.precision,
+                   mean.recall) +
+           rounded(", median length %.0f bp of labels' %.0f", median.called_length, median.label_length);
+}
+
+// `calls` and `sites` of each marker of a calibrated model; else empty.
+Measured measure_presence(const EvaluateParameters& p, const std::vector<Marker>& markers,
+                          const std::vector<MarkerCalls>& calls, const std::vector<SiteMetrics>& sites,
+                          ThreadPool& pool, const CountAll& count_all) {
     MarkerCounts counts(static_cast<int>(markers.size()), pool);
     count_all([&](std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
                   std::span<const LabelRun> labels) { counts.add(logits, length, kept, labels); });
     std::vector<MarkerMetrics> metrics = counts.all_metrics();
-    counts.add_calibration(metrics);
+    counts.add_calibration(metrics, calls);
+    for (std::size_t i = 0; i < sites.size(); ++i) metrics[i].sites = scores_of(sites[i]);
     Measured m;
     m.report.positions = metrics.front().positions;
     m.report.loss = counts.loss();
     m.unscored = "no positives or no negatives";
     m.constant = "; pr_auc_trapezoid is NA";
     for (const ClassMean& c : class_means(markers, metrics))
-        m.report.classes.push_back({c.class_name, c.markers, c.scored, c.constant,
-                                    c.scored == 0 ? ""
-                                                  : "mean average precision " +
-                                                        precision_text(c.mean.average_precision,
-                                                                       "mean prevalence", c.mean.prevalence) +
-                                                        rounded(", ROC AUC %.4f", c.mean.roc_auc)});
+        m.report.classes.push_back(
+            {c.class_name, c.markers, c.scored, c.constant, sites_text(c.mean.sites, c.median.sites),
+             c.scored == 0
+                 ? ""
+                 : "mean average precision " +
+                       precision_text(c.mean.average_precision, "mean prevalence", c.mean.prevalence) +
+                       rounded(", ROC AUC %.4f", c.mean.roc_auc)});
     m.table = metrics_table(p.split, markers, metrics);
     if (!p.curves.empty()) m.curves = curves_table(p.split, markers, counts);
     return m;
@@ -243,7 +265,7 @@ Measured measure_coverage(const EvaluateParameters& p, const std::vector<Marker>
     m.unscored = "the same coverage or prediction everywhere";
     for (const CoverageClassMean& c : class_means(markers, metrics))
         m.report.classes.push_back(
-            {c.class_name, c.markers, c.scored, c.constant,
+            {c.class_name, c.markers, c.scored, c.constant, "",
              c.scored == 0 ? ""
                            : rounded("Pearson correlation %.4f, of log(1 + x) %.4f, Poisson loss %.4f",
                                      c.mean.pearson_r, c.mean.pearson_r_log1p, c.mean.poisson_loss)});
@@ -281,7 +303,12 @@ void EvaluateParameters::verify() const {
     parse_split(split);
     require(window_mode == "paper" || window_mode == "tiled", ErrorKind::usage,
             "--window-mode '" + window_mode + "': not one of paper, tiled");
-    if (!curves.empty()) refuse_equal_outputs({output, curves});
+    std::vector<std::string> outputs = {output};
+    for (const std::string& more : {curves, calibrate})
+        if (!more.empty()) outputs.push_back(more);
+    refuse_equal_outputs(outputs);
+    require(calibrate.empty() || markers.empty(), ErrorKind::usage,
+            "--calibrate writes the whole model: it does not go with -k");
 }
 
 EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const TellWork& tell) {
@@ -317,6 +344,27 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
         return true;
     };
     ThreadPool pool(resolve_workers(parameters.backend.workers));
+    OutputSet outputs;
+    std::vector<MarkerCalls> calls = model.calls;
+    if (!parameters.calibrate.empty()) {
+        const std::vector<std::int64_t> valid = dataset.select(Split::valid);
+        const std::string why = why_not_calibrated(model, valid);
+        require(why.empty(), ErrorKind::input, "--calibrate " + parameters.calibrate + ": " + why);
+        const std::optional<CallFit> fit = fit_model_calls(
+            model, session.backend(), {dataset, valid, read, labels, excluded, keep_going}, pool);
+        for (const std::string& sentence : fit_sentences(*fit)) log.info("calls: " + sentence);
+        calls = fit->calls;
+        Model calibrated = model;
+        calibrated.calls = calls;
+        add_model(outputs, parameters.calibrate, calibrated);
+    }
+    std::vector<SiteMetrics> sites;
+    if (!calls.empty()) {
+        Model calibrated = model;
+        calibrated.calls = calls;
+        sites = *measure_sites(std::move(calibrated), session.backend(),
+                               {dataset, windows, read, labels, excluded, keep_going}, pool);
+    }
     const CountAll count_all = [&](const CountPositions& count) {
         const Counting task{session.backend(), dataset, windows, read, labels, excluded, keep_going, count};
         keep_going(0);
@@ -325,8 +373,8 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
         speed = static_cast<double>(work.total) / std::max(spent.count(), 1e-9);
     };
     const bool coverage = model.spec.task == Task::coverage;
-    Measured measured =
-        (coverage ? measure_coverage : measure_presence)(parameters, model.markers, pool, count_all);
+    Measured measured = coverage ? measure_coverage(parameters, model.markers, pool, count_all)
+                                 : measure_presence(parameters, model.markers, calls, sites, pool, count_all);
     session.tell_notices();
     tell_placeholders(fasta.path(), fasta.placeholders(), log);
     tell_empty_records(fasta, log);
@@ -336,7 +384,6 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
             dataset.path() + ": no position of split " + parameters.split + " is left to count");
     work.complete = true;
     tell(work);
-    OutputSet outputs;
     if (!parameters.curves.empty()) outputs.add(text_file(parameters.curves, measured.curves));
     outputs.add(text_file(parameters.output, measured.table));
     outputs.commit();

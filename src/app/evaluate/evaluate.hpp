@@ -22,7 +22,10 @@ struct EvaluateParameters {
     // paper: each window by itself, zero-padded, as in training. tiled: every position with its full context;
     // models that have none (a fixed window, an LSTM) are Error(usage).
     std::string window_mode = "paper";
-    std::string output;            // metrics, TSV; empty: standard output
+    std::string output;  // metrics, TSV; empty: standard output
+    // A model file: the model with calls fitted on the validation windows, which the table is of then. Not
+    // with `markers`. Empty: none.
+    std::string calibrate;
     std::string curves;            // points of the curves, TSV; empty: none
     bool check_reference = false;  // bases of every contig, not only where the windows lie
     BackendOptions backend;
@@ -33,7 +36,8 @@ struct EvaluateParameters {
 struct ClassReport {
     std::string class_name;
     int markers = 0, scored = 0, constant = 0;
-    std::string text;  // its means, for people; empty when none is scored
+    std::string sites;  // the same of its sites; empty of a model without calls
+    std::string text;   // its means, for people; empty when none is scored
 };
 
 struct EvaluateReport {

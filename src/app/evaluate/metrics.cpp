@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "app/evaluate/class_values.hpp"
+#include "app/evaluate/probability_fit.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
 
@@ -222,12 +223,17 @@ void MarkerCounts::each_cell(int marker, const std::function<void(const LogitCel
                   static_cast<double>(positive(marker, bin))});
 }
 
-void MarkerCounts::add_calibration(std::vector<MarkerMetrics>& metrics) const {
+void MarkerCounts::add_calibration(std::vector<MarkerMetrics>& metrics,
+                                   std::span<const MarkerCalls> calls) const {
     pool_->run(markers_, [&](std::int64_t marker, int) {
         MarkerMetrics& m = nth(metrics, marker);
         if (!m.scored) return;
         m.calibration = calibration_of([&](const std::function<void(const LogitCell&)>& take) {
-            each_cell(static_cast<int>(marker), take);
+            each_cell(static_cast<int>(marker), [&](const LogitCell& cell) {
+                const double logit =
+                    calls.empty() ? cell.logit : mapped(nth(calls, marker).probability, cell.logit);
+                take({logit, cell.positions, cell.positives});
+            });
         });
         if (m.constant) m.calibration.slope = m.calibration.intercept = Calibration::kNone;
     });
@@ -295,6 +301,9 @@ constexpr double MarkerMetrics::*kRankings[] = {
 constexpr double Calibration::*kCalibrations[] = {&Calibration::slope, &Calibration::intercept,
                                                   &Calibration::error, &Calibration::error_of_constant};
 
+constexpr double SiteScores::*kSiteScores[] = {&SiteScores::precision, &SiteScores::recall, &SiteScores::f1,
+                                               &SiteScores::called_length, &SiteScores::label_length};
+
 // value_of(metrics): one of their values, of each scored marker or of the mean and the median.
 template <typename ValueOf>
 void summarise(const std::vector<MarkerMetrics>& scored, ClassMean& c, const ValueOf& value_of) {
@@ -312,6 +321,8 @@ void summarise(const std::vector<MarkerMetrics>& scored, ClassMean& c) {
     c.median_positives = median_of(positives);
     for (const auto value : kRankings)
         summarise(scored, c, [&](MarkerMetrics& m) -> double& { return m.*value; });
+    for (const auto value : kSiteScores)
+        summarise(scored, c, [&](MarkerMetrics& m) -> double& { return m.sites.*value; });
     for (const auto value : kCalibrations)
         summarise(scored, c, [&](MarkerMetrics& m) -> double& { return m.calibration.*value; });
 }

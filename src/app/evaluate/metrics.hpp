@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "app/evaluate/calibration.hpp"
+#include "app/model/marker_calls.hpp"
 #include "base/marker.hpp"
 #include "io/dataset/dataset.hpp"
 #include "kernels/base/thread_pool.hpp"
@@ -34,6 +35,13 @@ double bin_logit(int bin);
 struct KeptRun {
     std::int32_t begin = 0;
     std::int32_t end = 0;
+};
+
+// Sites at a model's stored cutoffs; NaN where there are none.
+struct SiteScores {
+    static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+    double precision = kNone, recall = kNone, f1 = kNone;
+    double called_length = kNone, label_length = kNone;  // medians, in bases
 };
 
 struct MarkerMetrics {
@@ -56,6 +64,7 @@ struct MarkerMetrics {
     // at the k-th place, as many as are left, at random.
     double top_k_accuracy = 0;
     Calibration calibration = {};  // MarkerCounts::add_calibration
+    SiteScores sites = {};         // of calibrated models; measure_sites()
 };
 
 // Points of a precision-recall or ROC curve, from the highest threshold down.
@@ -83,8 +92,9 @@ class MarkerCounts {
 
     MarkerMetrics metrics(int marker) const;
     std::vector<MarkerMetrics> all_metrics() const;
-    // Of each marker that is scored; takes some milliseconds a marker.
-    void add_calibration(std::vector<MarkerMetrics>& metrics) const;
+    // Of each marker that is scored, of the logits that its calls make of the model's (a marker each; none:
+    // of the model's own); takes some milliseconds a marker.
+    void add_calibration(std::vector<MarkerMetrics>& metrics, std::span<const MarkerCalls> calls) const;
     // Mean sigmoid cross-entropy of all markers and positions, to the grid's resolution.
     double loss() const;
     // At most about `points` points, first and last threshold included; empty for a marker that is not

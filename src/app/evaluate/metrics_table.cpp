@@ -24,10 +24,13 @@ std::string values_of(const MarkerMetrics& m) {
 
 // What stands behind the ratio.
 std::string more_of(const MarkerMetrics& m) {
-    if (!m.scored) return "NA\tNA\tNA\tNA\tNA\tNA";
     const Calibration& c = m.calibration;
-    return number_text(m.mcc) + "\t" + number_text(m.top_k_accuracy) + "\t" + number_text(c.slope) + "\t" +
-           number_text(c.intercept) + "\t" + number_text(c.error) + "\t" + number_text(c.error_of_constant);
+    const SiteScores& s = m.sites;
+    std::string text;
+    for (const double value : {m.mcc, m.top_k_accuracy, c.slope, c.intercept, c.error, c.error_of_constant,
+                               s.precision, s.recall, s.f1, s.called_length, s.label_length})
+        text += (text.empty() ? "" : "\t") + (m.scored ? number_text(value) : "NA");
+    return text;
 }
 
 std::string ratio_of(const MarkerMetrics& m) {
@@ -80,7 +83,8 @@ std::string metrics_table(const std::string& split, const std::vector<Marker>& m
     std::string table =
         "split\tmarker\tclass\troc_auc\taverage_precision\tpr_auc_trapezoid\trecall_at_"
         "fdr05\tprevalence\tpositives\tap_over_prevalence\tmcc\ttop_k_accuracy\tcalibration_slope\t"
-        "calibration_intercept\tcalibration_error\tcalibration_error_of_constant\n";
+        "calibration_intercept\tcalibration_error\tcalibration_error_of_constant\tsite_precision\t"
+        "site_recall\tsite_f1\tsite_length\tlabel_length\n";
     for (std::size_t i = 0; i < markers.size(); ++i)
         table += split + "\t" + markers[i].name + "\t" + class_text(markers[i].class_name) + "\t" +
                  values_of(metrics[i]) + "\t" + number_text(metrics[i].prevalence) + "\t" +

@@ -10,10 +10,10 @@ namespace regkit {
 
 // split, marker, class, roc_auc, average_precision, pr_auc_trapezoid, recall_at_fdr05, prevalence, positives,
 // ap_over_prevalence, mcc, top_k_accuracy, calibration_slope, calibration_intercept, calibration_error,
-// calibration_error_of_constant: a row a marker, then a row a class whose marker is "mean", then one whose
-// marker is "median" (their ap_over_prevalence is the ratio of the two means or medians). NA where a marker
-// is not scored (and where a class has none that is), and what is not defined, as the trapezoid of a
-// constant.
+// calibration_error_of_constant, site_precision, site_recall, site_f1, site_length, label_length: a row a
+// marker, then a row a class whose marker is "mean", then one whose marker is "median" (their
+// ap_over_prevalence is the ratio of the two means or medians). NA where a marker is not scored (and where a
+// class has none that is), and what is not defined, as the trapezoid of a constant.
 std::string metrics_table(const std::string& split, const std::vector<Marker>& markers,
                           const std::vector<MarkerMetrics>& metrics);
 

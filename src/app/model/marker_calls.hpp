@@ -14,8 +14,9 @@
 
 namespace regkit {
 
-// calibrated logit = slope * logit + intercept (Platt 1999), slope > 0; then, where there are knots, linear
-// between them and beyond the ends as at the ends (isotonic regression). Strictly increasing.
+// calibrated logit = slope * logit + intercept (Platt 1999), slope > 0; then, where there are knots (isotonic
+// regression), linear between them, and beyond the first and the last as far off as there. Strictly
+// increasing.
 struct LogitMap {
     struct Knot {
         float from = 0, to = 0;
@@ -50,5 +51,11 @@ struct MarkerCalls {
     };
     std::vector<Rate> rates;
 };
+
+// As a model's file has them (regkit-model(5)): a JSON list, one object a marker.
+std::string calls_text(const std::vector<MarkerCalls>& calls);
+// The same, read and checked: Error(input) that begins with `where` and names the marker's number and what is
+// wrong with it.
+std::vector<MarkerCalls> parse_calls(const std::string& text, std::size_t markers, const std::string& where);
 
 }  // namespace regkit

@@ -33,6 +33,7 @@ constexpr const char* kMarkersKey = "regkit.markers";
 constexpr const char* kReferenceKey = "regkit.reference";
 constexpr const char* kSummaryKey = "regkit.summary";
 constexpr const char* kLayoutKey = "regkit.layout";
+constexpr const char* kCallsKey = "regkit.calls";
 constexpr std::size_t kMostCommas = 16;  // in a marker's name
 
 std::string dump(const nlohmann::ordered_json& value) {
@@ -253,6 +254,7 @@ TensorFile tensor_file_of(Model model) {
                      {kReferenceKey, reference_text(model.reference)},
                      {kSummaryKey, model.summary.empty() ? "{}" : model.summary}};
     if (model.spec.task != Task::nucleotide) file.metadata[kLayoutKey] = layout_text(model.layout);
+    if (!model.calls.empty()) file.metadata[kCallsKey] = calls_text(model.calls);
     file.tensors = std::move(model.tensors);
     return file;
 }
@@ -269,6 +271,9 @@ Model model_of(TensorFile file, const std::string& path) {
     model.layout = layout_of(file, model.spec, path);
     model.markers = markers_of(file, model.spec, path);
     model.notices = clean_markers(model.markers, path);
+    if (const auto calls = file.metadata.find(kCallsKey); calls != file.metadata.end())
+        model.calls = parse_calls(calls->second, model.markers.size(),
+                                  path + ": metadata '" + std::string(kCallsKey) + "'");
     model.reference = reference_of(file, path);
     for (ReferenceContig& contig : model.reference) {
         const std::string name = printable(contig.name);

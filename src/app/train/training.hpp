@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "app/evaluate/scoring.hpp"
 #include "app/model/model.hpp"
 #include "app/train/batcher.hpp"
 #include "app/train/checkpoint.hpp"
@@ -47,8 +48,11 @@ class Training {
     void conclude(const Validation& result);
     void checkpoint();
     void interrupt();
+    void stop();
     void finish();
-    void write_model();
+    bool write_model();
+    bool calibrate(Model& result);
+    ReadCodes read_codes() const;
     [[noreturn]] void diverged(const std::string& what) const;
 
     double epoch() const;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "app/evaluate/calibrate.hpp"
 #include "app/evaluate/scoring.hpp"
 #include "app/train/finished_run.hpp"
 #include "app/train/trainer_setup.hpp"
@@ -31,11 +32,14 @@ bool Training::validate() {
     return true;
 }
 
-bool Training::measure(Validation& result) {
-    const ReadCodes read = [&](std::int32_t contig, std::int64_t begin, std::int64_t end,
-                               std::span<std::uint8_t> codes) {
+ReadCodes Training::read_codes() const {
+    return [this](std::int32_t contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
         genome_->read(static_cast<std::size_t>(contig), begin, end, codes);
     };
+}
+
+bool Training::measure(Validation& result) {
+    const ReadCodes read = read_codes();
     const KeepGoing keep_going = [&](std::int64_t) {
         team_.still_working();
         host_.progress(progress(true));
@@ -88,6 +92,11 @@ void Training::checkpoint() {
 
 void Training::interrupt() {
     checkpoint();
+    stop();
+}
+
+// With a checkpoint written.
+void Training::stop() {
     team_.meet();  // a launcher may kill the rest when the first ends
     require(!is_special_output(p_.output), ErrorKind::resource,
             "stopped at step " + std::to_string(state_.step) + " of training; " + p_.output +
@@ -100,14 +109,18 @@ void Training::interrupt() {
 void Training::finish() {
     state_.elapsed = clock();
     team_.require_same_tensors(network_, state_.step);
-    if (team_.first()) write_model();
+    double done = team_.first() && !write_model() ? 0 : 1;
+    team_.broadcast({&done, 1});
+    if (done == 0) stop();
     team_.meet();
 }
 
-void Training::write_model() {
+// False when stopped on the way.
+bool Training::write_model() {
     const bool take_best = state_.best_step >= 0 && state_.best_step != state_.step;
     const auto best = [&] { return store_ ? store_->load_best(state_.best_step).tensors : std::move(best_); };
     Model result = model(take_best ? best() : network_.state());
+    if (!calibrate(result)) return false;
     OutputSet outputs;
     try {
         add_model(outputs, p_.output, result);
@@ -118,6 +131,27 @@ void Training::write_model() {
     if (table_) table_->add_to(outputs, train_log_path(p_.output));
     outputs.commit();
     if (store_ && !p_.keep_checkpoints) store_->clear(true);
+    return true;
+}
+
+// Of all validation windows, however few of them the validations took.
+bool Training::calibrate(Model& result) {
+    const std::vector<std::int64_t> windows = dataset_.select(Split::valid);
+    if (const std::string why = why_not_calibrated(result, windows); !why.empty()) return true;
+    const ReadCodes read = read_codes();
+    const KeepGoing keep_going = [&](std::int64_t) {
+        team_.still_working();
+        host_.progress(progress(true));
+        return !host_.stop();
+    };
+    const LabelMap labels = LabelMap::identity(dataset_.markers().size());
+    const ContigIntervals nothing(dataset_.reference().size());
+    const std::optional<CallFit> fit = fit_model_calls(
+        result, *choice_.backend, {dataset_, windows, read, labels, nothing, keep_going}, pool_);
+    if (!fit) return false;
+    result.calls = fit->calls;
+    for (const std::string& sentence : fit_sentences(*fit)) log_.info("calls: " + sentence);
+    return true;
 }
 
 void Training::diverged(const std::string& what) const {

@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
     const KeptRun all{0, static_cast<std::int32_t>(present.size())};
     counts.add(logits, all.end, {&all, 1}, labels);
     std::vector<MarkerMetrics> all_metrics = counts.all_metrics();
-    counts.add_calibration(all_metrics);
+    counts.add_calibration(all_metrics, {});
     const MarkerMetrics& m = all_metrics[0];
     for (const double value : {m.roc_auc, m.average_precision, m.pr_auc_trapezoid, m.recall_at_fdr05,
                                counts.loss(), m.mcc, m.top_k_accuracy, m.calibration.slope,

@@ -1,0 +1,71 @@
+// Both ways fill a spool and then go through it marker by marker.
+#include "app/evaluate/calibrate.hpp"
+
+#include <cmath>
+#include <cstdio>
+
+#include "base/text.hpp"
+
+namespace regkit {
+namespace {
+
+// Of what the model says of the windows; false when stopped.
+bool fill(CodeSpool& spool, Model model, Backend& backend, const SiteWindows& w) {
+    PredictorOptions options;
+    options.logits = true;
+    const std::vector<std::int64_t> windows = windows_for_sites(w.dataset, w.windows, spool.markers());
+    Predictor predictor(std::move(model), backend, options);
+    return spool_windows(predictor, w.dataset, windows, w.read, w.labels, w.excluded, w.keep_going, spool);
+}
+
+}  // namespace
+
+std::optional<CallFit> fit_model_calls(Model model, Backend& backend, const SiteWindows& windows,
+                                       ThreadPool& pool) {
+    const std::vector<Marker> markers = model.markers;
+    const Dataset& dataset = windows.dataset;
+    CodeSpool spool(static_cast<int>(markers.size()), dataset.layout().bin, dataset.reference());
+    if (!fill(spool, std::move(model), backend, windows)) return std::nullopt;
+    const auto all = std::ssize(windows.windows);
+    bool stopped = false;
+    CallFit fit = fit_calls(spool, markers, pool, [&] { stopped = stopped || !windows.keep_going(all); });
+    if (stopped) return std::nullopt;
+    return fit;
+}
+
+std::string why_not_calibrated(const Model& model, const std::vector<std::int64_t>& windows) {
+    if (model.spec.task == Task::coverage) return "it predicts coverage, not probabilities";
+    if (windows.empty()) return "there are no validation windows";
+    return "";
+}
+
+std::vector<std::string> fit_sentences(const CallFit& fit) {
+    std::vector<std::string> sentences;
+    for (const ClassSites& c : fit.classes) {
+        const std::string name = c.class_name.empty() ? "no class" : c.class_name;
+        if (c.labelled == 0) {
+            sentences.push_back(name + ": no labels in the validation windows");
+            continue;
+        }
+        char text[200];
+        std::snprintf(text, sizeof text,
+                      " (%s): sites with F1 %.3f (precision %.3f, recall %.3f), median length %.0f bp of "
+                      "labels' %.0f",
+                      counted(c.labelled, "marker").c_str(), c.f1, c.precision, c.recall, c.called_length,
+                      c.label_length);
+        sentences.push_back(name + text);
+    }
+    return sentences;
+}
+
+std::optional<std::vector<SiteMetrics>> measure_sites(Model model, Backend& backend,
+                                                      const SiteWindows& windows, ThreadPool& pool) {
+    const std::vector<Marker> markers = model.markers;
+    const std::vector<MarkerCalls> calls = model.calls;
+    const Dataset& dataset = windows.dataset;
+    CodeSpool spool(static_cast<int>(markers.size()), dataset.layout().bin, dataset.reference());
+    if (!fill(spool, std::move(model), backend, windows)) return std::nullopt;
+    return site_metrics(spool, markers, calls, pool);
+}
+
+}  // namespace regkit

@@ -1,0 +1,40 @@
+// A model over validation windows as regcall would run it, and its calls fitted to or measured against what
+// is there.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/evaluate/call_fit.hpp"
+#include "app/evaluate/stretches.hpp"
+#include "app/model/model.hpp"
+#include "kernels/backend.hpp"
+
+namespace regkit {
+
+// What the predictions are held against. All must outlive the call.
+struct SiteWindows {
+    const Dataset& dataset;
+    const std::vector<std::int64_t>& windows;
+    const ReadCodes& read;
+    const LabelMap& labels;  // of the model's markers
+    const ContigIntervals& excluded;
+    // The number of windows done, of `windows` or of those that windows_for_sites() takes of them.
+    const KeepGoing& keep_going;
+};
+
+// The model's calls; its own, if it has any, do not matter. None when stopped. Error(diverged) at a
+// prediction that is not finite.
+std::optional<CallFit> fit_model_calls(Model model, Backend& backend, const SiteWindows& windows,
+                                       ThreadPool& pool);
+// Where nothing can be fitted: the reason, as the rest of a sentence; else empty.
+std::string why_not_calibrated(const Model& model, const std::vector<std::int64_t>& windows);
+// A sentence for each class, for people.
+std::vector<std::string> fit_sentences(const CallFit& fit);
+
+// Of a model that has calls; none when stopped.
+std::optional<std::vector<SiteMetrics>> measure_sites(Model model, Backend& backend,
+                                                      const SiteWindows& windows, ThreadPool& pool);
+
+}  // namespace regkit

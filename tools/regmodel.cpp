@@ -23,7 +23,7 @@ cli::Tool info_tool() {
     tool.options = {
         format,
         {.name = "markers",
-         .help = "a row a marker instead: name, class, cell, target, prevalence",
+         .help = "a row a marker instead: name, class, cell, target, prevalence, cutoffs",
          .group = cli::group::output},
     };
     tool.examples = {

@@ -4,6 +4,7 @@
 #include "app/model/model_info.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -49,6 +50,7 @@ Facts facts_of(const Model& model, const std::string& path) {
             {"stride", summary.stride},
             {"bases_per_output", model.layout.bin},
             {"markers", markers},
+            {"calibrated", !model.calls.empty()},
             {"reference_contigs", std::ssize(model.reference)},
             {"reference_bases", bases},
             {"reference_sha256", reference_digest(model.reference)}};
@@ -65,6 +67,20 @@ std::vector<std::pair<std::string, std::int64_t>> classes_of(const Model& model)
         ++found->second;
     }
     return classes;
+}
+
+// As probabilities; NA where no site is called.
+std::string cutoff_text(float logit) {
+    return number_text(std::isfinite(logit) ? 1 / (1 + std::exp(-static_cast<double>(logit))) : std::nan(""));
+}
+
+std::string calls_row(const MarkerCalls& calls) {
+    std::string row = cutoff_text(calls.f1.seed) + "\t" +
+                      number_text(static_cast<double>(calls.f1.precision)) + "\t" +
+                      number_text(static_cast<double>(calls.f1.recall));
+    for (const SiteCutoff& cutoff : calls.at) row += "\t" + cutoff_text(cutoff.seed);
+    return row + "\t" + cutoff_text(calls.extension) + "\t" + std::to_string(calls.merge_gap) + "\t" +
+           std::to_string(calls.min_length);
 }
 
 // "settings.batch": of an object's members, but for the architecture, which has rows of its own.
@@ -91,10 +107,16 @@ std::string model_table(const Model& model, const std::string& path) {
 }
 
 std::string markers_table(const Model& model) {
-    std::string rows = "marker\tclass\tcell\ttarget\tprevalence\n";
-    for (const Marker& marker : model.markers)
+    std::string rows =
+        "marker\tclass\tcell\ttarget\tprevalence\tcutoff_f1\tprecision_f1\trecall_f1\tcutoff_fdr05\t"
+        "cutoff_fdr10\tcutoff_fdr20\textension\tmerge_gap\tmin_length\n";
+    for (std::size_t i = 0; i < model.markers.size(); ++i) {
+        const Marker& marker = model.markers[i];
         rows += marker.name + "\t" + dot(marker.class_name) + "\t" + dot(marker.cell) + "\t" +
-                dot(marker.target) + "\t" + number_text(marker.prevalence) + "\n";
+                dot(marker.target) + "\t" + number_text(marker.prevalence) + "\t" +
+                (model.calls.empty() ? "NA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA" : calls_row(model.calls[i])) +
+                "\n";
+    }
     return rows;
 }
 
@@ -102,6 +124,7 @@ std::string model_json(const Model& model, const std::string& path) {
     Json json;
     for (const auto& [key, value] : facts_of(model, path)) json[key] = value;
     json["markers"] = Json::parse(markers_text(model.markers));
+    if (!model.calls.empty()) json["calls"] = Json::parse(calls_text(model.calls));
     json["reference"] = Json::array();
     for (const ReferenceContig& contig : model.reference)
         json["reference"].push_back({{"name", contig.name}, {"length", contig.length}, {"md5", contig.md5}});

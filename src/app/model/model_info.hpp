@@ -9,7 +9,9 @@ namespace regkit {
 
 // Rows of key and value, TSV with the header "key value"; regmodel(1) lists them. `path` is shown.
 std::string model_table(const Model& model, const std::string& path);
-// marker, class, cell, target, prevalence: a row a marker, in the model's order.
+// marker, class, cell, target, prevalence, and of a calibrated model (else NA) its cutoffs as calibrated
+// probabilities, of largest F1 with precision and recall, of false discovery rates 5, 10, 20 %, of the extent
+// of sites, and their gap and length in bases: a row a marker, in the model's order.
 std::string markers_table(const Model& model);
 // Both, and the reference's contigs and the architecture, as one JSON object.
 std::string model_json(const Model& model, const std::string& path);

@@ -337,9 +337,14 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
     const auto begin = std::chrono::steady_clock::now();
     double speed = 0;
     const auto total = static_cast<std::int64_t>(windows.size());
-    WorkDone work{.total = total * dataset.window()};
+    const std::vector<std::int64_t> valid =
+        parameters.calibrate.empty() ? std::vector<std::int64_t>{} : dataset.select(Split::valid);
+    const bool calibrated = !parameters.calibrate.empty() || !model.calls.empty();
+    // Windows of one pass after another: calibration, sites, metrics.
+    std::int64_t before = 0;
+    WorkDone work{.total = (std::ssize(valid) + (calibrated ? 2 : 1) * total) * dataset.window()};
     const KeepGoing keep_going = [&](std::int64_t done) {
-        work.done = done * dataset.window();
+        work.done = (before + done) * dataset.window();
         tell(work);
         return true;
     };
@@ -347,23 +352,24 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
     OutputSet outputs;
     std::vector<MarkerCalls> calls = model.calls;
     if (!parameters.calibrate.empty()) {
-        const std::vector<std::int64_t> valid = dataset.select(Split::valid);
         const std::string why = why_not_calibrated(model, valid);
         require(why.empty(), ErrorKind::input, "--calibrate " + parameters.calibrate + ": " + why);
         const std::optional<CallFit> fit = fit_model_calls(
             model, session.backend(), {dataset, valid, read, labels, excluded, keep_going}, pool);
         for (const std::string& sentence : fit_sentences(*fit)) log.info("calls: " + sentence);
         calls = fit->calls;
-        Model calibrated = model;
-        calibrated.calls = calls;
-        add_model(outputs, parameters.calibrate, calibrated);
+        before = std::ssize(valid);
+        Model fitted = model;
+        fitted.calls = calls;
+        add_model(outputs, parameters.calibrate, fitted);
     }
     std::vector<SiteMetrics> sites;
-    if (!calls.empty()) {
-        Model calibrated = model;
-        calibrated.calls = calls;
-        sites = *measure_sites(std::move(calibrated), session.backend(),
+    if (calibrated) {
+        Model fitted = model;
+        fitted.calls = calls;
+        sites = *measure_sites(std::move(fitted), session.backend(),
                                {dataset, windows, read, labels, excluded, keep_going}, pool);
+        before += total;
     }
     const CountAll count_all = [&](const CountPositions& count) {
         const Counting task{session.backend(), dataset, windows, read, labels, excluded, keep_going, count};

@@ -37,6 +37,13 @@ def check(ok, what):
     assert ok, what
 
 
+def metadata(path):
+    """Of a model file: its texts."""
+    blob = read(path)
+    (size,) = struct.unpack("<Q", blob[:8])
+    return json.loads(blob[8:8 + size])["__metadata__"]
+
+
 def tensors(path):
     """Of a model file: places of the tensors and the data section; not its metadata, which holds the time that training took."""
     blob = read(path)

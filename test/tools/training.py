@@ -17,7 +17,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import tools
-from tools import BIN, check, cpu_isas, run, tensors, write
+from tools import BIN, check, cpu_isas, metadata, run, tensors, write
 
 EPOCHS = 2
 MOTIF = "CA" * 8
@@ -109,14 +109,25 @@ def main():
             check(list(table[0]) == ["split", "marker", "class", "roc_auc", "average_precision", "pr_auc_trapezoid",
                                      "recall_at_fdr05", "prevalence", "positives", "ap_over_prevalence", "mcc", "top_k_accuracy",
                                      "calibration_slope", "calibration_intercept", "calibration_error",
-                                     "calibration_error_of_constant"], list(table[0]))
+                                     "calibration_error_of_constant", "site_precision", "site_recall", "site_f1", "site_length",
+                                     "label_length"], list(table[0]))
             check([row["marker"] for row in table] == ["motif", "noise", "mean", "mean", "median", "median"], table)
             check(float(table[0]["average_precision"]) > 0.9, table[0])
             check(float(table[0]["roc_auc"]) > 0.98, table[0])
             check(0.04 < float(table[0]["prevalence"]) < 0.07, table[0])
+            # Trained, and so calibrated: sites as long as the labels, nearly all found.
+            check(float(table[0]["site_f1"]) > 0.8, table[0])
+            check(0.5 < float(table[0]["site_length"]) / float(table[0]["label_length"]) < 2, table[0])
+            check(table[1]["site_f1"] == "NA" or float(table[1]["site_f1"]) < 0.5, table[1])
         check(len(rows(f"{scratch}/curves.tsv")) > 500, "curves")
         only = run("regeval", "-m", model, "-d", f"{scratch}/x.regds", "-k", "motif", "--split", "valid").stdout
         check(len(only.splitlines()) == 4, only)
+        # What regeval fits is what training fitted.
+        run("regeval", "-m", model, "-d", f"{scratch}/x.regds", "--calibrate", f"{scratch}/again.safetensors")
+        check(metadata(f"{scratch}/again.safetensors")["regkit.calls"] == metadata(model)["regkit.calls"], "other calls")
+        check(tensors(f"{scratch}/again.safetensors") == tensors(model), "calibration changed tensors")
+        done = run("regeval", "-m", model, "-d", f"{scratch}/x.regds", "--calibrate", f"{scratch}/c", "-k", "motif", code=2)
+        check("does not go with -k" in done.stderr, done.stderr)
         # Positions that are excluded do not count.
         with open(f"{scratch}/most.bed", "w") as f:
             f.write("chrA\t0\t60000\n")

@@ -26,7 +26,18 @@ const std::vector<Marker> kMarkers{{"a", "X", "", "", 0}, {"b", "X", "", "", 0},
 
 TEST_CASE("metrics table: its columns, NA, and the means of the classes") {
     std::vector<MarkerMetrics> metrics(3);
-    metrics[0] = {10, 2, 0.2, true, 0.75, 0.5, 0.25, 0.125, false, 0.375, 0.5, {0.9, -0.1, 0.01, 0.03},
+    metrics[0] = {10,
+                  2,
+                  0.2,
+                  true,
+                  0.75,
+                  0.5,
+                  0.25,
+                  0.125,
+                  false,
+                  0.375,
+                  0.5,
+                  {0.9, -0.1, 0.01, 0.03},
                   {0.25, 0.5, 0.375, 200, 250}};
     metrics[1] = {10, 0, 0, false, 0, 0, 0, 0};
     metrics[2] = {10, 10, 1, false, 0, 0, 0, 0};
@@ -44,7 +55,8 @@ TEST_CASE("metrics table: its columns, NA, and the means of the classes") {
         "test\tmedian\t.\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n");
     metrics[0] = {10, 2, 0.2, true, 0.5, 0.2, std::nan(""), 0, true};
     CHECK(metrics_table("test", {kMarkers[0]}, {metrics[0]})
-              .ends_with("test\tmedian\tX\t0.5\t0.2\tNA\t0\t0.2\t2\t1\t0\t0\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"));
+              .ends_with(
+                  "test\tmedian\tX\t0.5\t0.2\tNA\t0\t0.2\t2\t1\t0\t0\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"));
 }
 
 TEST_CASE("metrics table: curves of markers and the mean of their class") {

@@ -13,6 +13,7 @@
 #include "app/evaluate/probability_fit.hpp"
 #include "app/evaluate/site_ranking.hpp"
 #include "app/evaluate/sites.hpp"
+#include "app/model/calibrated.hpp"
 #include "kernels/base/nth.hpp"
 #include "kernels/sinks.hpp"
 
@@ -129,7 +130,7 @@ double median(std::vector<double> values) {
 
 // The lowest logit that has this code, calibrated.
 double lower_edge(const LogitMap& map, int code) {
-    return mapped(map, (code - kLogitCodeZero - 0.5) / static_cast<double>(kLogitCodesPerUnit));
+    return apply(map, (code - kLogitCodeZero - 0.5) / static_cast<double>(kLogitCodesPerUnit));
 }
 
 // The least code whose lower edge is at or above a calibrated logit.

@@ -11,7 +11,7 @@
 #include <limits>
 
 #include "app/evaluate/class_values.hpp"
-#include "app/evaluate/probability_fit.hpp"
+#include "app/model/calibrated.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
 
@@ -231,7 +231,7 @@ void MarkerCounts::add_calibration(std::vector<MarkerMetrics>& metrics,
         m.calibration = calibration_of([&](const std::function<void(const LogitCell&)>& take) {
             each_cell(static_cast<int>(marker), [&](const LogitCell& cell) {
                 const double logit =
-                    calls.empty() ? cell.logit : mapped(nth(calls, marker).probability, cell.logit);
+                    calls.empty() ? cell.logit : apply(nth(calls, marker).probability, cell.logit);
                 take({logit, cell.positions, cell.positives});
             });
         });

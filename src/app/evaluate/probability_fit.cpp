@@ -9,6 +9,7 @@
 
 #include "app/evaluate/calibration.hpp"
 #include "app/evaluate/metrics.hpp"
+#include "app/model/calibrated.hpp"
 #include "kernels/sinks.hpp"
 
 namespace regkit {
@@ -138,20 +139,8 @@ std::vector<Line> fit_lines(const std::vector<CodeCounts>& markers) {
 
 using Knots = std::vector<LogitMap::Knot>;
 
-double along(const Knots& knots, double z) {
-    if (knots.empty()) return z;
-    const auto above = std::partition_point(knots.begin(), knots.end(), [&](const LogitMap::Knot& knot) {
-        return static_cast<double>(knot.from) < z;
-    });
-    const auto shift = [](const LogitMap::Knot& k) {
-        return static_cast<double>(k.to) - static_cast<double>(k.from);
-    };
-    if (above == knots.begin()) return z + shift(knots.front());
-    if (above == knots.end()) return z + shift(knots.back());
-    const LogitMap::Knot &a = *(above - 1), &b = *above;
-    const double part =
-        (z - static_cast<double>(a.from)) / (static_cast<double>(b.from) - static_cast<double>(a.from));
-    return static_cast<double>(a.to) + part * (static_cast<double>(b.to) - static_cast<double>(a.to));
+LogitMap map_of(const Line& line, Knots knots) {
+    return {static_cast<float>(line.slope), static_cast<float>(line.intercept), std::move(knots)};
 }
 
 // Isotonic, on the logits of a line.
@@ -196,10 +185,10 @@ Knots curve_of(const CodeCounts& counts, const std::vector<int>& halves, const L
     return knots;
 }
 
-double log_loss(const CodeCounts& counts, int half, const Line& line, const Knots& knots) {
+double log_loss(const CodeCounts& counts, int half, const LogitMap& map) {
     double loss = 0;
     each_code(counts, {half}, [&](std::size_t code, double all, double positive) {
-        const double z = along(knots, line(logit_of_code(code)));
+        const double z = apply(map, logit_of_code(code));
         loss += all * softplus(z) - positive * z;
     });
     return loss;
@@ -210,8 +199,8 @@ bool curve_wins(const CodeCounts& counts) {
     for (const int half : {0, 1}) {
         const Line line = line_of(counts, {half});
         if (!line.defined() || !(line.slope > 0)) return false;
-        with_line += log_loss(counts, 1 - half, line, {});
-        with_curve += log_loss(counts, 1 - half, line, curve_of(counts, {half}, line));
+        with_line += log_loss(counts, 1 - half, map_of(line, {}));
+        with_curve += log_loss(counts, 1 - half, map_of(line, curve_of(counts, {half}, line)));
     }
     return with_curve < (1 - kCurveGain) * with_line;
 }
@@ -222,15 +211,10 @@ std::vector<LogitMap> fit_probabilities(const std::vector<CodeCounts>& markers) 
     const std::vector<Line> lines = fit_lines(markers);
     std::vector<LogitMap> maps;
     for (std::size_t m = 0; m < markers.size(); ++m) {
-        LogitMap map{static_cast<float>(lines[m].slope), static_cast<float>(lines[m].intercept), {}};
-        if (curve_wins(markers[m])) map.knots = curve_of(markers[m], {0, 1}, lines[m]);
-        maps.push_back(std::move(map));
+        const bool curve = curve_wins(markers[m]);
+        maps.push_back(map_of(lines[m], curve ? curve_of(markers[m], {0, 1}, lines[m]) : Knots{}));
     }
     return maps;
-}
-
-double mapped(const LogitMap& map, double logit) {
-    return along(map.knots, static_cast<double>(map.slope) * logit + static_cast<double>(map.intercept));
 }
 
 }  // namespace regkit

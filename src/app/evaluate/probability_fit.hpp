@@ -31,7 +31,4 @@ inline constexpr double kLeastSlope = 0.01, kCurveGain = 0.002;
 inline constexpr std::size_t kMostKnots = 64;
 std::vector<LogitMap> fit_probabilities(const std::vector<CodeCounts>& markers);
 
-// What comes of a logit.
-double mapped(const LogitMap& map, double logit);
-
 }  // namespace regkit

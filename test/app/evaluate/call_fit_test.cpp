@@ -10,6 +10,7 @@
 
 #include "app/evaluate/probability_fit.hpp"
 #include "app/evaluate/sites.hpp"
+#include "app/model/calibrated.hpp"
 
 using namespace regkit;
 
@@ -81,11 +82,11 @@ TEST_CASE("probabilities: a curve where no line fits, and it is strictly increas
     CHECK(map.knots.size() <= kMostKnots);
     double before = -1e9;
     for (double z = -20; z < 20; z += 0.01) {
-        const double now = mapped(map, z);
+        const double now = apply(map, z);
         CHECK(now > before);
         before = now;
     }
-    for (const double z : {-6.0, -3.0, -1.0, 0.5}) CHECK(std::fabs(mapped(map, z) - truth(z)) < 0.4);
+    for (const double z : {-6.0, -3.0, -1.0, 0.5}) CHECK(std::fabs(apply(map, z) - truth(z)) < 0.4);
 }
 
 namespace {

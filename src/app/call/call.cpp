@@ -67,8 +67,6 @@ class Caller {
           session_(p.model, p.markers, p.backend, log) {
         const auto markers = std::ssize(model().markers);
         plan_ = plan_calls(model(), p_.sites, outputs_.intervals, p_.model);
-        for (const std::string& notice : plan_.notices) log_.info(notice);
-        for (const std::string& warning : plan_.warnings) log_.warn("sites", warning);
         Model whole = session_.take_model();
         predictor_ = std::make_unique<Predictor>(
             plan_.calibrated ? calibrated(std::move(whole)) : std::move(whole), session_.backend(),
@@ -77,6 +75,8 @@ class Caller {
                              .coded = p_.coded,
                              .paper_windows = p_.paper_windows});
         check_model();
+        for (const std::string& notice : plan_.notices) log_.info(notice);
+        for (const std::string& warning : plan_.warnings) log_.warn("sites", warning);
     }
 
     CallSummary run() {

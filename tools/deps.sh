@@ -13,8 +13,8 @@ declare -A packages=(
              libssl-dev nlohmann-json3-dev doctest-dev zlib1g-dev"
     [demo]="bedops"
     [bench]="libbenchmark-dev libdnnl-dev libopenblas0-pthread python3-torch"
-    [oracles]="bcftools bedtools bedops clang-format mandoc openmpi-bin python3-numpy python3-pybigwig python3-sklearn python3-torch samtools
-               snakemake strace tabix zsh"
+    [oracles]="bcftools bedtools bedops clang-format igv mandoc openmpi-bin python3-numpy python3-pybigwig python3-sklearn python3-torch samtools
+               snakemake strace tabix xauth xvfb zsh"
     [fuzz]="clang libclang-rt-dev"
     [neon]="g++-aarch64-linux-gnu qemu-user"
     [avx512]="python3-pip"

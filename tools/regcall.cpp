@@ -53,6 +53,18 @@ cli::Tool call_tool() {
         output,
         cli::common::format(formats, "by default what the output's extension says, " + formats.front() +
                                          " on standard output"),
+        {.name = "hub",
+         .value = "DIR",
+         .help = "a UCSC track hub: values (bigWig) and intervals (bigBed) of every marker, and hub.txt",
+         .group = cli::group::output},
+        {.name = "igv",
+         .value = "FILE.xml",
+         .help = "a session of IGV that opens the outputs, with ranges, colours and a place to look at",
+         .group = cli::group::output},
+        {.name = "genome",
+         .value = "NAME",
+         .help = "the genome of --hub and --igv, as UCSC names it: hg19 [of a session: the reference]",
+         .group = cli::group::output},
         {.name = "parents",
          .help = "make the folders of outputs that are missing",
          .group = cli::group::output},
@@ -113,6 +125,8 @@ cli::Tool call_tool() {
          "of every marker, in small files"},
         {"regcall -m model.safetensors -f hg19.fa --parents -o 'bw/{marker}.bw' -o sites.bb -o sites.tsv",
          "values and intervals of one prediction"},
+        {"regcall -m model.safetensors -f hg19.fa --hub myhub --genome hg19 --igv myhub/igv.xml",
+         "tracks to look at, in the UCSC browser and in IGV"},
         {"samtools faidx hg19.fa chr20:1-100000 | regcall -m model.safetensors --remap -O tsv -",
          "a stream, at its own coordinates"},
     };
@@ -132,6 +146,14 @@ void run_call(const cli::Arguments& args, Log& log) {
     p.markers = args.list("markers");
     p.parents = args.flag("parents");
     if (args.given("output")) p.outputs = cli::output_files(args, "output", p.parents);
+    if (args.given("hub")) p.hub = args.text("hub");
+    while (p.hub.size() > 1 && p.hub.ends_with('/')) p.hub.pop_back();
+    if (!p.hub.empty() && !args.given("output")) p.outputs.clear();
+    if (args.given("igv")) {
+        const bool in_hub = !p.hub.empty() && args.text("igv").starts_with(p.hub + "/");
+        p.igv = cli::output_files(args, "igv", p.parents || in_hub).front();
+    }
+    if (args.given("genome")) p.genome = args.text("genome");
     if (args.given("output-format")) p.format = &track_format(args.text("output-format"));
     for (const std::string& text : args.all("cutoff")) p.sites.cutoffs.push_back(parse_cutoff(text));
     p.sites.raw = args.flag("raw");

@@ -111,7 +111,7 @@ step chr20.regds regds-build -f chr20.fa --sheet markers.tsv --valid chr20:1-8,0
 say "3. regtrain: convolutions, $max_time"
 if [[ -n ${MAX_TIME:-} && -e model.safetensors && $(cat trained.for 2> /dev/null || echo unknown) != "$MAX_TIME" ]]; then
     echo "model.safetensors was trained for another time: it is made anew"
-    rm -f model.safetensors test.tsv calls.narrowPeak open.in.*.bw variants.scored.vcf
+    rm -f model.safetensors test.tsv igv.xml calls.narrowPeak open.in.*.bw* variants.scored.vcf
 fi
 train() {
     local resume=()
@@ -126,8 +126,7 @@ say "4. regeval: the held-out arm $held_out"
 step test.tsv regeval -m model.safetensors -d chr20.regds --split test -o test.tsv
 
 say "5. regcall: peaks and tracks of $region"
-step calls.narrowPeak regcall -m model.safetensors -f chr20.fa -r $region -c 0.2 -O narrowpeak -o calls.narrowPeak
-step open.in.10.bw regcall -m model.safetensors -f chr20.fa -r $region -O bigwig -o '{marker}.bw'
+step igv.xml regcall -m model.safetensors -f chr20.fa -r $region -c 0.2 -o calls.narrowPeak -o '{marker}.bw' --igv igv.xml
 
 say "6. regsnp: what variants change"
 step variants.scored.vcf regsnp -m model.safetensors -f chr20.fa -o variants.scored.vcf variants.vcf
@@ -153,7 +152,8 @@ cat << END
   model.safetensors     the model; training log beside it
   test.tsv              its metrics on sequence it has never seen
   calls.narrowPeak      called intervals: $(grep -vc '^#' calls.narrowPeak || true) in $region
-  open.in.*.bw          probability tracks: load them, with genome hg19, into IGV or the UCSC browser
+  open.in.*.bw          probability tracks
+  igv.xml               both, to look at: open it in IGV
   variants.scored.vcf   $(grep -vc '^#' variants.scored.vcf) variants with REG_* scores
 
 Next: train longer (run this again with MAX_TIME=1h), give regds-build peaks of your own (--sheet), and read

@@ -1144,6 +1144,30 @@ exit 2
 err regcall: x.bb.gz: bigBed is compressed already and cannot be read through gzip; leave out .gz
 absent x.bb.gz
 
+case a hub of no genome
+run regcall -m model.safetensors -f ref.fa --hub x
+exit 2
+err regcall: --hub needs the genome's name, as UCSC has it: --genome hg19
+absent x
+
+case a genome for nothing
+run regcall -m model.safetensors -f ref.fa -o x.bed --genome hg19
+exit 2
+err regcall: --genome names the genome of --hub and --igv; neither is asked for
+absent x.bed
+
+case a session of nothing
+run regcall -m model.safetensors -f ref.fa --igv x.xml
+exit 2
+err regcall: --igv shows tracks in files: name some with -o, as '{marker}.bw' or sites.bb
+absent x.xml
+
+case a session of a stream without a genome
+run regcall -m model.safetensors ref.fa -o x.bed --igv x.xml
+exit 2
+err regcall: --igv needs a genome: a reference with -f, or a name that IGV knows with --genome
+absent x.bed
+
 case one output twice
 run regcall -m model.safetensors -f ref.fa -o x.bed -o x.tsv -o ./x.bed
 exit 2

@@ -13,6 +13,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "app/call/call_browsers.hpp"
 #include "app/call/call_outputs.hpp"
 #include "app/call/call_sink.hpp"
 #include "app/call/record_window.hpp"
@@ -90,6 +91,7 @@ class Caller {
         tell_(work_);
         OutputSet outputs;
         tracks_->finish(outputs);
+        add_browser_files(p_, outputs_, model().markers, coverage(), *tracks_, header_, outputs);
         outputs.commit();
         // Of few codes, a model may well give a region one.
         if (sink_->is_constant() && !p_.coded)
@@ -175,10 +177,14 @@ class Caller {
         std::vector<std::string> paths;
         for (const TrackOutput& output : outputs_.tracks)
             for (const std::string& path : track_paths(output, options.markers)) paths.push_back(path);
+        for (const std::string& path : browser_files(p_)) paths.push_back(path);
         refuse_equal_outputs(paths);
         refuse_inputs_as_outputs(paths, {p_.input, p_.fasta, p_.model, p_.regions_file});
-        if (p_.parents)
-            for (const std::string& path : paths) make_parents(path);
+        if (p_.parents || !p_.hub.empty())
+            for (const std::string& path : paths)
+                if (p_.parents || path.starts_with(p_.hub + "/")) make_parents(path);
+        options.measured = !browser_files(p_).empty();
+        header_ = options.header;
         tracks_ = std::make_unique<TrackSet>(outputs_.tracks, options, pool_);
         const float largest = coverage() ? std::numeric_limits<float>::max() : 1.0f;
         sink_ =
@@ -203,6 +209,7 @@ class Caller {
     std::unique_ptr<Predictor> predictor_;
     std::unique_ptr<TrackSet> tracks_;
     std::unique_ptr<CallSink> sink_;
+    std::vector<std::string> header_;    // of the tracks
     std::int64_t cell_ = 1, width_ = 1;  // bases an output, bases a value written
     CallSummary summary_;
     RecordWindow window_;

@@ -23,7 +23,10 @@ struct CallParameters {
     std::vector<std::string> outputs{"-"};  // "{marker}" in a name: one file a marker
     const TrackFormat* format = nullptr;    // a row of track_formats(); null: what the output's name says
     bool parents = false;                   // folders that names lead through are made where missing
-    SiteOptions sites;            // for intervals, but for `raw`; of coverage a cutoff must be given
+    std::string hub;     // folder of a track hub, with values and intervals of every marker; empty: none
+    std::string igv;     // session of IGV with all outputs that it opens; empty: none
+    std::string genome;  // for both, as UCSC names it; a session can do with `fasta`
+    SiteOptions sites;   // for intervals, but for `raw`; of coverage a cutoff must be given
     std::int64_t resolution = 0;  // bases a value; a multiple of the model's own, which is taken for 0
     int decimals = 4;
     bool coded = false;     // values of the logits' 8-bit codes: off by 1/64 at most, and in long runs

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "app/call/call_browsers.hpp"
 #include "kernels/base/error.hpp"
 
 namespace regkit {
@@ -63,7 +64,12 @@ CallOutputs call_outputs(const CallParameters& p) {
         outputs.tracks.push_back({name, &format_of(p, name)});
         (outputs.tracks.back().format->holds_values ? outputs.values : outputs.intervals) = true;
     }
+    if (!p.hub.empty()) {
+        for (const TrackOutput& track : hub_tracks(p)) outputs.tracks.push_back(track);
+        outputs.values = outputs.intervals = true;
+    }
     check_options(p, outputs);
+    check_browsers(p, outputs);
     return outputs;
 }
 

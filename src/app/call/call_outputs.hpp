@@ -13,8 +13,8 @@ struct CallOutputs {
     bool values = false, intervals = false;  // some of them hold these
 };
 
-// Error(usage) where a name does not tell its format and -O is not given, where -O and a name contradict each
-// other, and for options that none of the outputs has a use for.
+// With those of the hub behind the others. Error(usage) where a name does not tell its format and -O is not
+// given, where -O and a name contradict each other, and for options that none of the outputs has a use for.
 CallOutputs call_outputs(const CallParameters& parameters);
 
 }  // namespace regkit

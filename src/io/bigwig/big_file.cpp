@@ -322,8 +322,8 @@ void BigFile::finish(ThreadPool& pool, std::uint64_t count, int first_level) {
     f.file.write_at(f.data_offset, counted);
 }
 
-void BigFile::add_to(OutputSet& outputs) {
-    outputs.add(std::move(impl_->file));
+void BigFile::add_to(OutputSet& outputs, const std::string& description) {
+    outputs.add_described(std::move(impl_->file), description);
 }
 
 void BigFile::commit() {

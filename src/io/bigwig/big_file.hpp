@@ -73,8 +73,9 @@ class BigFile {
     void finish(ThreadPool& pool, std::uint64_t count, int first_level);
     std::uint64_t blocks() const;  // of data, drained
 
-    // After finish(): it joins the outputs that appear together, or appears alone.
-    void add_to(OutputSet& outputs);
+    // After finish(): it joins the outputs that appear together, as one that a file of this ending describes,
+    // or appears alone.
+    void add_to(OutputSet& outputs, const std::string& description);
     void commit();
     const std::string& path() const;
 

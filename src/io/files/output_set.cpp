@@ -1,7 +1,7 @@
-// The order of commit() is the point: indexes of files to be replaced go first and are gone on the disk, then
-// files get their names one after the other, then directories are synced, and streams end last. So whatever a
-// kill leaves, no new data lies beside an old index. A failure on the way tells which outputs are in place
-// already.
+// The order of commit() is the point: indexes (and descriptions) of files to be replaced go first and are
+// gone on the disk, then files get their names one after the other, then directories are synced, and streams
+// end last. So whatever a kill leaves, no new data lies beside an old index. A failure on the way tells which
+// outputs are in place already.
 #include "io/files/output_set.hpp"
 
 #include <fcntl.h>
@@ -36,17 +36,14 @@ bool is_compressed(const std::string& path) {
     return begin[0] == '\x1f' && begin[1] == '\x8b';
 }
 
-// Removes the indexes beside `data`. Of a symbolic link what it leads to: a new index is written there as
-// well. Adds the directories that changed.
-void remove_indexes(const std::string& data, std::set<std::string>& changed) {
-    for (const char* ending : kIndexEndings) {
-        if (access((data + ending).c_str(), F_OK) != 0) continue;
-        const std::string index = canonical_path(data + ending);
-        if (unlink(index.c_str()) == 0)
-            changed.insert(directory_of(index));
-        else if (errno != ENOENT)
-            throw_errno(index + ": cannot remove the index of the file to be replaced");
-    }
+// Of a symbolic link what it leads to: a new one is written there as well. Adds the directory that changed.
+void remove_old(const std::string& beside, std::set<std::string>& changed) {
+    if (access(beside.c_str(), F_OK) != 0) return;
+    const std::string old = canonical_path(beside);
+    if (unlink(old.c_str()) == 0)
+        changed.insert(directory_of(old));
+    else if (errno != ENOENT)
+        throw_errno(old + ": cannot remove what lies beside the file to be replaced");
 }
 
 }  // namespace
@@ -65,16 +62,25 @@ void OutputSet::add_indexable(AtomicFile data) {
     add(std::move(data));
 }
 
+void OutputSet::add_described(AtomicFile data, const std::string& ending) {
+    if (!data.is_stdout()) has_beside(data, ending);
+    add(std::move(data));
+}
+
+void OutputSet::has_beside(const AtomicFile& data, const std::string& ending) {
+    beside_.push_back(data.path() + ending);
+    if (data.asked_path() != data.path()) beside_.push_back(data.asked_path() + ending);
+}
+
 void OutputSet::has_indexes(const AtomicFile& data) {
-    indexable_.push_back(data.path());
-    if (data.asked_path() != data.path()) indexable_.push_back(data.asked_path());
+    for (const char* ending : kIndexEndings) has_beside(data, ending);
 }
 
 void OutputSet::commit() {
     for (const AtomicFile& file : files_)
         if (is_compressed(file.path())) has_indexes(file);
     std::set<std::string> changed;  // directories
-    for (const std::string& data : indexable_) remove_indexes(data, changed);
+    for (const std::string& old : beside_) remove_old(old, changed);
     // On the disk first: a power cut must not undo the removal and keep what follows.
     for (const std::string& directory : changed) sync_directory(directory, directory);
     std::string last;
@@ -98,7 +104,7 @@ void OutputSet::commit() {
     for (AtomicFile& stream : streams_) telling_last([&] { stream.finish(); });
     files_.clear();
     streams_.clear();
-    indexable_.clear();
+    beside_.clear();
 }
 
 }  // namespace regkit

@@ -27,13 +27,16 @@ class OutputSet {
     // index is added after it. Of any other file this is done where it takes the place of a compressed one,
     // whose index that was.
     void add_indexable(AtomicFile data);
+    // The same of a file that another one, of this ending behind the whole name, describes.
+    void add_described(AtomicFile data, const std::string& ending);
     void commit();
 
   private:
+    void has_beside(const AtomicFile& data, const std::string& ending);
     void has_indexes(const AtomicFile& data);
 
     std::vector<AtomicFile> files_, streams_;
-    std::vector<std::string> indexable_;  // names of data
+    std::vector<std::string> beside_;  // files to be removed before data appear
 };
 
 }  // namespace regkit

@@ -35,6 +35,7 @@ constexpr BigFormat kFormat{.title = "bigBed",
 
 BigBedTrack::BigBedTrack(const std::string& path, const TrackOptions& options, Spool& spool)
     : writer_(path, spool, kFormat, {.contigs_first = options.contigs_first}),
+      provenance_(path, options),
       markers_(options.markers),
       round_(options.decimals) {}
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "io/bigwig/bigbed_writer.hpp"
+#include "io/tracks/provenance.hpp"
 #include "io/tracks/track_writer.hpp"
 
 namespace regkit {
@@ -21,12 +22,13 @@ class BigBedTrack final : public TrackWriter {
     void values(int contig, std::int64_t begin, std::int64_t span, std::span<const float> values) override;
     void flush() override {}
     void finish(ThreadPool& pool) override { writer_.finish(pool); }
-    void add_to(OutputSet& outputs) override { writer_.file().add_to(outputs); }
+    void add_to(OutputSet& outputs) override { provenance_.add_to(outputs, writer_.file()); }
 
     BigFile* waiting() override { return &writer_.file(); }
 
   private:
     BigBedWriter writer_;
+    Provenance provenance_;
     std::vector<std::string> markers_;
     Rounding round_;
     std::string columns_;

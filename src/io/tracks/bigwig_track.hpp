@@ -4,6 +4,7 @@
 #include <string>
 
 #include "io/bigwig/bigwig_writer.hpp"
+#include "io/tracks/provenance.hpp"
 #include "io/tracks/track_writer.hpp"
 
 namespace regkit {
@@ -12,7 +13,8 @@ namespace regkit {
 class BigWigTrack final : public TrackWriter {
   public:
     BigWigTrack(const std::string& path, const TrackOptions& options, Spool& spool)
-        : writer_(path, spool, {.contigs_first = options.contigs_first}, options.step) {}
+        : writer_(path, spool, {.contigs_first = options.contigs_first}, options.step),
+          provenance_(path, options) {}
 
     void add_contig(const std::string& name, std::int64_t length) override {
         writer_.file().add_contig(name, length);
@@ -24,12 +26,13 @@ class BigWigTrack final : public TrackWriter {
     }
     void flush() override {}
     void finish(ThreadPool& pool) override { writer_.finish(pool); }
-    void add_to(OutputSet& outputs) override { writer_.file().add_to(outputs); }
+    void add_to(OutputSet& outputs) override { provenance_.add_to(outputs, writer_.file()); }
 
     BigFile* waiting() override { return &writer_.file(); }
 
   private:
     BigWigWriter writer_;
+    Provenance provenance_;
 };
 
 }  // namespace regkit

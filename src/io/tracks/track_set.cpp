@@ -11,6 +11,7 @@
 
 #include "io/bigwig/big_file.hpp"
 #include "io/files/output_set.hpp"
+#include "io/tracks/value_histogram.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
 
@@ -62,6 +63,10 @@ struct TrackSet::Impl {
     int contigs = 0;
     std::vector<int> declared;  // of each contig, its number among those declared
     std::int64_t intervals = 0;
+    Sight newest;                            // the contig that has data now
+    std::vector<ValueHistogram> histograms;  // of each marker, where they are asked for
+    std::optional<Sight> sight;
+    float sight_value = -1;  // of an interval
 
     // Whether a format has all contigs from the start.
     bool knows_all(const Output& output) const {
@@ -78,6 +83,8 @@ struct TrackSet::Impl {
     void feed(const Output& output, std::size_t first, std::size_t last, int contig, std::int64_t begin,
               std::int64_t span, std::int64_t count, std::span<const float> values, std::int64_t row);
     void drain(std::span<const std::unique_ptr<TrackWriter>> files);
+    void measure(std::int64_t begin, std::int64_t span, std::int64_t count, std::span<const float> values,
+                 std::int64_t row);
 };
 
 std::vector<std::string> track_paths(const TrackOutput& output, const std::vector<std::string>& markers) {
@@ -96,6 +103,7 @@ std::vector<std::string> track_paths(const TrackOutput& output, const std::vecto
 TrackSet::TrackSet(std::span<const TrackOutput> outputs, const TrackOptions& options, ThreadPool& pool)
     : impl_(std::make_unique<Impl>(options, pool)) {
     Impl& set = *impl_;
+    if (options.measured) set.histograms.resize(options.markers.size());
     std::vector<std::vector<std::string>> paths;
     std::size_t open = 0;
     for (const TrackOutput& output : outputs) {
@@ -129,6 +137,7 @@ void TrackSet::declare_contig(const std::string& name, std::int64_t length) {
 int TrackSet::add_contig(const std::string& name, std::int64_t length, int declared) {
     Impl& set = *impl_;
     if (set.options.contigs_first) set.declared.push_back(declared);
+    set.newest = {name, length, 0};
     for (const Output& output : set.outputs)
         if (!set.knows_all(output))
             for (const auto& file : output.files) file->add_contig(name, length);
@@ -142,6 +151,11 @@ void TrackSet::set_length(int contig, std::int64_t length) {
 void TrackSet::interval(const CalledInterval& called) {
     Impl& set = *impl_;
     const bool drains = ++set.intervals % kIntervals == 0;
+    if (set.options.measured && called.max > set.sight_value) {
+        set.sight = set.newest;
+        set.sight->position = called.begin + called.summit;
+        set.sight_value = called.max;
+    }
     for (const Output& output : set.outputs) {
         if (output.format->holds_values) continue;
         CalledInterval here = called;
@@ -176,6 +190,7 @@ void TrackSet::Impl::feed(const Output& output, std::size_t first, std::size_t l
 void TrackSet::values(int contig, std::int64_t begin, std::int64_t span, std::int64_t count,
                       std::span<const float> values, std::int64_t row) {
     Impl& set = *impl_;
+    if (set.options.measured) set.measure(begin, span, count, values, row);
     for (const Output& output : set.outputs) {
         if (!output.format->holds_values) continue;
         for (std::size_t first = 0; first < output.files.size(); first += kGroup) {
@@ -184,6 +199,27 @@ void TrackSet::values(int contig, std::int64_t begin, std::int64_t span, std::in
             set.drain(std::span(output.files).subspan(first, last - first));
         }
     }
+}
+
+void TrackSet::Impl::measure(std::int64_t begin, std::int64_t span, std::int64_t count,
+                             std::span<const float> values, std::int64_t row) {
+    if (!sight) {
+        sight = newest;
+        sight->position = begin;
+    }
+    pool.run(static_cast<std::int64_t>(histograms.size()), [&](std::int64_t m, int) {
+        nth(histograms, m)
+            .add(values.subspan(static_cast<std::size_t>(m * row), static_cast<std::size_t>(count)),
+                 static_cast<std::uint64_t>(span));
+    });
+}
+
+double TrackSet::quantile(int marker, double q) const {
+    return nth(impl_->histograms, marker).quantile(q);
+}
+
+const std::optional<TrackSet::Sight>& TrackSet::sight() const {
+    return impl_->sight;
 }
 
 void TrackSet::flush() {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,6 +45,18 @@ class TrackSet {
     void values(int contig, std::int64_t begin, std::int64_t span, std::int64_t count,
                 std::span<const float> values, std::int64_t row);
     void flush();
+
+    // Where options.measured, of a marker's values: ValueHistogram::quantile.
+    double quantile(int marker, double q) const;
+    // And what to look at first: the summit of the interval with the largest value, or else the first value.
+    // Empty where there is neither.
+    struct Sight {
+        std::string contig;
+        std::int64_t length = -1;  // of the contig, where it is known
+        std::int64_t position = 0;
+    };
+    const std::optional<Sight>& sight() const;
+
     // All files are written, and join the outputs that appear together.
     void finish(OutputSet& outputs);
 

@@ -207,6 +207,7 @@ constexpr std::array kFormats{
                 .holds_values = false,
                 .contigs_first = false,
                 .takes_gz = true,
+                .in_browsers = true,
                 .make = make<NarrowPeakTrack>},
     TrackFormat{.name = "bed",
                 .title = "BED",
@@ -214,6 +215,7 @@ constexpr std::array kFormats{
                 .holds_values = false,
                 .contigs_first = false,
                 .takes_gz = true,
+                .in_browsers = true,
                 .make = make<BedTrack>},
     TrackFormat{.name = "bedgraph",
                 .title = "bedGraph",
@@ -221,6 +223,7 @@ constexpr std::array kFormats{
                 .holds_values = true,
                 .contigs_first = false,
                 .takes_gz = true,
+                .in_browsers = true,
                 .make = make<BedGraphTrack>},
     TrackFormat{.name = "bigwig",
                 .title = "bigWig",
@@ -228,6 +231,7 @@ constexpr std::array kFormats{
                 .holds_values = true,
                 .contigs_first = true,  // its header names them
                 .takes_gz = false,
+                .in_browsers = true,
                 .make = make<BigWigTrack>},
     TrackFormat{.name = "bigbed",
                 .title = "bigBed",
@@ -235,6 +239,7 @@ constexpr std::array kFormats{
                 .holds_values = false,
                 .contigs_first = true,
                 .takes_gz = false,
+                .in_browsers = true,
                 .make = make<BigBedTrack>},
     TrackFormat{.name = "tsv",
                 .title = "TSV",
@@ -242,6 +247,7 @@ constexpr std::array kFormats{
                 .holds_values = false,
                 .contigs_first = false,
                 .takes_gz = true,
+                .in_browsers = false,
                 .make = make<TsvTrack>},
 };
 

@@ -28,6 +28,7 @@ struct TrackFormat {
     bool holds_values;                        // one marker's values a file; else intervals of any markers
     bool contigs_first;  // all contigs are added before any data, where the reference tells them
     bool takes_gz;       // a file whose name ends in ".gz" is bgzipped and indexed
+    bool in_browsers;    // IGV opens it
     std::unique_ptr<TrackWriter> (*make)(const std::string& path, const TrackOptions& options, Spool& spool);
 };
 
@@ -75,10 +76,11 @@ struct TrackOptions {
     const TrackFormat* format = &track_formats().front();
     std::vector<std::string>
         markers;  // names, as marker_spelling has them; CalledInterval::marker counts them
-    std::vector<std::string> header;  // lines for formats that can hold them, without the leading "##"
+    std::vector<std::string> header;  // "name=value", where the data come from; none: that is left out
     int decimals = 4;                 // of all values written
     std::int64_t step = 1;            // bases a value stands for
     bool contigs_first = true;        // see BigFileOptions
+    bool measured = false;            // for browsers: what TrackSet::quantile and TrackSet::sight tell
 };
 
 // One file. A path that ends in ".gz" is bgzipped and indexed. Errors as AtomicFile's and BigFile's.

@@ -1,9 +1,10 @@
 // Makes a model with random weights for tests of the tools: model_probe OUT SPEC_JSON SEED SCALE
-// MARKER[:CLASS]... Weights are PyTorch's initial ones times SCALE, so that predictions vary along the
-// sequence.
+// MARKER[:CLASS[:CELL[:TARGET]]]... Weights are PyTorch's initial ones times SCALE, so that predictions vary
+// along the sequence.
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,12 @@ int main(int argc, char** argv) {
         const std::string json{std::istreambuf_iterator<char>(file), {}};
         model.spec = parse_spec(json, argv[2]);
         for (int i = 5; i < argc; ++i) {
-            const std::string text = argv[i];
-            const auto colon = text.find(':');
-            const bool classed = colon != std::string::npos;
-            model.markers.push_back(
-                {text.substr(0, colon), classed ? text.substr(colon + 1) : "", "", "", 0.2});
+            std::istringstream text(argv[i]);
+            Marker marker;
+            marker.prevalence = 0.2;
+            for (std::string* part : {&marker.name, &marker.class_name, &marker.cell, &marker.target})
+                std::getline(text, *part, ':');
+            model.markers.push_back(marker);
         }
         const auto choice = make_backend({.device = "reference", .workers = 1, .isa = ""});
         Network network(model.spec, static_cast<int>(model.markers.size()), *choice.backend);

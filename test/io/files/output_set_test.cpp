@@ -56,6 +56,23 @@ TEST_CASE("what is complete is on the disk before the next output is begun") {
     CHECK(fs::file_size(temporary) == 9);
 }
 
+TEST_CASE("an old description goes with the data that it was of") {
+    const Scratch dir;
+    for (const char* name : {"a.bw", "a.bw.json", "b.bw.json", "c.json"}) dir.write(name, "old");
+    {
+        OutputSet outputs;
+        outputs.add_described(holding(dir.path("a.bw"), "new"), ".json");
+    }
+    CHECK(dir.read("a.bw.json") == "old");
+    OutputSet outputs;
+    outputs.add_described(holding(dir.path("a.bw"), "new"), ".json");
+    outputs.add_described(holding(dir.path("b.bw"), "new"), ".json");
+    outputs.add(holding(dir.path("b.bw.json"), "new"));
+    outputs.commit();
+    CHECK(dir.names() == std::vector<std::string>{"a.bw", "b.bw", "b.bw.json", "c.json"});
+    CHECK(dir.read("b.bw.json") == "new");
+}
+
 TEST_CASE("an old index goes before its data are replaced") {
     const Scratch dir;
     fs::create_directory(dir.path("elsewhere"));

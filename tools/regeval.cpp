@@ -1,6 +1,7 @@
 // regeval: how well a model ranks the positions of a held-out split. The work is in src/app/evaluate.hpp.
 #include <cstdio>
 
+#include "app/evaluate/block_bootstrap.hpp"
 #include "app/evaluate/evaluate.hpp"
 #include "app/model/input_kind.hpp"
 #include "base/text.hpp"
@@ -46,6 +47,12 @@ cli::Tool make_tool() {
          .help = "write the model with calls fitted on the validation windows, as regtrain ends with: what "
                  "its probabilities mean, and from which on sites are called; the table is of these",
          .group = cli::group::output},
+        {.name = "bootstrap",
+         .value = "N",
+         .fallback = std::to_string(defaults.bootstrap),
+         .help = "replicates of a bootstrap of blocks, from which the 95 % intervals come; 0 is none",
+         .group = cli::group::output},
+        cli::common::seed(std::to_string(defaults.seed)),
         cli::common::threads(),
         cli::common::device(),
         cli::common::precision(),
@@ -77,6 +84,8 @@ void run(const cli::Arguments& args, Log& log) {
     p.output = cli::output_file(args, "output");
     p.curves = cli::output_file(args, "curves");
     p.calibrate = cli::output_file(args, "calibrate");
+    p.bootstrap = static_cast<int>(args.integer("bootstrap", 0, kMostReplicates));
+    p.seed = static_cast<std::uint64_t>(args.integer("seed", 0, INT64_MAX));
     p.backend = cli::backend_options(args);
 
     cli::Progress line(args);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "app/model/regions.hpp"
+#include "base/splitmix.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
 #include "kernels/base/number.hpp"
@@ -18,18 +19,9 @@
 namespace regkit {
 namespace {
 
-// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): every bit of the input moves every bit of the
-// result.
-std::uint64_t mix(std::uint64_t x) {
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
 std::uint64_t hash_name(std::uint64_t seed, const std::string& name) {
-    std::uint64_t hash = mix(seed);
-    for (const char c : name) hash = mix(hash ^ static_cast<unsigned char>(c));
+    std::uint64_t hash = splitmix(seed);
+    for (const char c : name) hash = splitmix(hash ^ static_cast<unsigned char>(c));
     return hash;
 }
 
@@ -125,7 +117,8 @@ std::int64_t split_at_random(const RandomSplit& fractions, std::int64_t block, s
     for (const auto& contig : contigs) name_hash.push_back(hash_name(seed, contig.name));
     std::vector<std::pair<std::uint64_t, Block>> order;
     for (const auto& [key, unused] : count)
-        order.push_back({mix(nth(name_hash, key.first) ^ mix(static_cast<std::uint64_t>(key.second))), key});
+        order.push_back(
+            {splitmix(nth(name_hash, key.first) ^ splitmix(static_cast<std::uint64_t>(key.second))), key});
     std::sort(order.begin(), order.end());
 
     std::map<Block, Split> dealt;

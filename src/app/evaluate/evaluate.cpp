@@ -9,7 +9,9 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <optional>
 
+#include "app/evaluate/block_bootstrap.hpp"
 #include "app/evaluate/calibrate.hpp"
 #include "app/evaluate/coverage_metrics.hpp"
 #include "app/evaluate/metrics_table.hpp"
@@ -152,7 +154,8 @@ void count_tiled(const Counting& task, Model model) {
             kept.clear();
             kept_positions(codes, begin, bin, nth(task.excluded, stretch.contig), 0, kept);
             stretch_labels(task, stretch, begin, end, runs);
-            task.count(logits, (end - begin) / bin, kept, runs);
+            const RowPlace place{0, stretch.contig, begin};
+            task.count(logits, (end - begin) / bin, kept, runs, {&place, 1});
             task.keep_going(static_cast<std::int64_t>(first) + (end - stretch.begin) / window);
         };
         const std::int64_t length = nth(task.dataset.reference(), stretch.contig).length;
@@ -225,30 +228,51 @@ std::string sites_text(const SiteScores& mean, const SiteScores& median) {
            rounded(", median length %.0f bp of labels' %.0f", median.called_length, median.label_length);
 }
 
+// "; 95 % intervals 0.0121-0.0166 and 0.5831-0.6102"; "" where there are none.
+std::string intervals_text(const RankingIntervals& of) {
+    if (std::isnan(of.average_precision.low) || std::isnan(of.roc_auc.low)) return "";
+    return rounded("; 95 %% intervals %.4f-%.4f", of.average_precision.low, of.average_precision.high) +
+           rounded(" and %.4f-%.4f", of.roc_auc.low, of.roc_auc.high);
+}
+
 // `calls` and `sites` of each marker of a calibrated model; else empty.
 Measured measure_presence(const EvaluateParameters& p, const std::vector<Marker>& markers,
                           const std::vector<MarkerCalls>& calls, const std::vector<SiteMetrics>& sites,
-                          ThreadPool& pool, const CountAll& count_all) {
-    MarkerCounts counts(static_cast<int>(markers.size()), pool);
+                          const Dataset& dataset, std::span<const std::int64_t> windows, ThreadPool& pool,
+                          const CountAll& count_all) {
+    const int count = static_cast<int>(markers.size());
+    MarkerCounts counts(count, pool);
+    std::optional<BlockSamples> samples;
+    std::optional<BlockBootstrap> bootstrap;
+    if (p.bootstrap > 0) {
+        samples.emplace(blocks_of(dataset, windows), p.bootstrap, p.seed);
+        bootstrap.emplace(count, *samples, 1, pool);
+    }
     count_all([&](std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
-                  std::span<const LabelRun> labels) { counts.add(logits, length, kept, labels); });
+                  std::span<const LabelRun> labels, std::span<const RowPlace> places) {
+        if (!bootstrap) return counts.add(logits, length, kept, labels);
+        bootstrap->begin_batch(kept, places, dataset.layout().bin);
+        counts.add(logits, length, kept, labels, [&](const BinnedRow& row) { bootstrap->count(row); });
+    });
     std::vector<MarkerMetrics> metrics = counts.all_metrics();
     counts.add_calibration(metrics, calls);
     for (std::size_t i = 0; i < sites.size(); ++i) metrics[i].sites = scores_of(sites[i]);
+    std::vector<ClassMean> classes = class_means(markers, metrics);
+    if (bootstrap) bootstrap->add_intervals(markers, metrics, classes);
     Measured m;
     m.report.positions = metrics.front().positions;
     m.report.loss = counts.loss();
     m.unscored = "no positives or no negatives";
     m.constant = "; pr_auc_trapezoid is NA";
-    for (const ClassMean& c : class_means(markers, metrics))
+    for (const ClassMean& c : classes)
         m.report.classes.push_back(
             {c.class_name, c.markers, c.scored, c.constant, sites_text(c.mean.sites, c.median.sites),
              c.scored == 0
                  ? ""
                  : "mean average precision " +
                        precision_text(c.mean.average_precision, "mean prevalence", c.mean.prevalence) +
-                       rounded(", ROC AUC %.4f", c.mean.roc_auc)});
-    m.table = metrics_table(p.split, markers, metrics);
+                       rounded(", ROC AUC %.4f", c.mean.roc_auc) + intervals_text(c.mean.intervals)});
+    m.table = metrics_table(p.split, markers, metrics, classes);
     if (!p.curves.empty()) m.curves = curves_table(p.split, markers, counts);
     return m;
 }
@@ -257,7 +281,8 @@ Measured measure_coverage(const EvaluateParameters& p, const std::vector<Marker>
                           const CountAll& count_all) {
     CoverageSums sums(static_cast<int>(markers.size()), pool);
     count_all([&](std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
-                  std::span<const LabelRun> labels) { sums.add(logits, length, kept, labels); });
+                  std::span<const LabelRun> labels,
+                  std::span<const RowPlace>) { sums.add(logits, length, kept, labels); });
     const std::vector<CoverageMetrics> metrics = sums.all_metrics();
     Measured m;
     m.report.positions = metrics.front().bins;
@@ -380,7 +405,8 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
     };
     const bool coverage = model.spec.task == Task::coverage;
     Measured measured = coverage ? measure_coverage(parameters, model.markers, pool, count_all)
-                                 : measure_presence(parameters, model.markers, calls, sites, pool, count_all);
+                                 : measure_presence(parameters, model.markers, calls, sites, dataset, windows,
+                                                    pool, count_all);
     session.tell_notices();
     tell_placeholders(fasta.path(), fasta.placeholders(), log);
     tell_empty_records(fasta, log);

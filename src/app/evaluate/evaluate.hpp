@@ -27,6 +27,8 @@ struct EvaluateParameters {
     // with `markers`. Empty: none.
     std::string calibrate;
     std::string curves;            // points of the curves, TSV; empty: none
+    int bootstrap = 200;           // replicates that intervals come from; 0: no intervals
+    std::uint64_t seed = 1;        // of their draws
     bool check_reference = false;  // bases of every contig, not only where the windows lie
     BackendOptions backend;
 

@@ -54,15 +54,10 @@ bool fill_bins(const float* logits, std::int64_t length, std::uint16_t* bins) {
     return bad == 0;
 }
 
-struct Range {
-    std::size_t begin, end;
-};
-
-Range runs_of(std::span<const LabelRun> labels, int marker) {
+std::span<const LabelRun> runs_of(std::span<const LabelRun> labels, int marker) {
     const auto less = [](const LabelRun& run, int m) { return run.marker < m; };
     const auto begin = std::lower_bound(labels.begin(), labels.end(), marker, less);
-    const auto end = std::lower_bound(begin, labels.end(), marker + 1, less);
-    return {static_cast<std::size_t>(begin - labels.begin()), static_cast<std::size_t>(end - labels.begin())};
+    return {begin, std::lower_bound(begin, labels.end(), marker + 1, less)};
 }
 
 // Running totals from the highest cell down.
@@ -119,7 +114,7 @@ void MarkerCounts::clear() {
 }
 
 void MarkerCounts::add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
-                       std::span<const LabelRun> labels) {
+                       std::span<const LabelRun> labels, const TakeRow& also) {
     if (since_widening_ + static_cast<std::uint64_t>(length) > limit_) widen();
     since_widening_ += static_cast<std::uint64_t>(length);
     pool_->run(markers_, [&](std::int64_t marker, int worker) {
@@ -129,17 +124,17 @@ void MarkerCounts::add(std::span<const float> logits, std::int64_t length, std::
                 "the model's output for marker " + std::to_string(marker + 1) + " is not finite");
         std::uint32_t* all = counts_.data() + static_cast<std::size_t>(marker) * 2 * kLogitBins;
         std::uint32_t* positive = all + kLogitBins;
-        const Range runs = runs_of(labels, static_cast<int>(marker));
-        std::size_t run = runs.begin;
+        const std::span<const LabelRun> runs = runs_of(labels, static_cast<int>(marker));
+        auto run = runs.begin();
         for (const KeptRun& keep : kept) {
             for (std::int32_t i = keep.begin; i < keep.end; ++i) ++all[nth(bins, i)];
-            while (run < runs.end && labels[run].end <= keep.begin) ++run;
-            for (std::size_t r = run; r < runs.end && labels[r].begin < keep.end; ++r) {
-                const std::int32_t end = std::min(labels[r].end, keep.end);
-                for (std::int32_t i = std::max(labels[r].begin, keep.begin); i < end; ++i)
-                    ++positive[nth(bins, i)];
+            while (run != runs.end() && run->end <= keep.begin) ++run;
+            for (auto r = run; r != runs.end() && r->begin < keep.end; ++r) {
+                const std::int32_t end = std::min(r->end, keep.end);
+                for (std::int32_t i = std::max(r->begin, keep.begin); i < end; ++i) ++positive[nth(bins, i)];
             }
         }
+        if (also) also({static_cast<int>(marker), bins, runs});
     });
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "app/evaluate/calibration.hpp"
+#include "app/evaluate/confidence_interval.hpp"
 #include "app/model/marker_calls.hpp"
 #include "base/marker.hpp"
 #include "io/dataset/dataset.hpp"
@@ -63,8 +64,9 @@ struct MarkerMetrics {
     // The precision of the k positions ranked highest, k being the number of positives; of positions that tie
     // at the k-th place, as many as are left, at random.
     double top_k_accuracy = 0;
-    Calibration calibration = {};  // MarkerCounts::add_calibration
-    SiteScores sites = {};         // of calibrated models; measure_sites()
+    Calibration calibration = {};     // MarkerCounts::add_calibration
+    SiteScores sites = {};            // of calibrated models; measure_sites()
+    RankingIntervals intervals = {};  // BlockBootstrap::add_intervals
 };
 
 // Points of a precision-recall or ROC curve, from the highest threshold down.
@@ -75,6 +77,15 @@ struct CurvePoint {
     double false_positive_rate = 0;
 };
 
+// A marker's row of positions, as cells of the grid, and its labels.
+struct BinnedRow {
+    int marker = 0;
+    std::span<const std::uint16_t> bins;
+    std::span<const LabelRun> labels;
+};
+// Counts the rows of a batch in a way of its own; of several markers on several threads at once.
+using TakeRow = std::function<void(const BinnedRow&)>;
+
 class MarkerCounts {
   public:
     // `pool` must outlive it; results do not depend on its size.
@@ -84,9 +95,9 @@ class MarkerCounts {
     void clear();
     // One window (or tile): logits [markers][length]; `kept` ascending and disjoint inside [0, length);
     // `labels` sorted by (marker, begin), disjoint within a marker, inside [0, length). Error(diverged) at a
-    // logit that is not finite.
+    // logit that is not finite. `also` gets every row too.
     void add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
-             std::span<const LabelRun> labels);
+             std::span<const LabelRun> labels, const TakeRow& also = {});
     // 32-bit counters are widened when one could overflow, after `limit` positions (tests lower it).
     void set_widening_limit(std::uint64_t limit) { limit_ = limit; }
 

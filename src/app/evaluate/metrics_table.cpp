@@ -22,6 +22,10 @@ std::string values_of(const MarkerMetrics& m) {
            number_text(m.pr_auc_trapezoid) + "\t" + number_text(m.recall_at_fdr05);
 }
 
+std::string interval_text(const ConfidenceInterval& interval) {
+    return number_text(interval.low) + "\t" + number_text(interval.high);
+}
+
 // What stands behind the ratio.
 std::string more_of(const MarkerMetrics& m) {
     const Calibration& c = m.calibration;
@@ -30,6 +34,9 @@ std::string more_of(const MarkerMetrics& m) {
     for (const double value : {m.mcc, m.top_k_accuracy, c.slope, c.intercept, c.error, c.error_of_constant,
                                s.precision, s.recall, s.f1, s.called_length, s.label_length})
         text += (text.empty() ? "" : "\t") + (m.scored ? number_text(value) : "NA");
+    for (const ConfidenceInterval& interval :
+         {m.intervals.roc_auc, m.intervals.average_precision, m.intervals.mcc})
+        text += "\t" + (m.scored ? interval_text(interval) : "NA\tNA");
     return text;
 }
 
@@ -79,18 +86,18 @@ struct MeanCurve {
 }  // namespace
 
 std::string metrics_table(const std::string& split, const std::vector<Marker>& markers,
-                          const std::vector<MarkerMetrics>& metrics) {
+                          const std::vector<MarkerMetrics>& metrics, const std::vector<ClassMean>& classes) {
     std::string table =
         "split\tmarker\tclass\troc_auc\taverage_precision\tpr_auc_trapezoid\trecall_at_"
         "fdr05\tprevalence\tpositives\tap_over_prevalence\tmcc\ttop_k_accuracy\tcalibration_slope\t"
         "calibration_intercept\tcalibration_error\tcalibration_error_of_constant\tsite_precision\t"
-        "site_recall\tsite_f1\tsite_length\tlabel_length\n";
+        "site_recall\tsite_f1\tsite_length\tlabel_length\t"
+        "roc_auc_low\troc_auc_high\taverage_precision_low\taverage_precision_high\tmcc_low\tmcc_high\n";
     for (std::size_t i = 0; i < markers.size(); ++i)
         table += split + "\t" + markers[i].name + "\t" + class_text(markers[i].class_name) + "\t" +
                  values_of(metrics[i]) + "\t" + number_text(metrics[i].prevalence) + "\t" +
                  std::to_string(metrics[i].positives) + "\t" + ratio_of(metrics[i]) + "\t" +
                  more_of(metrics[i]) + "\n";
-    const std::vector<ClassMean> classes = class_means(markers, metrics);
     const auto row = [&](const char* name, const ClassMean& c, const MarkerMetrics& m, double positives) {
         table += split + "\t" + name + "\t" + class_text(c.class_name) + "\t" + values_of(m) + "\t" +
                  (c.scored ? number_text(m.prevalence) + "\t" + number_text(positives) : "NA\tNA") + "\t" +

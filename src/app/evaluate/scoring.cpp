@@ -110,6 +110,7 @@ bool count_windows(Network& network, const Dataset& dataset, std::span<const std
     std::vector<float> logits, rows;
     std::vector<KeptRun> kept;
     std::vector<LabelRun> runs;
+    std::vector<RowPlace> places;
     const auto total = static_cast<std::int64_t>(windows.size());
     for (std::int64_t first = 0; first < total; first += batch) {
         if (!keep_going(first)) return false;
@@ -117,6 +118,7 @@ bool count_windows(Network& network, const Dataset& dataset, std::span<const std
         codes.assign(static_cast<std::size_t>(here * length), kCodeN);
         kept.clear();
         runs.clear();
+        places.clear();
         for (std::int64_t s = 0; s < here; ++s) {
             const std::int64_t index = nth(windows, first + s);
             const DatasetWindow& at = nth(dataset.windows(), index);
@@ -128,13 +130,14 @@ bool count_windows(Network& network, const Dataset& dataset, std::span<const std
                            at.begin + layout.offset, layout.bin, nth(excluded, at.contig), s * positions,
                            kept);
             labels.window_labels(dataset, index, s * positions, runs);
+            places.push_back({static_cast<std::int32_t>(s * positions), at.contig, at.begin + layout.offset});
         }
         logits.resize(static_cast<std::size_t>(here * markers * positions));
         // In f32: metrics rank, and 8-bit codes would tie what a model tells apart.
         network.infer({codes.data(), here, length}, 0, length, TailOutput::logits, logits);
         sort_labels(runs);
         if (here > 1) side_by_side(logits, here, markers, positions, rows);
-        count(here > 1 ? rows : logits, here * positions, kept, runs);
+        count(here > 1 ? rows : logits, here * positions, kept, runs, places);
     }
     return keep_going(total);
 }

@@ -49,10 +49,19 @@ void kept_positions(std::span<const std::uint8_t> codes, std::int64_t begin, std
 // Called between windows with the number done; false stops.
 using KeepGoing = std::function<bool(std::int64_t done)>;
 
-// Takes the logits [markers][length] of some output positions, with those that count and their labels; as
-// MarkerCounts::add.
-using CountPositions = std::function<void(std::span<const float> logits, std::int64_t length,
-                                          std::span<const KeptRun> kept, std::span<const LabelRun> labels)>;
+// Where positions of a row lie: from `begin` to the next place's `begin` on, one behind the other on a contig
+// of the data set, the first from `base` on.
+struct RowPlace {
+    std::int32_t begin = 0;
+    std::int32_t contig = 0;
+    std::int64_t base = 0;
+};
+
+// Takes the logits [markers][length] of some output positions, with those that count and their labels, as
+// MarkerCounts::add, and where they lie, ascending in both.
+using CountPositions =
+    std::function<void(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
+                       std::span<const LabelRun> labels, std::span<const RowPlace> places)>;
 
 // The paper's windows: each by itself, zero-padded at both ends; several run together. The network fits the
 // data set (app/label_fit.hpp). False when stopped before the end.

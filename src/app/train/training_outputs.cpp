@@ -47,7 +47,8 @@ bool Training::measure(Validation& result) {
     };
     validator_->clear();
     const CountPositions count = [&](std::span<const float> logits, std::int64_t length,
-                                     std::span<const KeptRun> kept, std::span<const LabelRun> runs) {
+                                     std::span<const KeptRun> kept, std::span<const LabelRun> runs,
+                                     std::span<const RowPlace>) {
         validator_->add(logits, length, kept, runs);
     };
     try {

@@ -38,25 +38,28 @@ TEST_CASE("metrics table: its columns, NA, and the means of the classes") {
                   0.375,
                   0.5,
                   {0.9, -0.1, 0.01, 0.03},
-                  {0.25, 0.5, 0.375, 200, 250}};
+                  {0.25, 0.5, 0.375, 200, 250},
+                  {{0.7, 0.8}, {0.4, 0.6}, {}}};
     metrics[1] = {10, 0, 0, false, 0, 0, 0, 0};
     metrics[2] = {10, 10, 1, false, 0, 0, 0, 0};
     CHECK(
-        metrics_table("test", kMarkers, metrics) ==
+        metrics_table("test", kMarkers, metrics, class_means(kMarkers, metrics)) ==
         "split\tmarker\tclass\troc_auc\taverage_precision\tpr_auc_trapezoid\trecall_at_"
         "fdr05\tprevalence\tpositives\tap_over_prevalence\tmcc\ttop_k_accuracy\tcalibration_slope\tcalibration_intercept\t"
-        "calibration_error\tcalibration_error_of_constant\tsite_precision\tsite_recall\tsite_f1\tsite_length\tlabel_length\n"
-        "test\ta\tX\t0.75\t0.5\t0.25\t0.125\t0.2\t2\t2.5\t0.375\t0.5\t0.9\t-0.1\t0.01\t0.03\t0.25\t0.5\t0.375\t200\t250\n"
-        "test\tb\tX\tNA\tNA\tNA\tNA\t0\t0\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"
-        "test\tc\t.\tNA\tNA\tNA\tNA\t1\t10\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"
-        "test\tmean\tX\t0.75\t0.5\t0.25\t0.125\t0.2\t2\t2.5\t0.375\t0.5\t0.9\t-0.1\t0.01\t0.03\t0.25\t0.5\t0.375\t200\t250\n"
-        "test\tmean\t.\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"
-        "test\tmedian\tX\t0.75\t0.5\t0.25\t0.125\t0.2\t2\t2.5\t0.375\t0.5\t0.9\t-0.1\t0.01\t0.03\t0.25\t0.5\t0.375\t200\t250\n"
-        "test\tmedian\t.\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n");
+        "calibration_error\tcalibration_error_of_constant\tsite_precision\tsite_recall\tsite_f1\tsite_length\tlabel_length\t"
+        "roc_auc_low\troc_auc_high\taverage_precision_low\taverage_precision_high\tmcc_low\tmcc_high\n"
+        "test\ta\tX\t0.75\t0.5\t0.25\t0.125\t0.2\t2\t2.5\t0.375\t0.5\t0.9\t-0.1\t0.01\t0.03\t0.25\t0.5\t0.375\t200\t250\t0.7\t0.8\t0.4\t0.6\tNA\tNA\n"
+        "test\tb\tX\tNA\tNA\tNA\tNA\t0\t0\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"
+        "test\tc\t.\tNA\tNA\tNA\tNA\t1\t10\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"
+        "test\tmean\tX\t0.75\t0.5\t0.25\t0.125\t0.2\t2\t2.5\t0.375\t0.5\t0.9\t-0.1\t0.01\t0.03\t0.25\t0.5\t0.375\t200\t250\tNA\tNA\tNA\tNA\tNA\tNA\n"
+        "test\tmean\t.\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"
+        "test\tmedian\tX\t0.75\t0.5\t0.25\t0.125\t0.2\t2\t2.5\t0.375\t0.5\t0.9\t-0.1\t0.01\t0.03\t0.25\t0.5\t0.375\t200\t250\tNA\tNA\tNA\tNA\tNA\tNA\n"
+        "test\tmedian\t.\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n");
     metrics[0] = {10, 2, 0.2, true, 0.5, 0.2, std::nan(""), 0, true};
-    CHECK(metrics_table("test", {kMarkers[0]}, {metrics[0]})
-              .ends_with(
-                  "test\tmedian\tX\t0.5\t0.2\tNA\t0\t0.2\t2\t1\t0\t0\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"));
+    CHECK(
+        metrics_table("test", {kMarkers[0]}, {metrics[0]}, class_means({kMarkers[0]}, {metrics[0]}))
+            .ends_with(
+                "test\tmedian\tX\t0.5\t0.2\tNA\t0\t0.2\t2\t1\t0\t0\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"));
 }
 
 TEST_CASE("metrics table: curves of markers and the mean of their class") {

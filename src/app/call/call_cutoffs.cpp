@@ -164,7 +164,7 @@ class Planner {
         plan_.warnings.push_back(
             "fewer than one in five sites may be right of " + some_of(unsure_) +
             " (the precision that -c f1 had on the validation windows); -c fdr:0.2 calls "
-            "fewer and surer ones");
+            "those alone of which four in five are right, if there are any");
     }
 
     const Model& model_;

@@ -110,7 +110,8 @@ def main():
                                      "recall_at_fdr05", "prevalence", "positives", "ap_over_prevalence", "mcc", "top_k_accuracy",
                                      "calibration_slope", "calibration_intercept", "calibration_error",
                                      "calibration_error_of_constant", "site_precision", "site_recall", "site_f1", "site_length",
-                                     "label_length"], list(table[0]))
+                                     "label_length", "roc_auc_low", "roc_auc_high", "average_precision_low",
+                                     "average_precision_high", "mcc_low", "mcc_high"], list(table[0]))
             check([row["marker"] for row in table] == ["motif", "noise", "mean", "mean", "median", "median"], table)
             check(float(table[0]["average_precision"]) > 0.9, table[0])
             check(float(table[0]["roc_auc"]) > 0.98, table[0])

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every preset end to end on a tiny genome with three markers of classes of its own: regds-build, regtrain, --resume,
 regeval, regcall and regsnp. Resumed training gives the same tensors; no output depends on -@ or regions; a substitution's
-effect is the difference of what regcall gives for the genome with and without it. Presets of more than 200,000 parameters
+effect is the difference of what regcall --raw gives for the genome with and without it. Presets of more than 200,000 parameters
 run with at most 32 filters a layer: the same layers and shapes in less time."""
 import json
 import os
@@ -83,7 +83,7 @@ def tensors(path):
 def values(fasta_path, model, *more):
     """What regcall says of contig II around the variant: {marker: {start of a cell: value}}, and the size of a cell."""
     found = {}
-    run("regcall", "-m", model, "-f", fasta_path, "-r", "II:12001-17000", "-o", "v.{marker}.bedGraph", "--round", 7, *more)
+    run("regcall", "-m", model, "-f", fasta_path, "-r", "II:12001-17000", "-o", "v.{marker}.bedGraph", "--round", 7, "--raw", *more)
     for marker in MARKERS:
         cells = found[marker] = {}
         for line in read(f"v.{marker}.bedGraph").decode().splitlines():
@@ -132,13 +132,14 @@ def call_and_score(name, model, task):
     reference = values("ref.fa", model, "-@", 2)
     check(reference == values("ref.fa", model, "-@", 1, "--tile", 700), f"{name}: regcall depends on -@ or --tile")
     # A region that begins and ends somewhere is widened to whole cells with the same values.
-    run("regcall", "-m", model, "-f", "ref.fa", "-r", "II:14033-14999", "-k", "gal4", "-o", "r.bedGraph", "--round", 7)
+    run("regcall", "-m", model, "-f", "ref.fa", "-r", "II:14033-14999", "-k", "gal4", "-o", "r.bedGraph", "--round", 7, "--raw")
     for line in read("r.bedGraph").decode().splitlines():
         if not line.startswith("#"):
             _, begin, end, value = line.split("\t")
             check(all(reference["gal4"][b] == float(value) for b in range(int(begin), int(end))), f"{name}: region {line}")
     cutoff = max(0, sorted(reference["swi"].values())[-50] - 2e-6)
-    peaks = run("regcall", "-m", model, "-f", "ref.fa", "-r", "II:12001-17000", "-k", "swi", "-c", cutoff, "-O", "bed", "--no-version").stdout
+    peaks = run("regcall", "-m", model, "-f", "ref.fa", "-r", "II:12001-17000", "-k", "swi", "-c", cutoff, "--raw", "-O", "bed",
+                "--no-version").stdout
     covered = {b for line in peaks.splitlines() for b in range(*map(int, line.split("\t")[1:3]))}
     # Rounding may move a value across the cutoff.
     sure = {b for b, v in reference["swi"].items() if v > cutoff + 1e-6}

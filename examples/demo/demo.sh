@@ -126,7 +126,7 @@ say "4. regeval: the held-out arm $held_out"
 step test.tsv regeval -m model.safetensors -d chr20.regds --split test -o test.tsv
 
 say "5. regcall: peaks and tracks of $region"
-step igv.xml regcall -m model.safetensors -f chr20.fa -r $region -c 0.2 -o calls.narrowPeak -o '{marker}.bw' --igv igv.xml
+step igv.xml regcall -m model.safetensors -f chr20.fa -r $region -o calls.narrowPeak -o '{marker}.bw' --igv igv.xml
 
 say "6. regsnp: what variants change"
 step variants.scored.vcf regsnp -m model.safetensors -f chr20.fa -o variants.scored.vcf variants.vcf

@@ -159,7 +159,7 @@ def main():
                     low, high = interval(of[row["marker"], row["class"]])
                     told = float(row[f"{metric}_low"]), float(row[f"{metric}_high"])
                     # A wrong block, or one replicate more or less, moves an end by some hundredths of this.
-                    near = 0.03 * (high - low) + 2e-4
+                    near = 0.02 * (high - low) + 2e-4
                     check(high - low > 0.004 and abs(told[0] - low) < near and abs(told[1] - high) < near,
                           (metric, row["marker"], row["class"], told, low, high))
         other = table_of("--bootstrap", REPLICATES, "--seed", SEED + 1)[1]

@@ -24,7 +24,7 @@ namespace {
 
 constexpr int kFewestBins = 16;
 // Bins are told by groups of neighbouring cells of the grid.
-constexpr int kGroupBits = 2;
+constexpr int kGroupBits = 1;
 constexpr int kGroups = kLogitBins >> kGroupBits;
 constexpr double kTail = 0.025;  // beyond either end of an interval
 

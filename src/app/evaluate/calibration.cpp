@@ -7,16 +7,13 @@
 #include <vector>
 
 #include "app/evaluate/metrics.hpp"
+#include "app/model/calibrated.hpp"
 
 namespace regkit {
 namespace {
 
 constexpr int kMostSteps = 100;
 constexpr double kLargest = 1e4;  // of slope and intercept: beyond, the likelihood has no maximum
-
-double sigmoid(double z) {
-    return 1 / (1 + std::exp(-z));
-}
 
 struct Line {
     double slope = 0, intercept = 0;
@@ -31,7 +28,7 @@ struct Likelihood {
 Likelihood likelihood_of(const EachCell& each_cell, const Line& line) {
     Likelihood sum;
     each_cell([&](const LogitCell& cell) {
-        const double z = line.intercept + line.slope * cell.logit, p = sigmoid(z);
+        const double z = line.intercept + line.slope * cell.logit, p = probability_of(z);
         // log p = -log(1 + e^-z), log(1 - p) = -log(1 + e^z)
         sum.value += cell.positives * z - cell.positions * softplus(z);
         const double rest = cell.positives - cell.positions * p, weight = cell.positions * p * (1 - p);
@@ -79,7 +76,7 @@ struct Bin {
 
 void measure_error(const EachCell& each_cell, double prevalence, Calibration& result) {
     double above = 0;
-    const auto is_above = [&](const LogitCell& cell) { return sigmoid(cell.logit) > prevalence; };
+    const auto is_above = [&](const LogitCell& cell) { return probability_of(cell.logit) > prevalence; };
     each_cell([&](const LogitCell& cell) { above += is_above(cell) ? cell.positions : 0; });
     if (above == 0) return;
     std::vector<Bin> bins(1);
@@ -90,7 +87,7 @@ void measure_error(const EachCell& each_cell, double prevalence, Calibration& re
         Bin& bin = bins.back();
         bin.positions += cell.positions;
         bin.positives += cell.positives;
-        bin.probability += cell.positions * sigmoid(cell.logit);
+        bin.probability += cell.positions * probability_of(cell.logit);
         passed += cell.positions;
     });
     double error = 0, of_constant = 0;

@@ -7,9 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <map>
-#include <mutex>
 
+#include "app/evaluate/class_values.hpp"
 #include "app/evaluate/probability_fit.hpp"
 #include "app/evaluate/site_ranking.hpp"
 #include "app/evaluate/sites.hpp"
@@ -122,12 +121,6 @@ std::vector<std::int64_t> lengths_of(const std::vector<LineRange>& ranges) {
     return lengths;
 }
 
-double median(std::vector<double> values) {
-    if (values.empty()) return std::nan("");
-    std::sort(values.begin(), values.end());
-    return 0.5 * (values[(values.size() - 1) / 2] + values[values.size() / 2]);
-}
-
 // The lowest logit that has this code, calibrated.
 double lower_edge(const LogitMap& map, int code) {
     return apply(map, (code - kLogitCodeZero - 0.5) / static_cast<double>(kLogitCodesPerUnit));
@@ -142,8 +135,7 @@ std::uint8_t code_of_cutoff(const LogitMap& map, float cutoff) {
 }
 
 struct Class {
-    std::string name;
-    std::vector<int> markers;
+    MarkerClass of;
     double label_length = 1;  // median over markers
     Rule rule;
 
@@ -193,23 +185,21 @@ class Fitter {
             const bool own = spool_.labels(m).size() >= kOwnSites && all > 0;
             known.prevalence = own ? positive / all : nth(markers_, m).prevalence;
         });
-        std::map<std::string, std::size_t> place;
-        for (std::size_t m = 0; m < markers_.size(); ++m) {
-            const auto [found, is_new] = place.try_emplace(markers_[m].class_name, classes_.size());
-            if (is_new) classes_.push_back({markers_[m].class_name, {}, 1, {}});
-            known_[m].of_class = found->second;
-            classes_[found->second].markers.push_back(static_cast<int>(m));
+        for (const MarkerClass& c : classes_of(markers_)) {
+            for (const std::size_t m : c.markers) known_[m].of_class = classes_.size();
+            classes_.push_back({c, 1, {}});
         }
         for (Class& c : classes_) {
             std::vector<CodeCounts> counts;
             std::vector<double> lengths;
-            for (const int m : c.markers) {
+            for (const std::size_t m : c.of.markers) {
                 counts.push_back(nth(known_, m).counts);
                 if (nth(known_, m).labels > 0) lengths.push_back(nth(known_, m).label_length);
             }
-            if (!lengths.empty()) c.label_length = median(lengths);
+            if (!lengths.empty()) c.label_length = median_of(lengths);
             std::vector<LogitMap> maps = fit_probabilities(counts);
-            for (std::size_t i = 0; i < maps.size(); ++i) nth(known_, c.markers[i]).map = std::move(maps[i]);
+            for (std::size_t i = 0; i < maps.size(); ++i)
+                nth(known_, c.of.markers[i]).map = std::move(maps[i]);
         }
     }
 
@@ -257,7 +247,7 @@ class Fitter {
             bool best_fits = false;
             for (std::size_t r = 0; r < rules.size(); ++r) {
                 std::vector<double> f1, lengths;
-                for (const int m : c.markers)
+                for (const std::size_t m : c.of.markers)
                     if (!nth(trials, m).empty()) {
                         f1.push_back(nth(trials, m)[r].f1);
                         if (std::isfinite(nth(trials, m)[r].length))
@@ -266,7 +256,7 @@ class Fitter {
                 if (f1.empty()) break;
                 double mean = 0;
                 for (const double value : f1) mean += value / static_cast<double>(f1.size());
-                const double length = median(lengths);
+                const double length = median_of(lengths);
                 const bool fits = length <= kLongest && length >= 1 / kLongest;
                 if (fits > best_fits || (fits == best_fits && mean > best)) {
                     best = mean;
@@ -284,7 +274,7 @@ class Fitter {
         for (const Site& site : sites)
             if (lower_edge(nth(known_, m).map, site.best) >= cutoff)
                 lengths.push_back(site.bases.end - site.bases.begin);
-        return {ranking.at(cutoff).f1(), median_length(std::move(lengths)) / nth(known_, m).label_length};
+        return {ranking.at(cutoff).f1(), median_length(lengths) / nth(known_, m).label_length};
     }
 
     void rank() {
@@ -321,10 +311,10 @@ class Fitter {
 
     ClassSites summary_of(const Class& c) const {
         ClassSites sum;
-        sum.class_name = c.name;
-        sum.markers = static_cast<int>(c.markers.size());
+        sum.class_name = c.of.name;
+        sum.markers = static_cast<int>(c.of.markers.size());
         std::vector<double> called, labelled;
-        for (const int m : c.markers) {
+        for (const std::size_t m : c.of.markers) {
             sum.curves += !nth(known_, m).map.knots.empty();
             if (nth(known_, m).labels == 0) continue;
             const SiteRanking& ranking = nth(rankings_, m);
@@ -338,8 +328,8 @@ class Fitter {
             if (std::isfinite(nth(called_, m))) called.push_back(nth(called_, m));
         }
         for (double* mean : {&sum.f1, &sum.recall, &sum.precision}) *mean /= sum.labelled;
-        sum.called_length = median(called);
-        sum.label_length = median(labelled);
+        sum.called_length = median_of(called);
+        sum.label_length = median_of(labelled);
         return sum;
     }
 
@@ -387,7 +377,7 @@ std::vector<SiteMetrics> site_metrics(const CodeSpool& spool, const std::vector<
             }
             result.labels = std::ssize(labels);
             result.calls = std::ssize(sites);
-            result.called_length = median_length(std::move(lengths));
+            result.called_length = median_length(lengths);
             result.label_length = median_length(lengths_of(labels));
         });
     return metrics;

@@ -95,36 +95,15 @@ void count_paper(const Counting& task, Model model) {
                   task.count);
 }
 
-// Windows [first, last) of `windows`, one behind the other on a contig.
-struct Stretch {
-    std::size_t first = 0, last = 0;
-    std::int32_t contig = 0;
-    std::int64_t begin = 0, end = 0;
-};
-
-Stretch stretch_from(const Counting& task, std::size_t first) {
-    const auto window = [&](std::size_t i) -> const DatasetWindow& {
-        return nth(task.dataset.windows(), task.windows[i]);
-    };
-    const DatasetWindow& at = window(first);
-    Stretch stretch{first, first + 1, at.contig, at.begin, at.begin + task.dataset.window()};
-    while (stretch.last < task.windows.size() && window(stretch.last).contig == at.contig &&
-           window(stretch.last).begin == stretch.end) {
-        ++stretch.last;
-        stretch.end += task.dataset.window();
-    }
-    return stretch;
-}
-
 // The labels of bases [begin, end) of a stretch, in output positions from `begin` on.
 void stretch_labels(const Counting& task, const Stretch& stretch, std::int64_t begin, std::int64_t end,
                     std::vector<LabelRun>& out) {
-    const std::int64_t window = task.dataset.window(), bin = task.dataset.layout().bin;
+    const std::int64_t span = task.dataset.layout().span(), bin = task.dataset.layout().bin;
     const std::int64_t count = (end - begin) / bin;
     out.clear();
-    for (std::int64_t w = (begin - stretch.begin) / window; stretch.begin + w * window < end; ++w)
+    for (std::int64_t w = (begin - stretch.begin) / span; stretch.begin + w * span < end; ++w)
         task.labels.window_labels(task.dataset, task.windows[stretch.first + static_cast<std::size_t>(w)],
-                                  (stretch.begin + w * window - begin) / bin, out);
+                                  (stretch.begin + w * span - begin) / bin, out);
     for (LabelRun& run : out) {
         run.begin = std::max(run.begin, 0);
         run.end = static_cast<std::int32_t>(std::min<std::int64_t>(run.end, count));
@@ -133,16 +112,14 @@ void stretch_labels(const Counting& task, const Stretch& stretch, std::int64_t b
     sort_labels(out);
 }
 
-// Neighbouring windows form one stretch, so that no base is computed twice.
 void count_tiled(const Counting& task, Model model) {
     PredictorOptions options;
     options.logits = true;  // in f32: metrics rank, and 8-bit codes would tie what a model tells apart
     Predictor predictor(std::move(model), task.backend, options);
-    const std::int64_t window = task.dataset.window(), bin = task.dataset.layout().bin;
+    const std::int64_t span = task.dataset.layout().span(), bin = task.dataset.layout().bin;
     std::vector<KeptRun> kept;
     std::vector<LabelRun> runs;
-    for (std::size_t first = 0; first < task.windows.size();) {
-        const Stretch stretch = stretch_from(task, first);
+    for (const Stretch& stretch : stretches_of(task.dataset, task.windows)) {
         require(
             stretch.begin % bin == 0, ErrorKind::mismatch,
             task.dataset.path() + ": windows do not begin at multiples of the bin; use --window-mode paper");
@@ -156,11 +133,10 @@ void count_tiled(const Counting& task, Model model) {
             stretch_labels(task, stretch, begin, end, runs);
             const RowPlace place{0, stretch.contig, begin};
             task.count(logits, (end - begin) / bin, kept, runs, {&place, 1});
-            task.keep_going(static_cast<std::int64_t>(first) + (end - stretch.begin) / window);
+            task.keep_going(static_cast<std::int64_t>(stretch.first) + (end - stretch.begin) / span);
         };
         const std::int64_t length = nth(task.dataset.reference(), stretch.contig).length;
         predictor.predict(length, stretch.begin, stretch.end, fetch, sink);
-        first = stretch.last;
     }
 }
 

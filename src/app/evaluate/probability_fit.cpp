@@ -19,10 +19,6 @@ double logit_of_code(std::size_t code) {
     return (static_cast<double>(code) - kLogitCodeZero) / static_cast<double>(kLogitCodesPerUnit);
 }
 
-double sigmoid(double z) {
-    return 1 / (1 + std::exp(-z));
-}
-
 // Takes (code, positions, positives) of every code that occurs in some halves.
 template <typename Take>
 void each_code(const CodeCounts& counts, const std::vector<int>& halves, const Take& take) {
@@ -90,7 +86,7 @@ struct Information {
 Information information_of(const CodeCounts& counts, const Line& line) {
     Information sum;
     each_code(counts, {0, 1}, [&](std::size_t code, double all, double) {
-        const double x = logit_of_code(code), p = sigmoid(line(x)),
+        const double x = logit_of_code(code), p = probability_of(line(x)),
                      w = all * p * (1 - p) / counts.label_cells;
         sum.weight += w;
         sum.first += w * x;
@@ -159,7 +155,7 @@ Knots curve_of(const CodeCounts& counts, const std::vector<int>& halves, const L
     };
     each_code(counts, halves, [&](std::size_t code, double all, double positive) {
         const double z = line(logit_of_code(code)), prior = counts.label_cells / 2;
-        blocks.push_back({all + prior, positive + prior * sigmoid(z), (all + prior) * z});
+        blocks.push_back({all + prior, positive + prior * probability_of(z), (all + prior) * z});
         while (blocks.size() > 1 && !(blocks.back().rate() > blocks[blocks.size() - 2].rate())) join_last();
     });
     while (blocks.size() > kMostKnots) {  // the lightest goes to its lighter neighbour
@@ -178,7 +174,7 @@ Knots curve_of(const CodeCounts& counts, const std::vector<int>& halves, const L
     Knots knots;
     for (const Block& block : blocks) {
         const LogitMap::Knot knot{static_cast<float>(block.logits / block.all),
-                                  static_cast<float>(std::log(block.rate() / (1 - block.rate())))};
+                                  static_cast<float>(logit_of(block.rate()))};
         if (knots.empty() || (knot.from > knots.back().from && knot.to > knots.back().to))
             knots.push_back(knot);
     }

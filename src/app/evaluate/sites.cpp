@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 
+#include "app/evaluate/class_values.hpp"
 #include "kernels/base/nth.hpp"
 
 namespace regkit {
@@ -87,7 +88,7 @@ SiteMatch site_match(const Marker& marker, const std::vector<LineRange>& labels)
     if (marker.class_name == "Histone") return SiteMatch::overlap;
     std::vector<std::int64_t> lengths;
     for (const LineRange& label : labels) lengths.push_back(label.end - label.begin);
-    return median_length(std::move(lengths)) > kPointLength ? SiteMatch::overlap : SiteMatch::summit;
+    return median_length(lengths) > kPointLength ? SiteMatch::overlap : SiteMatch::summit;
 }
 
 void match_sites(std::vector<Site>& sites, const std::vector<LineRange>& labels, SiteMatch how) {
@@ -122,12 +123,8 @@ void match_sites(std::vector<Site>& sites, const std::vector<LineRange>& labels,
     }
 }
 
-double median_length(std::vector<std::int64_t> lengths) {
-    if (lengths.empty()) return std::numeric_limits<double>::quiet_NaN();
-    const auto half = lengths.begin() + static_cast<std::ptrdiff_t>(lengths.size() / 2);
-    std::nth_element(lengths.begin(), half, lengths.end());
-    if (lengths.size() % 2 == 1) return static_cast<double>(*half);
-    return 0.5 * static_cast<double>(*half + *std::max_element(lengths.begin(), half));
+double median_length(const std::vector<std::int64_t>& lengths) {
+    return median_of({lengths.begin(), lengths.end()});
 }
 
 }  // namespace regkit

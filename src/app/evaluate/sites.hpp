@@ -47,6 +47,6 @@ SiteMatch site_match(const Marker& marker, const std::vector<LineRange>& labels)
 void match_sites(std::vector<Site>& sites, const std::vector<LineRange>& labels, SiteMatch how);
 
 // NaN of none.
-double median_length(std::vector<std::int64_t> lengths);
+double median_length(const std::vector<std::int64_t>& lengths);
 
 }  // namespace regkit

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/model/calibrated.hpp"
 #include "base/printable.hpp"
 #include "base/text.hpp"
 
@@ -71,7 +72,7 @@ std::vector<std::pair<std::string, std::int64_t>> classes_of(const Model& model)
 
 // As probabilities; NA where no site is called.
 std::string cutoff_text(float logit) {
-    return number_text(std::isfinite(logit) ? 1 / (1 + std::exp(-static_cast<double>(logit))) : std::nan(""));
+    return number_text(std::isfinite(logit) ? probability_of(static_cast<double>(logit)) : std::nan(""));
 }
 
 std::string calls_row(const MarkerCalls& calls) {

@@ -170,3 +170,28 @@ TEST_CASE("ranking: equal scores stand or fall together, and nothing is called o
     CHECK(nothing.rate_cutoff(0.2, 20).seed == SiteCutoff::kNone);
     CHECK(nothing.rates().empty());
 }
+
+TEST_CASE("ranking: a rate holds only where it holds in the half that it was not fitted on") {
+    // Sites from 40 down: of half 0 all match, of half 1 the first ten and then none.
+    SiteRanking ranking;
+    for (int i = 0; i < 40; ++i) {
+        ranking.add_site(40 - i, true, 0);
+        ranking.add_site(40 - i, i < 10, 1);
+        ranking.add_labels(1, i % 2);
+    }
+    ranking.sort();
+    // All together .2 is reached by 16 of each half; half 0's own cutoff would call all of half 1, 30 of them
+    // false.
+    CHECK(ranking.at_rate(SiteRanking::kBoth, 0.2, 20) == 25);
+    CHECK(ranking.at_rate(0, 0.2, 10) == 1);
+    CHECK(ranking.rate_cutoff(0.2, 20).seed == SiteCutoff::kNone);
+    // The halves alike: the rate that is told is that of the other half.
+    SiteRanking alike;
+    for (int i = 0; i < 80; ++i) alike.add_site(80 - i, i < 40, i / 2 % 2);
+    alike.add_labels(40, 0);
+    alike.sort();
+    const SiteCutoff cutoff = alike.rate_cutoff(0.2, 20);
+    CHECK(cutoff.seed == 31);
+    CHECK(cutoff.calls == 50);
+    CHECK(1 - cutoff.precision == doctest::Approx(0.2));
+}

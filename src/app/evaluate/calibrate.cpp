@@ -1,9 +1,6 @@
 // Both ways fill a spool and then go through it marker by marker.
 #include "app/evaluate/calibrate.hpp"
 
-#include <cmath>
-#include <cstdio>
-
 #include "base/text.hpp"
 
 namespace regkit {
@@ -39,6 +36,13 @@ std::string why_not_calibrated(const Model& model, const std::vector<std::int64_
     return "";
 }
 
+std::string sites_text(const char* f1, const SiteScores& sites) {
+    return std::string("sites: ") + f1 + " " + number_text(sites.f1, "%.3f") + " (precision " +
+           number_text(sites.precision, "%.3f") + ", recall " + number_text(sites.recall, "%.3f") +
+           "), median length " + number_text(sites.called_length, "%.0f") + " bp of labels' " +
+           number_text(sites.label_length, "%.0f");
+}
+
 std::vector<std::string> fit_sentences(const CallFit& fit) {
     std::vector<std::string> sentences;
     for (const ClassSites& c : fit.classes) {
@@ -47,13 +51,8 @@ std::vector<std::string> fit_sentences(const CallFit& fit) {
             sentences.push_back(name + ": no labels in the validation windows");
             continue;
         }
-        char text[200];
-        std::snprintf(text, sizeof text,
-                      " (%s): sites with F1 %.3f (precision %.3f, recall %.3f), median length %.0f bp of "
-                      "labels' %.0f",
-                      counted(c.labelled, "marker").c_str(), c.f1, c.precision, c.recall, c.called_length,
-                      c.label_length);
-        sentences.push_back(name + text);
+        sentences.push_back(name + " (" + counted(c.labelled, "marker") + "): " +
+                            sites_text("F1", {c.precision, c.recall, c.f1, c.called_length, c.label_length}));
     }
     return sentences;
 }

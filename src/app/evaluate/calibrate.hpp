@@ -30,6 +30,9 @@ std::optional<CallFit> fit_model_calls(Model model, Backend& backend, const Site
                                        ThreadPool& pool);
 // Where nothing can be fitted: the reason, as the rest of a sentence; else empty.
 std::string why_not_calibrated(const Model& model, const std::vector<std::int64_t>& windows);
+// "sites: F1 0.410 (precision 0.500, recall 0.350), median length 279 bp of labels' 336"; NA of what is not
+// defined. `f1` says which F1 it is.
+std::string sites_text(const char* f1, const SiteScores& sites);
 // A sentence for each class, for people.
 std::vector<std::string> fit_sentences(const CallFit& fit);
 

@@ -197,18 +197,20 @@ SiteScores scores_of(const SiteMetrics& m) {
             m.called_length, m.label_length};
 }
 
-std::string sites_text(const SiteScores& mean, const SiteScores& median) {
-    if (std::isnan(mean.f1)) return "";
-    return rounded("sites: mean F1 %.3f (precision %.3f, recall %.3f)", mean.f1, mean.precision,
-                   mean.recall) +
-           rounded(", median length %.0f bp of labels' %.0f", median.called_length, median.label_length);
-}
-
 // "; 95 % intervals 0.0121-0.0166 and 0.5831-0.6102"; "" where there are none.
 std::string intervals_text(const RankingIntervals& of) {
     if (std::isnan(of.average_precision.low) || std::isnan(of.roc_auc.low)) return "";
     return rounded("; 95 %% intervals %.4f-%.4f", of.average_precision.low, of.average_precision.high) +
            rounded(" and %.4f-%.4f", of.roc_auc.low, of.roc_auc.high);
+}
+
+// Means, but of lengths the medians; "" of a model without calls.
+std::string class_sites_text(const ClassMean& c) {
+    if (std::isnan(c.mean.sites.f1)) return "";
+    SiteScores sites = c.mean.sites;
+    sites.called_length = c.median.sites.called_length;
+    sites.label_length = c.median.sites.label_length;
+    return sites_text("mean F1", sites);
 }
 
 // `calls` and `sites` of each marker of a calibrated model; else empty.
@@ -242,7 +244,7 @@ Measured measure_presence(const EvaluateParameters& p, const std::vector<Marker>
     m.constant = "; pr_auc_trapezoid is NA";
     for (const ClassMean& c : classes)
         m.report.classes.push_back(
-            {c.class_name, c.markers, c.scored, c.constant, sites_text(c.mean.sites, c.median.sites),
+            {c.class_name, c.markers, c.scored, c.constant, class_sites_text(c),
              c.scored == 0
                  ? ""
                  : "mean average precision " +

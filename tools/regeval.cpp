@@ -35,6 +35,10 @@ cli::Tool make_tool() {
          .help = "positions that are not to count",
          .group = cli::group::input,
          .repeatable = true},
+        {.name = "by",
+         .value = "BED",
+         .help = "also measure what lies inside of each annotation, which column 4 names",
+         .group = cli::group::input},
         cli::common::markers(),
         cli::common::window_mode(defaults.window_mode),
         cli::common::output("table of metrics [standard output]"),
@@ -62,6 +66,8 @@ cli::Tool make_tool() {
     tool.examples = {
         {"regeval -m model.safetensors -d chr20.regds > metrics.tsv", "every marker, then a row a class"},
         {"regeval -m model.safetensors -d chr20.regds | grep -w mean", "only the means of the classes"},
+        {"regeval -m model.safetensors -d chr20.regds --by annotation.bed > metrics.tsv",
+         "also of promoters, enhancers, ... by themselves"},
         {"regeval -m model.safetensors -d chr20.regds --split valid --window-mode tiled --curves curves.tsv",
          "with the full context of every position, and curves to plot"},
     };
@@ -79,6 +85,9 @@ void run(const cli::Arguments& args, Log& log) {
     for (const std::string& path : p.exclude)
         require_kind(path, {FileKind::intervals, FileKind::bed_graph},
                      "--exclude takes intervals, a BED file");
+    p.by = args.has("by") ? cli::readable_file(args, "by") : "";
+    if (!p.by.empty())
+        require_kind(p.by, {FileKind::intervals, FileKind::bed_graph}, "--by takes intervals, a BED file");
     p.markers = args.list("markers");
     p.window_mode = args.text("window-mode");
     p.output = cli::output_file(args, "output");
@@ -100,6 +109,9 @@ void run(const cli::Arguments& args, Log& log) {
         log.info(name + (c.scored > 0 ? c.text : "NA"));
         if (!c.sites.empty()) log.info(name + c.sites);
     }
+    for (const AnnotationReport& a : report.annotations)
+        log.info("annotation " + a.name + ": " + cli::grouped(static_cast<double>(a.positions)) + " " +
+                 plural(a.positions, "position") + "; " + a.text);
 }
 
 }  // namespace

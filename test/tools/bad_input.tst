@@ -1302,6 +1302,44 @@ exit 2
 err regeval: ./mask.bed: is the same file as the input mask.bed*
 same mask.bed
 
+case regeval, output is the annotation
+setup printf 'chr2\t0\t10\tp\n' > by.bed
+run regeval -m model.safetensors -d small.regds --by by.bed -o ./by.bed
+exit 2
+err regeval: ./by.bed: is the same file as the input by.bed*
+same by.bed
+
+case regeval, an annotation has the name of everything
+setup printf 'chr2\t0\t10\tp\nchr2\t20\t30\tall\n' > by.bed
+run regeval -m model.safetensors -d small.regds --by by.bed
+exit 3
+err regeval: by.bed: an annotation is named 'all', as the rows of everything are; give it another name
+
+case regeval, each interval is an annotation
+setup for i in $(seq 1001); do printf 'chr2\t%s\t%s\tpeak%s\n' $i $((i + 1)) $i; done > by.bed
+run regeval -m model.safetensors -d small.regds --by by.bed
+exit 3
+err regeval: by.bed: column 4 has more than 1000 names, and each would be an annotation; give it names of kinds, or none: cut -f1-3
+
+case regeval, annotations are too many for the memory
+setup for i in $(seq 1000); do printf 'chr2\t%s\t%s\tpeak%s\n' $i $((i + 1)) $i; done > by.bed
+setup random_model many.safetensors "$TEST_TOOLS/data/tiny.json" 1 chr1:60000 $(seq -f 'm%g=TFBS' 5)
+setup for i in $(seq 5); do cp b.bed m$i.bed; done; regds-build -f ref.fa --window 5000 --test chr2:1-30000 --verbosity 1 -o many.regds m?.bed
+run regeval -m many.safetensors -d many.regds --by by.bed --bootstrap 0
+exit 2
+err regeval: --by: 1000 annotations of 5 markers would need more than 2048 MiB; choose markers with -k, or give fewer annotations
+
+case regeval, annotations of another reference
+setup printf '2\t0\t10\tp\n' > by.bed
+run regeval -m model.safetensors -d small.regds --by by.bed
+exit 4
+err regeval: by.bed: none of its contigs is in the data set's reference; are they named chr1 there and 1 here?
+
+case regeval, the annotation is a FASTA file
+run regeval -m model.safetensors -d small.regds --by ref.fa
+exit 3
+err regeval: ref.fa: this is a FASTA file; --by takes intervals, a BED file
+
 case regeval, two outputs in one file
 run regeval -m model.safetensors -d small.regds -o out.tsv --curves ./out.tsv
 exit 2

@@ -150,6 +150,13 @@ case regeval, tiled, one class
 run regeval -m model.safetensors -d small.regds --device reference --window-mode tiled -k class:DNase
 golden -
 
+case regeval by annotation
+setup printf 'chr2\t0\t9000\topen\nchr2\t1500\t3000\tpromoter\nchr2\t8000\t9500\topen\nchr1\t1\t5\tabsent\nchr2\t100\t4000\n' > by.bed
+run regeval -m model.safetensors -d small.regds --device reference --by by.bed | cut -f2-5,8-10,17,24,28
+err regeval: annotation promoter: 1,500 positions; TFBS 0.* (prevalence 0.*), DNase 0.* (prevalence 0.*)
+err regeval: annotation absent: 0 positions; TFBS NA, DNase NA
+golden -
+
 case regeval of a model with control characters in its names
 setup "$TEST_TOOLS/../support/edit_model.py" model.safetensors old.safetensors text '"TFBS' '"TF\u001bBS\u0085\n'
 run regeval -m old.safetensors -d small.regds --device reference | cut -f2,3

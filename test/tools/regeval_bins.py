@@ -23,6 +23,7 @@ import tools
 from tools import check, run
 
 LENGTH, CONTIG = 48000, "IV"
+BY = [(5000, 5031, "narrow"), *((at, at + 1450, "half") for at in range(4849, 46000, 3000)), (0, 4000, "elsewhere")]
 MARKERS = {"a": "x", "b": "y", "c": "y"}
 WINDOW = """{"name": "w", "task": "bin", "window": 1000, "layers": [{"name": "one", "type": "one_hot"},
  {"name": "conv", "type": "conv", "filters": 8, "width": 8, "padding": "valid", "relu": true},
@@ -59,6 +60,8 @@ def make_world():
             sheet.write("name\tclass\tpeaks\n" + "".join(f"{m}\t{c}\t{m}.{end}\n" for m, c in MARKERS.items()))
     with open("skip.bed", "w") as file:
         file.write(f"{CONTIG}\t9050\t9051\n{CONTIG}\t30000\t31000\n")
+    with open("by.bed", "w") as file:
+        file.write("".join(f"{CONTIG}\t{begin}\t{end}\t{name}\n" for begin, end, name in BY))
     return bases, coverage
 
 
@@ -99,6 +102,11 @@ def table_of(model, data, *more):
     check(text == run("regeval", "-m", model, "-d", data, *more, "-@", 3).stdout, "regeval depends on -@")
     lines = [line.split("\t") for line in text.splitlines()]
     return [dict(zip(lines[0], line)) for line in lines[1:]]
+
+
+def inside(bins, bin_size, name):
+    """Those of the bins whose middle base lies in an annotation."""
+    return np.array([b for b in bins if any(begin <= b * bin_size + bin_size // 2 < end for begin, end, of in BY if of == name)], int)
 
 
 def near(told, wanted, tolerance):
@@ -148,6 +156,18 @@ def evaluate_coverage(bases, coverage):
                 near(rows[m]["poisson_loss"], (p - y * np.log(p)).mean(), 2e-4)
                 near(rows[m]["mean_coverage"], y.mean(), 1e-4)
                 check(int(rows[m]["bins"]) == len(bins), rows[m])
+            parts = table_of("c.safetensors", "c.regds", "--window-mode", mode, *exclude, "--by", "by.bed")
+            check([r["annotation"] for r in parts] == [a for a in ("all", "narrow", "half", "elsewhere") for _ in range(7)], parts)
+            check([{**r, "annotation": "all"} for r in rows] == parts[:7], parts[:7])
+            half = inside(bins, 100, "half")
+            check(0.3 < len(half) / len(bins) < 0.7, len(half))
+            for m in range(3):
+                row, y, p = parts[14 + m], means[m, half], seen[m, half]
+                near(row["pearson_r"], np.corrcoef(y, p)[0, 1], 2e-5)
+                near(row["poisson_loss"], (p - y * np.log(p)).mean(), 2e-4)
+                check(int(row["bins"]) == len(half), row)
+                check([parts[7 + m][name] for name in ("bins", "pearson_r")] == ["0", "NA"], parts[7 + m])
+                check([parts[21 + m][name] for name in ("bins", "mean_coverage", "poisson_loss")] == ["0", "NA", "NA"], parts[21 + m])
             check([r["class"] for r in rows] == ["x", "y", "y", "x", "y", "x", "y"], rows)
             check([r["marker"] for r in rows[3:]] == ["mean", "mean", "median", "median"], rows)
             near(rows[4]["pearson_r"], (float(rows[1]["pearson_r"]) + float(rows[2]["pearson_r"])) / 2, 1e-5)
@@ -246,6 +266,14 @@ def main():
         rows = table_of(model, data, "--window-mode", "tiled", "--exclude", "skip.bed")
         for m in range(3):
             near(rows[m]["roc_auc"], roc_auc_score(labels[m, bins], seen[m, bins]), 3e-4)
+        parts, half = table_of(model, data, "--window-mode", "tiled", "--exclude", "skip.bed", "--by", "by.bed"), inside(bins, 100, "half")
+        for m in range(3):
+            row, y, p = parts[14 + m], labels[m, half], seen[m, half]
+            check((row["annotation"], int(row["positives"])) == ("half", y.sum()) and y.sum() > 3, row)
+            near(row["roc_auc"], roc_auc_score(y, p), 3e-4)
+            near(row["average_precision"], average_precision_score(y, p), 1e-3)
+            near(row["prevalence"], y.mean(), 1e-6)
+            check([parts[21 + m][name] for name in ("positives", "prevalence", "roc_auc", "mcc_low")] == ["0", "NA", "NA", "NA"], parts[21 + m])
         bigwig_of_bins(model, 100)
         bigwig_of_bins(window[1], 200)
         records_in_place(model, 100, 300)

@@ -27,6 +27,9 @@ BIN, WINDOW, BLOCK, REPLICATES, SEED = 100, 2400, 250_000, 60, 11
 SPEC = """{"name": "p", "task": "bin", "window": 2400, "layers": [{"name": "e", "type": "embedding", "filters": 4},
  {"name": "conv", "type": "conv", "filters": 8, "width": 20, "stride": 20, "relu": true},
  {"name": "conv2", "type": "conv", "filters": 8, "width": 5, "stride": 5, "relu": true}, {"name": "head", "type": "dense"}]}"""
+# Two annotations, one of which has overlapping intervals; their ends cut bins, and some bases are in both.
+BY = [("A", 100 + i * 9_730, 4_000 + i * 9_730, "often") for i in range(300)] + [
+    ("B", 5_050, 700_051, "often"), ("B", 300_000, 1_100_000, "often"), ("A", 900_049, 3_000_000, "half", 0, "+")]
 METRICS = ["roc_auc", "average_precision", "mcc"]
 
 
@@ -72,6 +75,8 @@ def make_labels(seen):
         sheet.write("name\tclass\tpeaks\n" + "".join(f"{m}\t{c}\t{m}.bed\n" for m, c in MARKERS.items()))
     with open("skip.bed", "w") as file:
         file.write("A\t700000\t1400050\n")
+    with open("by.bed", "w") as file:
+        file.write("".join("\t".join(map(str, row)) + "\n" for row in BY))
     run("regds-build", "-f", "ref.fa", "--sheet", "sheet.tsv", "--target", "bin", "--window", WINDOW, "--label-bin", BIN,
         "--label-bins", "all", "--keep-if", "all", "--test", "A", "--test", "B:1-1,200,000", "-o", "p.regds")
     return labels
@@ -96,8 +101,17 @@ def best_mcc(y, p, weights):
     return max(0.0, np.nanmax(np.where(last, mcc, np.nan)))
 
 
-def expected(seen, labels, exclude):
-    """{metric: [marker][replicate]} of the counted bins, drawn in blocks."""
+def is_inside(contig, bins, name):
+    """Of each bin: whether its middle base lies in an annotation."""
+    middles, inside = bins * BIN + BIN // 2, np.zeros(len(bins), bool)
+    for of, begin, end, called, *_ in BY:
+        if (of, called) == (contig, name):
+            inside |= (begin <= middles) & (middles < end)
+    return inside
+
+
+def expected(seen, labels, exclude, annotation=None):
+    """{metric: [marker][replicate]} of the counted bins, drawn in blocks; behind the replicates the sample as it is."""
     windows = subprocess.run(["gzip", "-dc", "p.regds/windows.bed.gz"], capture_output=True, text=True, check=True).stdout
     p, y, blocks, keep = [], [], [], []
     for line in windows.splitlines():
@@ -108,13 +122,14 @@ def expected(seen, labels, exclude):
         p.append(seen[contig][:, bins])
         y.append(labels[contig][:, bins])
         blocks += [(contig, b * BIN // BLOCK) for b in bins]
-        keep += [not (exclude and contig == "A" and 700000 < (b + 1) * BIN and b * BIN < 1400050) for b in bins]
+        inside = is_inside(contig, bins, annotation) if annotation else np.ones(len(bins), bool)
+        keep += [i and not (exclude and contig == "A" and 700000 < (b + 1) * BIN and b * BIN < 1400050) for b, i in zip(bins, inside)]
     p, y, keep = np.concatenate(p, axis=1), np.concatenate(y, axis=1), np.array(keep)
     known, place = np.unique(np.array([f"{c}{b:09d}" for c, b in blocks]), return_inverse=True)
     check(len(known) == 18, known)
     draws = (splitmix(REPLICATES * len(known)) >> np.uint64(32)) * np.uint64(len(known)) >> np.uint64(32)
-    result = {metric: np.full((len(MARKERS), REPLICATES), np.nan) for metric in METRICS}
-    for r, drawn in enumerate(draws.reshape(REPLICATES, len(known)).astype(int)):
+    result = {metric: np.full((len(MARKERS), REPLICATES + 1), np.nan) for metric in METRICS}
+    for r, drawn in enumerate([*draws.reshape(REPLICATES, len(known)).astype(int), np.arange(len(known))]):
         weights = np.bincount(drawn, minlength=len(known))[place].astype(float)
         used = (weights > 0) & keep
         for m in range(len(MARKERS)):
@@ -137,6 +152,27 @@ def interval(values):
     return np.quantile(values, [0.025, 0.975])
 
 
+def compare(rows, wanted):
+    """Of a part's rows the metrics and their intervals."""
+    check(len(rows) == len(MARKERS) + 4, rows)
+    for metric in METRICS:
+        # `d` has its labels in one block, which a third of the replicates lack: these do not count.
+        check(np.isnan(wanted[metric][3]).sum() > 5, wanted[metric][3])
+        of = {(m, c): wanted[metric][i] for i, (m, c) in enumerate(MARKERS.items())}
+        of["mean", "x"] = of["median", "x"] = wanted[metric][0]
+        of["mean", "y"] = np.nanmean(wanted[metric][1:], axis=0)
+        of["median", "y"] = np.nanmedian(wanted[metric][1:], axis=0)
+        for row in rows:
+            *replicates, exact = of[row["marker"], row["class"]]
+            low, high = interval(np.array(replicates))
+            told = float(row[f"{metric}_low"]), float(row[f"{metric}_high"])
+            # A wrong block, or one replicate more or less, moves an end by some hundredths of this.
+            near = 0.02 * (high - low) + 2e-4
+            check(high - low > 0.004 and abs(told[0] - low) < near and abs(told[1] - high) < near,
+                  (metric, row["marker"], row["class"], told, low, high))
+            check(abs(float(row[metric]) - exact) < 1e-3, (metric, row["marker"], row[metric], exact))
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -147,21 +183,14 @@ def main():
         for exclude in ([], ["--exclude", "skip.bed"]):
             text, rows = table_of(*options, *exclude)
             check(text == table_of(*options, *exclude, "-@", 3)[0], "the intervals depend on -@")
-            wanted = expected(seen, labels, exclude)
-            for metric in METRICS:
-                # `d` has its labels in one block, which a third of the replicates lack: these do not count.
-                check(np.isnan(wanted[metric][3]).sum() > 5, wanted[metric][3])
-                of = {(m, c): wanted[metric][i] for i, (m, c) in enumerate(MARKERS.items())}
-                of["mean", "x"] = of["median", "x"] = wanted[metric][0]
-                of["mean", "y"] = np.nanmean(wanted[metric][1:], axis=0)
-                of["median", "y"] = np.nanmedian(wanted[metric][1:], axis=0)
-                for row in rows:
-                    low, high = interval(of[row["marker"], row["class"]])
-                    told = float(row[f"{metric}_low"]), float(row[f"{metric}_high"])
-                    # A wrong block, or one replicate more or less, moves an end by some hundredths of this.
-                    near = 0.02 * (high - low) + 2e-4
-                    check(high - low > 0.004 and abs(told[0] - low) < near and abs(told[1] - high) < near,
-                          (metric, row["marker"], row["class"], told, low, high))
+            compare(rows, expected(seen, labels, exclude))
+            by, annotated = table_of(*options, *exclude, "--by", "by.bed")
+            check(by == table_of(*options, *exclude, "--by", "by.bed", "-@", 3)[0], "annotations depend on -@")
+            check([r["annotation"] for r in annotated] == ["all"] * 8 + ["often"] * 8 + ["half"] * 8, by)
+            for row, same in zip(annotated, rows):
+                check({**same, "annotation": "all"} == row, (same, row))
+            for place, annotation in enumerate(["often", "half"]):
+                compare(annotated[8 * (place + 1):8 * (place + 2)], expected(seen, labels, exclude, annotation))
         other = table_of("--bootstrap", REPLICATES, "--seed", SEED + 1)[1]
         check(other[0]["roc_auc_low"] != rows[0]["roc_auc_low"], "the seed changes nothing")
         for row in table_of("--bootstrap", 0)[1]:

@@ -109,48 +109,52 @@ BlockBootstrap::BlockBootstrap(int markers, const BlockSamples& samples, int set
     const auto bytes = [&] {
         return std::int64_t{markers} * sets * bins_ * 2 *
                    static_cast<std::int64_t>(columns_ * sizeof(float) + sizeof(std::uint32_t)) +
-               std::int64_t{markers} * sets * kGroups * static_cast<std::int64_t>(sizeof(std::uint16_t));
+               std::int64_t{markers} * kGroups * static_cast<std::int64_t>(sizeof(std::uint16_t));
     };
     while (bins_ > kFewestBins && bytes() > budget) bins_ /= 2;
     require(bytes() <= budget, ErrorKind::usage,
             "--bootstrap " + std::to_string(samples.replicates()) + ": with " + std::to_string(markers) +
-                " markers it would need more than " + std::to_string(kBootstrapBytes >> 20) +
+                " markers" + (sets > 1 ? " in " + std::to_string(sets - 1) + " annotations" : "") +
+                " it would need more than " + std::to_string(kBootstrapBytes >> 20) +
                 " MiB; use fewer replicates, 0 for none, or choose markers with -k");
-    bin_of_.resize(static_cast<std::size_t>(markers) * kGroups);
+    bin_of_ = std::make_shared<std::vector<std::uint16_t>>(static_cast<std::size_t>(markers) * kGroups);
     const std::size_t cells = static_cast<std::size_t>(markers) * 2 * static_cast<std::size_t>(bins_);
     block_.resize(cells);
     replicates_.resize(cells * columns_);
 }
 
+BlockBootstrap BlockBootstrap::of_some() const {
+    BlockBootstrap some = *this;
+    some.places_bins_ = false;
+    return some;
+}
+
 void BlockBootstrap::begin_batch(std::span<const KeptRun> kept, std::span<const RowPlace> places,
                                  std::int64_t bin) {
     pieces_.clear();
-    std::size_t place = 0;
-    for (const KeptRun& run : kept)
+    each_placed_run(kept, places, bin, [&](const KeptRun& run, std::int32_t contig, std::int64_t base) {
         for (std::int32_t at = run.begin; at < run.end;) {
-            while (place + 1 < places.size() && places[place + 1].begin <= at) ++place;
-            const RowPlace& p = places[place];
-            const std::int64_t base = p.base + (at - p.begin) * bin;
             // A position belongs to the block of its first base.
             const std::int64_t left = kBootstrapBlock - base % kBootstrapBlock;
-            std::int32_t end =
-                at + static_cast<std::int32_t>(std::min<std::int64_t>((left + bin - 1) / bin, run.end - at));
-            if (place + 1 < places.size()) end = std::min(end, places[place + 1].begin);
-            const std::size_t block = samples_.block_of(p.contig, base);
+            const std::int64_t here = std::min<std::int64_t>((left + bin - 1) / bin, run.end - at);
+            const std::int32_t end = at + static_cast<std::int32_t>(here);
+            const std::size_t block = samples_.block_of(contig, base);
             if (!pieces_.empty() && pieces_.back().block == block && pieces_.back().end == at)
                 pieces_.back().end = end;
             else
                 pieces_.push_back({block, at, end});
             at = end;
+            base += here * bin;
         }
+    });
 }
 
 void BlockBootstrap::count(const BinnedRow& row) {
     const auto marker = static_cast<std::size_t>(row.marker), bins = static_cast<std::size_t>(bins_);
     std::uint32_t* const all = block_.data() + marker * 2 * bins;
     std::uint32_t* const positive = all + bins;
-    const std::uint16_t* const bin_of = bin_of_.data() + marker * kGroups;
-    if (!pieces_.empty() && open_[marker] == kNoBlock) place_bins(row);
+    const std::uint16_t* const bin_of = bin_of_->data() + marker * kGroups;
+    if (places_bins_ && !pieces_.empty() && open_[marker] == kNoBlock) place_bins(row);
     auto label = row.labels.begin();
     for (const Piece& piece : pieces_) {
         if (piece.block != open_[marker]) flush(marker);
@@ -173,7 +177,7 @@ void BlockBootstrap::place_bins(const BinnedRow& row) {
         for (std::int32_t i = piece.begin; i < piece.end; ++i) ++counts[nth(row.bins, i) >> kGroupBits];
         positions += piece.end - piece.begin;
     }
-    std::uint16_t* const bin_of = bin_of_.data() + static_cast<std::size_t>(row.marker) * kGroups;
+    std::uint16_t* const bin_of = bin_of_->data() + static_cast<std::size_t>(row.marker) * kGroups;
     double above = 0;  // positions in higher groups
     for (int group = kGroups - 1; group >= 0; --group) {
         const double share = kOfPositions * above / positions +

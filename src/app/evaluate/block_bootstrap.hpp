@@ -8,6 +8,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -57,6 +58,9 @@ class BlockBootstrap {
     // Both must outlive it. `sets`: how many bootstraps share the memory. Error(usage) where it does not
     // suffice.
     BlockBootstrap(int markers, const BlockSamples& samples, int sets, ThreadPool& pool);
+    // Before anything is counted: another one of the same draws and bins, for some of the positions; every
+    // batch is counted here first.
+    BlockBootstrap of_some() const;
 
     // Before the rows of a batch: which positions count and where they lie, those of a block together;
     // `bin`: bases a position.
@@ -82,12 +86,14 @@ class BlockBootstrap {
     const BlockSamples& samples_;
     ThreadPool& pool_;
     int bins_ = kBootstrapBins;
-    std::size_t columns_;                // replicates, and the sample as it is
-    std::vector<std::uint16_t> bin_of_;  // [marker][group of cells of the grid], monotone
-    std::vector<Piece> pieces_;          // of the batch
-    std::vector<std::size_t> open_;      // of each marker: the block that is being counted
-    std::vector<std::uint32_t> block_;   // [marker][all, positive][bin], of that block
-    std::vector<float> replicates_;      // [marker][all, positive][bin][column]
+    std::size_t columns_;  // replicates, and the sample as it is
+    // [marker][group of cells of the grid], monotone; shared with those of some of the positions.
+    std::shared_ptr<std::vector<std::uint16_t>> bin_of_;
+    bool places_bins_ = true;
+    std::vector<Piece> pieces_;         // of the batch
+    std::vector<std::size_t> open_;     // of each marker: the block that is being counted
+    std::vector<std::uint32_t> block_;  // [marker][all, positive][bin], of that block
+    std::vector<float> replicates_;     // [marker][all, positive][bin][column]
 };
 
 }  // namespace regkit

@@ -26,12 +26,13 @@ double log_rate(double z) {
 }
 
 std::string row(const std::string& split, const std::string& marker, const std::string& class_name,
-                const CoverageMetrics& m, std::int64_t bins) {
+                const CoverageMetrics& m, const std::string& more) {
     const std::string correlations =
         m.scored ? number_text(m.pearson_r) + "\t" + number_text(m.pearson_r_log1p) : std::string("NA\tNA");
+    const std::string of_bins =
+        m.bins > 0 ? number_text(m.poisson_loss) + "\t" + number_text(m.mean_coverage) : "NA\tNA";
     return split + "\t" + marker + "\t" + (class_name.empty() ? "." : class_name) + "\t" + correlations +
-           "\t" + number_text(m.poisson_loss) + "\t" + number_text(m.mean_coverage) + "\t" +
-           std::to_string(bins) + "\n";
+           "\t" + of_bins + "\t" + std::to_string(m.bins) + more + "\n";
 }
 
 }  // namespace
@@ -155,17 +156,20 @@ double mean_pearson(const std::vector<CoverageClassMean>& means) {
     return classes > 0 ? sum / classes : std::numeric_limits<double>::quiet_NaN();
 }
 
-std::string coverage_table(const std::string& split, const std::vector<Marker>& markers,
-                           const std::vector<CoverageMetrics>& metrics) {
-    std::string table =
-        "split\tmarker\tclass\tpearson_r\tpearson_r_log1p\tpoisson_loss\tmean_coverage\tbins\n";
+std::string coverage_header(const std::string& more) {
+    return "split\tmarker\tclass\tpearson_r\tpearson_r_log1p\tpoisson_loss\tmean_coverage\tbins" + more +
+           "\n";
+}
+
+std::string coverage_rows(const std::string& split, const std::vector<Marker>& markers,
+                          const std::vector<CoverageMetrics>& metrics, const std::string& more) {
+    std::string rows;
     for (std::size_t i = 0; i < markers.size(); ++i)
-        table += row(split, markers[i].name, markers[i].class_name, metrics[i], metrics[i].bins);
+        rows += row(split, markers[i].name, markers[i].class_name, metrics[i], more);
     const std::vector<CoverageClassMean> classes = class_means(markers, metrics);
-    for (const CoverageClassMean& c : classes) table += row(split, "mean", c.class_name, c.mean, c.mean.bins);
-    for (const CoverageClassMean& c : classes)
-        table += row(split, "median", c.class_name, c.median, c.median.bins);
-    return table;
+    for (const CoverageClassMean& c : classes) rows += row(split, "mean", c.class_name, c.mean, more);
+    for (const CoverageClassMean& c : classes) rows += row(split, "median", c.class_name, c.median, more);
+    return rows;
 }
 
 }  // namespace regkit

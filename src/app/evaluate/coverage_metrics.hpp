@@ -76,10 +76,12 @@ std::vector<CoverageClassMean> class_means(const std::vector<Marker>& markers,
 // scored.
 double mean_pearson(const std::vector<CoverageClassMean>& means);
 
-// split, marker, class, pearson_r, pearson_r_log1p, poisson_loss, mean_coverage, bins: a row a marker, then a
-// row a class whose marker is "mean", then one whose marker is "median". NA where a correlation is not
-// defined.
-std::string coverage_table(const std::string& split, const std::vector<Marker>& markers,
-                           const std::vector<CoverageMetrics>& metrics);
+// split, marker, class, pearson_r, pearson_r_log1p, poisson_loss, mean_coverage, bins, and then `more`, names
+// that begin with a tab each.
+std::string coverage_header(const std::string& more);
+// A row a marker, then a row a class whose marker is "mean", then one whose marker is "median", each with
+// `more` behind it. NA where a value is not defined.
+std::string coverage_rows(const std::string& split, const std::vector<Marker>& markers,
+                          const std::vector<CoverageMetrics>& metrics, const std::string& more);
 
 }  // namespace regkit

@@ -6,15 +6,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <cstdio>
-#include <map>
 #include <optional>
 
-#include "app/evaluate/block_bootstrap.hpp"
 #include "app/evaluate/calibrate.hpp"
-#include "app/evaluate/coverage_metrics.hpp"
-#include "app/evaluate/metrics_table.hpp"
+#include "app/evaluate/measure.hpp"
 #include "app/evaluate/scoring.hpp"
 #include "app/model/genome_of.hpp"
 #include "app/model/label_fit.hpp"
@@ -24,7 +19,6 @@
 #include "base/text.hpp"
 #include "io/files/output_check.hpp"
 #include "io/files/output_set.hpp"
-#include "io/tracks/intervals.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
 #include "kernels/base/thread_pool.hpp"
@@ -32,48 +26,6 @@
 
 namespace regkit {
 namespace {
-
-// The excluded bases of each of the data set's contigs, merged. Contigs that the data set does not know are
-// counted.
-ContigIntervals read_excluded(const std::vector<std::string>& paths, const Dataset& dataset, Log& log) {
-    std::map<std::string, std::size_t, std::less<>> place;
-    for (std::size_t i = 0; i < dataset.reference().size(); ++i) place[dataset.reference()[i].name] = i;
-    ContigIntervals excluded(place.size());
-    for (const std::string& path : paths) {
-        IntervalReader reader(path, interval_format(path), log, nullptr, Blocks::use, Quote::yes,
-                              BedGraph::refuse_named);
-        Interval interval;
-        std::int64_t known = 0, elsewhere = 0;
-        while (reader.next(interval)) {
-            const auto found = place.find(interval.contig);
-            ++(found == place.end() ? elsewhere : known);
-            if (found == place.end()) continue;
-            for (const IntervalReader::Block& block : reader.blocks())
-                excluded[found->second].push_back({block.begin, block.end});
-        }
-        if (known + elsewhere == 0) log.warn("empty-file", path + ": holds no interval and excludes nothing");
-        require(known > 0 || elsewhere == 0, ErrorKind::mismatch,
-                path +
-                    ": none of its contigs is in the data set's reference; are they named chr1 there and 1 "
-                    "here?");
-        if (elsewhere > 0)
-            log.info(path + ": " + counted(elsewhere, "interval") + (elsewhere == 1 ? " lies" : " lie") +
-                     " on contigs that the data set does not have");
-    }
-    for (auto& ranges : excluded) {
-        std::sort(ranges.begin(), ranges.end(),
-                  [](const BaseRange& a, const BaseRange& b) { return a.begin < b.begin; });
-        std::vector<BaseRange> merged;
-        for (const BaseRange& range : ranges) {
-            if (!merged.empty() && range.begin <= merged.back().end)
-                merged.back().end = std::max(merged.back().end, range.end);
-            else
-                merged.push_back(range);
-        }
-        ranges = std::move(merged);
-    }
-    return excluded;
-}
 
 // Everything that both ways of counting need.
 struct Counting {
@@ -160,6 +112,7 @@ void report_unscored(const std::vector<ClassReport>& classes, const std::string&
 // Results must not take the place of what they were made from.
 void refuse_inputs(const EvaluateParameters& p, const std::string& fasta) {
     std::vector<std::string> outputs = {p.output}, inputs = p.exclude;
+    if (!p.by.empty()) inputs.push_back(p.by);
     for (const std::string& more : {p.curves, p.calibrate})
         if (!more.empty()) outputs.push_back(more);
     inputs.insert(inputs.end(), {p.model, p.dataset, fasta});
@@ -170,110 +123,6 @@ AtomicFile text_file(const std::string& path, const std::string& text) {
     AtomicFile file(path);
     file.write(text);
     return file;
-}
-
-std::string rounded(const char* format, double a, double b = 0, double c = 0) {
-    char text[160];
-    std::snprintf(text, sizeof text, format, a, b, c);
-    return text;
-}
-
-// What was counted, ready to be told and written.
-struct Measured {
-    EvaluateReport report;
-    std::string table, curves;
-    const char* unscored = "";  // why a marker may have no metrics
-    const char* constant = "";  // what the table has for a constant
-};
-
-// Adds to the metrics by calling what it is given.
-using CountAll = std::function<void(const CountPositions&)>;
-
-SiteScores scores_of(const SiteMetrics& m) {
-    const auto share = [](std::int64_t part, std::int64_t all) {
-        return all > 0 ? static_cast<double>(part) / static_cast<double>(all) : SiteScores::kNone;
-    };
-    return {share(m.matched, m.calls), share(m.matched, m.labels), share(2 * m.matched, m.calls + m.labels),
-            m.called_length, m.label_length};
-}
-
-// "; 95 % intervals 0.0121-0.0166 and 0.5831-0.6102"; "" where there are none.
-std::string intervals_text(const RankingIntervals& of) {
-    if (std::isnan(of.average_precision.low) || std::isnan(of.roc_auc.low)) return "";
-    return rounded("; 95 %% intervals %.4f-%.4f", of.average_precision.low, of.average_precision.high) +
-           rounded(" and %.4f-%.4f", of.roc_auc.low, of.roc_auc.high);
-}
-
-// Means, but of lengths the medians; "" of a model without calls.
-std::string class_sites_text(const ClassMean& c) {
-    if (std::isnan(c.mean.sites.f1)) return "";
-    SiteScores sites = c.mean.sites;
-    sites.called_length = c.median.sites.called_length;
-    sites.label_length = c.median.sites.label_length;
-    return sites_text("mean F1", sites);
-}
-
-// `calls` and `sites` of each marker of a calibrated model; else empty.
-Measured measure_presence(const EvaluateParameters& p, const std::vector<Marker>& markers,
-                          const std::vector<MarkerCalls>& calls, const std::vector<SiteMetrics>& sites,
-                          const Dataset& dataset, std::span<const std::int64_t> windows, ThreadPool& pool,
-                          const CountAll& count_all) {
-    const int count = static_cast<int>(markers.size());
-    MarkerCounts counts(count, pool);
-    std::optional<BlockSamples> samples;
-    std::optional<BlockBootstrap> bootstrap;
-    if (p.bootstrap > 0) {
-        samples.emplace(blocks_of(dataset, windows), p.bootstrap, p.seed);
-        bootstrap.emplace(count, *samples, 1, pool);
-    }
-    count_all([&](std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
-                  std::span<const LabelRun> labels, std::span<const RowPlace> places) {
-        if (!bootstrap) return counts.add(logits, length, kept, labels);
-        bootstrap->begin_batch(kept, places, dataset.layout().bin);
-        counts.add(logits, length, kept, labels, [&](const BinnedRow& row) { bootstrap->count(row); });
-    });
-    std::vector<MarkerMetrics> metrics = counts.all_metrics();
-    counts.add_calibration(metrics, calls);
-    for (std::size_t i = 0; i < sites.size(); ++i) metrics[i].sites = scores_of(sites[i]);
-    std::vector<ClassMean> classes = class_means(markers, metrics);
-    if (bootstrap) bootstrap->add_intervals(markers, metrics, classes);
-    Measured m;
-    m.report.positions = metrics.front().positions;
-    m.report.loss = counts.loss();
-    m.unscored = "no positives or no negatives";
-    m.constant = "; pr_auc_trapezoid is NA";
-    for (const ClassMean& c : classes)
-        m.report.classes.push_back(
-            {c.class_name, c.markers, c.scored, c.constant, class_sites_text(c),
-             c.scored == 0
-                 ? ""
-                 : "mean average precision " +
-                       precision_text(c.mean.average_precision, "mean prevalence", c.mean.prevalence) +
-                       rounded(", ROC AUC %.4f", c.mean.roc_auc) + intervals_text(c.mean.intervals)});
-    m.table = metrics_table(p.split, markers, metrics, classes);
-    if (!p.curves.empty()) m.curves = curves_table(p.split, markers, counts);
-    return m;
-}
-
-Measured measure_coverage(const EvaluateParameters& p, const std::vector<Marker>& markers, ThreadPool& pool,
-                          const CountAll& count_all) {
-    CoverageSums sums(static_cast<int>(markers.size()), pool);
-    count_all([&](std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
-                  std::span<const LabelRun> labels,
-                  std::span<const RowPlace>) { sums.add(logits, length, kept, labels); });
-    const std::vector<CoverageMetrics> metrics = sums.all_metrics();
-    Measured m;
-    m.report.positions = metrics.front().bins;
-    m.report.loss = sums.loss();
-    m.unscored = "the same coverage or prediction everywhere";
-    for (const CoverageClassMean& c : class_means(markers, metrics))
-        m.report.classes.push_back(
-            {c.class_name, c.markers, c.scored, c.constant, "",
-             c.scored == 0 ? ""
-                           : rounded("Pearson correlation %.4f, of log(1 + x) %.4f, Poisson loss %.4f",
-                                     c.mean.pearson_r, c.mean.pearson_r_log1p, c.mean.poisson_loss)});
-    m.table = coverage_table(p.split, markers, metrics);
-    return m;
 }
 
 // Labels and outputs must stand for the same bases.
@@ -329,7 +178,10 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
         log.info(dataset.path() +
                  ": holds no digests of the reference (it was built by an older regkit): only names and "
                  "lengths were compared; --check-reference compares all bases");
-    const ContigIntervals excluded = read_excluded(parameters.exclude, dataset, log);
+    const ContigIntervals excluded = read_regions(parameters.exclude, dataset, log);
+    std::vector<Annotation> annotations;
+    const bool annotated = !parameters.by.empty();
+    if (annotated) annotations = read_annotations(parameters.by, dataset, log);
 
     std::vector<int> contig_of;  // the FASTA's number of each of the data set's contigs
     for (const ReferenceContig& contig : dataset.reference()) contig_of.push_back(fasta.find(contig.name));
@@ -382,23 +234,30 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
         speed = static_cast<double>(work.total) / std::max(spent.count(), 1e-9);
     };
     const bool coverage = model.spec.task == Task::coverage;
-    Measured measured = coverage ? measure_coverage(parameters, model.markers, pool, count_all)
-                                 : measure_presence(parameters, model.markers, calls, sites, dataset, windows,
-                                                    pool, count_all);
+    const MeasuredSplit split{.split = parameters.split,
+                              .markers = model.markers,
+                              .dataset = dataset,
+                              .windows = windows,
+                              .annotations = annotated ? &annotations : nullptr,
+                              .bootstrap = parameters.bootstrap,
+                              .seed = parameters.seed,
+                              .pool = pool};
+    const Measured measured =
+        coverage ? measure_coverage(split, count_all)
+                 : measure_presence(split, {.calibrated = true, .calls = calls, .sites = sites},
+                                    !parameters.curves.empty(), count_all);
     session.tell_notices();
     tell_placeholders(fasta.path(), fasta.placeholders(), log);
     tell_empty_records(fasta, log);
-    measured.report.windows = total;
-    measured.report.nt_per_second = speed;
-    require(measured.report.positions > 0, ErrorKind::input,
+    require(measured.positions > 0, ErrorKind::input,
             dataset.path() + ": no position of split " + parameters.split + " is left to count");
     work.complete = true;
     tell(work);
     if (!parameters.curves.empty()) outputs.add(text_file(parameters.curves, measured.curves));
-    outputs.add(text_file(parameters.output, measured.table));
+    outputs.add(text_file(parameters.output, measured_header(coverage, annotated, "") + measured.rows));
     outputs.commit();
-    report_unscored(measured.report.classes, parameters.split, measured.unscored, measured.constant, log);
-    return measured.report;
+    report_unscored(measured.classes, parameters.split, measured.unscored, measured.constant, log);
+    return {total, measured.positions, measured.classes, measured.annotations, measured.loss, speed};
 }
 
 }  // namespace regkit

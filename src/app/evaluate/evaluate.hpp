@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "app/evaluate/measure.hpp"
 #include "base/log.hpp"
 #include "base/work_done.hpp"
 #include "io/dataset/dataset.hpp"
@@ -18,6 +19,9 @@ struct EvaluateParameters {
     std::string fasta;                 // empty: the path that the data set remembers
     std::string split = "test";        // train | valid | test
     std::vector<std::string> exclude;  // BED files: positions inside count neither way
+    // BED: what is named alike in column 4 is an annotation, and what lies inside of each is also measured by
+    // itself. Empty: none.
+    std::string by;
     std::vector<std::string> markers;  // names, globs, class:NAME; empty: all
     // paper: each window by itself, zero-padded, as in training. tiled: every position with its full context;
     // models that have none (a fixed window, an LSTM) are Error(usage).
@@ -35,17 +39,11 @@ struct EvaluateParameters {
     void verify() const;  // Error(usage)
 };
 
-struct ClassReport {
-    std::string class_name;
-    int markers = 0, scored = 0, constant = 0;
-    std::string sites;  // the same of its sites; empty of a model without calls
-    std::string text;   // its means, for people; empty when none is scored
-};
-
 struct EvaluateReport {
     std::int64_t windows = 0;
     std::int64_t positions = 0;  // counted: not N, not excluded; bases or bins
     std::vector<ClassReport> classes;
+    std::vector<AnnotationReport> annotations;
     double loss = 0;
     double nt_per_second = 0;
 };

@@ -115,27 +115,35 @@ void MarkerCounts::clear() {
 
 void MarkerCounts::add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
                        std::span<const LabelRun> labels, const TakeRow& also) {
-    if (since_widening_ + static_cast<std::uint64_t>(length) > limit_) widen();
-    since_widening_ += static_cast<std::uint64_t>(length);
+    begin_batch(length);
     pool_->run(markers_, [&](std::int64_t marker, int worker) {
         auto& bins = nth(bins_, worker);
         bins.resize(static_cast<std::size_t>(length));
         require(fill_bins(logits.data() + marker * length, length, bins.data()), ErrorKind::diverged,
                 "the model's output for marker " + std::to_string(marker + 1) + " is not finite");
-        std::uint32_t* all = counts_.data() + static_cast<std::size_t>(marker) * 2 * kLogitBins;
-        std::uint32_t* positive = all + kLogitBins;
-        const std::span<const LabelRun> runs = runs_of(labels, static_cast<int>(marker));
-        auto run = runs.begin();
-        for (const KeptRun& keep : kept) {
-            for (std::int32_t i = keep.begin; i < keep.end; ++i) ++all[nth(bins, i)];
-            while (run != runs.end() && run->end <= keep.begin) ++run;
-            for (auto r = run; r != runs.end() && r->begin < keep.end; ++r) {
-                const std::int32_t end = std::min(r->end, keep.end);
-                for (std::int32_t i = std::max(r->begin, keep.begin); i < end; ++i) ++positive[nth(bins, i)];
-            }
-        }
-        if (also) also({static_cast<int>(marker), bins, runs});
+        const BinnedRow row{static_cast<int>(marker), bins, runs_of(labels, static_cast<int>(marker))};
+        count(row, kept);
+        if (also) also(row);
     });
+}
+
+void MarkerCounts::begin_batch(std::int64_t length) {
+    if (since_widening_ + static_cast<std::uint64_t>(length) > limit_) widen();
+    since_widening_ += static_cast<std::uint64_t>(length);
+}
+
+void MarkerCounts::count(const BinnedRow& row, std::span<const KeptRun> kept) {
+    std::uint32_t* all = counts_.data() + static_cast<std::size_t>(row.marker) * 2 * kLogitBins;
+    std::uint32_t* positive = all + kLogitBins;
+    auto run = row.labels.begin();
+    for (const KeptRun& keep : kept) {
+        for (std::int32_t i = keep.begin; i < keep.end; ++i) ++all[nth(row.bins, i)];
+        while (run != row.labels.end() && run->end <= keep.begin) ++run;
+        for (auto r = run; r != row.labels.end() && r->begin < keep.end; ++r) {
+            const std::int32_t end = std::min(r->end, keep.end);
+            for (std::int32_t i = std::max(r->begin, keep.begin); i < end; ++i) ++positive[nth(row.bins, i)];
+        }
+    }
 }
 
 void MarkerCounts::widen() {

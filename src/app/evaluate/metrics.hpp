@@ -98,6 +98,10 @@ class MarkerCounts {
     // logit that is not finite. `also` gets every row too.
     void add(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
              std::span<const LabelRun> labels, const TakeRow& also = {});
+    // The same in two steps, of rows that another one's `also` gets: what a batch of so many positions needs,
+    // then each marker's row once, on any thread.
+    void begin_batch(std::int64_t length);
+    void count(const BinnedRow& row, std::span<const KeptRun> kept);
     // 32-bit counters are widened when one could overflow, after `limit` positions (tests lower it).
     void set_widening_limit(std::uint64_t limit) { limit_ = limit; }
 

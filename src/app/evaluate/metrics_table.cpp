@@ -85,27 +85,34 @@ struct MeanCurve {
 
 }  // namespace
 
-std::string metrics_table(const std::string& split, const std::vector<Marker>& markers,
-                          const std::vector<MarkerMetrics>& metrics, const std::vector<ClassMean>& classes) {
-    std::string table =
-        "split\tmarker\tclass\troc_auc\taverage_precision\tpr_auc_trapezoid\trecall_at_"
-        "fdr05\tprevalence\tpositives\tap_over_prevalence\tmcc\ttop_k_accuracy\tcalibration_slope\t"
-        "calibration_intercept\tcalibration_error\tcalibration_error_of_constant\tsite_precision\t"
-        "site_recall\tsite_f1\tsite_length\tlabel_length\t"
-        "roc_auc_low\troc_auc_high\taverage_precision_low\taverage_precision_high\tmcc_low\tmcc_high\n";
+std::string metrics_header(const std::string& more) {
+    return "split\tmarker\tclass\troc_auc\taverage_precision\tpr_auc_trapezoid\trecall_at_"
+           "fdr05\tprevalence\tpositives\tap_over_prevalence\tmcc\ttop_k_accuracy\tcalibration_slope\t"
+           "calibration_intercept\tcalibration_error\tcalibration_error_of_constant\tsite_precision\t"
+           "site_recall\tsite_f1\tsite_length\tlabel_length\t"
+           "roc_auc_low\troc_auc_high\taverage_precision_low\taverage_precision_high\tmcc_low\tmcc_high" +
+           more + "\n";
+}
+
+std::string metrics_rows(const std::string& split, const std::vector<Marker>& markers,
+                         const std::vector<MarkerMetrics>& metrics, const std::vector<ClassMean>& classes,
+                         const MoreFields& more) {
+    std::string rows;
     for (std::size_t i = 0; i < markers.size(); ++i)
-        table += split + "\t" + markers[i].name + "\t" + class_text(markers[i].class_name) + "\t" +
-                 values_of(metrics[i]) + "\t" + number_text(metrics[i].prevalence) + "\t" +
-                 std::to_string(metrics[i].positives) + "\t" + ratio_of(metrics[i]) + "\t" +
-                 more_of(metrics[i]) + "\n";
+        rows += split + "\t" + markers[i].name + "\t" + class_text(markers[i].class_name) + "\t" +
+                values_of(metrics[i]) + "\t" +
+                (metrics[i].positions > 0 ? number_text(metrics[i].prevalence) : "NA") + "\t" +
+                std::to_string(metrics[i].positives) + "\t" + ratio_of(metrics[i]) + "\t" +
+                more_of(metrics[i]) + more.of_all +
+                (more.of_markers.empty() ? std::string() : more.of_markers[i]) + "\n";
     const auto row = [&](const char* name, const ClassMean& c, const MarkerMetrics& m, double positives) {
-        table += split + "\t" + name + "\t" + class_text(c.class_name) + "\t" + values_of(m) + "\t" +
-                 (c.scored ? number_text(m.prevalence) + "\t" + number_text(positives) : "NA\tNA") + "\t" +
-                 ratio_of(m) + "\t" + more_of(m) + "\n";
+        rows += split + "\t" + name + "\t" + class_text(c.class_name) + "\t" + values_of(m) + "\t" +
+                (c.scored ? number_text(m.prevalence) + "\t" + number_text(positives) : "NA\tNA") + "\t" +
+                ratio_of(m) + "\t" + more_of(m) + more.of_all + more.of_classes + "\n";
     };
     for (const ClassMean& c : classes) row("mean", c, c.mean, c.positives);
     for (const ClassMean& c : classes) row("median", c, c.median, c.median_positives);
-    return table;
+    return rows;
 }
 
 std::string curves_table(const std::string& split, const std::vector<Marker>& markers,

@@ -12,11 +12,20 @@ namespace regkit {
 // ap_over_prevalence, mcc, top_k_accuracy, calibration_slope, calibration_intercept, calibration_error,
 // calibration_error_of_constant, site_precision, site_recall, site_f1, site_length, label_length,
 // roc_auc_low, roc_auc_high, average_precision_low, average_precision_high, mcc_low, mcc_high
-// (RankingIntervals): a row a marker, then a row a class whose marker is "mean", then one whose marker is
-// "median" (their ap_over_prevalence is the ratio of the two means or medians). NA where a marker is not
-// scored (and where a class has none that is), and what is not defined, as the trapezoid of a constant.
-std::string metrics_table(const std::string& split, const std::vector<Marker>& markers,
-                          const std::vector<MarkerMetrics>& metrics, const std::vector<ClassMean>& classes);
+// (RankingIntervals), and then `more`, names that begin with a tab each.
+std::string metrics_header(const std::string& more);
+// The fields of those further columns, a tab before each.
+struct MoreFields {
+    std::string of_all = {};                   // of every row
+    std::vector<std::string> of_markers = {};  // behind them, of each marker; or none
+    std::string of_classes = {};               // in their place in the rows of classes
+};
+// A row a marker, then a row a class whose marker is "mean", then one whose marker is "median" (their
+// ap_over_prevalence is the ratio of the two means or medians). NA where a marker is not scored (and where a
+// class has none that is), and what is not defined, as the trapezoid of a constant.
+std::string metrics_rows(const std::string& split, const std::vector<Marker>& markers,
+                         const std::vector<MarkerMetrics>& metrics, const std::vector<ClassMean>& classes,
+                         const MoreFields& more);
 
 // split, marker, class, curve, threshold, x, y: curve "pr" has x = recall, y = precision; "roc" x = false
 // positive rate, y = true positive rate; threshold is a logit. Each marker's thresholds, thinned; then for

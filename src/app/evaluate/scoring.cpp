@@ -78,6 +78,36 @@ void kept_positions(std::span<const std::uint8_t> codes, std::int64_t begin, std
     }
 }
 
+void WindowBatch::clear() {
+    kept.clear();
+    labels.clear();
+    places.clear();
+}
+
+void WindowBatch::add(const Dataset& dataset, std::int64_t window, std::span<const std::uint8_t> codes,
+                      const LabelMap& map, const ContigIntervals& excluded, std::int64_t shift) {
+    const LabelLayout& layout = dataset.layout();
+    const DatasetWindow& at = nth(dataset.windows(), window);
+    const std::int64_t begin = at.begin + layout.offset;
+    kept_positions(codes, begin, layout.bin, nth(excluded, at.contig), shift, kept);
+    map.window_labels(dataset, window, shift, labels);
+    places.push_back({static_cast<std::int32_t>(shift), at.contig, begin});
+}
+
+void each_placed_run(std::span<const KeptRun> kept, std::span<const RowPlace> places, std::int64_t bin,
+                     const TakePlacedRun& take) {
+    std::size_t place = 0;
+    for (const KeptRun& run : kept)
+        for (std::int32_t at = run.begin; at < run.end;) {
+            while (place + 1 < places.size() && places[place + 1].begin <= at) ++place;
+            const std::int32_t end =
+                place + 1 < places.size() ? std::min(run.end, places[place + 1].begin) : run.end;
+            const RowPlace& p = places[place];
+            take({at, end}, p.contig, p.base + (at - p.begin) * bin);
+            at = end;
+        }
+}
+
 namespace {
 
 constexpr std::int64_t kBatchBases = std::int64_t{1} << 17;
@@ -108,36 +138,30 @@ bool count_windows(Network& network, const Dataset& dataset, std::span<const std
         std::max<std::int64_t>(1, std::min(kBatchBases / length, kBatchValues / (markers * positions)));
     std::vector<std::uint8_t> codes;
     std::vector<float> logits, rows;
-    std::vector<KeptRun> kept;
-    std::vector<LabelRun> runs;
-    std::vector<RowPlace> places;
+    WindowBatch laid;
     const auto total = static_cast<std::int64_t>(windows.size());
     for (std::int64_t first = 0; first < total; first += batch) {
         if (!keep_going(first)) return false;
         const std::int64_t here = std::min(batch, total - first);
         codes.assign(static_cast<std::size_t>(here * length), kCodeN);
-        kept.clear();
-        runs.clear();
-        places.clear();
+        laid.clear();
         for (std::int64_t s = 0; s < here; ++s) {
             const std::int64_t index = nth(windows, first + s);
             const DatasetWindow& at = nth(dataset.windows(), index);
             const auto sequence = std::span(codes).subspan(static_cast<std::size_t>(s * length),
                                                            static_cast<std::size_t>(window));
             read(at.contig, at.begin, at.begin + window, sequence);
-            kept_positions(sequence.subspan(static_cast<std::size_t>(layout.offset),
-                                            static_cast<std::size_t>(layout.count * layout.bin)),
-                           at.begin + layout.offset, layout.bin, nth(excluded, at.contig), s * positions,
-                           kept);
-            labels.window_labels(dataset, index, s * positions, runs);
-            places.push_back({static_cast<std::int32_t>(s * positions), at.contig, at.begin + layout.offset});
+            laid.add(dataset, index,
+                     sequence.subspan(static_cast<std::size_t>(layout.offset),
+                                      static_cast<std::size_t>(layout.span())),
+                     labels, excluded, s * positions);
         }
         logits.resize(static_cast<std::size_t>(here * markers * positions));
         // In f32: metrics rank, and 8-bit codes would tie what a model tells apart.
         network.infer({codes.data(), here, length}, 0, length, TailOutput::logits, logits);
-        sort_labels(runs);
+        sort_labels(laid.labels);
         if (here > 1) side_by_side(logits, here, markers, positions, rows);
-        count(here > 1 ? rows : logits, here * positions, kept, runs, places);
+        count(here > 1 ? rows : logits, here * positions, laid.kept, laid.labels, laid.places);
     }
     return keep_going(total);
 }

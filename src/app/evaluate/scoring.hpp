@@ -57,6 +57,24 @@ struct RowPlace {
     std::int64_t base = 0;
 };
 
+// Windows side by side in one row a marker: what of it counts, its labels, and where it lies.
+struct WindowBatch {
+    std::vector<KeptRun> kept;
+    std::vector<LabelRun> labels;  // to be sorted when all windows are there
+    std::vector<RowPlace> places;
+
+    void clear();
+    // A window's outputs, `shift` positions further along; `codes` are their bases.
+    void add(const Dataset& dataset, std::int64_t window, std::span<const std::uint8_t> codes,
+             const LabelMap& map, const ContigIntervals& excluded, std::int64_t shift);
+};
+
+// Takes positions side by side that all lie on one stretch of a contig, whose first base is `base`.
+using TakePlacedRun = std::function<void(const KeptRun& run, std::int32_t contig, std::int64_t base)>;
+// The runs of `kept` in order, each cut where a place begins; `bin`: bases a position.
+void each_placed_run(std::span<const KeptRun> kept, std::span<const RowPlace> places, std::int64_t bin,
+                     const TakePlacedRun& take);
+
 // Takes the logits [markers][length] of some output positions, with those that count and their labels, as
 // MarkerCounts::add, and where they lie, ascending in both.
 using CountPositions =

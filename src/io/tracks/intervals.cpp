@@ -178,7 +178,8 @@ bool IntervalReader::next(Interval& interval) {
         else
             split_blanks(line, fields_);
         check_columns();
-        interval = {fields_[0], coordinate(1), coordinate(2), 0};
+        const bool named = format_ != IntervalFormat::bed_graph && fields_.size() > 3;
+        interval = {fields_[0], coordinate(1), coordinate(2), 0, named ? fields_[3] : std::string_view()};
         if (interval.end < interval.begin)
             fail("the end " + std::to_string(interval.end) + " is before the start " +
                  std::to_string(interval.begin));

@@ -36,7 +36,8 @@ struct Interval {
     std::string_view contig;  // valid until the next call
     std::int64_t begin = 0;   // 0-based, half-open, not empty
     std::int64_t end = 0;
-    double value = 0;  // of bedGraph, finite
+    double value = 0;            // of bedGraph, finite
+    std::string_view name = {};  // column 4 of the others, "" where there is none; valid as long as `contig`
 };
 
 // Reads intervals in file order, plain or compressed. BED's rules hold for all: columns between tabs, or

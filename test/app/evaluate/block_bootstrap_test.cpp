@@ -149,7 +149,7 @@ TEST_CASE("block bootstrap: intervals are those of plain sums over the drawn blo
         for (std::size_t k = 0; k < 3; ++k) values[k].push_back(ranked[k]);
     }
     // 1,024, 64 and 16 bins.
-    const auto fine = intervals(1), coarse = intervals(6000), coarsest = intervals(7300);
+    const auto fine = intervals(1), coarse = intervals(20000), coarsest = intervals(80000);
     for (std::size_t k = 0; k < 3; ++k) {
         std::sort(values[k].begin(), values[k].end());
         // The 2.5 % point of 40 values lies at place 0.975, the 97.5 % point at 38.025.

@@ -112,7 +112,7 @@ TEST_CASE("the table of coverage, and means of classes") {
                                                {10, 0.0, 0.25, false, 0, 0},
                                                {10, 3.0, 2.0, true, 0.5, 0.625},
                                                {10, 7.0, 8.0, true, 0.75, 0.75}};
-    CHECK(coverage_table("test", markers, metrics) ==
+    CHECK(coverage_header("") + coverage_rows("test", markers, metrics, "") ==
           "split\tmarker\tclass\tpearson_r\tpearson_r_log1p\tpoisson_loss\tmean_coverage\tbins\n"
           "test\ta\tX\t0.25\t0.5\t0.5\t1.5\t10\n"
           "test\tb\tX\tNA\tNA\t1.5\t2.5\t10\n"
@@ -123,6 +123,10 @@ TEST_CASE("the table of coverage, and means of classes") {
           "test\tmean\t.\tNA\tNA\t0.25\t0\t10\n"
           "test\tmedian\tX\t0.5\t0.625\t1.75\t2.75\t10\n"
           "test\tmedian\t.\tNA\tNA\t0.25\t0\t10\n");
+    CHECK(coverage_header("\ta").ends_with("\tbins\ta\n"));
+    CHECK(coverage_rows("test", {markers[2]}, {CoverageMetrics{}}, "\tp") ==
+          "test\tc\t.\tNA\tNA\tNA\tNA\t0\tp\ntest\tmean\t.\tNA\tNA\tNA\tNA\t0\tp\n"
+          "test\tmedian\t.\tNA\tNA\tNA\tNA\t0\tp\n");
     CHECK(mean_pearson(class_means(markers, metrics)) == 0.5);
     CHECK(std::isnan(mean_pearson(class_means({markers[2]}, {metrics[2]}))));
 }

@@ -43,7 +43,7 @@ TEST_CASE("metrics table: its columns, NA, and the means of the classes") {
     metrics[1] = {10, 0, 0, false, 0, 0, 0, 0};
     metrics[2] = {10, 10, 1, false, 0, 0, 0, 0};
     CHECK(
-        metrics_table("test", kMarkers, metrics, class_means(kMarkers, metrics)) ==
+        metrics_header("") + metrics_rows("test", kMarkers, metrics, class_means(kMarkers, metrics), {}) ==
         "split\tmarker\tclass\troc_auc\taverage_precision\tpr_auc_trapezoid\trecall_at_"
         "fdr05\tprevalence\tpositives\tap_over_prevalence\tmcc\ttop_k_accuracy\tcalibration_slope\tcalibration_intercept\t"
         "calibration_error\tcalibration_error_of_constant\tsite_precision\tsite_recall\tsite_f1\tsite_length\tlabel_length\t"
@@ -57,9 +57,26 @@ TEST_CASE("metrics table: its columns, NA, and the means of the classes") {
         "test\tmedian\t.\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n");
     metrics[0] = {10, 2, 0.2, true, 0.5, 0.2, std::nan(""), 0, true};
     CHECK(
-        metrics_table("test", {kMarkers[0]}, {metrics[0]}, class_means({kMarkers[0]}, {metrics[0]}))
+        metrics_rows("test", {kMarkers[0]}, {metrics[0]}, class_means({kMarkers[0]}, {metrics[0]}), {})
             .ends_with(
                 "test\tmedian\tX\t0.5\t0.2\tNA\t0\t0.2\t2\t1\t0\t0\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n"));
+}
+
+TEST_CASE("metrics table: further columns are the last ones, and no position is no prevalence") {
+    const std::vector<MarkerMetrics> metrics(3);
+    const std::string header = metrics_header("\tannotation\tdetail");
+    CHECK(rows_of(header)[0].size() == 29);
+    CHECK(header.ends_with("\tmcc_high\tannotation\tdetail\n"));
+    const auto rows = rows_of(metrics_rows("test", kMarkers, metrics, class_means(kMarkers, metrics),
+                                           {"\tp", {"\tx", "\ty", "\tz"}, "\t."}));
+    REQUIRE(rows.size() == 7);
+    const std::vector<std::string> details{"x", "y", "z", ".", ".", ".", "."};
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        REQUIRE(rows[i].size() == 29);
+        CHECK(rows[i][27] == "p");
+        CHECK(rows[i][28] == details[i]);
+        CHECK(rows[i][7] == "NA");
+    }
 }
 
 TEST_CASE("metrics table: curves of markers and the mean of their class") {

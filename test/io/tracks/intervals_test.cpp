@@ -57,6 +57,22 @@ TEST_CASE("BED, narrowPeak and broadPeak are read") {
     CHECK(log.count("summit-outside-peak") == 1);
 }
 
+TEST_CASE("names are column 4, but of bedGraph, which has none") {
+    const Scratch dir;
+    regkit::NullLog log;
+    const auto names = [&](const std::string& path, IntervalFormat format) {
+        regkit::IntervalReader reader(path, format, log);
+        std::string all;
+        for (regkit::Interval i; reader.next(i);) all += std::string(i.name) + ";";
+        return all;
+    };
+    const std::string bed = dir.write("n.bed", "c\t1\t2\ta b\tx\nc\t3\t4\nc 5 6 d\nc\t7\t8\t\n");
+    CHECK(names(bed, IntervalFormat::bed) == "a b;;d;;");
+    const std::string peaks = dir.write("n.narrowPeak", "c\t10\t20\tp1\t0\t.\t1\t-1\t-1\t-1\n");
+    CHECK(names(peaks, IntervalFormat::narrow_peak) == "p1;");
+    CHECK(names(dir.write("n.bedGraph", "c\t1\t2\t3\n"), IntervalFormat::bed_graph) == ";");
+}
+
 TEST_CASE("a file that may not be quoted is quoted for --verbosity 5 alone") {
     class Debug final : public regkit::Log {
       public:

@@ -6,6 +6,7 @@
 
 #include "app/call/call.hpp"
 #include "app/model/input_kind.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
@@ -19,8 +20,11 @@ constexpr std::int64_t kMany = 1'000'000'000;
 
 cli::Tool call_tool() {
     const CallParameters defaults;
-    std::vector<std::string> formats;
-    for (const TrackFormat& format : track_formats()) formats.emplace_back(format.name);
+    cli::Option format = cli::common::format(
+        {}, track_format_names(false, " or ") +
+                ", or as names end: bw, bed.gz; by default what the output's name says, " +
+                std::string(track_formats().front().name) + " on standard output");
+    format.suggestions = track_words();
     const std::string with_values = track_format_names(true);
     cli::Option output = cli::common::output(
         "tracks [standard output]; {marker} in the name gives one file for each marker; repeatable: one "
@@ -29,7 +33,7 @@ cli::Tool call_tool() {
     cli::Tool tool{
         .name = "regcall",
         .title = "predict markers along DNA and write them as tracks",
-        .usage = {"-m MODEL -f REF [-r REGION]... [-R BED] [options]", "-m MODEL [options] in.fa|-"}};
+        .usage = {"-m MODEL -f REF [-r REGION]... [-R BED] [options]", "-m MODEL [options] [in.fa|-]"}};
     tool.max_arguments = 1;
     tool.options = {
         cli::common::fasta(),
@@ -51,8 +55,7 @@ cli::Tool call_tool() {
              "predict so many bases at a time [50000, fewer with many markers]; changes memory and speed, not the output",
          .group = cli::group::model},
         output,
-        cli::common::format(formats, "by default what the output's extension says, " + formats.front() +
-                                         " on standard output"),
+        format,
         {.name = "hub",
          .value = "DIR",
          .help = "a UCSC track hub: values (bigWig) and intervals (bigBed) of every marker, and hub.txt",
@@ -135,7 +138,7 @@ cli::Tool call_tool() {
 
 void run_call(const cli::Arguments& args, Log& log) {
     CallParameters p;
-    if (!args.positional().empty()) p.input = args.positional().front();
+    if (!args.positional().empty() || !args.given("fasta")) p.input = cli::stream_input(args);
     require_kind(p.input, {FileKind::fasta}, "regcall reads FASTA");
     p.fasta = cli::fasta_file(args);
     p.check_reference = args.flag("check-reference");
@@ -146,15 +149,14 @@ void run_call(const cli::Arguments& args, Log& log) {
     p.markers = args.list("markers");
     p.parents = args.flag("parents");
     if (args.given("output")) p.outputs = cli::output_files(args, "output", p.parents);
-    if (args.given("hub")) p.hub = args.text("hub");
-    while (p.hub.size() > 1 && p.hub.ends_with('/')) p.hub.pop_back();
+    p.hub = without_slashes(args.text("hub"));
     if (!p.hub.empty() && !args.given("output")) p.outputs.clear();
     if (args.given("igv")) {
         const bool in_hub = !p.hub.empty() && args.text("igv").starts_with(p.hub + "/");
         p.igv = cli::output_files(args, "igv", p.parents || in_hub).front();
     }
     if (args.given("genome")) p.genome = args.text("genome");
-    if (args.given("output-format")) p.format = &track_format(args.text("output-format"));
+    if (args.given("output-format")) p.format = track_word(args.text("output-format"));
     for (const std::string& text : args.all("cutoff")) p.sites.cutoffs.push_back(parse_cutoff(text));
     p.sites.raw = args.flag("raw");
     if (args.given("min-length")) p.sites.min_length = args.integer("min-length", 1, kMany);

@@ -3,7 +3,9 @@
 #include <string>
 
 #include "app/dataset/build_dataset.hpp"
+#include "app/dataset/marker_sheet.hpp"
 #include "app/model/input_kind.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
@@ -49,10 +51,10 @@ cli::Option split_regions(const std::string& split) {
 }
 
 cli::Tool make_tool() {
-    cli::Tool tool{
-        .name = "regds-build",
-        .title = "peaks and a genome into a data set to train on",
-        .usage = {"-f REF --sheet SHEET -o NAME.regds [options]", "-f REF -o NAME.regds [options] PEAKS..."}};
+    cli::Tool tool{.name = "regds-build",
+                   .title = "peaks and a genome into a data set to train on",
+                   .usage = {"-f REF --sheet SHEET -o NAME.regds [options]",
+                             "-f REF -o NAME.regds [options] [NAME=]PEAKS..."}};
     tool.max_arguments = 100000;
     tool.options = {
         cli::common::fasta(cli::kNeeded),
@@ -60,6 +62,13 @@ cli::Tool make_tool() {
          .value = "TSV",
          .help = "markers and their files: columns name, class, target, cell, peaks",
          .group = cli::group::input},
+        {.name = "class",
+         .value = "CLASS",
+         .help =
+             "class of the markers of peak files that stand on the command line, or NAME=CLASS of some of "
+             "them, as -k names them; of several that fit the last counts",
+         .group = cli::group::input,
+         .repeatable = true},
         {.name = "alias",
          .value = "RULE",
          .help = "contig names of peaks and masks: ucsc (chr1 is 1, chrM is MT) or a file of two columns, "
@@ -158,8 +167,8 @@ cli::Tool make_tool() {
         {"regds-build -f hg19.fa.gz --sheet markers.tsv --mask mask.bed.gz --valid chr7 --test chr8 -o "
          "hg19.regds",
          "a sheet of markers, whole chromosomes held out"},
-        {"regds-build -f hg19.fa.gz --split random:0.8,0.1,0.1 -o two.regds CTCF.narrowPeak.gz DNase.bed",
-         "two files, blocks of 1 Mb assigned at random"},
+        {"regds-build -f hg19.fa.gz --split random:0.8,0.1,0.1 -o two.regds CTCF=ctcf.bed.gz open=dnase.bed",
+         "two files, named, blocks of 1 Mb assigned at random"},
         {"regds-build -f hg19.fa.gz --sheet markers.tsv --target bin --keep-if class:TFBS -o task1.regds",
          "a label for each 200 bases in the middle of 1,000; only windows with a peak of a TFBS marker"},
         {"regds-build -f hg19.fa.gz --sheet bigwigs.tsv --target coverage --test chr9 -o coverage.regds",
@@ -239,12 +248,13 @@ void build(const cli::Arguments& args, Log& log) {
     require_kind(p.sheet, {FileKind::sheet},
                  "--sheet takes a table of markers, with columns name and peaks at least");
     p.peaks = args.positional();
-    for (const std::string& path : p.peaks)
+    p.classes = args.all("class");
+    for (const std::string& word : p.peaks)
         require_kind(
-            path,
+            parse_peak_file(word).path,
             {FileKind::intervals, FileKind::bed_graph, FileKind::wiggle, FileKind::bigwig, FileKind::bigbed},
             "peaks are a BED file (or one of its kind)");
-    p.output = args.text("output");
+    p.output = without_slashes(args.text("output"));
     p.target = args.text("target");
     const TargetDefaults& defaults = target_defaults(p.target);
     p.window = args.given("window") ? args.integer("window", 1, kMostBases) : defaults.window;

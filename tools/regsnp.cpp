@@ -19,6 +19,11 @@ cli::Tool annotate_tool() {
                    .usage = {"-m MODEL -f REF [options] [in.vcf|in.vcf.gz|in.bcf|-]"}};
     tool.max_arguments = 1;
     tool.reads_stdin = true;
+    cli::Option format = cli::common::format(
+        {},
+        "vcf, vcf.gz or bcf, or as bcftools has them v (VCF), z (bgzip VCF), u (uncompressed BCF) or b (BCF); "
+        "by default what the output's name says, VCF on standard output");
+    format.suggestions = {"vcf", "vcf.gz", "bcf", "v", "z", "u", "b"};
     tool.options = {
         cli::common::fasta(cli::kNeeded),
         cli::common::check_reference(
@@ -82,9 +87,7 @@ cli::Tool annotate_tool() {
          .group = cli::group::model,
          .choices = {"own", "all"}},
         cli::common::output("annotated variants [standard output]"),
-        cli::common::format(
-            {"v", "z", "u", "b"},
-            "VCF, bgzip VCF, uncompressed BCF or BCF; by default what the output's extension says"),
+        format,
         {.name = "lossy",
          .help = "what BCF cannot hold of text input is warned of and counted, instead of ending the run",
          .group = cli::group::output},
@@ -93,7 +96,7 @@ cli::Tool annotate_tool() {
          .help = "also write a bgzip TSV with a row for each allele and a column for each marker",
          .group = cli::group::output},
         {.name = "write-index",
-         .help = "index the output and the matrix; needs -O z or b and sorted input",
+         .help = "index the output and the matrix; needs bgzip VCF or BCF and sorted input",
          .group = cli::group::output},
         cli::common::no_version(),
         cli::common::threads(),
@@ -127,9 +130,9 @@ bool without_caret(std::string& text) {
 
 void run_annotate(const cli::Arguments& args, Log& log) {
     AnnotateParameters p;
-    if (!args.positional().empty()) p.input = args.positional().front();
+    p.input = cli::stream_input(args);
     if (args.given("output")) p.output = cli::output_file(args, "output");
-    if (args.given("output-format")) p.format = parse_variant_format(args.text("output-format"));
+    if (args.given("output-format")) p.format = parse_variant_format(args.text("output-format"), p.output);
     require_kind(p.input, {FileKind::variants}, "regsnp reads VCF or BCF");
     p.model = cli::model_file(args);
     p.fasta = cli::fasta_file(args);

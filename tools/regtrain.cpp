@@ -34,7 +34,9 @@ std::vector<cli::Option> model_options() {
          .letter = 'a',
          .value = "NAME",
          .help = "a preset (see --presets) or a file spec.json, regkit-spec(5)",
-         .group = cli::group::model},
+         .group = cli::group::model,
+         .suggestions = preset_names(),
+         .files = "*.json"},
         {.name = "no-norm", .help = "the architecture without batch norm", .group = cli::group::model},
         {.name = "dropout",
          .value = "RATE",
@@ -46,7 +48,9 @@ std::vector<cli::Option> model_options() {
          .value = "NAME",
          .help =
              "print the layers of a preset or spec.json with shapes, parameters, receptive field and arithmetic, and end",
-         .group = cli::group::model},
+         .group = cli::group::model,
+         .suggestions = preset_names(),
+         .files = "*.json"},
         {.name = "marker-count",
          .value = "N",
          .fallback = std::to_string(kPaperMarkers),
@@ -266,17 +270,14 @@ std::string best_text(const TrainReport& report) {
 }
 
 void run(const cli::Arguments& args, Log& log) {
+    const auto markers = static_cast<int>(args.integer("marker-count", 1, 1'000'000));
     if (args.flag("presets")) {
-        const auto markers = static_cast<int>(args.integer("marker-count", 1, 1'000'000));
         std::fputs(presets_table(markers, !args.flag("no-norm")).c_str(), stdout);
         return;
     }
     if (args.given("describe")) {
         const Spec spec = load_architecture(args.text("describe"));
-        std::fputs(describe_table(args.flag("no-norm") ? without_norm(spec) : spec,
-                                  static_cast<int>(args.integer("marker-count", 1, 1'000'000)))
-                       .c_str(),
-                   stdout);
+        std::fputs(describe_table(args.flag("no-norm") ? without_norm(spec) : spec, markers).c_str(), stdout);
         return;
     }
     const cli::StopRequest stop;

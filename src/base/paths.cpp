@@ -9,6 +9,7 @@
 #include <new>
 #include <system_error>
 
+#include "base/text.hpp"
 #include "kernels/base/error.hpp"
 
 namespace regkit {
@@ -57,6 +58,22 @@ std::string canonical_path(const std::string& path) {
     const fs::path whole = fs::canonical(path, error);
     require_none(error, path);
     return whole.string();
+}
+
+std::string without_slashes(std::string path) {
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    return path;
+}
+
+bool has_gz_ending(std::string_view path) {
+    return without_gz_ending(path).size() < path.size();
+}
+
+std::string_view without_gz_ending(std::string_view path) {
+    const std::string name = lower_case(path);
+    for (const std::string_view end : {".gz", ".bgz"})
+        if (name.ends_with(end)) return path.substr(0, path.size() - end.size());
+    return path;
 }
 
 }  // namespace regkit

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace regkit {
 
@@ -13,5 +14,12 @@ bool path_is_directory(const std::string& path);
 std::string absolute_path(const std::string& path);
 // The same without links, of what exists.
 std::string canonical_path(const std::string& path);
+
+// Of a name alone, whether or not anything lies under it.
+// Without the slashes behind it that a shell's completion of folders leaves; "/" stays.
+std::string without_slashes(std::string path);
+// Whether it ends as names of gzip and bgzip files do, in .gz or .bgz in any case; and the name without that.
+bool has_gz_ending(std::string_view path);
+std::string_view without_gz_ending(std::string_view path);
 
 }  // namespace regkit

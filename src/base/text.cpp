@@ -3,7 +3,6 @@
 #include "base/text.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <cstdio>
 
@@ -12,13 +11,14 @@ namespace {
 
 constexpr std::size_t kShown = 60;
 
-std::string lower(std::string_view text) {
+}  // namespace
+
+std::string lower_case(std::string_view text) {
     std::string result(text);
-    for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    for (char& c : result)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     return result;
 }
-
-}  // namespace
 
 std::string plural(std::int64_t count, std::string_view noun) {
     return std::string(noun) + (count == 1 ? "" : "s");
@@ -64,11 +64,11 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string nearest(std::string_view typed, const std::vector<std::string>& names) {
-    const std::string word = lower(typed);
+    const std::string word = lower_case(typed);
     std::string best;
     std::size_t least = word.size() / 2 + 1;  // more than half of it would have to change
     for (const std::string& name : names) {
-        const std::size_t distance = edit_distance(word, lower(name));
+        const std::size_t distance = edit_distance(word, lower_case(name));
         if (distance >= least) continue;
         least = distance;
         best = name;

@@ -20,6 +20,9 @@ std::string quoted(std::string_view text);
 // "a, b, c", or "a, b, c and 7 more".
 std::string some_of(const std::vector<std::string>& names, std::size_t most = 10);
 
+// Of ASCII; other bytes stay.
+std::string lower_case(std::string_view text);
+
 // Levenshtein's distance.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 // Which of them was probably meant: "" where none is near. Letters' case counts little.

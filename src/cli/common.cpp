@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "app/model/input_kind.hpp"
+#include "base/paths.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/thread_pool.hpp"
 
@@ -51,7 +52,8 @@ Option model(Need need) {
             .value = "MODEL",
             .help = "trained model (.safetensors)",
             .group = group::model,
-            .needed = need == Need::needed};
+            .needed = need == Need::needed,
+            .files = "*.safetensors"};
 }
 Option dataset(Need need) {
     return {.name = "dataset",
@@ -59,7 +61,8 @@ Option dataset(Need need) {
             .value = "DIR",
             .help = "data set that regds-build wrote",
             .group = group::input,
-            .needed = need == Need::needed};
+            .needed = need == Need::needed,
+            .files = "*/"};
 }
 Option markers() {
     return {.name = "markers",
@@ -67,7 +70,8 @@ Option markers() {
             .value = "LIST",
             .help = "only these markers, separated by commas: names, globs ('CTCF*') or class:DNase",
             .group = group::model,
-            .repeatable = true};
+            .repeatable = true,
+            .names_markers = true};
 }
 Option output(const std::string& help, const std::string& value) {
     return {.name = "output", .letter = 'o', .value = value, .help = help, .group = group::output};
@@ -112,7 +116,8 @@ Option device() {
             .value = "NAME",
             .fallback = "auto",
             .help = "where to compute: auto, cpu, cuda or cuda:N (regkit(1), Devices)",
-            .group = group::device};
+            .group = group::device,
+            .suggestions = {"auto", "cpu", "cuda"}};
 }
 Option precision() {
     return {.name = "precision",
@@ -129,7 +134,8 @@ Option isa() {
             .help =
                 "instruction set of the CPU code (the best one here, if not given); pin it where bytes must "
                 "be the same on different machines",
-            .group = group::device};
+            .group = group::device,
+            .suggestions = {"auto", "avx512bf16", "avx512", "avx2", "sse4", "neon", "generic"}};
 }
 Option seed(const std::string& fallback) {
     return {.name = "seed",
@@ -175,6 +181,14 @@ BackendOptions backend_options(const Arguments& args) {
     return options;
 }
 
+std::string stream_input(const Arguments& args) {
+    if (!args.positional().empty()) return args.positional().front();
+    require(isatty(STDIN_FILENO) == 0, ErrorKind::usage,
+            "no input is named, and standard input is a terminal; name a file, or pipe one in; see " +
+                args.tool().name + " --help");
+    return "-";
+}
+
 std::string readable_file(const Arguments& args, const std::string& name) {
     const std::string path = args.text(name);
     if (access(path.c_str(), R_OK) != 0) throw_errno("cannot open " + path);
@@ -216,7 +230,7 @@ std::string model_file(const Arguments& args) {
 }
 
 std::string dataset_folder(const Arguments& args) {
-    const std::string path = args.text("dataset");
+    const std::string path = without_slashes(args.text("dataset"));
     require_kind(path, {FileKind::dataset, FileKind::folder}, "-d takes the folder that regds-build wrote");
     return path;
 }

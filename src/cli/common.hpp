@@ -42,6 +42,10 @@ Option verbosity();                               // --verbosity N (every tool h
 int threads(const Arguments& args);
 // -@, --device, --precision and --isa together.
 BackendOptions backend_options(const Arguments& args);
+// What a tool reads that takes one file or standard input: its argument, or "-" where there is none.
+// Error(usage) where that would be a terminal, at which nobody expects to type; "-" in so many words is taken
+// there, too.
+std::string stream_input(const Arguments& args);
 // -m and the like: the file's name, after a check that it can be read, so that a slip is told before hours of
 // work.
 std::string readable_file(const Arguments& args, const std::string& name);

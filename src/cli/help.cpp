@@ -1,5 +1,5 @@
-// One function a format: usage, --help, the man page's list, and the completions of bash and zsh. All walk
-// the same table, group by group, and differ in quoting and in how lines are broken.
+// One function a format: usage, --help, and the man page's list. All walk the same table, group by group, and
+// differ in quoting and in how lines are broken.
 #include "cli/help.hpp"
 
 #include <algorithm>
@@ -85,48 +85,6 @@ std::string roff_text(const std::string& text) {
     return out;
 }
 
-std::string shell_words(const std::vector<std::string>& words) {
-    std::string text;
-    for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-    return text;
-}
-
-bool takes_path(const Option& option) {
-    for (const char* path : {"FILE", "REF", "BED", "MODEL", "DIR", "TSV", "VCF", "JSON"})
-        if (option.value.find(path) != std::string::npos) return true;
-    return false;
-}
-
-std::string zsh_quoted(const std::string& text) {
-    std::string out;
-    for (const char c : text) {
-        if (c == '[' || c == ']' || c == ':' || c == '\\') out += '\\';
-        out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    }
-    return out;
-}
-
-std::string zsh_arguments(const Tool& tool) {
-    std::string text = "_arguments -s";
-    for (const Option& option : tool.options) {
-        if (option.hidden) continue;
-        std::string action;
-        if (!option.value.empty())
-            action = ":" + zsh_quoted(option.value) + ":" +
-                     (!option.choices.empty() ? "(" + shell_words(option.choices) + ")"
-                      : takes_path(option)    ? "_files"
-                                              : " ");
-        const std::string star = option.repeatable ? "*" : "";
-        const std::string help = "[" + zsh_quoted(option.help) + "]";
-        text += " \\\n    '" + star + "--" + option.name + (option.value.empty() ? "" : "=") + help + action +
-                "'";
-        if (option.letter != 0)
-            text += " \\\n    '" + star + "-" + option.letter + (option.value.empty() ? "" : "+") + help +
-                    action + "'";
-    }
-    return text + " \\\n    '*:file:_files'\n";
-}
-
 }  // namespace
 
 std::string usage_text(const Tool& tool) {
@@ -161,52 +119,6 @@ std::string man_options(const Tool& tool) {
         text += ".El\n";
     }
     return text;
-}
-
-std::string bash_completion(const std::vector<Tool>& commands) {
-    const std::string& name = commands.front().name;
-    std::string function = "_" + name;
-    std::replace(function.begin(), function.end(), '-', '_');
-    std::vector<std::string> words, subcommands;
-    std::string cases;
-    for (const Tool& tool : commands) {
-        if (!tool.command.empty()) subcommands.push_back(tool.command);
-        for (const Option& option : tool.options) {
-            if (option.hidden) continue;
-            const std::string word = "--" + option.name;
-            if (std::find(words.begin(), words.end(), word) != words.end()) continue;
-            words.push_back(word);
-            if (option.value.empty()) continue;
-            cases += "        " + (option.letter != 0 ? std::string("-") + option.letter + "|" : "") + word +
-                     ")\n";
-            if (!option.choices.empty())
-                cases += "            COMPREPLY=($(compgen -W '" + shell_words(option.choices) +
-                         "' -- \"$word\")) ;;\n";
-            else if (takes_path(option))
-                cases += "            COMPREPLY=($(compgen -f -- \"$word\")) ;;\n";
-            else
-                cases += "            COMPREPLY=() ;;\n";
-        }
-    }
-    std::string text = "# bash completion of " + name + "\n";
-    text += function + "() {\n    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n";
-    text += "    case $before in\n" + cases + "        *)\n            if [[ $word == -* ]]; then\n";
-    text += "                COMPREPLY=($(compgen -W '" + shell_words(words) +
-            "' -- \"$word\"))\n            else\n";
-    text += "                COMPREPLY=($(compgen -f -- \"$word\")";
-    if (!subcommands.empty()) text += " $(compgen -W '" + shell_words(subcommands) + "' -- \"$word\")";
-    text += ")\n            fi ;;\n    esac\n}\ncomplete -o filenames -F " + function + " " + name + "\n";
-    return text;
-}
-
-std::string zsh_completion(const std::vector<Tool>& commands) {
-    const std::string& name = commands.front().name;
-    std::string text = "#compdef " + name + "\n";
-    if (commands.size() == 1) return text + zsh_arguments(commands.front());
-    text += "case ${words[2]} in\n";
-    for (std::size_t i = 1; i < commands.size(); ++i)
-        text += commands[i].command + ") " + zsh_arguments(commands[i]) + ";;\n";
-    return text + "*) " + zsh_arguments(commands.front()) + ";;\nesac\n";
 }
 
 }  // namespace regkit::cli

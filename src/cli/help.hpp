@@ -10,7 +10,5 @@ namespace regkit::cli {
 std::string usage_text(const Tool& tool);   // the "usage:" lines and where to read on
 std::string help_text(const Tool& tool);    // --help: grouped, with live defaults and examples
 std::string man_options(const Tool& tool);  // mdoc(7): from ".Sh OPTIONS" up to the next section
-std::string bash_completion(const std::vector<Tool>& commands);  // the first is the default command
-std::string zsh_completion(const std::vector<Tool>& commands);
 
 }  // namespace regkit::cli

@@ -13,6 +13,7 @@
 #include "base/printable.hpp"
 #include "base/text.hpp"
 #include "cli/common.hpp"
+#include "cli/completion.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
 #include "kernels/base/number.hpp"
@@ -121,11 +122,11 @@ Tool with_common(Tool tool) {
         {.name = "version", .help = "print the versions of the tool and of the libraries in use"});
     tool.options.push_back(
         {.name = "help-man", .help = "print the man page's list of options", .hidden = true});
-    tool.options.push_back({.name = "completion",
-                            .value = "SHELL",
-                            .help = "print a completion script",
-                            .choices = {"bash", "zsh"},
-                            .hidden = true});
+    tool.options.push_back(
+        {.name = "completion",
+         .value = "SHELL",
+         .help = "print a script that completes this tool's command line (regkit(1), Completion)",
+         .choices = completion_shells()});
     return tool;
 }
 
@@ -164,6 +165,8 @@ Arguments::Arguments(const Tool& tool, const std::vector<std::string>& words) : 
 void Arguments::add(const Option& option, const std::string& value) {
     std::vector<std::string>& values = values_[option.name];
     if (!values.empty() && !option.repeatable) usage_error("--" + option.name + " is given more than once");
+    // What a shell makes of a variable that is not set. As the name of an output it would be standard output.
+    if (value.empty() && !option.value.empty()) usage_error("--" + option.name + " '': its value is empty");
     if (!option.choices.empty() &&
         std::find(option.choices.begin(), option.choices.end(), value) == option.choices.end())
         usage_error("--" + option.name + " '" + value + "': not one of " + join(option.choices, ", "));
@@ -181,6 +184,8 @@ void Arguments::check_complete() const {
     if (count > tool_.max_arguments)
         usage_error("unexpected argument '" + nth(positional_, tool_.max_arguments) + "'; see " + tool_.name +
                     " --help");
+    for (const std::string& word : positional_)
+        if (word.empty()) usage_error("an argument is empty; see " + tool_.name + " --help");
     if (count < tool_.min_arguments) usage_error("an argument is missing; see " + tool_.name + " --help");
 }
 

@@ -26,7 +26,7 @@
 //     }
 // clang-format on
 //
-// Every tool gets --help, --version and --verbosity by itself, and the hidden --help-man and --completion.
+// Every tool gets --help, --version, --completion and --verbosity by itself, and the hidden --help-man.
 #pragma once
 
 #include <chrono>
@@ -58,6 +58,12 @@ struct Option {
     bool repeatable = false;
     bool needed = false;  // an error when absent
     bool hidden = false;  // accepted, yet not in --help, man page or completions
+    // What completions offer for the value, besides the choices: words that are worth it where others are
+    // taken too; files that a glob fits ("*.json"), or folders ("*/"); the markers of the model or data set
+    // that the command line names. Where none is given, files of any name if the placeholder stands for one.
+    std::vector<std::string> suggestions = {};
+    std::string files = {};
+    bool names_markers = false;
 };
 
 struct Example {

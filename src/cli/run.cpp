@@ -25,6 +25,7 @@
 #include "base/printable.hpp"
 #include "base/temporaries.hpp"
 #include "base/text.hpp"
+#include "cli/completion.hpp"
 #include "cli/help.hpp"
 #include "cli/progress.hpp"
 #include "cli/signals.hpp"
@@ -180,7 +181,7 @@ bool answered(const Arguments& args, const std::vector<Command>& commands) {
     else if (args.flag("help-man"))
         print(man_options(args.tool()));
     else if (args.given("completion"))
-        print(args.text("completion") == "bash" ? bash_completion(tools) : zsh_completion(tools));
+        print(completion_script(args.text("completion"), tools));
     else
         return false;
     return true;

@@ -41,3 +41,19 @@ TEST_CASE("a path that cannot be looked at is an Error that names it") {
     CHECK_THROWS_WITH_AS(canonical_path(scratch.path("none")),
                          doctest::Contains("/none: cannot tell where it lies: No such"), Error);
 }
+
+TEST_CASE("endings of names") {
+    for (const auto& [path, without] :
+         {std::pair{"a/x.regds//", "a/x.regds"}, {"x", "x"}, {"/", "/"}, {"//", "/"}, {"", ""}})
+        CHECK(without_slashes(path) == without);
+    for (const auto& [path, without] : {std::pair{"x.bed.gz", "x.bed"},
+                                        {"x.bed.bgz", "x.bed"},
+                                        {"X.BED.GZ", "X.BED"},
+                                        {"gz", "gz"},
+                                        {"x.gz.gz", "x.gz"},
+                                        {"x.bed", "x.bed"},
+                                        {"", ""}}) {
+        CHECK(without_gz_ending(path) == without);
+        CHECK(has_gz_ending(path) == (std::string(path) != without));
+    }
+}

@@ -24,6 +24,11 @@ TEST_CASE("quoted: at most 60 characters, none that a terminal would obey") {
     CHECK(quoted("") == "''");
 }
 
+TEST_CASE("lower case of ASCII alone") {
+    CHECK(lower_case("narrowPeak.GZ") == "narrowpeak.gz");
+    CHECK(lower_case("\xc3\x84[Z") == "\xc3\x84[z");
+}
+
 TEST_CASE("some_of: the first ones, and how many more") {
     CHECK(some_of({}) == "");
     CHECK(some_of({"a", "b"}) == "a, b");

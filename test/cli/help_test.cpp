@@ -2,9 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <sstream>
+#include <stdexcept>
 
 #include "cli/common.hpp"
+#include "cli/completion.hpp"
+#include "kernels/cpu/cpu_backend.hpp"
 
 using namespace regkit::cli;
 
@@ -46,9 +50,17 @@ TEST_CASE("the man page's options") {
 }
 
 TEST_CASE("completions name every option and its choices") {
-    for (const std::string& text : {bash_completion({sample()}), zsh_completion({sample()})}) {
+    for (const std::string& shell : completion_shells()) {
+        const std::string text = completion_script(shell, {sample()});
         for (const Option& option : sample().options)
-            CHECK(contains(text, "--" + option.name) == !option.hidden);
+            CHECK(contains(text, (shell == "fish" ? "-l " : "--") + option.name) == !option.hidden);
         CHECK(contains(text, "bed tsv"));
     }
+    CHECK_THROWS_AS(completion_script("csh", {sample()}), std::logic_error);
+}
+
+TEST_CASE("completions offer every instruction set there is here") {
+    const std::vector<std::string> offered = common::isa().suggestions;
+    for (const std::string& isa : regkit::cpu_isas())
+        CHECK(std::find(offered.begin(), offered.end(), isa) != offered.end());
 }

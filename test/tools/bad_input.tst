@@ -87,12 +87,12 @@ absent nowhere
 case a slash behind the output's folder, where there is no directory
 run regds-build -f ref.fa a.narrowPeak -o nowhere/x.regds/
 exit 1
-err regds-build: nowhere/x.regds/: cannot create: there is no directory nowhere; make it first: mkdir -p nowhere
+err regds-build: nowhere/x.regds: cannot create: there is no directory nowhere; make it first: mkdir -p nowhere
 
 case a slash behind the output's folder, which is there
 run regds-build -f ref.fa a.narrowPeak -o small.regds/
 exit 1
-err regds-build: small.regds/: exists already; use --force to replace it
+err regds-build: small.regds: exists already; use --force to replace it
 same small.regds/dataset.json
 
 case neither sheet nor peaks
@@ -133,7 +133,7 @@ case force does not delete a folder in a data set
 setup mkdir small.regds/sub
 run regds-build -f ref.fa a.narrowPeak -o small.regds/ --force
 exit 1
-err regds-build: small.regds/: holds 'sub', *
+err regds-build: small.regds: holds 'sub', *
 same small.regds/dataset.json
 
 case no such folder for the output
@@ -613,13 +613,13 @@ run regds-build -f ref.fa --sheet bom.tsv --window 5000 -o x.regds
 case peaks from a pipe of the shell, which names no marker
 run regds-build -f ref.fa --window 5000 -o x.regds <(cat b.bed)
 exit 2
-err regds-build: /dev/fd/*: its name makes no marker's name; use --sheet, which names the marker
+err regds-build: /dev/fd/*: its name makes no marker's name; give it one: NAME=/dev/fd/*
 absent x.regds
 
 case peaks from standard input, which names no marker
 run regds-build -f ref.fa --window 5000 -o x.regds - < b.bed
 exit 2
-err regds-build: -: its name makes no marker's name; use --sheet, which names the marker
+err regds-build: -: its name makes no marker's name; give it one: NAME=-
 absent x.regds
 
 case an alias to a contig that the reference lacks
@@ -991,17 +991,17 @@ err regeval: *none.safetensors*No such file*
 case a marker that the model has not
 run regeval -m model.safetensors -d small.regds -k GATA1
 exit 2
-err regeval: -k GATA1: no marker is called that; the model has CTCF.K562, open.K562 (-k takes names, globs such as 'CTCF[*]', and class:NAME)
+err regeval: -k GATA1: no marker is called that; there are CTCF.K562, open.K562 (-k takes names, globs such as 'CTCF[*]', and class:NAME)
 
 case a marker that the model has under another name
 run regcall -m model.safetensors -f ref.fa -O bed -k my_CTCF.K562
 exit 2
-err regcall: -k my_CTCF.K562: no marker is called that; did you mean CTCF.K562? the model has CTCF.K562, open.K562 (-k takes*
+err regcall: -k my_CTCF.K562: no marker is called that; did you mean CTCF.K562? there are CTCF.K562, open.K562 (-k takes*
 
 case a class that the model has not
 run regcall -m model.safetensors -f ref.fa -O bed -k class:DNAse1
 exit 2
-err regcall: -k class:DNAse1: no marker is of this class; did you mean class:DNase? the model has class:TFBS, class:DNase (-k takes*
+err regcall: -k class:DNAse1: no marker is of this class; did you mean class:DNase? there are class:TFBS, class:DNase (-k takes*
 
 case metrics to a full device
 run regeval -m model.safetensors -d small.regds --device cpu > /dev/full
@@ -1101,7 +1101,7 @@ err regcall: -c 'fdr:0.3': models have cutoffs for false discovery rates of 0.05
 case a cutoff of markers that the model lacks
 run regcall -m model.safetensors -f ref.fa -c X=0.5 -O bed
 exit 2
-err regcall: -c X: no marker is called that; the model has CTCF.K562, open.K562 (-c takes names, globs *
+err regcall: -c X: no marker is called that; there are CTCF.K562, open.K562 (-c takes names, globs *
 
 case a cutoff of no marker
 run regcall -m model.safetensors -f ref.fa -c =0.5 -O bed
@@ -1528,3 +1528,69 @@ case regmodel, two shapes at once
 run regmodel info -O json --markers model.safetensors
 exit 2
 err regmodel: --markers is a table; -O json has the markers too
+
+# ---- names and classes without a sheet, and values that are empty ------------------------------------------------------------
+case two files of one name
+run regds-build -f ref.fa --window 5000 -o x.regds b.bed b.bed
+exit 2
+err regds-build: b.bed: a second marker named b; give it another name: NAME=b.bed
+absent x.regds
+
+case two names that are spelled alike
+run regds-build -f ref.fa --window 5000 -o x.regds 'a b=b.bed' a_b=a.narrowPeak
+exit 2
+err regds-build: a_b=a.narrowPeak: a second marker named a_b; give it another name: NAME=a.narrowPeak
+absent x.regds
+
+case a file without a name before the =
+run regds-build -f ref.fa --window 5000 -o x.regds =b.bed
+exit 2
+err regds-build: '=b.bed': a marker is NAME=FILE; there is no name before the =
+absent x.regds
+
+case a name without a file behind the =
+run regds-build -f ref.fa --window 5000 -o x.regds CTCF=
+exit 2
+err regds-build: 'CTCF=': a marker is NAME=FILE; there is no file behind the =
+absent x.regds
+
+case a named file that is not there
+run regds-build -f ref.fa --window 5000 -o x.regds CTCF=none.bed
+exit 1
+err regds-build: *none.bed*
+absent x.regds
+
+case standard input for two markers
+run regds-build -f ref.fa --window 5000 -o x.regds a=- b=- < b.bed
+exit 2
+err regds-build: standard input can be the peaks of one marker, not of several
+absent x.regds
+
+case a class of a marker that is not there
+run regds-build -f ref.fa --window 5000 -o x.regds --class CTCF=TFBS b.bed
+exit 2
+err regds-build: --class CTCF: no marker is called that; there are b (--class takes names, globs *
+absent x.regds
+
+case a class for the markers of a sheet
+run regds-build -f ref.fa --window 5000 -o x.regds --sheet sheet.tsv --class TFBS
+exit 2
+err regds-build: --class goes with peak files on the command line; a sheet has a column class
+absent x.regds
+
+case an output whose name is empty is not standard output
+run regcall -m model.safetensors -f ref.fa -r chr1:1-500 -o ''
+exit 2
+err regcall: --output '': its value is empty
+
+case regcall reads standard input where no file is named, of which there is nothing
+run regcall -m model.safetensors -O bed
+exit 3
+err regcall: *
+absent new*
+
+case an output inside the data set, which has a slash behind its name
+run regeval -m model.safetensors -d small.regds/ -o small.regds/new.tsv
+exit 2
+err regeval: small.regds/new.tsv: lies inside the input small.regds; choose another output
+absent small.regds/new.tsv

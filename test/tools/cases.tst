@@ -245,3 +245,37 @@ golden -
 case regmodel as JSON says what its table says
 run regmodel info -O json model.safetensors > m.json; regmodel info model.safetensors > m.tsv; python3 -c 'import json; m = json.load(open("m.json")); t = dict(r.rstrip("\n").split("\t") for r in open("m.tsv")); print(all(str(m[k]) == t[k] for k in ("model", "sha256", "architecture", "task", "parameters", "receptive_field", "stride")), len(m["markers"]) == int(t["markers"]), [c["name"] for c in m["reference"]], m["spec"]["name"] == t["architecture"])'
 golden -
+
+case regds-build with names and classes on the command line
+setup cp b.bed a=b.bed; mkdir k=v; cp b.bed k=v/p.bed
+run regds-build -f ref.fa --window 5000 --class TFBS --class 'o*=DNase' --class a_b=a=b --no-version -o made.regds/ CTCF=a.narrowPeak.gz open=b.bed 'x y=b.bed' a=b.bed ./k=v/p.bed 2>&1 | grep 'class\|called\|wrote'; cut -f1,2,5,6 made.regds/markers.tsv
+golden -
+
+case peaks of pipes and of standard input, with a name
+run B="regds-build -f ref.fa --window 5000 --no-version"; $B -o 1.regds p=b.bed; $B -o 2.regds p=- < b.bed; $B -o 3.regds p=<(cat b.bed); $B -o 4.regds b.bed; for i in 1 2 3 4; do zcat $i.regds/peaks.bed.gz | sed 's/\tb$/\tp/' | md5sum; done | sort -u | wc -l; cut -f1,2,5 2.regds/markers.tsv | tail -1
+out 1\np\t\t-
+
+case -O of regcall takes what names end in
+run C="regcall -m model.safetensors -f ref.fa -r chr2:1-3000 -k open.K562 --no-version --verbosity 1"; $C -c 0.43 -O bed > a.bed; for w in BED bed.gz bed.bgz BED.GZ; do $C -c 0.43 -O $w | zcat -f | cmp - a.bed; done; $C -c 0.43 -O bed.gz -o x; $C -c 0.43 -O bed -o y.bed.gz; $C -c 0.43 -o z.bed.bgz; for f in x y.bed.gz z.bed.bgz; do zcat < $f | cmp - a.bed; ls $f.tbi; done; $C -o a.bw; $C -O bw -o b; $C -O bigWig -o c; cmp a.bw b; cmp a.bw c; $C -O bdg | cmp - <($C -O bedGraph)
+out x.tbi\ny.bed.gz.tbi\nz.bed.bgz.tbi
+
+case -O of regsnp takes what names end in, and bcftools' letters
+run R="regsnp -m model.safetensors -f ref.fa --no-version --verbosity 1 in.vcf"; $R > a.vcf; for w in vcf v VCF; do $R -O $w | cmp - a.vcf; done; for w in vcf.gz z vcf.bgz; do $R -O $w | zcat < /dev/stdin | cmp - a.vcf; done; for w in bcf b BCF; do $R -O $w | zcat | head -c 3; done; $R -O u | head -c 3; $R -O vcf -o x.vcf.gz; $R -o y.VCF.bgz; $R -O v -o z.vcf.gz; zcat x.vcf.gz | cmp - a.vcf; zcat < y.VCF.bgz | cmp - a.vcf; cmp z.vcf.gz a.vcf
+out BCFBCFBCFBCF
+
+case standard input by - and alone is the same
+run for i in '' -; do regcall -m model.safetensors -O bed -c 0.43 --no-version --verbosity 1 $i < ref.fa | md5sum; done | sort -u | wc -l; for i in '' -; do regsnp -m model.safetensors -f ref.fa --no-version --verbosity 1 $i < in.vcf | md5sum; done | sort -u | wc -l
+out 1\n1
+
+case without an input and at a terminal nothing is waited for
+run python3 -c 'import os, pty, subprocess; at = pty.openpty()[1]; [print(done.returncode, done.stderr.decode(), end="") for done in (subprocess.run(c.split(), stdin=at, capture_output=True, timeout=60) for c in ("regcall -m model.safetensors", "regsnp -m model.safetensors -f ref.fa", "regsnp"))]'
+golden -
+
+case a slash behind a folder makes no difference
+run regds-build -f ref.fa --sheet sheet.tsv --window 5000 --valid chr1:1-10000 --test chr2:1-30000 --no-version --verbosity 1 -o made.regds/ && cmp made.regds/windows.bed.gz small.regds/windows.bed.gz; for d in small.regds small.regds//; do regtrain -d $d -a "$TEST_TOOLS/data/tiny.json" --steps 1 --threads 1 --no-version --verbosity 1 -o m.safetensors && sha256sum < m.safetensors; regeval -m model.safetensors -d $d --bootstrap 0 --verbosity 1 | sha256sum; regcall -m model.safetensors -f ref.fa -r chr1:1-500 --hub hub/ --genome hg19 --no-version --verbosity 1; find hub -type f | sort | sha256sum; rm -r hub; done | sort | uniq -c | sed 's/ *\([0-9]*\) .*/\1/'
+out 2\n2\n2
+
+case regions of a BED file count from 0 whatever it is compressed by
+setup printf 'chr1\t20000\t20001\n' > r.bed; cp r.bed r.txt; gzip -c r.bed > r.BED.gz; cp r.BED.gz r.bed.bgz
+run for f in r.bed r.BED.gz r.bed.bgz r.txt; do regsnp -m model.safetensors -f ref.fa -T $f --verbosity 1 in.vcf | grep -vc '^#'; done; true
+out 0\n0\n0\n1

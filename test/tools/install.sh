@@ -32,6 +32,7 @@ for tool in "$work"/usr/bin/reg*; do
     [[ -f $work/usr/share/man/man1/$name.1 ]] || fail "no man page of $name"
     bash -n "$work/usr/share/bash-completion/completions/$name" || fail "no bash completion of $name"
     [[ -s $work/usr/share/zsh/site-functions/_$name ]] || fail "no zsh completion of $name"
+    [[ -s $work/usr/share/fish/vendor_completions.d/$name.fish ]] || fail "no fish completion of $name"
 done
 [[ -f $work/usr/share/man/man1/regkit.1 && -f $work/usr/share/man/man5/regds.5 ]] || fail "pages of the suite"
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,7 @@ struct CallParameters {
     std::string model;
     std::vector<std::string> markers;       // patterns of select_markers; empty = all
     std::vector<std::string> outputs{"-"};  // "{marker}" in a name: one file a marker
-    const TrackFormat* format = nullptr;    // a row of track_formats(); null: what the output's name says
+    std::optional<TrackWord> format;        // what -O says; else what the output's name does
     bool parents = false;                   // folders that names lead through are made where missing
     std::string hub;     // folder of a track hub, with values and intervals of every marker; empty: none
     std::string igv;     // session of IGV with all outputs that it opens; empty: none

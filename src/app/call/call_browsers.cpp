@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/paths.hpp"
+#include "io/files/bgzf_writer.hpp"
 #include "io/files/output_check.hpp"
 #include "io/tracks/igv_session.hpp"
 #include "io/tracks/track_hub.hpp"
@@ -72,12 +73,6 @@ std::vector<TrackOutput> igv_outputs(const CallOutputs& outputs) {
     return tracks;
 }
 
-void add_text(const std::string& path, const std::string& text, OutputSet& files) {
-    AtomicFile file(path);
-    file.write(text);
-    files.add(std::move(file));
-}
-
 }  // namespace
 
 std::vector<TrackOutput> hub_tracks(const CallParameters& p) {
@@ -119,8 +114,8 @@ void add_browser_files(const CallParameters& p, const CallOutputs& outputs,
         std::vector<ShownTrack> shown = in_order(hub_tracks(p), markers, tracks, largest);
         for (ShownTrack& track : shown) track.path.erase(0, p.hub.size() + 1);
         const std::string model = std::filesystem::path(p.model).stem().string();
-        add_text(p.hub + "/hub.txt",
-                 track_hub({.genome = p.genome, .source = model, .comments = header}, shown), files);
+        add_text(files, p.hub + "/hub.txt",
+                 track_hub({.genome = p.genome, .source = model, .comments = header}, shown));
     }
     if (p.igv.empty()) return;
     std::string locus;
@@ -129,10 +124,9 @@ void add_browser_files(const CallParameters& p, const CallOutputs& outputs,
         locus = sight->contig + ":" + std::to_string(std::max<std::int64_t>(1, end + 1 - kSight)) + "-" +
                 std::to_string(sight->length > 0 ? std::min(end, sight->length) : end);
     }
-    add_text(p.igv,
+    add_text(files, p.igv,
              igv_session(p.igv, p.genome.empty() ? absolute_path(p.fasta) : p.genome, locus,
-                         in_order(igv_outputs(outputs), markers, tracks, largest)),
-             files);
+                         in_order(igv_outputs(outputs), markers, tracks, largest)));
 }
 
 }  // namespace regkit

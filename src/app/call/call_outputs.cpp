@@ -14,11 +14,12 @@ namespace {
 const TrackFormat& format_of(const CallParameters& p, const std::string& name) {
     const TrackFormat* const told = track_format_of(name);
     if (p.format) {
-        require(p.outputs.size() == 1 || !told || told == p.format, ErrorKind::usage,
-                "-O " + std::string(p.format->name) + ", but " + name + " is " +
+        const TrackFormat& asked = *p.format->format;
+        require(p.outputs.size() == 1 || !told || told == &asked, ErrorKind::usage,
+                "-O " + std::string(asked.name) + ", but " + name + " is " +
                     (told ? std::string(told->title) : "") +
                     " by its name; with several -o leave out -O and let the names tell");
-        return *p.format;
+        return asked;
     }
     if (name.empty() || name == "-") return track_formats().front();
     require(told, ErrorKind::usage,
@@ -61,7 +62,7 @@ CallOutputs call_outputs(const CallParameters& p) {
     CallOutputs outputs;
     for (const std::string& name : p.outputs) {
         check_placeholders(name);
-        outputs.tracks.push_back({name, &format_of(p, name)});
+        outputs.tracks.push_back({name, &format_of(p, name), p.format && p.format->gz});
         (outputs.tracks.back().format->holds_values ? outputs.values : outputs.intervals) = true;
     }
     if (!p.hub.empty()) {

@@ -28,7 +28,7 @@
 namespace regkit {
 
 BuildDatasetSummary DatasetBuilder::build() {
-    sources_ = p_.sheet.empty() ? markers_of_files(p_.peaks) : read_marker_sheet(p_.sheet, log_);
+    sources_ = p_.sheet.empty() ? markers_of_files(p_.peaks, p_.classes) : read_marker_sheet(p_.sheet, log_);
     for (const MarkerSource& source : sources_)
         if (source.given != source.marker.name)
             log_.warn("marker-name", "marker '" + source.given + "' is called " + source.marker.name +
@@ -290,7 +290,9 @@ void usage(bool ok, const std::string& what) {
 void verify(const BuildDatasetParameters& p) {
     usage(!p.output.empty() && p.output != "-",
           "-o needs the name of a directory: a data set cannot be written to a pipe");
-    usage(p.sheet.empty() != p.peaks.empty(), "give either --sheet or peak files");
+    usage(p.sheet.empty() != p.peaks.empty(), "give either --sheet or peak files (FILE or NAME=FILE)");
+    usage(p.sheet.empty() || p.classes.empty(),
+          "--class goes with peak files on the command line; a sheet has a column class");
     usage(p.window >= 1 && p.window <= INT32_MAX, "--window must lie between 1 and 2147483647");
     usage(p.max_n >= 0 && p.max_n <= 1 && p.max_mask >= 0 && p.max_mask <= 1,
           "--max-n and --max-mask are fractions");
@@ -312,10 +314,8 @@ void verify(const BuildDatasetParameters& p) {
     // Before the work rather than after it; DatasetWriter makes sure once more.
     require(p.force || !path_is_taken(p.output), ErrorKind::resource,
             p.output + ": exists already; use --force to replace it");
-    // A shell completes the name of a folder with a slash.
-    const std::string output =
-        p.output.substr(0, std::max<std::size_t>(1, p.output.find_last_not_of('/') + 1));
-    const std::string parent = std::filesystem::path(output).lexically_normal().parent_path().string();
+    const std::string parent =
+        std::filesystem::path(without_slashes(p.output)).lexically_normal().parent_path().string();
     require(parent.empty() || path_is_directory(parent), ErrorKind::resource,
             p.output + ": cannot create: there is no directory " + parent + "; make it first: mkdir -p " +
                 parent);

@@ -16,8 +16,8 @@ namespace regkit {
 struct BuildDatasetParameters {
     std::string fasta;
     std::string sheet;  // a marker sheet, or
-    std::vector<std::string>
-        peaks;  // files, whose markers are named after them. Of coverage: bedGraph or bigWig
+    // files of peaks, of coverage bedGraph or bigWig: words of markers_of_files, and its rules of classes
+    std::vector<std::string> peaks, classes;
     std::string output;
     std::string target = "nucleotide";
     // Bases of a bin, how many bins (kAllBins: as many as the window holds), and the fraction of a bin over

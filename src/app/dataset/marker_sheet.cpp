@@ -1,6 +1,6 @@
 // A sheet is a table with a header: columns are found by name, a misspelt one is warned of because what it
 // holds would be lost, and each file is tried at once, with the sheet's line in the message. Without a sheet
-// the names of the files, less their usual endings, name the markers.
+// markers are named as the command line says, or after their files, less the usual endings.
 #include "app/dataset/marker_sheet.hpp"
 
 #include <sys/stat.h>
@@ -10,9 +10,12 @@
 #include <map>
 #include <set>
 
+#include "app/model/model.hpp"
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "io/files/text_reader.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -32,12 +35,10 @@ std::string directory_of(const std::string& path) {
 }
 
 std::string marker_name(const std::string& path) {
-    std::string name = path.substr(directory_of(path).size());
-    for (const char* end : {".gz", ".bgz"})
-        if (name.ends_with(end)) name.resize(name.size() - std::string_view(end).size());
-    for (const char* end : {".narrowPeak", ".broadPeak", ".bed", ".narrowpeak", ".broadpeak", ".bedGraph",
-                            ".bedgraph", ".bdg", ".bigWig", ".bigwig", ".bw"})
-        if (name.ends_with(end)) name.resize(name.size() - std::string_view(end).size());
+    std::string name(without_gz_ending(path.substr(directory_of(path).size())));
+    for (const std::string_view end :
+         {".narrowpeak", ".broadpeak", ".bed", ".bedgraph", ".bdg", ".bigwig", ".bw"})
+        if (lower_case(name).ends_with(end)) name.resize(name.size() - end.size());
     return name;
 }
 
@@ -119,20 +120,66 @@ std::vector<MarkerSource> read_marker_sheet(const std::string& path, Log& log) {
     return sources;
 }
 
-std::vector<MarkerSource> markers_of_files(const std::vector<std::string>& paths) {
+PeakFile parse_peak_file(const std::string& word) {
+    const auto equals = word.find('=');
+    if (equals == std::string::npos || word.find('/') < equals || path_is_taken(word)) return {"", word};
+    PeakFile file{word.substr(0, equals), word.substr(equals + 1)};
+    require(!file.name.empty() && !file.path.empty(), ErrorKind::usage,
+            quoted(word) + ": a marker is NAME=FILE; " +
+                (file.name.empty() ? "there is no name before the =" : "there is no file behind the ="));
+    require(
+        is_plain_name(file.name), ErrorKind::usage,
+        quoted(word) + ": " + quoted(file.name) + " is no name: printable ASCII without blanks at its ends");
+    return file;
+}
+
+namespace {
+
+std::vector<MarkerSource> named_sources(const std::vector<std::string>& words) {
     std::vector<MarkerSource> sources;
     std::set<std::string> names;
-    for (const std::string& path : paths) {
+    std::int64_t streams = 0;
+    for (const std::string& word : words) {
+        PeakFile file = parse_peak_file(word);
         // A pipe of the shell, <(...), has the name of a descriptor.
-        const bool nameless = path == "-" || path.starts_with("/dev/") || path.starts_with("/proc/");
-        const std::string name = nameless ? "" : marker_name(path);
-        require(is_plain_name(name), ErrorKind::usage,
-                path + ": its name makes no marker's name; use --sheet, which names the marker");
-        const std::string spelled = marker_spelling(name);
+        const bool nameless =
+            file.path == "-" || file.path.starts_with("/dev/") || file.path.starts_with("/proc/");
+        streams += file.path == "-";
+        if (file.name.empty() && !nameless) file.name = marker_name(file.path);
+        require(is_plain_name(file.name), ErrorKind::usage,
+                word + ": its name makes no marker's name; give it one: NAME=" + file.path);
+        const std::string spelled = marker_spelling(file.name);
         require(names.insert(spelled).second, ErrorKind::usage,
-                path + ": a second marker named " + spelled + "; use --sheet");
-        sources.push_back({{spelled, "", "", "", 0}, name, path, path});
+                word + ": a second marker named " + spelled + "; give it another name: NAME=" + file.path);
+        sources.push_back({{spelled, "", "", "", 0}, file.name, file.path, file.path});
     }
+    require(streams <= 1, ErrorKind::usage, "standard input can be the peaks of one marker, not of several");
+    return sources;
+}
+
+// "CLASS" for every marker, "NAME=CLASS" for those that the name or glob fits.
+void set_class(std::vector<Marker>& markers, const std::string& rule) {
+    const auto equals = rule.find('=');
+    const std::string name = equals == std::string::npos ? "" : rule.substr(0, equals);
+    const std::string class_name = equals == std::string::npos ? rule : rule.substr(equals + 1);
+    require(
+        !class_name.empty() && is_plain(class_name) && (equals == std::string::npos || !name.empty()),
+        ErrorKind::usage,
+        "--class " + quoted(rule) + ": a class, or NAME=CLASS, in printable ASCII and neither of them empty");
+    const std::vector<std::string> patterns =
+        name.empty() ? std::vector<std::string>{} : std::vector<std::string>{name};
+    for (const int m : select_markers(markers, patterns, "--class")) nth(markers, m).class_name = class_name;
+}
+
+}  // namespace
+
+std::vector<MarkerSource> markers_of_files(const std::vector<std::string>& words,
+                                           const std::vector<std::string>& classes) {
+    std::vector<MarkerSource> sources = named_sources(words);
+    std::vector<Marker> markers;
+    for (const MarkerSource& source : sources) markers.push_back(source.marker);
+    for (const std::string& rule : classes) set_class(markers, rule);
+    for (std::size_t i = 0; i < sources.size(); ++i) sources[i].marker = markers[i];
     return sources;
 }
 

@@ -23,8 +23,19 @@ struct MarkerSource {
 // where a file cannot be opened.
 std::vector<MarkerSource> read_marker_sheet(const std::string& path, Log& log);
 
-// Markers named after their files, ".narrowPeak.gz" and the like aside. Error(usage) when two names are the
-// same.
-std::vector<MarkerSource> markers_of_files(const std::vector<std::string>& paths);
+// A file of peaks as the command line has it, "FILE" or "NAME=FILE". A word that is a file as a whole, or
+// that has a slash before its first "=", is no more than that: `name` is empty then. Error(usage) where there
+// is nothing on one side of the "=", or what stands before it is no name.
+struct PeakFile {
+    std::string name, path;
+};
+PeakFile parse_peak_file(const std::string& word);
+
+// Markers of such words, without a name named after their files, ".narrowPeak.gz" and the like aside. Each of
+// `classes` is "CLASS", of all of them, or "NAME=CLASS", of those that select_markers finds by NAME; of
+// several that fit a marker the last counts. Error(usage) where two names are the same, a file's makes none,
+// a rule fits no marker, or two markers come from standard input.
+std::vector<MarkerSource> markers_of_files(const std::vector<std::string>& words,
+                                           const std::vector<std::string>& classes = {});
 
 }  // namespace regkit

@@ -224,7 +224,7 @@ std::string no_such_marker(const std::vector<Marker>& markers, const std::string
     const std::string meant = nearest(pattern, names);
     return std::string(by_class ? "no marker is of this class" : "no marker is called that") +
            (meant.empty() ? "" : "; did you mean " + meant + "?") + (meant.empty() ? "; " : " ") +
-           "the model has " + some_of(names) + " (" + option +
+           "there are " + some_of(names) + " (" + option +
            " takes names, globs such as 'CTCF*', and class:NAME)";
 }
 

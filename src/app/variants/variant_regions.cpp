@@ -4,10 +4,10 @@
 #include "app/variants/variant_regions.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 
 #include "app/model/regions.hpp"
+#include "base/paths.hpp"
+#include "base/text.hpp"
 #include "io/files/text_reader.hpp"
 #include "io/vcf/vcf.hpp"
 #include "kernels/base/error.hpp"
@@ -16,18 +16,12 @@
 namespace regkit {
 namespace {
 
-bool ends_with_any_case(std::string_view text, std::string_view end) {
-    return text.size() >= end.size() &&
-           std::equal(end.begin(), end.end(), text.end() - static_cast<std::ptrdiff_t>(end.size()),
-                      [](char a, char b) {
-                          return a == static_cast<char>(std::tolower(static_cast<unsigned char>(b)));
-                      });
+bool has_ending(const std::string& path, std::string_view ending) {
+    return lower_case(without_gz_ending(path)).ends_with(ending);
 }
 
 bool is_variants(const std::string& path) {
-    constexpr std::array kEndings = {".vcf", ".vcf.gz", ".vcf.bgz", ".bcf"};
-    return std::any_of(kEndings.begin(), kEndings.end(),
-                       [&](const char* end) { return ends_with_any_case(path, end); });
+    return has_ending(path, ".vcf") || has_ending(path, ".bcf");
 }
 
 std::vector<Region> read_positions(const std::string& path, Log& log) {
@@ -81,8 +75,7 @@ std::vector<Region> ordered_regions(std::vector<Region> regions) {
 }
 
 std::vector<Region> read_regions_file(const std::string& path, Log& log) {
-    if (ends_with_any_case(path, ".bed") || ends_with_any_case(path, ".bed.gz"))
-        return read_bed_regions(path, log);
+    if (has_ending(path, ".bed")) return read_bed_regions(path, log);
     std::vector<Region> regions = is_variants(path) ? read_positions(path, log) : read_columns(path);
     if (regions.empty()) log.warn("empty-file", path + ": holds no interval");
     return regions;

@@ -25,11 +25,6 @@ namespace regkit {
 namespace fs = std::filesystem;
 namespace {
 
-std::string without_slashes(std::string path) {
-    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-    return path;
-}
-
 // Puts `fresh` under the name of `old`, and `old` under the name of `fresh`.
 void exchange(const std::string& fresh, const std::string& old) {
     if (renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, old.c_str(), RENAME_EXCHANGE) == 0) return;

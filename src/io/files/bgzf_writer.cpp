@@ -11,8 +11,10 @@
 #include <htslib/vcf.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "base/descriptor.hpp"
+#include "base/paths.hpp"
 #include "io/files/bgzf_block.hpp"
 #include "io/files/hts_output.hpp"
 #include "io/files/output_set.hpp"
@@ -135,6 +137,18 @@ void BgzfWriter::commit_indexed(const TabixColumns& columns, std::int64_t longes
     OutputSet both;
     add_indexed_to(both, columns, longest);
     both.commit();
+}
+
+void add_text(OutputSet& outputs, const std::string& path, const std::string& text) {
+    if (has_gz_ending(path)) {
+        BgzfWriter file(path);
+        file.write(text);
+        file.add_to(outputs);
+    } else {
+        AtomicFile file(path);
+        file.write(text);
+        outputs.add(std::move(file));
+    }
 }
 
 }  // namespace regkit

@@ -44,4 +44,7 @@ class BgzfWriter {
     std::unique_ptr<Impl> impl_;
 };
 
+// A file of this text alone, bgzipped where its name ends in .gz or .bgz.
+void add_text(OutputSet& outputs, const std::string& path, const std::string& text);
+
 }  // namespace regkit

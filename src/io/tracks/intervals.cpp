@@ -5,8 +5,8 @@
 #include "io/tracks/intervals.hpp"
 
 #include <algorithm>
-#include <cctype>
 
+#include "base/paths.hpp"
 #include "base/text.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/number.hpp"
@@ -15,11 +15,6 @@ namespace regkit {
 namespace {
 
 constexpr std::int64_t kMaxCoordinate = INT64_MAX / 4;
-
-std::string lower(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-    return text;
-}
 
 // A contig may be called "track": what has positions behind it is data.
 bool is_header(std::string_view line) {
@@ -38,22 +33,19 @@ bool is_header(std::string_view line) {
 
 bool says_bed_graph(std::string_view line) {
     if (!line.starts_with("track")) return false;
-    std::string text = lower(std::string(line));
+    std::string text = lower_case(line);
     std::erase_if(text, [](char c) { return c == '"' || c == '\''; });
     return text.find("type=bedgraph") != std::string::npos;
 }
 
 // In lower case, without the ends of compressed files.
 std::string uncompressed_name(const std::string& path) {
-    std::string name = lower(path);
-    for (const char* end : {".gz", ".bgz"})
-        if (name.ends_with(end)) name.resize(name.size() - std::string_view(end).size());
-    return name;
+    return lower_case(without_gz_ending(path));
 }
 
 bool is_nan(std::string_view text) {
     if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
-    return lower(std::string(text.substr(0, 4))) == "nan";
+    return lower_case(text.substr(0, 4)) == "nan";
 }
 
 constexpr std::size_t kBlockColumns = 12, kIdrColumns = 20;

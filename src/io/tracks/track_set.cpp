@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/paths.hpp"
 #include "io/bigwig/big_file.hpp"
 #include "io/files/output_set.hpp"
 #include "io/tracks/value_histogram.hpp"
@@ -110,12 +111,13 @@ TrackSet::TrackSet(std::span<const TrackOutput> outputs, const TrackOptions& opt
         paths.push_back(track_paths(output, options.markers));
         // A compressed track is open twice, as ours and as htslib's; until all are renamed, its index is open
         // beside it.
-        open += paths.back().size() * (output.name.ends_with(".gz") ? 3 : 1);
+        open += paths.back().size() * (output.gz || has_gz_ending(output.name) ? 3 : 1);
     }
     allow_open_files(open);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
         TrackOptions one = options;
         one.format = outputs[i].format;
+        one.gz = outputs[i].gz;
         Output& made = set.outputs.emplace_back();
         made.format = one.format;
         made.split = outputs[i].name.find(kPlaceholder) != std::string::npos;

@@ -16,6 +16,7 @@ namespace regkit {
 struct TrackOutput {
     std::string name;
     const TrackFormat* format = nullptr;
+    bool gz = false;  // as TrackOptions::gz
 };
 
 // The names of its files, in the order of the markers; blanks, control characters and '/' in a marker's name

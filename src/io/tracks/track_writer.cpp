@@ -5,16 +5,18 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
+#include "base/paths.hpp"
 #include "base/printable.hpp"
+#include "base/text.hpp"
 #include "io/files/atomic_file.hpp"
 #include "io/files/bgzf_writer.hpp"
+#include "io/files/output_check.hpp"
 #include "io/files/output_set.hpp"
 #include "io/tracks/bigbed_track.hpp"
 #include "io/tracks/bigwig_track.hpp"
@@ -27,23 +29,17 @@ namespace {
 
 constexpr TabixColumns kBedColumns{.contig = 1, .begin = 2, .end = 3, .zero_based = true};
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    return out;
-}
-
 void append(std::string& text, std::int64_t value) {
     std::array<char, 20> digits{};
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
     text.append(digits.data(), end);
 }
 
-// Plain, or bgzip with an index.
+// Plain, or bgzip, with an index where there is a place for one beside it.
 class TextFile {
   public:
-    explicit TextFile(const std::string& path) {
-        if (lower(path).ends_with(".gz"))
+    TextFile(const std::string& path, bool gz) : indexed_(!is_special_output(path)) {
+        if (gz)
             file_.emplace<BgzfWriter>(path);
         else
             file_.emplace<AtomicFile>(path);
@@ -60,11 +56,14 @@ class TextFile {
     void add_to(OutputSet& outputs, std::int64_t longest) {
         if (auto* plain = std::get_if<AtomicFile>(&file_))
             outputs.add(std::move(*plain));
-        else
+        else if (indexed_)
             std::get<BgzfWriter>(file_).add_indexed_to(outputs, kBedColumns, longest);
+        else
+            std::get<BgzfWriter>(file_).add_to(outputs);
     }
 
   private:
+    bool indexed_;
     std::variant<std::monostate, AtomicFile, BgzfWriter> file_;
 };
 
@@ -72,7 +71,9 @@ class TextFile {
 class TextTrack : public TrackWriter {
   public:
     TextTrack(const std::string& path, const TrackOptions& options)
-        : file_(path), markers_(options.markers), round_(options.decimals) {
+        : file_(path, options.gz || has_gz_ending(path)),
+          markers_(options.markers),
+          round_(options.decimals) {
         for (const std::string& line : options.header) file_.write("##" + printable(line) + "\n");
     }
     void add_contig(const std::string& name, std::int64_t length) override {
@@ -276,9 +277,33 @@ const TrackFormat& track_format(const std::string& name) {
                 "'" + name + "' is no output format; choose " + track_format_names(false, " or "));
 }
 
+std::vector<std::string> track_words() {
+    std::vector<std::string> words;
+    for (const TrackFormat& format : kFormats)
+        for (const std::string_view ending : format.endings) {
+            if (ending.empty()) continue;
+            words.emplace_back(ending.substr(1));
+            if (format.takes_gz) words.push_back(words.back() + ".gz");
+        }
+    return words;
+}
+
+TrackWord track_word(const std::string& word) {
+    const std::string ending = "." + lower_case(without_gz_ending(word));
+    for (const TrackFormat& format : kFormats) {
+        if (std::ranges::find(format.endings, ending) == format.endings.end()) continue;
+        const bool gz = has_gz_ending(word);
+        require(!gz || format.takes_gz, ErrorKind::usage,
+                "-O " + word + ": " + std::string(format.title) + " is compressed already; leave out .gz");
+        return {&format, gz};
+    }
+    throw Error(ErrorKind::usage, "-O " + quoted(word) + ": no output format; choose " +
+                                      track_format_names(false, " or ") +
+                                      ", or what names end in: bw, bed.gz");
+}
+
 const TrackFormat* track_format_of(std::string_view path) {
-    std::string name = lower(path);
-    if (name.ends_with(".gz")) name.resize(name.size() - 3);
+    const std::string name = lower_case(without_gz_ending(path));
     for (const TrackFormat& format : kFormats)
         for (const std::string_view ending : format.endings)
             if (!ending.empty() && name.ends_with(ending)) return &format;
@@ -317,13 +342,13 @@ void Rounding::append(std::string& text, std::int64_t scaled) const {
 std::unique_ptr<TrackWriter> make_track_writer(const std::string& path, const TrackOptions& options,
                                                Spool& spool) {
     const TrackFormat& format = *options.format;
+    require(format.takes_gz || !has_gz_ending(path), ErrorKind::usage,
+            path + ": " + std::string(format.title) +
+                " is compressed already and cannot be read through gzip; leave out .gz");
     require(
         !format.holds_values || options.markers.size() == 1, ErrorKind::usage,
         std::string(format.title) +
             " files hold one marker each; write {marker} in the name of the output, or choose one with -k");
-    require(format.takes_gz || !lower(path).ends_with(".gz"), ErrorKind::usage,
-            path + ": " + std::string(format.title) +
-                " is compressed already and cannot be read through gzip; leave out .gz");
     return format.make(path, options, spool);
 }
 

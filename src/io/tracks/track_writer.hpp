@@ -24,10 +24,10 @@ struct TrackOptions;
 struct TrackFormat {
     std::string_view name;                    // of -O
     std::string_view title;                   // in sentences
-    std::array<std::string_view, 3> endings;  // of files' names, in lower case, without ".gz"
+    std::array<std::string_view, 3> endings;  // of files' names, in lower case, without .gz
     bool holds_values;                        // one marker's values a file; else intervals of any markers
     bool contigs_first;  // all contigs are added before any data, where the reference tells them
-    bool takes_gz;       // a file whose name ends in ".gz" is bgzipped and indexed
+    bool takes_gz;       // its text can be bgzipped
     bool in_browsers;    // IGV opens it
     std::unique_ptr<TrackWriter> (*make)(const std::string& path, const TrackOptions& options, Spool& spool);
 };
@@ -38,6 +38,16 @@ std::span<const TrackFormat> track_formats();
 std::string track_format_names(bool with_values, std::string_view last = ", ");
 // Error(usage) where there is none of this name.
 const TrackFormat& track_format(const std::string& name);
+// What -O says: a format, and whether its text is bgzipped whatever the output's name.
+struct TrackWord {
+    const TrackFormat* format = nullptr;
+    bool gz = false;
+};
+// The word is what the end of a file's name would be, without its dot and in any case: "narrowPeak", "bw",
+// "bed.gz". Error(usage) for another.
+TrackWord track_word(const std::string& word);
+// All that it takes, in lower case and with .gz alone of the two endings.
+std::vector<std::string> track_words();
 // By the end of a file's name, in any case; null where that does not tell.
 const TrackFormat* track_format_of(std::string_view path);
 
@@ -74,6 +84,7 @@ class Rounding {
 
 struct TrackOptions {
     const TrackFormat* format = &track_formats().front();
+    bool gz = false;  // text is bgzipped, though the file's name does not say so
     std::vector<std::string>
         markers;  // names, as marker_spelling has them; CalledInterval::marker counts them
     std::vector<std::string> header;  // "name=value", where the data come from; none: that is left out
@@ -83,7 +94,8 @@ struct TrackOptions {
     bool measured = false;            // for browsers: what TrackSet::quantile and TrackSet::sight tell
 };
 
-// One file. A path that ends in ".gz" is bgzipped and indexed. Errors as AtomicFile's and BigFile's.
+// One file. Text is bgzipped where its name ends in .gz or .bgz, or options.gz says so, and then indexed
+// unless it is a stream. Errors as AtomicFile's and BigFile's.
 class TrackWriter {
   public:
     virtual ~TrackWriter() = default;

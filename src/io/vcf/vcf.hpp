@@ -27,10 +27,12 @@ class OutputSet;
 enum class VariantFormat { vcf, vcf_gz, bcf_uncompressed, bcf };
 bool is_compressed(VariantFormat format);  // in blocks, so that an index is possible
 
-// -O: v, z, u, b as bcftools. Error(usage) else.
-VariantFormat parse_variant_format(const std::string& letter);
-// By the extension of a path: .vcf, .vcf.gz and .vcf.bgz, .bcf; plain VCF on standard output and devices.
-// Error(usage) for a name that tells none of them.
+// What -O says for an output of this path: what the end of its name would be, "vcf", "vcf.gz" or "bcf", in
+// any case ("vcf" leaves it to the name whether it is bgzipped), or v, z, u or b, as bcftools has them.
+// Error(usage) else.
+VariantFormat parse_variant_format(const std::string& word, const std::string& path);
+// By the extension of a path: .vcf, .vcf.gz and .vcf.bgz, .bcf, in any case; plain VCF on standard output and
+// devices. Error(usage) for a name that tells none of them.
 VariantFormat variant_format_of(const std::string& path);
 
 // A float as VCF text has it: six significant digits, "." for NaN.

@@ -5,9 +5,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <set>
 
+#include "base/paths.hpp"
+#include "base/text.hpp"
 #include "io/files/bgzf_writer.hpp"
 #include "io/files/output_check.hpp"
 #include "io/files/output_set.hpp"
@@ -63,23 +66,41 @@ bool is_compressed(VariantFormat format) {
     return format == VariantFormat::vcf_gz || format == VariantFormat::bcf;
 }
 
-VariantFormat parse_variant_format(const std::string& letter) {
-    if (letter == "v") return VariantFormat::vcf;
-    if (letter == "z") return VariantFormat::vcf_gz;
-    if (letter == "u") return VariantFormat::bcf_uncompressed;
-    if (letter == "b") return VariantFormat::bcf;
-    throw Error(ErrorKind::usage,
-                "'" + letter + "' is no output format: v VCF, z bgzip VCF, u uncompressed BCF, b BCF");
+namespace {
+
+struct FormatWord {
+    std::string_view word;
+    VariantFormat format;
+};
+// What names end in, behind a dot; and bcftools' letters.
+constexpr std::array kEndings{
+    FormatWord{"vcf", VariantFormat::vcf}, FormatWord{"vcf.gz", VariantFormat::vcf_gz},
+    FormatWord{"vcf.bgz", VariantFormat::vcf_gz}, FormatWord{"bcf", VariantFormat::bcf}};
+constexpr std::array kLetters{FormatWord{"v", VariantFormat::vcf}, FormatWord{"z", VariantFormat::vcf_gz},
+                              FormatWord{"u", VariantFormat::bcf_uncompressed},
+                              FormatWord{"b", VariantFormat::bcf}};
+
+}  // namespace
+
+VariantFormat parse_variant_format(const std::string& word, const std::string& path) {
+    for (const FormatWord& letter : kLetters)
+        if (letter.word == word) return letter.format;
+    for (const FormatWord& ending : kEndings)
+        if (ending.word == lower_case(word))
+            return ending.word == "vcf" && has_gz_ending(path) ? VariantFormat::vcf_gz : ending.format;
+    throw Error(
+        ErrorKind::usage,
+        "-O " + quoted(word) + ": no output format; choose vcf, vcf.gz or bcf, or v, z, u or b of bcftools");
 }
 
 VariantFormat variant_format_of(const std::string& path) {
-    if (path.ends_with(".vcf.gz") || path.ends_with(".vcf.bgz")) return VariantFormat::vcf_gz;
-    if (path.ends_with(".bcf")) return VariantFormat::bcf;
+    for (const FormatWord& ending : kEndings)
+        if (lower_case(path).ends_with("." + std::string(ending.word))) return ending.format;
     struct stat info {};
     const bool device =
         path.empty() || path == "-" || (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode));
-    require(device || path.ends_with(".vcf"), ErrorKind::usage,
-            path + ": the name does not tell the format (.vcf, .vcf.gz, .bcf); say it with -O (v, z, u, b)");
+    require(device, ErrorKind::usage,
+            path + ": the name does not tell the format; say it with -O (vcf, vcf.gz, bcf)");
     return VariantFormat::vcf;
 }
 

@@ -233,7 +233,37 @@ TEST_CASE("marker sheets") {
                             "name\tpeaks\nA\t\n", "name\tname\tpeaks\nA\tB\tb.bed\n",
                             "name\tpeaks\n A\tb.bed\n", "name\tpeaks\nA\tp\n", "name\tpeaks\nA\tp/.\n"})
         CHECK_THROWS_AS_MESSAGE(regkit::read_marker_sheet(dir.write("s.tsv", bad), log), Error, bad);
-    CHECK(regkit::markers_of_files({"x/CTCF.K562.narrowPeak.gz", "b.bed"})[0].marker.name == "CTCF.K562");
+}
+
+TEST_CASE("markers of files on the command line: their names and classes") {
+    using regkit::markers_of_files;
+    for (const char* path : {"x/CTCF.K562.narrowPeak.gz", "CTCF.K562.bed.bgz", "CTCF.K562", "CTCF.K562.BED"})
+        CHECK(markers_of_files({path, "b.bed"})[0].marker.name == "CTCF.K562");
+    const auto rows = markers_of_files({"CTCF=x/a.bed", "d=1/b.bed", "GATA 1=c=d.bed", "x/e=f.bed", "in=-"},
+                                       {"TFBS", "GATA 1=a=b", "C*=x", "CTCF=Y"});
+    const auto row = [&](std::size_t i) {
+        return rows[i].marker.name + " " + rows[i].marker.class_name + " " + rows[i].path;
+    };
+    CHECK(row(0) == "CTCF Y x/a.bed");
+    CHECK(row(1) == "d TFBS 1/b.bed");
+    CHECK(row(2) == "GATA_1 a=b c=d.bed");
+    CHECK(row(3) == "e_f TFBS x/e=f.bed");
+    CHECK(row(4) == "in TFBS -");
+    CHECK((rows[2].given == "GATA 1" && rows[0].file == "x/a.bed"));
+    for (const std::vector<std::string>& bad :
+         std::vector<std::vector<std::string>>{{"=a.bed"},
+                                               {"A="},
+                                               {"="},
+                                               {" A=a.bed"},
+                                               {"A\x1b=a.bed"},
+                                               {"-"},
+                                               {"A=a.bed", "A=b.bed"},
+                                               {"A B=a.bed", "A_B=b.bed"},
+                                               {"a.bed", "x/a.bed"},
+                                               {"A=-", "B=-"}})
+        CHECK_THROWS_AS_MESSAGE(markers_of_files(bad), Error, bad.front());
+    for (const char* bad : {"", "=TFBS", "A=", "B=TFBS", "T\x1b", "A=\xc2\xb5"})
+        CHECK_THROWS_AS_MESSAGE(markers_of_files({"A=a.bed"}, {bad}), Error, bad);
 }
 
 TEST_CASE("file names and commands of any bytes make a data set that can be read") {

@@ -40,6 +40,7 @@ cli::Tool make_tool() {
          .help = "also measure what lies inside of each annotation, which column 4 names",
          .group = cli::group::input},
         cli::common::markers(),
+        cli::common::rc_average(),
         cli::common::window_mode(defaults.window_mode),
         cli::common::output("table of metrics [standard output]"),
         {.name = "curves",
@@ -90,6 +91,7 @@ void run(const cli::Arguments& args, Log& log) {
         require_kind(p.by, {FileKind::intervals, FileKind::bed_graph}, "--by takes intervals, a BED file");
     p.markers = args.list("markers");
     p.window_mode = args.text("window-mode");
+    p.rc_average = args.flag("rc-average");
     p.output = cli::output_file(args, "output");
     p.curves = cli::output_file(args, "curves");
     p.calibrate = cli::output_file(args, "calibrate");

@@ -73,6 +73,7 @@ cli::Tool annotate_tool() {
          .group = cli::group::input},
         cli::common::model(cli::kNeeded),
         cli::common::markers(),
+        cli::common::rc_average(),
         {.name = "span",
          .value = "BASES",
          .fallback = std::to_string(defaults.span),
@@ -148,6 +149,7 @@ void run_annotate(const cli::Arguments& args, Log& log) {
     p.markers = args.list("markers");
     p.span = args.integer("span", 0, kMaxSpan);
     p.all_phases = args.text("phases") == "all";
+    p.rc_average = args.flag("rc-average");
     p.ref_mismatch = ref_mismatch(args.text("ref-mismatch"));
     if (args.text("missing-contig") == "skip") p.missing_contig = MissingContig::skip;
     p.matrix = cli::output_file(args, "matrix");

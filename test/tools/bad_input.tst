@@ -1594,3 +1594,9 @@ run regeval -m model.safetensors -d small.regds/ -o small.regds/new.tsv
 exit 2
 err regeval: small.regds/new.tsv: lies inside the input small.regds; choose another output
 absent small.regds/new.tsv
+
+case calibration is of one strand
+run regeval -m model.safetensors -d small.regds --rc-average --calibrate x.safetensors
+exit 2
+err regeval: --calibrate fits the probabilities of one strand, *
+absent x.safetensors

@@ -42,7 +42,7 @@ REAL = {NONSENSE: 2, "-1": 2, "nan": 2}
 WHOLE = {**REAL, "1.5": 2, "9999999999999999999999": 2}
 BAD = {
     "fasta": FASTA, "model": {**FILE_IN, "ref.fa": 3}, "dataset": {**FILE_IN, "ref.fa": 3}, "sheet": {**FILE_IN, "ref.fa": 3},
-    "regions-file": BED, "mask": BED, "exclude": BED, "targets-file": FILE_IN, "alias": FILE_IN,
+    "regions-file": BED, "mask": BED, "exclude": BED, "by": BED, "targets-file": FILE_IN, "alias": FILE_IN,
     "region": REGION, "train": REGION, "valid": REGION, "test": REGION, "targets": REGION,
     "markers": {NONSENSE: 2, "open.K562,,CTCF.K562": 2}, "class": {"other=TFBS": 2, "=TFBS": 2, "b=": 2},
     "output": FILE_OUT, "curves": FILE_OUT, "calibrate": FILE_OUT, "matrix": FILE_OUT, "igv": FILE_OUT,

@@ -275,6 +275,14 @@ case a slash behind a folder makes no difference
 run regds-build -f ref.fa --sheet sheet.tsv --window 5000 --valid chr1:1-10000 --test chr2:1-30000 --no-version --verbosity 1 -o made.regds/ && cmp made.regds/windows.bed.gz small.regds/windows.bed.gz; for d in small.regds small.regds//; do regtrain -d $d -a "$TEST_TOOLS/data/tiny.json" --steps 1 --threads 1 --no-version --verbosity 1 -o m.safetensors && sha256sum < m.safetensors; regeval -m model.safetensors -d $d --bootstrap 0 --verbosity 1 | sha256sum; regcall -m model.safetensors -f ref.fa -r chr1:1-500 --hub hub/ --genome hg19 --no-version --verbosity 1; find hub -type f | sort | sha256sum; rm -r hub; done | sort | uniq -c | sed 's/ *\([0-9]*\) .*/\1/'
 out 2\n2\n2
 
+case regsnp says in the header that both strands were averaged
+run regsnp -m model.safetensors -f ref.fa --rc-average in.vcf | grep -c '^##INFO=<ID=REG_MAX,.*within 100 bases of the variant, mean of both strands'
+out 1
+
+case regeval's tables are bgzipped where their names say so
+run R="regeval -m model.safetensors -d small.regds --bootstrap 0 --verbosity 1"; $R -o a.tsv --curves b.tsv; $R -o a.tsv.gz --curves b.tsv.bgz; zcat a.tsv.gz | cmp - a.tsv; zcat < b.tsv.bgz | cmp - b.tsv
+out 
+
 case regions of a BED file count from 0 whatever it is compressed by
 setup printf 'chr1\t20000\t20001\n' > r.bed; cp r.bed r.txt; gzip -c r.bed > r.BED.gz; cp r.BED.gz r.bed.bgz
 run for f in r.bed r.BED.gz r.bed.bgz r.txt; do regsnp -m model.safetensors -f ref.fa -T $f --verbosity 1 in.vcf | grep -vc '^#'; done; true

@@ -10,6 +10,7 @@ namespace {
 bool fill(CodeSpool& spool, Model model, Backend& backend, const SiteWindows& w) {
     PredictorOptions options;
     options.logits = true;
+    options.rc_average = w.rc_average;
     const std::vector<std::int64_t> windows = windows_for_sites(w.dataset, w.windows, spool.markers());
     Predictor predictor(std::move(model), backend, options);
     return spool_windows(predictor, w.dataset, windows, w.read, w.labels, w.excluded, w.keep_going, spool);

@@ -22,6 +22,7 @@ struct SiteWindows {
     const ContigIntervals& excluded;
     // The number of windows done, of `windows` or of those that windows_for_sites() takes of them.
     const KeepGoing& keep_going;
+    bool rc_average = false;  // of means of both strands
 };
 
 // The model's calls; its own, if it has any, do not matter. None when stopped. Error(diverged) at a

@@ -17,6 +17,7 @@
 #include "app/model/predictor.hpp"
 #include "app/model/session.hpp"
 #include "base/text.hpp"
+#include "io/files/bgzf_writer.hpp"
 #include "io/files/output_check.hpp"
 #include "io/files/output_set.hpp"
 #include "kernels/base/error.hpp"
@@ -37,6 +38,7 @@ struct Counting {
     const ContigIntervals& excluded;
     const KeepGoing& keep_going;
     const CountPositions& count;
+    bool rc_average = false;
 };
 
 void count_paper(const Counting& task, Model model) {
@@ -44,7 +46,7 @@ void count_paper(const Counting& task, Model model) {
     network.load(std::move(model.tensors));
     network.only_predict();
     count_windows(network, task.dataset, task.windows, task.read, task.labels, task.excluded, task.keep_going,
-                  task.count);
+                  task.count, task.rc_average);
 }
 
 // The labels of bases [begin, end) of a stretch, in output positions from `begin` on.
@@ -67,6 +69,7 @@ void stretch_labels(const Counting& task, const Stretch& stretch, std::int64_t b
 void count_tiled(const Counting& task, Model model) {
     PredictorOptions options;
     options.logits = true;  // in f32: metrics rank, and 8-bit codes would tie what a model tells apart
+    options.rc_average = task.rc_average;
     Predictor predictor(std::move(model), task.backend, options);
     const std::int64_t span = task.dataset.layout().span(), bin = task.dataset.layout().bin;
     std::vector<KeptRun> kept;
@@ -119,12 +122,6 @@ void refuse_inputs(const EvaluateParameters& p, const std::string& fasta) {
     refuse_inputs_as_outputs(outputs, inputs);
 }
 
-AtomicFile text_file(const std::string& path, const std::string& text) {
-    AtomicFile file(path);
-    file.write(text);
-    return file;
-}
-
 // Labels and outputs must stand for the same bases.
 void require_evaluable(const EvaluateParameters& p, const Model& model, const Dataset& dataset) {
     const SpecSummary summary = summarise(model.spec, static_cast<int>(model.markers.size()));
@@ -161,6 +158,10 @@ void EvaluateParameters::verify() const {
     refuse_equal_outputs(outputs);
     require(calibrate.empty() || markers.empty(), ErrorKind::usage,
             "--calibrate writes the whole model: it does not go with -k");
+    require(
+        calibrate.empty() || !rc_average, ErrorKind::usage,
+        "--calibrate fits the probabilities of one strand, as all tools predict them: it does not go with "
+        "--rc-average");
 }
 
 EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const TellWork& tell) {
@@ -223,11 +224,13 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
         Model fitted = model;
         fitted.calls = calls;
         sites = *measure_sites(std::move(fitted), session.backend(),
-                               {dataset, windows, read, labels, excluded, keep_going}, pool);
+                               {dataset, windows, read, labels, excluded, keep_going, parameters.rc_average},
+                               pool);
         before += total;
     }
     const CountAll count_all = [&](const CountPositions& count) {
-        const Counting task{session.backend(), dataset, windows, read, labels, excluded, keep_going, count};
+        const Counting task{session.backend(),    dataset, windows, read, labels, excluded, keep_going, count,
+                            parameters.rc_average};
         keep_going(0);
         (parameters.window_mode == "tiled" ? count_tiled : count_paper)(task, session.take_model());
         const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
@@ -253,8 +256,8 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
             dataset.path() + ": no position of split " + parameters.split + " is left to count");
     work.complete = true;
     tell(work);
-    if (!parameters.curves.empty()) outputs.add(text_file(parameters.curves, measured.curves));
-    outputs.add(text_file(parameters.output, measured_header(coverage, annotated, "") + measured.rows));
+    if (!parameters.curves.empty()) add_text(outputs, parameters.curves, measured.curves);
+    add_text(outputs, parameters.output, measured_header(coverage, annotated, "") + measured.rows);
     outputs.commit();
     report_unscored(measured.classes, parameters.split, measured.unscored, measured.constant, log);
     return {total, measured.positions, measured.classes, measured.annotations, measured.loss, speed};

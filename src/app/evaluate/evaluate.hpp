@@ -26,7 +26,8 @@ struct EvaluateParameters {
     // paper: each window by itself, zero-padded, as in training. tiled: every position with its full context;
     // models that have none (a fixed window, an LSTM) are Error(usage).
     std::string window_mode = "paper";
-    std::string output;  // metrics, TSV; empty: standard output
+    bool rc_average = false;  // of means of both strands; not with `calibrate`
+    std::string output;       // metrics, TSV; empty: standard output
     // A model file: the model with calls fitted on the validation windows, which the table is of then. Not
     // with `markers`. Empty: none.
     std::string calibrate;

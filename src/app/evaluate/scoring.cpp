@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "app/model/both_strands.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
 
@@ -127,7 +128,7 @@ void side_by_side(std::span<const float> logits, std::int64_t windows, std::int6
 
 bool count_windows(Network& network, const Dataset& dataset, std::span<const std::int64_t> windows,
                    const ReadCodes& read, const LabelMap& labels, const ContigIntervals& excluded,
-                   const KeepGoing& keep_going, const CountPositions& count) {
+                   const KeepGoing& keep_going, const CountPositions& count, bool rc_average) {
     const SpecSummary& summary = network.summary();
     const LabelLayout& layout = dataset.layout();
     const std::int64_t window = dataset.window(), stride = summary.stride, markers = network.markers();
@@ -136,8 +137,8 @@ bool count_windows(Network& network, const Dataset& dataset, std::span<const std
     const std::int64_t positions = summary.fixed_window ? summary.outputs : length / summary.scale;
     const std::int64_t batch =
         std::max<std::int64_t>(1, std::min(kBatchBases / length, kBatchValues / (markers * positions)));
-    std::vector<std::uint8_t> codes;
-    std::vector<float> logits, rows;
+    std::vector<std::uint8_t> codes, reversed;
+    std::vector<float> logits, other, rows;
     WindowBatch laid;
     const auto total = static_cast<std::int64_t>(windows.size());
     for (std::int64_t first = 0; first < total; first += batch) {
@@ -159,6 +160,12 @@ bool count_windows(Network& network, const Dataset& dataset, std::span<const std
         logits.resize(static_cast<std::size_t>(here * markers * positions));
         // In f32: metrics rank, and 8-bit codes would tie what a model tells apart.
         network.infer({codes.data(), here, length}, 0, length, TailOutput::logits, logits);
+        if (rc_average) {
+            reverse_rows(codes, length, reversed);
+            other.resize(logits.size());
+            network.infer({reversed.data(), here, length}, 0, length, TailOutput::logits, other);
+            average_strand_logits(logits, other, positions, network.spec().task);
+        }
         sort_labels(laid.labels);
         if (here > 1) side_by_side(logits, here, markers, positions, rows);
         count(here > 1 ? rows : logits, here * positions, laid.kept, laid.labels, laid.places);

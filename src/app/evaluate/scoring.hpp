@@ -82,9 +82,10 @@ using CountPositions =
                        std::span<const LabelRun> labels, std::span<const RowPlace> places)>;
 
 // The paper's windows: each by itself, zero-padded at both ends; several run together. The network fits the
-// data set (app/label_fit.hpp). False when stopped before the end.
+// data set (app/label_fit.hpp). With `rc_average` the logits are those of the mean of both strands. False
+// when stopped before the end.
 bool count_windows(Network& network, const Dataset& dataset, std::span<const std::int64_t> windows,
                    const ReadCodes& read, const LabelMap& labels, const ContigIntervals& excluded,
-                   const KeepGoing& keep_going, const CountPositions& count);
+                   const KeepGoing& keep_going, const CountPositions& count, bool rc_average = false);
 
 }  // namespace regkit

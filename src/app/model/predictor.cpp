@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/model/both_strands.hpp"
 #include "app/model/label_fit.hpp"
 #include "io/fasta/fasta.hpp"
 #include "kernels/base/arithmetic.hpp"
@@ -101,7 +102,7 @@ struct Predictor::Impl {
     bool fixed = false;  // windows of one length alone
     PredictedGrid grid;  // of models that run windows
     // Reused from tile to tile: pages of a fresh array cost more than filling it.
-    std::vector<std::uint8_t> codes, reversed, stretch;
+    std::vector<std::uint8_t> codes, reversed, ahead, stretch;
     std::vector<float> values, other, cut;
     std::vector<std::uint8_t> logit_codes;
     CodeTable table{};  // of `logit_codes`, where values come from them
@@ -148,10 +149,10 @@ void Predictor::Impl::infer(std::int64_t batch, std::int64_t length, std::int64_
     if (!options.rc_average) return;
     other.resize(values.size());
     infer_strand({reversed.data(), batch, length}, length - end, length - begin, other);
-    const auto row = static_cast<std::size_t>(each);
-    for (std::size_t first = 0; first < values.size(); first += row)
-        for (std::size_t i = 0; i < row; ++i)
-            values[first + i] = 0.5f * (values[first + i] + other[first + row - 1 - i]);
+    if (output == TailOutput::logits)
+        average_strand_logits(values, other, each, network.spec().task);
+    else
+        average_strands(values, other, each);
 }
 
 void Predictor::Impl::infer_strand(const Codes& bases, std::int64_t begin, std::int64_t end,
@@ -166,10 +167,7 @@ void Predictor::Impl::infer_strand(const Codes& bases, std::int64_t begin, std::
 // The reverse strand is cut into the same stride cells as the forward one: the stretch begins and ends on
 // multiples of the stride (of the contig), so its reverse complement does too, wherever a tile begins.
 void Predictor::Impl::reverse_codes(std::int64_t length) {
-    if (!options.rc_average) return;
-    reversed = codes;
-    for (std::size_t first = 0; first < codes.size(); first += static_cast<std::size_t>(length))
-        reverse_complement({reversed.data() + first, static_cast<std::size_t>(length)});
+    if (options.rc_average) reverse_rows(codes, length, reversed);
 }
 
 Predictor::Impl::Tile Predictor::Impl::fetch_tile(std::int64_t length, std::int64_t begin, std::int64_t end,
@@ -242,17 +240,16 @@ void Predictor::Impl::predict_group(std::int64_t length, std::int64_t first, std
         fetch(known_from, known_to,
               std::span(stretch).subspan(static_cast<std::size_t>(known_from - from),
                                          static_cast<std::size_t>(known_to - known_from)));
-    const auto gather = [&](std::int64_t ahead, std::vector<std::uint8_t>& rows) {
+    const auto gather = [&](std::int64_t further, std::vector<std::uint8_t>& rows) {
         rows.resize(static_cast<std::size_t>((last - first) * size));
         for (std::int64_t k = first; k < last; ++k)
-            std::copy_n(stretch.data() + (grid.begin(k) + ahead - from), size,
+            std::copy_n(stretch.data() + (grid.begin(k) + further - from), size,
                         rows.data() + (k - first) * size);
     };
     gather(0, codes);
     if (options.rc_average) {
-        gather(shift, reversed);
-        for (std::int64_t k = 0; k < last - first; ++k)
-            reverse_complement({reversed.data() + k * size, static_cast<std::size_t>(size)});
+        gather(shift, ahead);
+        reverse_rows(ahead, size, reversed);
     }
     infer(last - first, size, 0, size);
 }

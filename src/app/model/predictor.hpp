@@ -26,7 +26,9 @@ struct PredictorOptions {
     // stride cells (multiples of the stride on the contig) and bins, so that the bytes depend on no tile here
     // either.
     bool rc_average = false;
-    bool logits = false;  // instead of probabilities, or of coverage where the model predicts that
+    // Instead of probabilities, or of coverage where the model predicts that; with rc_average those of the
+    // mean.
+    bool logits = false;
     // Values are those that the 8-bit codes of the logits stand for (kernels/sinks.hpp); with rc_average,
     // means of two such.
     bool coded = false;

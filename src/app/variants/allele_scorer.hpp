@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -34,6 +35,12 @@ class AlleleScorer {
     virtual std::string compared() const = 0;
 
   protected:
+    // Predicts [begin, end) of windows of `length` codes, side by side in `codes`, into `values`: with
+    // rc_average the mean with those of `reversed`, the windows of the other strand.
+    void infer(std::span<const std::uint8_t> codes, std::span<const std::uint8_t> reversed,
+               std::int64_t length, std::int64_t begin, std::int64_t end, std::span<float> values);
+    // Behind "compared()": "" or what is said of both strands.
+    std::string strands() const { return options_.rc_average ? ", mean of both strands" : ""; }
     FetchContig contig_fetch(int contig) const;
     // Alleles whose values, `each` bytes an allele, are held at a time.
     static std::size_t chunk_of(std::int64_t each);
@@ -45,6 +52,7 @@ class AlleleScorer {
 
   private:
     FetchReference fetch_;
+    std::vector<float> other_;  // values of the other strand
 };
 
 // Models with outputs along the sequence: flanks of the variant, base by base, an output's value at each of

@@ -59,7 +59,7 @@ class Annotator {
             [this](int contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
                 reference_.read(contig, begin, end, codes);
             },
-            ScorerOptions{p_.span, p_.all_phases});
+            ScorerOptions{p_.span, p_.all_phases, p_.rc_average});
         if (p_.check_reference) trained_.check_all();
     }
 

@@ -34,7 +34,7 @@ struct AnnotateParameters {
     std::string alias;                 // rule of ContigAlias; empty = names must agree
     std::vector<std::string> markers;  // -k; empty = all
     std::int64_t span = 100;
-    bool all_phases = false;
+    bool all_phases = false, rc_average = false;
     RefMismatch ref_mismatch = RefMismatch::error;
     MissingContig missing_contig = MissingContig::error;
     bool check_reference = false;  // all bases of the contigs that the model knows, not only around variants

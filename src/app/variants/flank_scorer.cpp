@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "app/model/both_strands.hpp"
 #include "app/variants/allele_scorer.hpp"
 #include "io/fasta/fasta.hpp"
 #include "kernels/base/error.hpp"
@@ -51,6 +52,8 @@ class FlankScorer final : public AlleleScorer {
         };
         scale_ = summary.scale;
         context_ = {summary.stride, up(summary.context_left), up(summary.context_right)};
+        // The other strand sees the same stretch from its other end.
+        if (options_.rc_average) context_.left = context_.right = std::max(context_.left, context_.right);
         if (summary.finite_context) return;
         window_ = network_.spec().window;
         options_.span = std::min(options_.span, reach());
@@ -64,7 +67,7 @@ class FlankScorer final : public AlleleScorer {
     }
 
     std::string compared() const override {
-        return " within " + std::to_string(options_.span) + " bases of the variant";
+        return " within " + std::to_string(options_.span) + " bases of the variant" + strands();
     }
 
     std::vector<AlleleEffect> score(std::span<const Allele> alleles) override {
@@ -212,8 +215,8 @@ class FlankScorer final : public AlleleScorer {
                           static_cast<std::size_t>(shape.out_length() / scale_);
         std::vector<float>& values = results_.emplace_back(batch.size() * each);
         const std::int64_t out_begin = shape.out_begin - shape.begin;
-        network_.infer({codes_.data(), static_cast<std::int64_t>(batch.size()), shape.length()}, out_begin,
-                       out_begin + shape.out_length(), output_, values);
+        if (options_.rc_average) reverse_rows(codes_, shape.length(), reversed_);
+        infer(codes_, reversed_, shape.length(), out_begin, out_begin + shape.out_length(), values);
         for (std::size_t i = 0; i < batch.size(); ++i) batch[i]->values = values.data() + i * each;
     }
 
@@ -274,7 +277,7 @@ class FlankScorer final : public AlleleScorer {
     std::vector<Need> needs_;
     std::vector<Piece> pieces_;
     std::vector<std::vector<float>> results_;  // of batches; pieces point into them
-    std::vector<std::uint8_t> codes_;
+    std::vector<std::uint8_t> codes_, reversed_;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/model/both_strands.hpp"
 #include "app/model/label_fit.hpp"
 #include "app/variants/allele_scorer.hpp"
 #include "kernels/base/error.hpp"
@@ -28,6 +29,16 @@ AlleleScorer::AlleleScorer(Model model, Backend& backend, FetchReference fetch, 
     network_.load(std::move(model.tensors));
     network_.only_predict();
     require(options.span >= 0, ErrorKind::usage, "--span is negative");
+}
+
+void AlleleScorer::infer(std::span<const std::uint8_t> codes, std::span<const std::uint8_t> reversed,
+                         std::int64_t length, std::int64_t begin, std::int64_t end, std::span<float> values) {
+    const std::int64_t windows = std::ssize(codes) / length;
+    network_.infer({codes.data(), windows, length}, begin, end, output_, values);
+    if (!options_.rc_average) return;
+    other_.resize(values.size());
+    network_.infer({reversed.data(), windows, length}, length - end, length - begin, output_, other_);
+    average_strands(values, other_, std::ssize(values) / (windows * network_.markers()));
 }
 
 FetchContig AlleleScorer::contig_fetch(int contig) const {

@@ -34,6 +34,8 @@ namespace regkit {
 struct ScorerOptions {
     std::int64_t span = 100;  // bases compared on either side of the variant
     bool all_phases = false;
+    bool rc_average =
+        false;  // means of the predictions of both strands, cut into the same stride cells and bins
 };
 
 // Codes of [begin, end), inside contig number `contig`.

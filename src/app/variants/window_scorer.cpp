@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "app/model/both_strands.hpp"
 #include "app/variants/allele_scorer.hpp"
 #include "io/fasta/fasta.hpp"
 #include "kernels/base/arithmetic.hpp"
@@ -47,8 +48,9 @@ class WindowScorer final : public AlleleScorer {
 
     std::string compared() const override {
         const std::string size = std::to_string(layout_.bin) + " bases";
-        if (bins_aside() == 0) return " in the bin of " + size + " centred on the variant";
-        return " in the " + std::to_string(2 * bins_aside() + 1) + " bins of " + size + " around the variant";
+        if (bins_aside() == 0) return " in the bin of " + size + " centred on the variant" + strands();
+        return " in the " + std::to_string(2 * bins_aside() + 1) + " bins of " + size +
+               " around the variant" + strands();
     }
 
     std::vector<AlleleEffect> score(std::span<const Allele> alleles) override {
@@ -99,19 +101,36 @@ class WindowScorer final : public AlleleScorer {
         const std::int64_t batch = std::max<std::int64_t>(1, kBatchBases / window_);
         for (std::int64_t first = 0; first < total; first += batch) {
             const std::int64_t here = std::min(batch, total - first);
-            codes_.resize(static_cast<std::size_t>(here * window_));
-            for (std::int64_t i = 0; i < here; ++i) {
-                const Place& p = nth(places_, first + i);
-                const auto codes = std::span(codes_).subspan(static_cast<std::size_t>(i * window_),
-                                                             static_cast<std::size_t>(window_));
-                p.haplotype.codes(p.begin, contig_fetch(p.contig), codes);
-                note_known(codes);
+            gather(first, here, 0);
+            if (options_.rc_average) {
+                gather(first, here, reverse_shift());
+                reverse_rows(codes_, window_, reversed_);
+                gather(first, here, 0);
             }
-            network_.infer({codes_.data(), here, window_}, 0, window_, output_,
-                           std::span(values_).subspan(static_cast<std::size_t>(first * each),
-                                                      static_cast<std::size_t>(here * each)));
+            for (std::int64_t i = 0; i < here; ++i) note_known(row(i));
+            infer(codes_, reversed_, window_, 0, window_,
+                  std::span(values_).subspan(static_cast<std::size_t>(first * each),
+                                             static_cast<std::size_t>(here * each)));
         }
     }
+
+    std::span<std::uint8_t> row(std::int64_t i) {
+        return std::span(codes_).subspan(static_cast<std::size_t>(i * window_),
+                                         static_cast<std::size_t>(window_));
+    }
+
+    // Codes of `count` places from `first` on, whose windows are taken `shift` bases further along.
+    void gather(std::int64_t first, std::int64_t count, std::int64_t shift) {
+        codes_.resize(static_cast<std::size_t>(count * window_));
+        for (std::int64_t i = 0; i < count; ++i) {
+            const Place& p = nth(places_, first + i);
+            p.haplotype.codes(p.begin + shift, contig_fetch(p.contig), row(i));
+        }
+    }
+
+    // Where the bins do not lie in the middle, the other strand's window with the same bins lies so much
+    // further.
+    std::int64_t reverse_shift() const { return 2 * layout_.offset + layout_.span() - window_; }
 
     // Which bins of a window hold a base that is not N.
     void note_known(std::span<const std::uint8_t> codes) {
@@ -144,7 +163,7 @@ class WindowScorer final : public AlleleScorer {
     std::int64_t window_;
     std::vector<Place> places_;
     std::map<std::tuple<int, const Edit*, std::int64_t>, std::size_t> numbers_;
-    std::vector<std::uint8_t> codes_;
+    std::vector<std::uint8_t> codes_, reversed_;
     std::vector<bool> known_;    // [place][output]
     std::vector<float> values_;  // [place][marker][output]
 };

@@ -27,6 +27,7 @@ struct World {
     SpecSummary summary;
     std::string contig;
     Network network;
+    bool both = false;  // strands
 
     explicit World(const Kind& kind, const char* device = "reference")
         : backend(make_backend({.device = device, .workers = 2, .isa = ""}).backend),
@@ -49,13 +50,30 @@ struct World {
             options);
     }
 
-    // Bases [begin, end) of a haplotype, N outside.
+    // Bases [begin, end) of a haplotype, N outside; with `both` the mean with what is said of the other
+    // strand, of a fixed window from where its bins are the same.
     Values predict(const std::string& bases, std::int64_t begin, std::int64_t end) {
+        Values there = predict_strand(bases, begin, end, false);
+        if (!both) return there;
+        const std::int64_t shift =
+            summary.fixed_window ? 2 * model.layout.offset + model.layout.span() - model.spec.window : 0;
+        const Values back = predict_strand(bases, begin + shift, end + shift, true);
+        for (std::size_t m = 0; m < there.size(); ++m)
+            for (std::size_t i = 0; i < there[m].size(); ++i)
+                there[m][i] = 0.5f * (there[m][i] + back[m][there[m].size() - 1 - i]);
+        return there;
+    }
+    Values predict_strand(const std::string& bases, std::int64_t begin, std::int64_t end, bool reverse) {
         std::vector<std::uint8_t> codes;
         for (std::int64_t x = begin; x < end; ++x)
             codes.push_back(x < 0 || x >= static_cast<std::int64_t>(bases.size())
                                 ? kCodeN
                                 : encode_base(bases[static_cast<std::size_t>(x)]));
+        if (reverse) {
+            std::reverse(codes.begin(), codes.end());
+            for (std::uint8_t& code : codes)
+                if (code != kCodeN) code = static_cast<std::uint8_t>(5 - code);  // A, C, G, T are 1 to 4
+        }
         const std::int64_t n = summary.fixed_window ? summary.outputs : (end - begin) / summary.scale;
         std::vector<float> values(static_cast<std::size_t>(kKindMarkers * n));
         network.infer({codes.data(), 1, end - begin}, 0, end - begin,
@@ -192,12 +210,14 @@ TEST_CASE("every kind of model: effects are those of both haplotypes written out
             CAPTURE(kind.name);
             CAPTURE(device);
             World world(kind, device);
-            for (const std::int64_t span : {0, 25, 40}) {
+            for (const auto& [span, both] : {std::pair{0, false}, {25, false}, {40, false}, {25, true}}) {
                 CAPTURE(span);
+                CAPTURE(both);
+                world.both = both;
                 const std::vector<Variant> list = variants(world);
                 std::vector<Allele> alleles;
                 for (const Variant& v : list) alleles.push_back(world.allele(v));
-                const std::vector<AlleleEffect> effects = world.scorer({span, false}).score(alleles);
+                const std::vector<AlleleEffect> effects = world.scorer({span, false, both}).score(alleles);
                 int changed = 0;
                 for (std::size_t i = 0; i < list.size(); ++i) {
                     CAPTURE(list[i].position);
@@ -223,7 +243,7 @@ TEST_CASE("every kind of model: an effect does not depend on the company or the 
     for (const Kind& kind : kinds()) {
         CAPTURE(kind.name);
         World world(kind, "cpu");
-        VariantScorer scorer = world.scorer({40, false});
+        VariantScorer scorer = world.scorer({.span = 40, .rc_average = true});
         CHECK(scorer.chunk() >= 1);
         std::vector<Allele> alleles;
         for (const Variant& v : variants(world)) alleles.push_back(world.allele(v));
@@ -248,6 +268,8 @@ TEST_CASE("averages over phases are for models that have phases") {
         CHECK(scorer.score({&insertion, 1})[0].compared == 60);
     }
     CHECK(bins.scorer({30, false}).compared() == " within 30 bases of the variant");
+    CHECK(bins.scorer({.span = 30, .rc_average = true}).compared() ==
+          " within 30 bases of the variant, mean of both strands");
     CHECK(window.scorer({40, false}).compared() == " in the 5 bins of 16 bases around the variant");
     CHECK(window.scorer({0, false}).compared() == " in the bin of 16 bases centred on the variant");
     CHECK(lstm.scorer({100, false}).compared() == " within 45 bases of the variant");

@@ -9,12 +9,14 @@
 #include <chrono>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <set>
 #include <unordered_set>
 #include <utility>
 
-#include "app/call/call_browsers.hpp"
+#include "app/call/call_files.hpp"
 #include "app/call/call_outputs.hpp"
+#include "app/call/call_part.hpp"
 #include "app/call/call_sink.hpp"
 #include "app/call/record_window.hpp"
 #include "app/model/calibrated.hpp"
@@ -26,8 +28,7 @@
 #include "base/text.hpp"
 #include "io/fasta/fasta.hpp"
 #include "io/files/output_check.hpp"
-#include "io/files/output_set.hpp"
-#include "io/files/parents.hpp"
+#include "io/files/sha256.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
 
@@ -38,6 +39,8 @@ constexpr std::int64_t kTile = 50000;
 // Values of one tile lie in memory: at most so many, 160 MB.
 constexpr std::int64_t kTileValues = 40'000'000;
 constexpr std::size_t kMostSeen = 100'000;
+// Around the regions of a table: a site that reaches into one is called whole.
+constexpr std::int64_t kSiteMargin = 2000;
 
 std::int64_t tile_for(std::int64_t asked, std::int64_t markers) {
     return asked > 0 ? asked : std::clamp<std::int64_t>(kTileValues / markers, 1000, kTile);
@@ -89,10 +92,8 @@ class Caller {
         session_.tell_notices();
         work_.complete = true;
         tell_(work_);
-        OutputSet outputs;
-        tracks_->finish(outputs);
-        add_browser_files(p_, outputs_, model().markers, coverage(), *tracks_, header_, outputs);
-        outputs.commit();
+        if (!p_.shard) files_->commit(log_);
+        if (part_) part_->finish();
         // Of few codes, a model may well give a region one.
         if (sink_->is_constant() && !p_.coded)
             log_.warn("constant", p_.model +
@@ -100,8 +101,8 @@ class Caller {
                                       (cell_ > 1 ? "bin" : "base") + "; it may have learned nothing");
         summary_.bases = sink_->bases();
         summary_.n_bases = sink_->n_bases();
-        summary_.intervals = sink_->intervals();
-        summary_.dropped = sink_->dropped();
+        summary_.intervals = files_->calls().intervals();
+        summary_.dropped = files_->calls().dropped();
         summary_.wrote_values = outputs_.values;
         summary_.wrote_intervals = outputs_.intervals;
         summary_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -119,17 +120,19 @@ class Caller {
         const auto missing = [lead](std::int64_t at) { return std::max<std::int64_t>(0, lead - at); };
         if (outputs_.values)
             predictor_->predict(
-                length, begin, end, fetch, [&](std::int64_t at, std::int64_t, auto codes, auto values) {
+                length, begin, end, fetch, [&](std::int64_t at, std::int64_t stop, auto codes, auto values) {
                     sink_->values(at + missing(at) + shift,
                                   codes.subspan(static_cast<std::size_t>(missing(at))), values);
+                    reached(range_, stop);
                     tell_bases();
                 });
         else
             predictor_->predict_called(
                 length, begin, end, plan_.cutoffs, fetch,
-                [&](std::int64_t at, std::int64_t, auto codes, const CalledRuns& called) {
+                [&](std::int64_t at, std::int64_t stop, auto codes, const CalledRuns& called) {
                     sink_->called(at + missing(at) + shift,
                                   codes.subspan(static_cast<std::size_t>(missing(at))), called);
+                    reached(range_, stop);
                     tell_bases();
                 });
     }
@@ -161,41 +164,50 @@ class Caller {
                          (p_.coded ? ", in 8 bits" : ""));
     }
 
-    // `digest` is the reference's; a stream has none.
-    void open(bool contigs_first, const std::string& source, const std::string& digest) {
-        TrackOptions options;
-        for (const Marker& marker : model().markers) options.markers.push_back(marker.name);
-        if (p_.provenance) {
-            options.header = session_.provenance("regcall", p_.command_line, digest);
-            options.header.push_back("reference=" + source);
-            add_values_header(options.header);
-            options.header.insert(options.header.end(), plan_.header.begin(), plan_.header.end());
-        }
-        options.decimals = p_.decimals;
-        options.step = width_;
-        options.contigs_first = contigs_first;
-        std::vector<std::string> paths;
-        for (const TrackOutput& output : outputs_.tracks)
-            for (const std::string& path : track_paths(output, options.markers)) paths.push_back(path);
-        for (const std::string& path : browser_files(p_)) paths.push_back(path);
-        refuse_equal_outputs(paths);
-        refuse_inputs_as_outputs(paths, {p_.input, p_.fasta, p_.model, p_.regions_file});
-        if (p_.parents || !p_.hub.empty())
-            for (const std::string& path : paths)
-                if (p_.parents || path.starts_with(p_.hub + "/")) make_parents(path);
-        options.measured = !browser_files(p_).empty();
-        header_ = options.header;
-        tracks_ = std::make_unique<TrackSet>(outputs_.tracks, options, pool_);
+    // Where the predictions come from; `digest` is the reference's, a stream has none.
+    std::vector<std::string> provenance(const std::string& source, const std::string& digest) {
+        std::vector<std::string> lines = session_.provenance("regcall", p_.command_line, digest);
+        lines.push_back("reference=" + source);
+        add_values_header(lines);
+        return lines;
+    }
+
+    void open(bool contigs_first, std::vector<std::string> lines, NamedRegions over) {
+        lines.insert(lines.end(), plan_.header.begin(), plan_.header.end());
+        if (!p_.provenance) lines.clear();
+        const std::vector<std::string> inputs = {p_.input, p_.fasta, p_.model, p_.regions_file, p_.over};
+        if (p_.shard) refuse_inputs_as_outputs(p_.outputs, inputs);
+        files_ = std::make_unique<CallFiles>(p_, outputs_, plan_,
+                                             CallFiles::Content{.markers = model().markers,
+                                                                .coverage = coverage(),
+                                                                .header = std::move(lines),
+                                                                .cell = cell_,
+                                                                .width = width_,
+                                                                .contigs_first = contigs_first,
+                                                                .over = std::move(over)},
+                                             inputs, pool_);
+    }
+
+    CallEvents& events() {
+        if (part_) return part_->events();
+        return files_->calls();
+    }
+
+    void make_sink() {
         const float largest = coverage() ? std::numeric_limits<float>::max() : 1.0f;
         sink_ =
-            std::make_unique<CallSink>(*tracks_, outputs_.intervals, plan_, cell_, width_, largest, pool_);
+            std::make_unique<CallSink>(events(), outputs_.intervals, plan_, cell_, width_, largest, pool_);
+        if (files_->table()) sink_->set_table(*files_->table());
     }
 
     void call_reference();
+    void open_part(const FastaFile& fasta, const std::string& digest, const std::vector<ContigRange>& ranges);
+    void call_range(FastaFile& fasta, const ShardRange& range);
+    void reached(std::int64_t range, std::int64_t position);
     void call_stream();
     void call_record(FastaStream& stream);
     Region place_of(const std::string& record);
-    int stream_contig(const std::string& name);
+    void begin_stream_contig(const std::string& name);
     void end_contig();
 
     const CallParameters& p_;
@@ -207,15 +219,16 @@ class Caller {
     Session session_;
     CallPlan plan_;
     std::unique_ptr<Predictor> predictor_;
-    std::unique_ptr<TrackSet> tracks_;
+    std::unique_ptr<CallFiles> files_;
+    std::unique_ptr<CallPart> part_;  // of a shard, or of a run that may be resumed
     std::unique_ptr<CallSink> sink_;
-    std::vector<std::string> header_;    // of the tracks
+    std::int64_t range_ = 0;             // number of the stretch that is predicted
     std::int64_t cell_ = 1, width_ = 1;  // bases an output, bases a value written
     CallSummary summary_;
     RecordWindow window_;
     // Of a stream.
     std::string last_contig_;
-    int last_number_ = -1;
+    bool any_contig_ = false;
     std::int64_t last_end_ = 0;             // of the last record, on last_contig_
     std::unordered_set<std::size_t> seen_;  // hashes of records' names: of millions, names would be gigabytes
     std::set<std::string> left_contigs_;    // with --remap: those before
@@ -229,37 +242,113 @@ void Caller::call_reference() {
         regions.insert(regions.end(), more.begin(), more.end());
     }
     const bool all = p_.regions.empty() && p_.regions_file.empty();
-    const std::vector<ContigRange> ranges = plan_regions(regions, all, fasta, cell_, log_);
+    std::vector<ContigRange> ranges = plan_regions(regions, all, fasta, cell_, log_);
+    NamedRegions over;
+    if (!p_.over.empty()) {
+        over = read_named_regions(p_.over, log_);
+        const std::vector<Region> wanted = with_margin(over, fasta, kSiteMargin);
+        const std::vector<ContigRange> of_table = plan_regions(wanted, false, fasta, cell_, log_);
+        if (all && outputs_.tracks.empty()) ranges = of_table;
+    }
 
-    open(true, p_.fasta, reference_digest(fasta));
-    for (const Contig& contig : fasta.contigs()) tracks_->declare_contig(contig.name, contig.length);
+    const std::string digest = reference_digest(fasta);
+    open(true, provenance(p_.fasta, digest), std::move(over));
+    for (const Contig& contig : fasta.contigs()) files_->tracks().declare_contig(contig.name, contig.length);
+    if (p_.shard || p_.resume) open_part(fasta, digest, ranges);
+    make_sink();
+    const PartPlace start = part_ ? part_->start() : PartPlace();
+    if (start.bases > 0) {
+        sink_->go_on(start.bases, start.n_bases);
+        log_.info("goes on behind " + counted(start.bases, "base") + ", from " + journal_path(p_));
+    }
     TrainedReference trained(model(), p_.model, fasta, log_);
     if (p_.check_reference) trained.check_all();
-    for (const ContigRange& range : ranges) work_.total += range.end - range.begin;
+    const std::vector<ShardRange> mine =
+        shard_ranges(ranges, p_.shard.value_or(Shard()), std::lcm(predictor_->grid(), width_));
+    for (const ShardRange& range : mine) work_.total += range.end - range.begin;
     tell_bases();
     int current = -1;
-    for (const ContigRange& range : ranges) {
-        const Contig& contig = nth(fasta.contigs(), range.contig);
-        trained.reading(range.contig, range.begin, range.end);
+    for (ShardRange range : mine) {
+        const bool begun = start.range > range.range || (start.range == range.range && start.position > 0);
         if (range.contig != current) {
             current = range.contig;
             ++summary_.contigs;
-            sink_->begin_contig(tracks_->add_contig(contig.name, contig.length, range.contig));
+            const Contig& contig = nth(fasta.contigs(), current);
+            if (!begun) events().begin_contig({contig.name, contig.length, current});
         }
-        predict(contig.length, range.begin, range.end, 0, 0,
-                [&](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
-                    fasta.read(range.contig, begin, end, codes);
-                });
-        sink_->end_region();
-        tracks_->flush();
+        if (start.range > range.range) continue;
+        if (begun) range.begin = start.position;
+        trained.reading(range.contig, range.begin, range.end);
+        call_range(fasta, range);
     }
     tell_placeholders(p_.fasta, fasta.placeholders(), log_);
     tell_empty_records(fasta, log_);
 }
 
+void Caller::call_range(FastaFile& fasta, const ShardRange& range) {
+    range_ = range.range;
+    if (range.begin < range.end)
+        predict(nth(fasta.contigs(), range.contig).length, range.begin, range.end, 0, 0,
+                [&](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
+                    fasta.read(range.contig, begin, end, codes);
+                });
+    if (!range.is_last) return;
+    sink_->end_region();
+    reached(range_ + 1, 0);
+    files_->tracks().flush();
+}
+
+// The whole call's header, whichever shard this is.
+void Caller::open_part(const FastaFile& fasta, const std::string& digest,
+                       const std::vector<ContigRange>& ranges) {
+    const Shard shard = p_.shard.value_or(Shard());
+    Sha256 places;
+    for (const ContigRange& range : ranges) {
+        const std::string text = nth(fasta.contigs(), range.contig).name + "\t" +
+                                 std::to_string(range.begin) + "\t" + std::to_string(range.end) + "\n";
+        places.add(text.data(), text.size());
+    }
+    std::string modes = precision_name(p_.backend.precision);
+    for (const auto& [is_on, name] :
+         {std::pair{p_.rc_average, " rc-average"}, std::pair{p_.paper_windows, " paper-windows"},
+          std::pair{p_.coded, " 8bit"}})
+        if (is_on) modes += name;
+    // Of the lines all but the first two, version and command, which are the merge's own.
+    const std::vector<std::string> lines = provenance(p_.fasta, digest);
+    const PartHeader header{.shard = shard.number,
+                            .shards = shard.of,
+                            .holds_values = outputs_.values,
+                            .holds_runs = outputs_.intervals,
+                            .model_path = p_.model,
+                            .model_digest = model().digest,
+                            .reference_path = p_.fasta,
+                            .reference_digest = digest,
+                            .coverage = coverage(),
+                            .markers = model().markers,
+                            .calls = model().calls,
+                            .sites = p_.sites,
+                            .cell = cell_,
+                            .width = width_,
+                            .decimals = p_.decimals,
+                            .modes = modes,
+                            .ranges = places.hex(),
+                            .provenance = {lines.begin() + 2, lines.end()},
+                            .contigs = fasta.contigs()};
+    part_ = std::make_unique<CallPart>(header,
+                                       CallPart::Files{.output = p_.shard ? p_.outputs.front() : "",
+                                                       .journal = p_.resume ? journal_path(p_) : ""},
+                                       p_.shard ? nullptr : &files_->calls(), pool_);
+}
+
+void Caller::reached(std::int64_t range, std::int64_t position) {
+    if (part_ && sink_->is_settled()) part_->reached({range, position, sink_->bases(), sink_->n_bases()});
+}
+
 void Caller::call_stream() {
     FastaStream stream(p_.input);
-    open(false, p_.input == "-" ? "stdin" : p_.input, "");
+    open(false, provenance(p_.input == "-" ? "stdin" : p_.input, ""),
+         p_.over.empty() ? NamedRegions() : read_named_regions(p_.over, log_));
+    make_sink();
     tell_bases();
     while (stream.next()) call_record(stream);
     end_contig();
@@ -268,20 +357,21 @@ void Caller::call_stream() {
 
 // How long it is shows when its last record has ended.
 void Caller::end_contig() {
-    if (last_number_ >= 0) tracks_->set_length(last_number_, last_end_);
+    if (any_contig_) files_->calls().set_length(last_end_);
 }
 
-int Caller::stream_contig(const std::string& name) {
-    if (last_number_ >= 0 && name == last_contig_ && p_.remap) return last_number_;
+void Caller::begin_stream_contig(const std::string& name) {
+    if (any_contig_ && name == last_contig_ && p_.remap) return;
     end_contig();
     // An output that is sorted or has an index refuses the second one by itself.
     if (!p_.remap && seen_.size() < kMostSeen && !seen_.insert(std::hash<std::string>()(name)).second)
         log_.warn("record-twice",
                   p_.input + " (" + name + "): a second record of this name; the output has rows of both");
-    if (p_.remap && last_number_ >= 0) left_contigs_.insert(last_contig_);
+    if (p_.remap && any_contig_) left_contigs_.insert(last_contig_);
     last_contig_ = name;
-    constexpr std::int64_t kUnknown = -1;
-    return last_number_ = tracks_->add_contig(name, kUnknown);
+    any_contig_ = true;
+    ++summary_.contigs;
+    files_->calls().begin_contig({.name = name});
 }
 
 // A name without a range is the contig's own; "chr1:100" could be meant as one.
@@ -321,24 +411,22 @@ void Caller::call_record(FastaStream& stream) {
     const FetchCodes fetch = [this](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
         window_.copy(begin, end, codes);
     };
-    int contig = -1;
+    bool begun = false;
     for (std::int64_t position = lead / cell_ * cell_;;) {
         const std::int64_t stop = (position / predictor_->unit() + 1) * predictor_->unit();
         const std::int64_t needed = stop + predictor_->ahead();
         const bool more = window_.fill(stream, needed);
-        if (contig < 0 && window_.end() > lead) {
-            const int before = last_number_;
-            contig = stream_contig(place.contig);
-            sink_->begin_contig(contig);
-            summary_.contigs += contig != before;
+        if (!begun && window_.end() > lead) {
+            begin_stream_contig(place.contig);
+            begun = true;
         }
         const std::int64_t length = more ? needed : window_.end();
-        if (contig >= 0) predict(length, position, more ? stop : length, lead, shift, fetch);
+        if (begun) predict(length, position, more ? stop : length, lead, shift, fetch);
         if (!more) break;
         position = stop;
         window_.drop_before(position - predictor_->behind());
     }
-    if (contig < 0) {
+    if (!begun) {
         log_.warn("empty-record", p_.input + " (" + stream.name() + "): the record has no bases");
         return;
     }
@@ -348,7 +436,7 @@ void Caller::call_record(FastaStream& stream) {
                 ", its name says " + std::to_string(place.end - place.begin));
     sink_->end_region();
     last_end_ = end;
-    tracks_->flush();
+    files_->tracks().flush();
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/call/call_cutoffs.hpp"
+#include "app/call/shard.hpp"
 #include "base/log.hpp"
 #include "base/work_done.hpp"
 #include "io/tracks/track_writer.hpp"
@@ -24,10 +25,18 @@ struct CallParameters {
     std::vector<std::string> outputs{"-"};  // "{marker}" in a name: one file a marker
     std::optional<TrackWord> format;        // what -O says; else what the output's name does
     bool parents = false;                   // folders that names lead through are made where missing
-    std::string hub;     // folder of a track hub, with values and intervals of every marker; empty: none
-    std::string igv;     // session of IGV with all outputs that it opens; empty: none
-    std::string genome;  // for both, as UCSC names it; a session can do with `fasta`
-    SiteOptions sites;   // for intervals, but for `raw`; of coverage a cutoff must be given
+    std::string hub;  // folder of a track hub, with values and intervals of every marker; empty: none
+    std::string igv;  // session of IGV with all outputs that it opens; empty: none
+    // BED: of each region and marker the mean, the largest value and the intervals; empty: none. A table
+    // there, TSV. Alone and without regions, these are the regions.
+    std::string over, over_output = "-";
+    // One part of a call: the output is a part file for merge_parts(), which holds what these formats need.
+    std::optional<Shard> shard;
+    std::vector<const TrackFormat*> part_formats;  // none: intervals
+    // Go on from what a run that was killed has left beside the first output, and leave the same.
+    bool resume = false;
+    std::string genome;           // for both, as UCSC names it; a session can do with `fasta`
+    SiteOptions sites;            // for intervals, but for `raw`; of coverage a cutoff must be given
     std::int64_t resolution = 0;  // bases a value; a multiple of the model's own, which is taken for 0
     int decimals = 4;
     bool coded = false;     // values of the logits' 8-bit codes: off by 1/64 at most, and in long runs

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/call/call_browsers.hpp"
+#include "io/files/output_check.hpp"
 #include "kernels/base/error.hpp"
 
 namespace regkit {
@@ -56,10 +57,45 @@ void check_options(const CallParameters& p, const CallOutputs& outputs) {
                 " alone: intervals are of exact values; write them in a run of their own");
 }
 
+// Of a shard.
+void check_part(const CallParameters& p) {
+    require(p.input.empty(), ErrorKind::usage,
+            "--shard cuts a reference into parts: name it with -f; a stream has no parts that are known");
+    require(p.over.empty(), ErrorKind::usage,
+            "--over does not go with --shard: cut the file of its regions instead, the tables are rows that "
+            "can follow each other");
+    require(p.outputs.size() == 1 && p.outputs.front().find('{') == std::string::npos, ErrorKind::usage,
+            "--shard writes one file, a part for `regcall merge`: name it with one -o");
+    require(p.hub.empty() && p.igv.empty(), ErrorKind::usage,
+            "--hub and --igv are written from all parts together: give them to `regcall merge`");
+}
+
+void check_resume(const CallParameters& p) {
+    if (!p.resume) return;
+    require(p.input.empty(), ErrorKind::usage, "--resume needs a reference: name it with -f");
+    require(p.over.empty(), ErrorKind::usage, "--over does not go with --resume");
+    require(!journal_path(p).empty(), ErrorKind::usage,
+            "--resume needs an output in a file, beside which it keeps what is done");
+}
+
 }  // namespace
+
+std::string journal_path(const CallParameters& p) {
+    const std::string first = p.outputs.empty() ? p.hub + "/hub.txt" : p.outputs.front();
+    return is_special_output(first) || first.empty() ? "" : first + ".unfinished";
+}
 
 CallOutputs call_outputs(const CallParameters& p) {
     CallOutputs outputs;
+    check_resume(p);
+    if (p.shard) {
+        for (const TrackFormat* format : p.part_formats)
+            (format->holds_values ? outputs.values : outputs.intervals) = true;
+        if (p.part_formats.empty()) outputs.intervals = true;
+        check_part(p);
+        check_options(p, outputs);
+        return outputs;
+    }
     for (const std::string& name : p.outputs) {
         check_placeholders(name);
         outputs.tracks.push_back({name, &format_of(p, name), p.format && p.format->gz});
@@ -69,6 +105,7 @@ CallOutputs call_outputs(const CallParameters& p) {
         for (const TrackOutput& track : hub_tracks(p)) outputs.tracks.push_back(track);
         outputs.values = outputs.intervals = true;
     }
+    if (!p.over.empty()) outputs.values = outputs.intervals = true;
     check_options(p, outputs);
     check_browsers(p, outputs);
     return outputs;

@@ -1,8 +1,7 @@
-// First every value is checked to be one, then cells that are all N are taken out; what is left goes on to an
-// IntervalCaller, as runs over the cutoff, or as values to the tracks, averaged over bins where --resolution
-// asks for it, or, where both are wanted, both ways: the runs are then taken from the values. A bin's sum is
-// carried from tile to tile and formed in ascending order, so that the output does not show where tiles
-// ended.
+// First every value is checked to be one, then cells that are all N are taken out; what is left goes
+// on as runs over the cutoff, or as values, averaged over bins where --resolution asks for it, or, where both
+// are wanted, both ways: the runs are then taken from the values. A bin's sum is carried from tile to tile
+// and formed in ascending order, so that the output does not show where tiles ended.
 #include "app/call/call_sink.hpp"
 
 #include <algorithm>
@@ -26,9 +25,9 @@ struct Cells {
 
 }  // namespace
 
-BinAverager::BinAverager(int markers, std::int64_t cell, std::int64_t width, TrackSet& tracks,
+BinAverager::BinAverager(int markers, std::int64_t cell, std::int64_t width, CallEvents& events,
                          ThreadPool& pool)
-    : cell_(cell), width_(width), tracks_(tracks), pool_(pool), sum_(static_cast<std::size_t>(markers)) {}
+    : cell_(cell), width_(width), events_(events), pool_(pool), sum_(static_cast<std::size_t>(markers)) {}
 
 // The open part, [begin_, end), as one value a marker.
 void BinAverager::emit(std::int64_t end) {
@@ -38,7 +37,7 @@ void BinAverager::emit(std::int64_t end) {
         averages_[m] = static_cast<float>(sum_[m] / count);
         sum_[m] = 0;
     }
-    tracks_.values(contig_, begin_, end - begin_, 1, averages_, 1);
+    events_.values(begin_, end - begin_, 1, averages_, 1);
     begin_ = end;
 }
 
@@ -47,11 +46,9 @@ void BinAverager::end_stretch() {
     begin_ = end_ = 0;
 }
 
-void BinAverager::add(int contig, std::int64_t begin, std::int64_t end, std::span<const float> values,
-                      std::int64_t row) {
-    if (contig != contig_ || begin != end_) {
+void BinAverager::add(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row) {
+    if (begin != end_) {
         end_stretch();
-        contig_ = contig;
         begin_ = begin;
     }
     end_ = end;
@@ -82,13 +79,13 @@ void BinAverager::add(int contig, std::int64_t begin, std::int64_t end, std::spa
                                    static_cast<double>(width_));
         nth(sum_, m) = add_up(0, m, open_end + bins * width_, end);
     });
-    if (bins > 0) tracks_.values(contig_, open_end, width_, bins, averages_, bins);
+    if (bins > 0) events_.values(open_end, width_, bins, averages_, bins);
     begin_ = open_end + bins * width_;
 }
 
-CallSink::CallSink(TrackSet& tracks, bool intervals, const CallPlan& plan, std::int64_t cell,
+CallSink::CallSink(CallEvents& events, bool intervals, const CallPlan& plan, std::int64_t cell,
                    std::int64_t width, float largest, ThreadPool& pool)
-    : tracks_(tracks),
+    : events_(events),
       pool_(pool),
       plan_(plan),
       markers_(static_cast<int>(plan.rules.size())),
@@ -96,8 +93,7 @@ CallSink::CallSink(TrackSet& tracks, bool intervals, const CallPlan& plan, std::
       cell_(cell),
       width_(width),
       largest_(largest),
-      caller_(plan.rules, cell),
-      bins_(markers_, cell, width, tracks, pool),
+      bins_(markers_, cell, width, events, pool),
       watch_(markers_) {}
 
 void CallSink::refuse(std::int64_t begin) const {
@@ -144,8 +140,9 @@ void CallSink::values(std::int64_t begin, std::span<const std::uint8_t> codes,
     const std::span<const float> shown = mapped(values, row);
     for (const KnownStretch& known : this->known(begin, codes)) {
         watch_values(begin, known, values, row);
-        stretch(known.begin, known.end,
-                shown.subspan(static_cast<std::size_t>(known.begin / cell_ - begin / cell_)), row);
+        const auto here = shown.subspan(static_cast<std::size_t>(known.begin / cell_ - begin / cell_));
+        stretch(known.begin, known.end, here, row);
+        if (table_) table_->values(known, cell_, here, row);
     }
     if (intervals_wanted_) call_row_by_row(begin, values, row);
 }
@@ -178,8 +175,7 @@ void CallSink::take(std::int64_t begin, const CalledRuns& called) {
                                               .subspan(static_cast<std::size_t>(run.first),
                                                        static_cast<std::size_t>(run.end - run.begin)));
     }
-    caller_.add(begin, known_, plan_.knots.any() ? called_ : called, pool_);
-    release();
+    events_.called(begin, known_, plan_.knots.any() ? called_ : called);
 }
 
 void CallSink::watch_values(std::int64_t begin, KnownStretch known, std::span<const float> values,
@@ -217,15 +213,14 @@ void CallSink::stretch(std::int64_t begin, std::int64_t end, std::span<const flo
                        std::int64_t row) {
     if (begin != next_) end_values();
     next_ = end;
-    if (width_ > cell_) return bins_.add(contig_, begin, end, values, row);
+    if (width_ > cell_) return bins_.add(begin, end, values, row);
     // Whole cells together, one that an end cuts by itself.
     const Cells cells{begin, end, cell_};
     for (std::int64_t i = 0, n = cells.count(); i < n;) {
         const std::int64_t span = cells.cell_end(i) - cells.cell_begin(i);
         std::int64_t j = i + 1;
         if (span == cell_) j = std::max(j, cells.cell_end(n - 1) % cell_ == 0 ? n : n - 1);
-        tracks_.values(contig_, cells.cell_begin(i), span, j - i, values.subspan(static_cast<std::size_t>(i)),
-                       row);
+        events_.values(cells.cell_begin(i), span, j - i, values.subspan(static_cast<std::size_t>(i)), row);
         i = j;
     }
 }
@@ -237,19 +232,13 @@ void CallSink::end_values() {
 
 void CallSink::end_region() {
     end_values();
-    if (!intervals_wanted_) return;
-    caller_.end_stretch();
-    release();
+    events_.end_region();
 }
 
-void CallSink::release() {
-    caller_.release(contig_, [this](CalledInterval called) {
-        const SiteScore& score = nth(plan_.scores, called.marker);
-        called.score = score.score(called.max);
-        called.minus_log10_q = score.minus_log10_q(called.max);
-        tracks_.interval(called);
-        ++intervals_;
-    });
+void CallSink::go_on(std::int64_t bases, std::int64_t n_bases) {
+    bases_ = bases;
+    n_bases_ = n_bases;
+    watch_.stop();  // the values of those bases are not seen again
 }
 
 }  // namespace regkit

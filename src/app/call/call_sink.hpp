@@ -1,5 +1,5 @@
-// What becomes of the predictions of a call: intervals over a cutoff, or values per cell or per bin, into the
-// output files. A cell is the bases that one output of the model stands for; cells lie on the contig's grid.
+// What becomes of the predictions of a call: called cells, or values per cell or per bin, checked and without
+// N. A cell is the bases that one output of the model stands for; cells lie on the contig's grid.
 #pragma once
 
 #include <algorithm>
@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "app/call/call_cutoffs.hpp"
-#include "app/call/interval_caller.hpp"
-#include "io/tracks/track_set.hpp"
+#include "app/call/call_events.hpp"
+#include "app/call/region_table.hpp"
 #include "kernels/base/thread_pool.hpp"
 
 namespace regkit {
@@ -20,20 +20,20 @@ namespace regkit {
 // part's own extent. One sum in ascending order a bin and marker, so that tiles do not show.
 class BinAverager {
   public:
-    BinAverager(int markers, std::int64_t cell, std::int64_t width, TrackSet& tracks, ThreadPool& pool);
+    BinAverager(int markers, std::int64_t cell, std::int64_t width, CallEvents& events, ThreadPool& pool);
 
     // The cells of bases [begin, end).
-    void add(int contig, std::int64_t begin, std::int64_t end, std::span<const float> values,
-             std::int64_t row);
+    void add(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row);
     void end_stretch();
+    // Some bin lacks bases that may still come.
+    bool is_open() const { return end_ > begin_; }
 
   private:
     void emit(std::int64_t end);
 
     std::int64_t cell_, width_;
-    TrackSet& tracks_;
+    CallEvents& events_;
     ThreadPool& pool_;
-    int contig_ = 0;
     std::int64_t begin_ = 0, end_ = 0;  // of the open bin's part
     std::vector<double> sum_;
     std::vector<float> averages_;
@@ -70,16 +70,17 @@ class ConstantWatch {
 // Takes tiles in ascending order. Cells whose bases are all N get no value and end an interval.
 class CallSink {
   public:
-    // `intervals`: the tracks want them, of values too. A `width` above the `cell` averages values. What the
-    // model predicts is at most `largest`; the plan says what is made of it, and must outlive the sink.
-    CallSink(TrackSet& tracks, bool intervals, const CallPlan& plan, std::int64_t cell, std::int64_t width,
+    // `intervals`: called cells are wanted, of values too. A `width` above the `cell` averages values. What
+    // the model predicts is at most `largest`; the plan says what is made of it. Both it and `events`, which
+    // begins the contigs, must outlive the sink.
+    CallSink(CallEvents& events, bool intervals, const CallPlan& plan, std::int64_t cell, std::int64_t width,
              float largest, ThreadPool& pool);
 
-    // Of the track set; everything before must have ended.
-    void begin_contig(int contig) { contig_ = contig; }
+    // Values of cells go there as well. It must outlive the sink.
+    void set_table(RegionTable& table) { table_ = &table; }
     // Predictions of the cells of these bases from `begin` on; the end of what is known may cut the first and
-    // the last. Error(input) when one is not a number from 0 to `largest`. Values [markers][cells] where the
-    // tracks want values,
+    // the last. Error(input) when one is not a number from 0 to `largest`. Values [markers][cells] where
+    // values are wanted,
     void values(std::int64_t begin, std::span<const std::uint8_t> codes, std::span<const float> values);
     // or the called cells (runs of sample 0, in cells from the one that holds `begin` on) where they want
     // intervals alone.
@@ -87,8 +88,10 @@ class CallSink {
     // Nothing contiguous follows.
     void end_region();
 
-    std::int64_t intervals() const { return intervals_; }
-    std::int64_t dropped() const { return caller_.dropped(); }
+    // Whether all bases so far have gone on, and so a run may go on from here: no bin is open.
+    bool is_settled() const { return !bins_.is_open(); }
+    // So many bases were seen by a run that this one goes on from.
+    void go_on(std::int64_t bases, std::int64_t n_bases);
     std::int64_t bases() const { return bases_; }
     std::int64_t n_bases() const { return n_bases_; }
     // More than one cell has values, and all have the same, marker for marker. Of intervals only called cells
@@ -106,24 +109,22 @@ class CallSink {
     std::span<const float> mapped(std::span<const float> values, std::int64_t row);
     void call_row_by_row(std::int64_t begin, std::span<const float> values, std::int64_t row);
     void take(std::int64_t begin, const CalledRuns& called);
-    void release();
 
-    TrackSet& tracks_;
+    CallEvents& events_;
     ThreadPool& pool_;
     const CallPlan& plan_;
     int markers_;
     bool intervals_wanted_;
+    RegionTable* table_ = nullptr;
     std::int64_t cell_, width_;
     float largest_;
-    IntervalCaller caller_;
     BinAverager bins_;
     ConstantWatch watch_;
     std::vector<KnownStretch> known_;
     CalledRuns called_;          // of values, or changed by the plan's knots
     std::vector<float> mapped_;  // values, the same
-    int contig_ = 0;
-    std::int64_t next_ = -1;  // the position behind the last stretch
-    std::int64_t intervals_ = 0, bases_ = 0, n_bases_ = 0;
+    std::int64_t next_ = -1;     // the position behind the last stretch
+    std::int64_t bases_ = 0, n_bases_ = 0;
 };
 
 }  // namespace regkit

@@ -188,6 +188,13 @@ void IntervalCaller::release(int contig, const std::function<void(const CalledIn
     sorter_.release(bound, out);
 }
 
+std::int64_t IntervalCaller::settled() const {
+    std::int64_t settled = position_;
+    for (const State& s : states_)
+        if (s.any) settled = std::min(settled, s.begin);
+    return settled;
+}
+
 std::int64_t IntervalCaller::dropped() const {
     std::int64_t sum = 0;
     for (const State& s : states_) sum += s.dropped;

@@ -68,6 +68,8 @@ class IntervalCaller {
     // Passes on, in sorted order, what nothing can come before any more: intervals that begin before every
     // open one.
     void release(int contig, const std::function<void(const CalledInterval&)>& out);
+    // No interval that is passed on later begins before it.
+    std::int64_t settled() const;
     std::int64_t dropped() const;  // shorter than min_length
 
   private:

@@ -67,10 +67,14 @@ const std::string& entry(const TensorFile& file, const std::string& key, const s
     return found->second;
 }
 
-json list_of(const TensorFile& file, const std::string& key, const std::string& path) {
-    json list = parse_bounded_json(entry(file, key, path), path + ": metadata '" + key + "'");
-    require(list.is_array(), ErrorKind::input, path + ": metadata '" + key + "' is not a JSON list");
+json parse_list(const std::string& text, const std::string& where) {
+    json list = parse_bounded_json(text, where);
+    require(list.is_array(), ErrorKind::input, where + " is not a JSON list");
     return list;
+}
+
+json list_of(const TensorFile& file, const std::string& key, const std::string& path) {
+    return parse_list(entry(file, key, path), path + ": metadata '" + key + "'");
 }
 
 // Files of nucleotide models have none: an output a base.
@@ -97,33 +101,6 @@ LabelLayout layout_of(const TensorFile& file, const Spec& spec, const std::strin
                 layout.offset <= spec.window && layout.count <= (spec.window - layout.offset) / layout.bin,
             ErrorKind::input, path + ": metadata '" + kLayoutKey + "' does not fit the architecture");
     return layout;
-}
-
-std::vector<Marker> markers_of(const TensorFile& file, const Spec& spec, const std::string& path) {
-    // A model of coverage has the mean coverage there.
-    const double most = spec.task == Task::coverage ? std::numeric_limits<double>::max() : 1;
-    std::vector<Marker> markers;
-    std::set<std::string> names;
-    for (const json& item : list_of(file, kMarkersKey, path)) {
-        Marker marker;
-        try {
-            marker.name = item.at("name").get<std::string>();
-            marker.class_name = item.at("class").get<std::string>();
-            marker.cell = item.at("cell").get<std::string>();
-            marker.target = item.at("target").get<std::string>();
-            marker.prevalence = item.at("prevalence").get<double>();
-        } catch (const json::exception&) {
-            throw Error(ErrorKind::input, path + ": marker " + std::to_string(markers.size() + 1) +
-                                              " lacks name, class, cell, target or prevalence");
-        }
-        require(marker.prevalence >= 0 && marker.prevalence <= most, ErrorKind::input,
-                path + ": marker '" + marker.name + "': impossible prevalence");
-        require(!marker.name.empty() && names.insert(marker.name).second, ErrorKind::input,
-                path + ": marker '" + marker.name + "' twice or without a name");
-        markers.push_back(std::move(marker));
-    }
-    require(!markers.empty(), ErrorKind::input, path + ": a model without markers");
-    return markers;
 }
 
 // Absent where the model was not trained on the contig, and in older models.
@@ -241,6 +218,33 @@ std::string markers_text(const std::vector<Marker>& markers) {
     return dump(list);
 }
 
+std::vector<Marker> parse_markers(const std::string& text, bool coverage, const std::string& where) {
+    // A model of coverage has the mean coverage there.
+    const double most = coverage ? std::numeric_limits<double>::max() : 1;
+    std::vector<Marker> markers;
+    std::set<std::string> names;
+    for (const json& item : parse_list(text, where + ": the list of markers")) {
+        Marker marker;
+        try {
+            marker.name = item.at("name").get<std::string>();
+            marker.class_name = item.at("class").get<std::string>();
+            marker.cell = item.at("cell").get<std::string>();
+            marker.target = item.at("target").get<std::string>();
+            marker.prevalence = item.at("prevalence").get<double>();
+        } catch (const json::exception&) {
+            throw Error(ErrorKind::input, where + ": marker " + std::to_string(markers.size() + 1) +
+                                              " lacks name, class, cell, target or prevalence");
+        }
+        require(marker.prevalence >= 0 && marker.prevalence <= most, ErrorKind::input,
+                where + ": marker '" + marker.name + "': impossible prevalence");
+        require(!marker.name.empty() && names.insert(marker.name).second, ErrorKind::input,
+                where + ": marker '" + marker.name + "' twice or without a name");
+        markers.push_back(std::move(marker));
+    }
+    require(!markers.empty(), ErrorKind::input, where + ": a model without markers");
+    return markers;
+}
+
 bool is_optimiser_tensor(const std::string& name) {
     return name.starts_with("adam.");
 }
@@ -269,7 +273,7 @@ Model model_of(TensorFile file, const std::string& path) {
     Model model;
     model.spec = parse_spec(entry(file, kSpecKey, path), path);
     model.layout = layout_of(file, model.spec, path);
-    model.markers = markers_of(file, model.spec, path);
+    model.markers = parse_markers(entry(file, kMarkersKey, path), model.spec.task == Task::coverage, path);
     model.notices = clean_markers(model.markers, path);
     if (const auto calls = file.metadata.find(kCallsKey); calls != file.metadata.end())
         model.calls = parse_calls(calls->second, model.markers.size(),

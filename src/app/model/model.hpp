@@ -33,6 +33,9 @@ Model load_model(const std::string& path, Log& log);
 void save_model(const std::string& path, const Model& model);
 // The markers as the file has them: a JSON list.
 std::string markers_text(const std::vector<Marker>& markers);
+// The same, read and checked: Error(input) that begins with `where`, also for a list without markers. Of a
+// model of coverage prevalences may be above 1.
+std::vector<Marker> parse_markers(const std::string& text, bool coverage, const std::string& where);
 void add_model(OutputSet& outputs, const std::string& path, const Model& model);  // to appear with others
 
 // The same to and from the file's parts (checkpoints add theirs). model_of checks the content's checksum

@@ -65,6 +65,8 @@ class IntervalReader {
         std::int64_t begin, end;
     };
     const std::vector<Block>& blocks() const { return blocks_; }
+    // Its fourth column, of BED the name; empty where there is none. Valid until the next call.
+    std::string_view name() const { return fields_.size() > 3 ? fields_[3] : std::string_view(); }
     const LineReader& lines() const { return lines_; }  // for naming the line in an error
     std::int64_t summits_outside() const { return summits_outside_; }
     std::int64_t empty() const { return empty_; }      // intervals of no length

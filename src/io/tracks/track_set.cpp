@@ -81,6 +81,8 @@ struct TrackSet::Impl {
         for (const Output& output : outputs)
             for (const auto& file : output.files) call(*file);
     }
+    std::vector<float> rounded_row(std::int64_t marker, std::int64_t count, std::span<const float> values,
+                                   std::int64_t row) const;
     void feed(const Output& output, std::size_t first, std::size_t last, int contig, std::int64_t begin,
               std::int64_t span, std::int64_t count, std::span<const float> values, std::int64_t row);
     void drain(std::span<const std::unique_ptr<TrackWriter>> files);
@@ -176,16 +178,22 @@ void TrackSet::Impl::drain(std::span<const std::unique_ptr<TrackWriter>> files) 
     if (!group.empty()) BigFile::drain(group, pool);
 }
 
+std::vector<float> TrackSet::Impl::rounded_row(std::int64_t marker, std::int64_t count,
+                                               std::span<const float> values, std::int64_t row) const {
+    const std::span<const float> from =
+        values.subspan(static_cast<std::size_t>(marker * row), static_cast<std::size_t>(count));
+    std::vector<float> rounded(from.size());
+    std::transform(from.begin(), from.end(), rounded.begin(), round);
+    return rounded;
+}
+
 void TrackSet::Impl::feed(const Output& output, std::size_t first, std::size_t last, int contig,
                           std::int64_t begin, std::int64_t span, std::int64_t count,
                           std::span<const float> values, std::int64_t row) {
     pool.run(static_cast<std::int64_t>(last - first), [&](std::int64_t task, int) {
         const std::size_t m = first + static_cast<std::size_t>(task);
-        const std::span<const float> from =
-            values.subspan(m * static_cast<std::size_t>(row), static_cast<std::size_t>(count));
-        std::vector<float> rounded(from.size());
-        std::transform(from.begin(), from.end(), rounded.begin(), round);
-        output.files[m]->values(number(output, contig), begin, span, rounded);
+        output.files[m]->values(number(output, contig), begin, span,
+                                rounded_row(static_cast<std::int64_t>(m), count, values, row));
     });
 }
 
@@ -210,9 +218,8 @@ void TrackSet::Impl::measure(std::int64_t begin, std::int64_t span, std::int64_t
         sight->position = begin;
     }
     pool.run(static_cast<std::int64_t>(histograms.size()), [&](std::int64_t m, int) {
-        nth(histograms, m)
-            .add(values.subspan(static_cast<std::size_t>(m * row), static_cast<std::size_t>(count)),
-                 static_cast<std::uint64_t>(span));
+        const std::vector<float> rounded = rounded_row(m, count, values, row);
+        nth(histograms, m).add(rounded, static_cast<std::uint64_t>(span));
     });
 }
 

@@ -9,63 +9,26 @@
 #include <cmath>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 #include "base/paths.hpp"
 #include "base/printable.hpp"
 #include "base/text.hpp"
-#include "io/files/atomic_file.hpp"
-#include "io/files/bgzf_writer.hpp"
-#include "io/files/output_check.hpp"
 #include "io/files/output_set.hpp"
 #include "io/tracks/bigbed_track.hpp"
 #include "io/tracks/bigwig_track.hpp"
 #include "io/tracks/narrow_peak.hpp"
+#include "io/tracks/text_file.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
 
-constexpr TabixColumns kBedColumns{.contig = 1, .begin = 2, .end = 3, .zero_based = true};
-
 void append(std::string& text, std::int64_t value) {
     std::array<char, 20> digits{};
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
     text.append(digits.data(), end);
 }
-
-// Plain, or bgzip, with an index where there is a place for one beside it.
-class TextFile {
-  public:
-    TextFile(const std::string& path, bool gz) : indexed_(!is_special_output(path)) {
-        if (gz)
-            file_.emplace<BgzfWriter>(path);
-        else
-            file_.emplace<AtomicFile>(path);
-    }
-    void write(std::string_view text) {
-        if (auto* plain = std::get_if<AtomicFile>(&file_))
-            plain->write(text);
-        else
-            std::get<BgzfWriter>(file_).write(text);
-    }
-    void flush() {
-        if (auto* plain = std::get_if<AtomicFile>(&file_)) plain->flush();
-    }
-    void add_to(OutputSet& outputs, std::int64_t longest) {
-        if (auto* plain = std::get_if<AtomicFile>(&file_))
-            outputs.add(std::move(*plain));
-        else if (indexed_)
-            std::get<BgzfWriter>(file_).add_indexed_to(outputs, kBedColumns, longest);
-        else
-            std::get<BgzfWriter>(file_).add_to(outputs);
-    }
-
-  private:
-    bool indexed_;
-    std::variant<std::monostate, AtomicFile, BgzfWriter> file_;
-};
 
 // What all text formats share.
 class TextTrack : public TrackWriter {

@@ -73,6 +73,10 @@ class Rounding {
     int decimals() const { return decimals_; }
     std::int64_t scaled(float value) const;
     float operator()(float value) const;
+    // The float that scaled() gave this integer for, as operator() has it.
+    float value(std::int64_t scaled) const {
+        return static_cast<float>(static_cast<double>(scaled) / factor_);
+    }
     // Appends the number with exactly that many decimals.
     void append(std::string& text, std::int64_t scaled) const;
 

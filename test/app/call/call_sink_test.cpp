@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "app/call/track_calls.hpp"
 #include "io/files/output_set.hpp"
 #include "test/app/scratch.hpp"
 
@@ -43,8 +44,9 @@ Written write(const std::vector<double>& logits, const std::vector<std::size_t>&
     options.markers = {"line", "bent"};
     TrackSet tracks(outputs, options, pool);
     const CallPlan plan = plan_calls(model(), {}, true, "m");
-    CallSink sink(tracks, true, plan, 1, 1, 1, pool);
-    sink.begin_contig(tracks.add_contig("chr1", static_cast<std::int64_t>(logits.size())));
+    TrackCalls calls(tracks, plan, 1, pool);
+    CallSink sink(calls, true, plan, 1, 1, 1, pool);
+    calls.begin_contig({.name = "chr1", .length = static_cast<std::int64_t>(logits.size())});
     std::size_t from = 0;
     std::vector<std::size_t> ends = cuts;
     ends.push_back(logits.size());

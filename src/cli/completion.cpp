@@ -131,11 +131,12 @@ std::string bash_script(const std::vector<Tool>& commands) {
 
 // ---- zsh
 
+// A value in opt_args is as it was typed, with backslashes of its own before those.
 constexpr const char* kZshMarkers = R"sh(() {
     local model=${opt_args[-m]:-${opt_args[--model]}} dataset=${opt_args[-d]:-${opt_args[--dataset]}}
     local -a names
-    [[ -n $model ]] && names+=(${(f)"$(regmodel info --markers ${(Q)~model} 2> /dev/null | tail -n +2 | cut -f 1)"})
-    [[ -n $dataset ]] && names+=(${(f)"$(tail -n +2 ${(Q)~dataset}/markers.tsv 2> /dev/null | cut -f 1)"})
+    [[ -n $model ]] && names+=(${(f)"$(regmodel info --markers ${(Q)${(Q)~model}} 2> /dev/null | tail -n +2 | cut -f 1)"})
+    [[ -n $dataset ]] && names+=(${(f)"$(tail -n +2 ${(Q)${(Q)~dataset}}/markers.tsv 2> /dev/null | cut -f 1)"})
     compadd "$@" -a names
 }
 )sh";

@@ -142,6 +142,10 @@ void check_table(const Tool& tool) {
             throw std::logic_error(where + "help is missing or ends in a full stop");
         if (option.value.empty() && (!option.fallback.empty() || !option.choices.empty() || option.needed))
             throw std::logic_error(where + "a flag has no default, choices or need");
+        std::set<std::string> choices;
+        for (const std::string& choice : option.choices)
+            if (!choices.insert(lower_case(choice)).second)
+                throw std::logic_error(where + "a choice twice, or told apart by case alone");
         if (!option.choices.empty() && !option.fallback.empty() &&
             std::find(option.choices.begin(), option.choices.end(), option.fallback) == option.choices.end())
             throw std::logic_error(where + "the default is none of the choices");
@@ -167,10 +171,13 @@ void Arguments::add(const Option& option, const std::string& value) {
     if (!values.empty() && !option.repeatable) usage_error("--" + option.name + " is given more than once");
     // What a shell makes of a variable that is not set. As the name of an output it would be standard output.
     if (value.empty() && !option.value.empty()) usage_error("--" + option.name + " '': its value is empty");
-    if (!option.choices.empty() &&
-        std::find(option.choices.begin(), option.choices.end(), value) == option.choices.end())
+    if (option.choices.empty()) return values.push_back(value);
+    const auto chosen =
+        std::find_if(option.choices.begin(), option.choices.end(),
+                     [&](const std::string& choice) { return lower_case(choice) == lower_case(value); });
+    if (chosen == option.choices.end())
         usage_error("--" + option.name + " '" + value + "': not one of " + join(option.choices, ", "));
-    values.push_back(value);
+    values.push_back(*chosen);
 }
 
 void Arguments::check_complete() const {

@@ -54,7 +54,7 @@ struct Option {
     std::string fallback = {};  // text of the default; empty = none
     std::string help = {};      // starts in lower case, no full stop
     std::string group = group::common;
-    std::vector<std::string> choices = {};  // the only values accepted; empty = any
+    std::vector<std::string> choices = {};  // the only values accepted, in any case; empty = any
     bool repeatable = false;
     bool needed = false;  // an error when absent
     bool hidden = false;  // accepted, yet not in --help, man page or completions

@@ -64,6 +64,7 @@ TEST_CASE("values: every spelling that samtools users know") {
     CHECK(parse({"--", "-o"}).positional() == std::vector<std::string>{"-o"});
     CHECK(parse({"--window", "-5"}).text("window") == "-5");
     CHECK(parse({"--sort"}).flag("sort"));
+    CHECK(parse({"--precision", "BF16"}).text("precision") == "bf16");
     CHECK(!parse({}).flag("sort"));
 }
 
@@ -156,4 +157,5 @@ TEST_CASE("a table that contradicts itself is noticed") {
     broken({.name = "silent", .value = "X"});
     broken({.name = "stop", .help = "ends in a full stop."});
     broken({.name = "mode", .value = "X", .fallback = "c", .help = "default", .choices = {"a", "b"}});
+    broken({.name = "mode", .value = "X", .help = "choices", .choices = {"a", "A"}});
 }

@@ -76,7 +76,7 @@ if command -v zsh > /dev/null; then
     expect "zsh: -m" "$(in_zsh regcall -m+)" ":MODEL:_files -g \"*.safetensors\""
     expect "zsh: -k" "$(in_zsh regcall -k+)" ":LIST:_sequence _regcall_markers"
     expect "zsh: markers" "$(zsh -f -c '_arguments() {}; source <(regeval --completion zsh); compadd() {print -r -- $names}
-        typeset -A opt_args; opt_args=(-m "a\\ model.safetensors" --dataset deep.regds); _regeval_markers')" "CTCF.K562 open.K562 open CTCF"
+        typeset -A opt_args; opt_args=(-m "a\\\\ model.safetensors" --dataset deep.regds); _regeval_markers')" "CTCF.K562 open.K562 open CTCF"
 else
     skipped+=" zsh"
 fi

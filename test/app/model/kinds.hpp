@@ -73,6 +73,13 @@ inline const std::vector<Kind>& kinds() {
              {"name": "lstm", "type": "lstm", "filters": 5},
              {"name": "dense", "type": "dense"}]})",
          {"bin", 5, 0, 20, 0.5}},
+        {"more context on the right than on the left",
+         R"({"name": "uneven", "window": 100, "dropout": 0, "layers": [
+             {"name": "embed", "type": "embedding", "filters": 4},
+             {"name": "conv1", "type": "conv", "filters": 6, "width": 8, "relu": true},
+             {"name": "conv2", "type": "conv", "filters": 6, "width": 4, "relu": true},
+             {"name": "dense", "type": "dense"}]})",
+         {"nucleotide", 1, 0, 100, 0}},
     };
     return all;
 }

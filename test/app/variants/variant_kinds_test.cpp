@@ -210,7 +210,8 @@ TEST_CASE("every kind of model: effects are those of both haplotypes written out
             CAPTURE(kind.name);
             CAPTURE(device);
             World world(kind, device);
-            for (const auto& [span, both] : {std::pair{0, false}, {25, false}, {40, false}, {25, true}}) {
+            for (const auto& [span, both] :
+                 {std::pair{0, false}, {25, false}, {40, false}, {0, true}, {25, true}}) {
                 CAPTURE(span);
                 CAPTURE(both);
                 world.both = both;

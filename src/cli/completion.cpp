@@ -47,6 +47,14 @@ bool names_markers(const std::vector<Tool>& commands) {
     });
 }
 
+// Those that are typed.
+std::vector<std::string> command_names(const std::vector<Tool>& commands) {
+    std::vector<std::string> names;
+    for (const Tool& tool : commands)
+        if (!tool.command.empty()) names.push_back(tool.command);
+    return names;
+}
+
 // A function's name: "_regds_build".
 std::string function_of(const std::vector<Tool>& commands) {
     std::string function = "_" + commands.front().name;
@@ -102,11 +110,10 @@ std::string bash_reply(const Offer& offer, const std::string& function) {
 std::string bash_script(const std::vector<Tool>& commands) {
     const std::string& name = commands.front().name;
     const std::string function = function_of(commands);
-    Offer all, rest{{}, std::string(kAnyFile)};  // options, and what is none
+    Offer all, rest{command_names(commands), std::string(kAnyFile)};  // options, and what is none
     std::set<std::string> seen;
     std::string cases;
     for (const Tool& tool : commands) {
-        if (!tool.command.empty()) rest.words.push_back(tool.command);
         for (const Option& option : tool.options) {
             const std::string word = "--" + option.name;
             if (option.hidden || !seen.insert(word).second) continue;
@@ -162,7 +169,9 @@ std::string zsh_action(const Offer& offer, const std::string& function) {
     return "{compadd -- " + joined(offer.words) + "; " + files + "}";
 }
 
-std::string zsh_arguments(const Tool& tool, const std::string& function) {
+// `first`: what the first word may be besides a file.
+std::string zsh_arguments(const Tool& tool, const std::vector<std::string>& first,
+                          const std::string& function) {
     std::string text = "_arguments -s";
     const auto add = [&](const std::string& spec) { text += " \\\n    '" + spec + "'"; };
     for (const Option& option : tool.options) {
@@ -175,7 +184,7 @@ std::string zsh_arguments(const Tool& tool, const std::string& function) {
         add(star + "--" + option.name + (flag ? "" : "=") + rest);
         if (option.letter != 0) add(star + "-" + option.letter + (flag ? "" : "+") + rest);
     }
-    if (!tool.command.empty()) add("1:file:" + zsh_action({{tool.command}, std::string(kAnyFile)}, function));
+    if (!first.empty()) add("1:file:" + zsh_action({first, std::string(kAnyFile)}, function));
     add("*:file:_files");
     return text + "\n";
 }
@@ -184,11 +193,12 @@ std::string zsh_script(const std::vector<Tool>& commands) {
     const std::string function = function_of(commands);
     std::string text = "#compdef " + commands.front().name + "\n";
     if (names_markers(commands)) text += function + "_markers" + kZshMarkers;
-    if (commands.size() == 1) return text + zsh_arguments(commands.front(), function);
+    const std::vector<std::string> names = command_names(commands);
+    if (commands.size() == 1) return text + zsh_arguments(commands.front(), names, function);
     text += "case ${words[2]} in\n";
     for (std::size_t i = 1; i < commands.size(); ++i)
-        text += commands[i].command + ") " + zsh_arguments(commands[i], function) + ";;\n";
-    return text + "*) " + zsh_arguments(commands.front(), function) + ";;\nesac\n";
+        text += commands[i].command + ") " + zsh_arguments(commands[i], names, function) + ";;\n";
+    return text + "*) " + zsh_arguments(commands.front(), names, function) + ";;\nesac\n";
 }
 
 // ---- fish

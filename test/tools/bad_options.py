@@ -21,6 +21,7 @@ GOOD = {
     "regtrain": "-d small.regds -a tiny.json -o new.safetensors --steps 1",
     "regeval": "-m model.safetensors -d small.regds -o new.tsv --bootstrap 0",
     "regcall": "-m model.safetensors -f ref.fa -r chr1:1-500 -o new.bed",
+    "regcall merge": "-o new.bed one.part",
     "regsnp": "-m model.safetensors -f ref.fa -o new.vcf in.vcf",
     "regmodel": "model.safetensors",
 }
@@ -28,6 +29,8 @@ GOOD = {
 WITH = {("regds-build", "sheet"): "-f ref.fa -o new.regds", ("regds-build", "split-block"): "-f ref.fa -o new.regds --split random:1,0,0 b.bed",
         ("regsnp", "region"): "-m model.safetensors -f ref.fa -o new.vcf indexed.vcf.gz",
         ("regsnp", "regions-file"): "-m model.safetensors -f ref.fa -o new.vcf indexed.vcf.gz",
+        ("regcall", "over-output"): "-m model.safetensors -f ref.fa -r chr1:1-500 -o new.bed --over b.bed",
+        ("regcall", "shard"): "-m model.safetensors -f ref.fa -O bed -o new.part", ("regcall merge", "hub"): "--genome hg19 one.part",
         ("regcall", "hub"): "-m model.safetensors -f ref.fa -r chr1:1-500 --genome hg19",
         ("regcall", "resolution"): "-m model.safetensors -f ref.fa -r chr1:1-500 -k open.K562 -o new.bw"}
 
@@ -42,10 +45,11 @@ REAL = {NONSENSE: 2, "-1": 2, "nan": 2}
 WHOLE = {**REAL, "1.5": 2, "9999999999999999999999": 2}
 BAD = {
     "fasta": FASTA, "model": {**FILE_IN, "ref.fa": 3}, "dataset": {**FILE_IN, "ref.fa": 3}, "sheet": {**FILE_IN, "ref.fa": 3},
-    "regions-file": BED, "mask": BED, "exclude": BED, "by": BED, "targets-file": FILE_IN, "alias": FILE_IN,
+    "regions-file": BED, "mask": BED, "exclude": BED, "by": BED, "over": BED, "targets-file": FILE_IN, "alias": FILE_IN,
     "region": REGION, "train": REGION, "valid": REGION, "test": REGION, "targets": REGION,
     "markers": {NONSENSE: 2, "open.K562,,CTCF.K562": 2}, "class": {"other=TFBS": 2, "=TFBS": 2, "b=": 2},
     "output": FILE_OUT, "curves": FILE_OUT, "calibrate": FILE_OUT, "matrix": FILE_OUT, "igv": FILE_OUT,
+    "over-output": FILE_OUT, "shard": {NONSENSE: 2, "0/3": 2, "4/3": 2, "1": 2, "1/": 2},
     "hub": {"ref.fa": 1, "{marker}": 2}, "genome": {"h/g": 2},
     "architecture": {NONSENSE: 2, "missing.json": 1, "ref.fa": 3}, "describe": {NONSENSE: 2, "missing.json": 1},
     "cutoff": {NONSENSE: 2, "fdr:2": 2, "other=0.5": 2}, "keep-if": {NONSENSE: 2, "class:other": 2},
@@ -69,7 +73,8 @@ BAD["split", "regeval"] = {NONSENSE: 2}
 BAD["output", "regeval"] = BAD["curves", "regeval"] = {**FILE_OUT, "small.regds/new.bed": 2}
 BAD["output", "regcall"] = {**FILE_OUT, "new.unknown": 2, "{other}.bed": 2, "new.bw.gz": 2}
 BAD["output", "regsnp"] = {**FILE_OUT, "new.unknown": 2}
-BAD["output-format", "regcall"] = {NONSENSE: 2, "bw.gz": 2, "vcf": 2, ".bed": 2}
+BAD["output", "regcall merge"] = BAD["output", "regcall"]
+BAD["output-format", "regcall"] = BAD["output-format", "regcall merge"] = {NONSENSE: 2, "bw.gz": 2, "vcf": 2, ".bed": 2}
 BAD["output-format", "regsnp"] = {NONSENSE: 2, "bed": 2, "vcf.": 2, "bcf.gz": 2}
 
 failures = []
@@ -88,7 +93,7 @@ def run(words, folder):
 
 def options_of(tool, folder):
     """(long name, letter, takes a value, repeatable) of the tool's table, as its man page has it."""
-    text = run([tool, "--help-man"], folder).stdout
+    text = run([*tool.split(), "--help-man"], folder).stdout
     for entry in re.split(r"^\.It ", text, flags=re.M)[1:]:
         head, _, help_text = entry.partition("\n")
         names = re.findall(r"Fl (\S+)", head)
@@ -116,16 +121,16 @@ def attempts(tool, folder):
         option = f"--{name}"
         named = [option, f"-{letter} " if letter else option]
         if not has_value:
-            yield [tool, option + "=x", *words, *quiet], 2, named
+            yield [*tool.split(), option + "=x", *words, *quiet], 2, named
             continue
-        yield [tool, option, "", *words, *quiet], 2, named
-        yield [tool, *words, *quiet, option], 2, named
+        yield [*tool.split(), option, "", *words, *quiet], 2, named
+        yield [*tool.split(), *words, *quiet, option], 2, named
         if not repeatable:
-            yield [tool, option, "1", option, "1", *words, *quiet], 2, named
+            yield [*tool.split(), option, "1", option, "1", *words, *quiet], 2, named
         values = BAD.get((name, tool), BAD.get(name))
         check(values, f"{tool} {option}: BAD has no value that is refused")
         for value, code in (values or {}).items():
-            yield [tool, *words, *quiet, option, value], code, [*named, value.lstrip("^").rstrip("/"), re.sub(r"/.*", "", value)]
+            yield [*tool.split(), *words, *quiet, option, value], code, [*named, value.lstrip("^").rstrip("/"), re.sub(r"/.*", "", value)]
 
 
 def attempt(folder, words, code, named):
@@ -140,8 +145,9 @@ def attempt(folder, words, code, named):
 def main():
     if not sys.argv[1:]:
         sys.exit(__doc__)
+    check(set(sys.argv[1:]) <= set(GOOD), "a tool has no command in GOOD")
     count = 0
-    for tool in sys.argv[1:]:
+    for tool in (command for command in GOOD if command.split()[0] in sys.argv[1:]):
         with tempfile.TemporaryDirectory(prefix="regkit_options_") as work:
             folder = pathlib.Path(work)
             made = run([str(SOURCE / "test" / "tools" / "fixture.sh")], folder)
@@ -151,12 +157,15 @@ def main():
             check(made.returncode == 0, f"an index: {made.stderr}")
             for ending in ("", ".tbi"):
                 (folder / f"new.vcf{ending}").rename(folder / f"indexed.vcf.gz{ending}")
-            done = run([tool, *GOOD[tool].split()], folder)
+            made = run(["regcall", *"-m model.safetensors -f ref.fa -O bed -O bigwig -o one.part --shard 1/1".split()], folder)
+            check(made.returncode == 0, f"a part: {made.stderr}")
+            done = run([*tool.split(), *GOOD[tool].split()], folder)
             check(done.returncode == 0, f"{tool} {GOOD[tool]}: exit {done.returncode}: {done.stderr}")
             for path in list(folder.glob("new*")):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             before = sorted(path.name for path in folder.rglob("*"))
-            with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            # Two trainings with one output would be told of each other.
+            with concurrent.futures.ThreadPoolExecutor(1 if tool == "regtrain" else os.cpu_count()) as pool:
                 waiting = [pool.submit(attempt, folder, *each) for each in attempts(tool, folder)]
                 for each in waiting:
                     each.result()

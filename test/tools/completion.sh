@@ -60,6 +60,7 @@ expect "bash: -O of regcall" "$(in_bash regcall -O big)" "bigbed bigwig"
 expect "bash: -O of regsnp" "$(in_bash regsnp -O v)" "v vcf vcf.gz"
 expect "bash: -c" "$(in_bash regcall -c '')" ""
 expect "bash: the command" "$(in_bash regsnp ann)" "annotate"
+expect "bash: a command that is not the only one" "$(in_bash regcall mer)" "merge"
 expect "bash: -k without a model" "$(in_bash regcall -k '')" ""
 expect "bash: -k" "$(in_bash regcall -m m.safetensors -k '')" "CTCF.K562 open.K562"
 expect "bash: -k before the model" "$(in_bash regcall -k C -m m.safetensors | cut -c1-4)" "m.sa"
@@ -74,6 +75,8 @@ if command -v zsh > /dev/null; then
     expect "zsh: -a" "$(in_zsh regtrain -a+)" ":NAME:{compadd -- $(regtrain --completion bash | sed -n "/--architecture)/{n;s/.*compgen -W '\([^']*\)'.*/\1/p}"); _files -g \"*.json\"}"
     expect "zsh: --device" "$(in_zsh regcall --device=)" ":NAME:(auto cpu cuda)"
     expect "zsh: -m" "$(in_zsh regcall -m+)" ":MODEL:_files -g \"*.safetensors\""
+    [[ $(zsh -f -c '_arguments() {print -rl -- "$@"}; source <(regcall --completion zsh)') == *"1:file:{compadd -- merge; _files}"* ]] ||
+        fail "zsh: a command that is not the only one"
     expect "zsh: -k" "$(in_zsh regcall -k+)" ":LIST:_sequence _regcall_markers"
     expect "zsh: markers" "$(zsh -f -c '_arguments() {}; source <(regeval --completion zsh); compadd() {print -r -- $names}
         typeset -A opt_args; opt_args=(-m "a\\\\ model.safetensors" --dataset deep.regds); _regeval_markers')" "CTCF.K562 open.K562 open CTCF"
@@ -83,6 +86,7 @@ fi
 if command -v fish > /dev/null; then
     for tool in "$@"; do fish --no-config -n <("$tool" --completion fish) || fail "fish: $tool"; done
     expect "fish: an option" "$(in_fish 'regcall --thr')" "--threads"
+    expect "fish: a command that is not the only one" "$(in_fish 'regcall mer')" "merge"
     expect "fish: --device" "$(in_fish 'regcall --device c')" "cpu cuda"
     expect "fish: --isa" "$(in_fish 'regsnp --isa ')" "$isas"
     expect "fish: -O" "$(in_fish 'regcall -O big')" "bigbed bigwig"

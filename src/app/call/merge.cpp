@@ -106,7 +106,8 @@ CallSummary merge_parts(const std::vector<std::string>& paths, CallParameters p,
                                              std::tuple(outputs.intervals, header.holds_runs, "sites")})
         require(!wanted || held, ErrorKind::usage,
                 std::string("the parts hold no ") + name +
-                    ": tell the shards with -O which formats will be " + "written, as -O narrowpeak,bigwig");
+                    ": tell the shards with -O which formats will be " +
+                    "written, as -O narrowpeak -O bigwig");
 
     Model model;  // without weights: what sites are made by
     model.spec.task = header.coverage ? Task::coverage : Task::nucleotide;

@@ -22,7 +22,7 @@ allowed() {
         io/files) echo "$files" ;;
         io/fasta | io/bigwig | io/safetensors) echo "$files" ;;
         io/tracks) echo "$files io/bigwig/" ;;
-        io/vcf | io/dataset) echo "$files io/fasta/" ;;
+        io/vcf | io/dataset | io/motifs) echo "$files io/fasta/" ;;
         ranks) echo "std posix kernels/base/ base/ kernels/communicator.hpp kernels/tensor.hpp mpi.h" ;;
         app/model) echo "$app" ;;
         app/dataset | app/evaluate | app/call | app/variants) echo "$app app/model/" ;;

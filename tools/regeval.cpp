@@ -42,6 +42,14 @@ cli::Tool make_tool() {
         cli::common::markers(),
         cli::common::rc_average(),
         cli::common::window_mode(defaults.window_mode),
+        {.name = "baselines",
+         .help = "also score the same positions by GC, CpG, k-mers and the same target in other cells",
+         .group = cli::group::model},
+        {.name = "motifs",
+         .value = "MEME",
+         .help =
+             "for --baselines: also by the motifs of the markers' targets, in the MEME suite's text format",
+         .group = cli::group::input},
         cli::common::output("table of metrics [standard output]"),
         {.name = "curves",
          .value = "FILE",
@@ -69,6 +77,8 @@ cli::Tool make_tool() {
         {"regeval -m model.safetensors -d chr20.regds | grep -w mean", "only the means of the classes"},
         {"regeval -m model.safetensors -d chr20.regds --by annotation.bed > metrics.tsv",
          "also of promoters, enhancers, ... by themselves"},
+        {"regeval -m model.safetensors -d chr20.regds --baselines --motifs jaspar.meme > metrics.tsv",
+         "beside what GC, CpG, motifs and k-mers tell without the model"},
         {"regeval -m model.safetensors -d chr20.regds --split valid --window-mode tiled --curves curves.tsv",
          "with the full context of every position, and curves to plot"},
     };
@@ -92,6 +102,8 @@ void run(const cli::Arguments& args, Log& log) {
     p.markers = args.list("markers");
     p.window_mode = args.text("window-mode");
     p.rc_average = args.flag("rc-average");
+    p.baselines = args.flag("baselines");
+    p.motifs = args.has("motifs") ? cli::readable_file(args, "motifs") : "";
     p.output = cli::output_file(args, "output");
     p.curves = cli::output_file(args, "curves");
     p.calibrate = cli::output_file(args, "calibrate");
@@ -114,6 +126,7 @@ void run(const cli::Arguments& args, Log& log) {
     for (const AnnotationReport& a : report.annotations)
         log.info("annotation " + a.name + ": " + cli::grouped(static_cast<double>(a.positions)) + " " +
                  plural(a.positions, "position") + "; " + a.text);
+    for (const std::string& sentence : report.baselines) log.info(sentence);
 }
 
 }  // namespace

@@ -39,6 +39,25 @@ LSTM = {"name": "b", "task": "bin", "window": 8, "layers": [
     {"name": "l", "type": "lstm", "filters": 2, "bidirectional": True},
     {"name": "a", "type": "add", "from": ["l", "l"]},
     {"name": "n", "type": "dense", "flatten": True}]}
+MEME = """MEME version 4
+
+ALPHABET= ACGT
+
+strands: + -
+
+Background letter frequencies
+A 0.3 C 0.2 G 0.2 T 0.3
+
+MOTIF MA0139.1 CTCF
+letter-probability matrix: alength= 4 w= 2 nsites= 612 E= 0
+ 0.25 0.25 0.5 0
+ 0 0 0 1
+URL http://jaspar.genereg.net/
+
+MOTIF x
+letter-probability matrix: w=1
+1 0 0 0
+"""
 SHEET = "name\tclass\ttarget\tcell\tpeaks\nA.x\tTFBS\tA\tx\ta.narrowPeak.gz\nB\tDNase\t\t\tb.bed\n"
 
 
@@ -76,6 +95,7 @@ def texts():
     for name, spec in (("conv", SPEC), ("lstm", LSTM)):
         put("spec", name, json.dumps(spec))
     put("sheet", "two", SHEET)
+    put("meme", "two", MEME)
     put("alias", "table", "# names\n1\tchr1\nMT\tchrM\n")
 
 

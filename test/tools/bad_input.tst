@@ -1335,6 +1335,24 @@ run regeval -m model.safetensors -d small.regds --by by.bed
 exit 4
 err regeval: by.bed: none of its contigs is in the data set's reference; are they named chr1 there and 1 here?
 
+case regeval, motifs without baselines
+setup printf 'MEME version 4\n' > m.meme
+run regeval -m model.safetensors -d small.regds --motifs m.meme
+exit 2
+err regeval: --motifs is for --baselines, which is not given
+
+case regeval, motifs that are none
+setup printf 'MEME version 4\n\nMOTIF x\nletter-probability matrix: w= 1\n0.5 0.5 0.5 0.5\n' > m.meme
+run regeval -m model.safetensors -d small.regds --baselines --motifs m.meme
+exit 3
+err regeval: m.meme:5: the four probabilities do not sum to 1
+
+case regeval, motifs of another format
+setup printf '>MA0139.1\tCTCF\nA  [    87    167 ]\n' > m.jaspar
+run regeval -m model.safetensors -d small.regds --baselines --motifs m.jaspar
+exit 3
+err regeval: m.jaspar:1: does not begin with 'MEME version'; --motifs takes motifs in the text format of the MEME suite
+
 case regeval, the annotation is a FASTA file
 run regeval -m model.safetensors -d small.regds --by ref.fa
 exit 3

@@ -157,6 +157,18 @@ err regeval: annotation promoter: 1,500 positions; TFBS 0.* (prevalence 0.*), DN
 err regeval: annotation absent: 0 positions; TFBS NA, DNase NA
 golden -
 
+case regeval with baselines
+setup printf 'MEME version 4\n\nMOTIF M1 Ctcf\nletter-probability matrix: w= 3\n0.8 0.1 0.1 0\n0.1 0.1 0.8 0\n0 0.5 0 0.5\n' > m.meme
+run regeval -m model.safetensors -d small.regds --device reference --baselines --motifs m.meme | cut -f2-5,8,9,13,17,28-
+err regeval: baseline prevalence: *
+err regeval: baseline gc: *
+err regeval: baseline cpg: *
+err regeval: baseline motif: mean average precision TFBS 0.*, DNase NA
+err regeval: baseline kmer: *
+err regeval: baseline other-cells (not from sequence): mean average precision TFBS NA, DNase NA
+err regeval: by average precision the model is not better than the best baseline from sequence for * of 2 markers: *
+golden -
+
 case regeval of a model with control characters in its names
 setup "$TEST_TOOLS/../support/edit_model.py" model.safetensors old.safetensors text '"TFBS' '"TF\u001bBS\u0085\n'
 run regeval -m old.safetensors -d small.regds --device reference | cut -f2,3

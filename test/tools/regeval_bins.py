@@ -137,6 +137,27 @@ def evaluate_bins(name, spec, window, bin_size, bases, coverage, *layout):
     return data, model, bins, labels
 
 
+def baselines_of_bins(world, bases, bin_size):
+    """GC counts from 250 bases before a bin on to 250 behind it; where there is nothing to train on, validation tells its sign."""
+    data, model, _, labels = world
+    bins = counted(data, bin_size, bases, False)
+    first = np.maximum(bins * bin_size - 250, 0)
+    last = np.minimum((bins + 1) * bin_size + 250, LENGTH)
+    gc, known = (np.concatenate([[0], np.cumsum(flags)]) for flags in (np.isin(bases, ["C", "G"]), bases != "N"))
+    share = (gc[last] - gc[first]) / (known[last] - known[first])
+    rows = table_of(model, data, "--baselines")
+    signs = set()
+    for m in range(3):
+        of = {r["predictor"]: r for r in rows if r["marker"] == "abc"[m]}
+        check(list(of) == ["model", "prevalence", "gc", "cpg", "kmer", "other-cells"], rows)
+        signs.add(of["gc"]["detail"])
+        y, p = labels[m, bins], share if of["gc"]["detail"] == "higher" else -share
+        near(of["gc"]["roc_auc"], roc_auc_score(y, p), 3e-4)
+        near(of["gc"]["average_precision"], average_precision_score(y, p), 1e-3)
+        check(of["kmer"]["roc_auc"] != "NA" and of["other-cells"]["roc_auc"] == "NA", of)
+    check(signs <= {"higher", "lower"}, signs)
+
+
 def evaluate_coverage(bases, coverage):
     with open("c.json", "w") as file:
         file.write(POSITIONS.replace("TASK", "coverage"))
@@ -179,6 +200,7 @@ def refusals(window_data, window_model, lstm_data, lstm_model, bin_data, bin_mod
         (2, "regeval", ["-m", window_model, "-d", window_data, "--window-mode", "tiled"], "windows of one length"),
         (2, "regeval", ["-m", lstm_model, "-d", lstm_data, "--window-mode", "tiled"], "whole window"),
         (2, "regeval", ["-m", "c.safetensors", "-d", "c.regds", "--curves", "x.tsv"], "--curves"),
+        (2, "regeval", ["-m", "c.safetensors", "-d", "c.regds", "--baselines"], "--baselines"),
         (4, "regeval", ["-m", window_model, "-d", bin_data], "windows have 2400 bases"),
         (4, "regeval", ["-m", bin_model, "-d", window_data], "a label stands for 200 bases"),
         (4, "regeval", ["-m", "c.safetensors", "-d", bin_data], "task"),
@@ -274,6 +296,7 @@ def main():
             near(row["average_precision"], average_precision_score(y, p), 1e-3)
             near(row["prevalence"], y.mean(), 1e-6)
             check([parts[21 + m][name] for name in ("positives", "prevalence", "roc_auc", "mcc_low")] == ["0", "NA", "NA", "NA"], parts[21 + m])
+        baselines_of_bins(window, bases, 200)
         bigwig_of_bins(model, 100)
         bigwig_of_bins(window[1], 200)
         records_in_place(model, 100, 300)

@@ -7,10 +7,10 @@ namespace regkit {
 namespace {
 
 // Of what the model says of the windows; false when stopped.
-bool fill(CodeSpool& spool, Model model, Backend& backend, const SiteWindows& w) {
+bool fill(CodeSpool& spool, Model model, Backend& backend, const LabelledWindows& w, bool rc_average) {
     PredictorOptions options;
     options.logits = true;
-    options.rc_average = w.rc_average;
+    options.rc_average = rc_average;
     const std::vector<std::int64_t> windows = windows_for_sites(w.dataset, w.windows, spool.markers());
     Predictor predictor(std::move(model), backend, options);
     return spool_windows(predictor, w.dataset, windows, w.read, w.labels, w.excluded, w.keep_going, spool);
@@ -18,12 +18,12 @@ bool fill(CodeSpool& spool, Model model, Backend& backend, const SiteWindows& w)
 
 }  // namespace
 
-std::optional<CallFit> fit_model_calls(Model model, Backend& backend, const SiteWindows& windows,
+std::optional<CallFit> fit_model_calls(Model model, Backend& backend, const LabelledWindows& windows,
                                        ThreadPool& pool) {
     const std::vector<Marker> markers = model.markers;
     const Dataset& dataset = windows.dataset;
     CodeSpool spool(static_cast<int>(markers.size()), dataset.layout().bin, dataset.reference());
-    if (!fill(spool, std::move(model), backend, windows)) return std::nullopt;
+    if (!fill(spool, std::move(model), backend, windows, false)) return std::nullopt;
     const auto all = std::ssize(windows.windows);
     bool stopped = false;
     CallFit fit = fit_calls(spool, markers, pool, [&] { stopped = stopped || !windows.keep_going(all); });
@@ -59,12 +59,13 @@ std::vector<std::string> fit_sentences(const CallFit& fit) {
 }
 
 std::optional<std::vector<SiteMetrics>> measure_sites(Model model, Backend& backend,
-                                                      const SiteWindows& windows, ThreadPool& pool) {
+                                                      const LabelledWindows& windows, bool rc_average,
+                                                      ThreadPool& pool) {
     const std::vector<Marker> markers = model.markers;
     const std::vector<MarkerCalls> calls = model.calls;
     const Dataset& dataset = windows.dataset;
     CodeSpool spool(static_cast<int>(markers.size()), dataset.layout().bin, dataset.reference());
-    if (!fill(spool, std::move(model), backend, windows)) return std::nullopt;
+    if (!fill(spool, std::move(model), backend, windows, rc_average)) return std::nullopt;
     return site_metrics(spool, markers, calls, pool);
 }
 

@@ -13,21 +13,9 @@
 
 namespace regkit {
 
-// What the predictions are held against. All must outlive the call.
-struct SiteWindows {
-    const Dataset& dataset;
-    const std::vector<std::int64_t>& windows;
-    const ReadCodes& read;
-    const LabelMap& labels;  // of the model's markers
-    const ContigIntervals& excluded;
-    // The number of windows done, of `windows` or of those that windows_for_sites() takes of them.
-    const KeepGoing& keep_going;
-    bool rc_average = false;  // of means of both strands
-};
-
 // The model's calls; its own, if it has any, do not matter. None when stopped. Error(diverged) at a
 // prediction that is not finite.
-std::optional<CallFit> fit_model_calls(Model model, Backend& backend, const SiteWindows& windows,
+std::optional<CallFit> fit_model_calls(Model model, Backend& backend, const LabelledWindows& windows,
                                        ThreadPool& pool);
 // Where nothing can be fitted: the reason, as the rest of a sentence; else empty.
 std::string why_not_calibrated(const Model& model, const std::vector<std::int64_t>& windows);
@@ -37,8 +25,9 @@ std::string sites_text(const char* f1, const SiteScores& sites);
 // A sentence for each class, for people.
 std::vector<std::string> fit_sentences(const CallFit& fit);
 
-// Of a model that has calls; none when stopped.
+// Of a model that has calls; with `rc_average` of the means of both strands. None when stopped.
 std::optional<std::vector<SiteMetrics>> measure_sites(Model model, Backend& backend,
-                                                      const SiteWindows& windows, ThreadPool& pool);
+                                                      const LabelledWindows& windows, bool rc_average,
+                                                      ThreadPool& pool);
 
 }  // namespace regkit

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <optional>
 
+#include "app/evaluate/baselines/baselines.hpp"
 #include "app/evaluate/calibrate.hpp"
 #include "app/evaluate/measure.hpp"
 #include "app/evaluate/scoring.hpp"
@@ -115,7 +116,8 @@ void report_unscored(const std::vector<ClassReport>& classes, const std::string&
 // Results must not take the place of what they were made from.
 void refuse_inputs(const EvaluateParameters& p, const std::string& fasta) {
     std::vector<std::string> outputs = {p.output}, inputs = p.exclude;
-    if (!p.by.empty()) inputs.push_back(p.by);
+    for (const std::string& more : {p.by, p.motifs})
+        if (!more.empty()) inputs.push_back(more);
     for (const std::string& more : {p.curves, p.calibrate})
         if (!more.empty()) outputs.push_back(more);
     inputs.insert(inputs.end(), {p.model, p.dataset, fasta});
@@ -134,6 +136,8 @@ void require_evaluable(const EvaluateParameters& p, const Model& model, const Da
                 "; use paper");
     require(p.curves.empty() || model.spec.task != Task::coverage, ErrorKind::usage,
             "--curves: coverage is not ranked, there are none");
+    require(!p.baselines || model.spec.task != Task::coverage, ErrorKind::usage,
+            "--baselines: coverage is not ranked, there are none");
     const std::string name = "model " + p.model;
     require_fit(model.spec, summary, labels, dataset.window(), dataset.path(), name);
     require(!summary.fixed_window || (outputs.bin == labels.bin && outputs.offset == labels.offset),
@@ -142,6 +146,47 @@ void require_evaluable(const EvaluateParameters& p, const Model& model, const Da
                 std::to_string(labels.bin) + " bases from base " + std::to_string(labels.offset) + " on, " +
                 name + " was trained on " + std::to_string(outputs.count) + " x " +
                 std::to_string(outputs.bin) + " from base " + std::to_string(outputs.offset) + " on");
+}
+
+// What baselines need besides the model's windows; nothing where there are none.
+struct BaselineInputs {
+    std::vector<std::int64_t> to_fit;
+    std::optional<MotifFile> motifs;
+    std::int64_t passed = 0;  // windows that all of them go through
+};
+
+// They are fitted on training windows, or where there are none and they are not what is evaluated, on those
+// of validation.
+BaselineInputs read_baseline_inputs(const EvaluateParameters& p, const Dataset& dataset, FastaFile& fasta) {
+    BaselineInputs inputs;
+    if (!p.baselines) return inputs;
+    const Split split = parse_split(p.split);
+    if (!p.motifs.empty()) inputs.motifs = read_meme(p.motifs);
+    inputs.to_fit = dataset.select(Split::train);
+    if (inputs.to_fit.empty() && split != Split::valid) inputs.to_fit = dataset.select(Split::valid);
+    dataset.check_windows(fasta, inputs.to_fit);
+    inputs.passed = baseline_passes(inputs.motifs.has_value()) * std::ssize(dataset.select(split)) +
+                    std::ssize(inputs.to_fit);
+    return inputs;
+}
+
+// `before`: windows of earlier passes, to which each pass adds its own.
+BaselineReport baselines_beside(const Measured& model, const MeasuredSplit& split,
+                                const LabelledWindows& windows, const BaselineInputs& inputs,
+                                std::int64_t& before) {
+    // A pass ends with the number of all its windows.
+    const auto pass_of = [&](const std::vector<std::int64_t>& of) {
+        return [&](std::int64_t done) {
+            const bool more = windows.keep_going(done);
+            if (done == std::ssize(of)) before += done;
+            return more;
+        };
+    };
+    const KeepGoing measuring = pass_of(windows.windows), fitting = pass_of(inputs.to_fit);
+    const LabelledWindows measured{windows.dataset, windows.windows,  windows.read,
+                                   windows.labels,  windows.excluded, measuring},
+        fit{windows.dataset, inputs.to_fit, windows.read, windows.labels, windows.excluded, fitting};
+    return measure_baselines({measured, fit, inputs.motifs}, split, model);
 }
 
 }  // namespace
@@ -156,6 +201,7 @@ void EvaluateParameters::verify() const {
     for (const std::string& more : {curves, calibrate})
         if (!more.empty()) outputs.push_back(more);
     refuse_equal_outputs(outputs);
+    require(motifs.empty() || baselines, ErrorKind::usage, "--motifs is for --baselines, which is not given");
     require(calibrate.empty() || markers.empty(), ErrorKind::usage,
             "--calibrate writes the whole model: it does not go with -k");
     require(
@@ -183,6 +229,7 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
     std::vector<Annotation> annotations;
     const bool annotated = !parameters.by.empty();
     if (annotated) annotations = read_annotations(parameters.by, dataset, log);
+    const BaselineInputs baseline_inputs = read_baseline_inputs(parameters, dataset, fasta);
 
     std::vector<int> contig_of;  // the FASTA's number of each of the data set's contigs
     for (const ReferenceContig& contig : dataset.reference()) contig_of.push_back(fasta.find(contig.name));
@@ -198,7 +245,8 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
     const bool calibrated = !parameters.calibrate.empty() || !model.calls.empty();
     // Windows of one pass after another: calibration, sites, metrics.
     std::int64_t before = 0;
-    WorkDone work{.total = (std::ssize(valid) + (calibrated ? 2 : 1) * total) * dataset.window()};
+    const std::int64_t by_model = std::ssize(valid) + (calibrated ? 2 : 1) * total;
+    WorkDone work{.total = (by_model + baseline_inputs.passed) * dataset.window()};
     const KeepGoing keep_going = [&](std::int64_t done) {
         work.done = (before + done) * dataset.window();
         tell(work);
@@ -224,7 +272,7 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
         Model fitted = model;
         fitted.calls = calls;
         sites = *measure_sites(std::move(fitted), session.backend(),
-                               {dataset, windows, read, labels, excluded, keep_going, parameters.rc_average},
+                               {dataset, windows, read, labels, excluded, keep_going}, parameters.rc_average,
                                pool);
         before += total;
     }
@@ -234,7 +282,7 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
         keep_going(0);
         (parameters.window_mode == "tiled" ? count_tiled : count_paper)(task, session.take_model());
         const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
-        speed = static_cast<double>(work.total) / std::max(spent.count(), 1e-9);
+        speed = static_cast<double>(by_model * dataset.window()) / std::max(spent.count(), 1e-9);
     };
     const bool coverage = model.spec.task == Task::coverage;
     const MeasuredSplit split{.split = parameters.split,
@@ -247,20 +295,33 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
                               .pool = pool};
     const Measured measured =
         coverage ? measure_coverage(split, count_all)
-                 : measure_presence(split, {.calibrated = true, .calls = calls, .sites = sites},
+                 : measure_presence(split,
+                                    {.calibrated = true,
+                                     .calls = calls,
+                                     .sites = sites,
+                                     .fields = parameters.baselines ? model_fields() : MoreFields()},
                                     !parameters.curves.empty(), count_all);
     session.tell_notices();
-    tell_placeholders(fasta.path(), fasta.placeholders(), log);
-    tell_empty_records(fasta, log);
     require(measured.positions > 0, ErrorKind::input,
             dataset.path() + ": no position of split " + parameters.split + " is left to count");
+    before += total;
+    BaselineReport baselines;
+    if (parameters.baselines)
+        baselines = baselines_beside(measured, split, {dataset, windows, read, labels, excluded, keep_going},
+                                     baseline_inputs, before);
+    tell_placeholders(fasta.path(), fasta.placeholders(), log);
+    tell_empty_records(fasta, log);
     work.complete = true;
     tell(work);
     if (!parameters.curves.empty()) add_text(outputs, parameters.curves, measured.curves);
-    add_text(outputs, parameters.output, measured_header(coverage, annotated, "") + measured.rows);
+    add_text(outputs, parameters.output,
+             measured_header(coverage, annotated, parameters.baselines ? kBaselineColumns : "") +
+                 measured.rows + baselines.rows);
     outputs.commit();
     report_unscored(measured.classes, parameters.split, measured.unscored, measured.constant, log);
-    return {total, measured.positions, measured.classes, measured.annotations, measured.loss, speed};
+    return {
+        total, measured.positions, measured.classes, measured.annotations, baselines.sentences, measured.loss,
+        speed};
 }
 
 }  // namespace regkit

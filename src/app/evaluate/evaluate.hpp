@@ -27,6 +27,8 @@ struct EvaluateParameters {
     // models that have none (a fixed window, an LSTM) are Error(usage).
     std::string window_mode = "paper";
     bool rc_average = false;  // of means of both strands; not with `calibrate`
+    bool baselines = false;   // of the same positions in the same table (baselines/baselines.hpp)
+    std::string motifs;       // MEME text, for them; empty: none
     std::string output;       // metrics, TSV; empty: standard output
     // A model file: the model with calls fitted on the validation windows, which the table is of then. Not
     // with `markers`. Empty: none.
@@ -45,6 +47,7 @@ struct EvaluateReport {
     std::int64_t positions = 0;  // counted: not N, not excluded; bases or bins
     std::vector<ClassReport> classes;
     std::vector<AnnotationReport> annotations;
+    std::vector<std::string> baselines;  // sentences about them
     double loss = 0;
     double nt_per_second = 0;
 };

@@ -167,6 +167,8 @@ Measured measure_presence(const MeasuredSplit& of, const Predictions& prediction
             continue;
         }
         m.positions = metrics.markers.front().positions;
+        m.means = by_class(metrics.classes,
+                           [](const ClassMean& c) { return rounded("%.4f", c.mean.average_precision); });
         for (const ClassMean& c : metrics.classes)
             m.classes.push_back(
                 {c.class_name, c.markers, c.scored, c.constant, class_sites_text(c),

@@ -59,6 +59,7 @@ struct Measured {
     std::vector<ClassReport> classes;
     std::vector<AnnotationReport> annotations;
     std::vector<MarkerMetrics> metrics;  // of everything; not of coverage
+    std::string means;                   // "TFBS 0.1234, DNase NA": of average precision; not of coverage
     std::string rows;                    // of the table: of everything, then of each annotation
     std::string curves;                  // where they are asked for
     const char* unscored = "";           // why a marker may have no metrics

@@ -49,6 +49,16 @@ void kept_positions(std::span<const std::uint8_t> codes, std::int64_t begin, std
 // Called between windows with the number done; false stops.
 using KeepGoing = std::function<bool(std::int64_t done)>;
 
+// Windows of a data set, and what predictions of them are held against. All must outlive it.
+struct LabelledWindows {
+    const Dataset& dataset;
+    const std::vector<std::int64_t>& windows;
+    const ReadCodes& read;
+    const LabelMap& labels;
+    const ContigIntervals& excluded;
+    const KeepGoing& keep_going;  // with the number of windows done
+};
+
 // Where positions of a row lie: from `begin` to the next place's `begin` on, one behind the other on a contig
 // of the data set, the first from `base` on.
 struct RowPlace {

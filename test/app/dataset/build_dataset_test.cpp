@@ -178,9 +178,9 @@ TEST_CASE("bad input leaves nothing behind and an old data set alone") {
                                                              {"#only a comment\n", ErrorKind::input},
                                                              {"c\t1\t2\n", ErrorKind::mismatch},
                                                              {"a\t1\tx\n", ErrorKind::input}};
-    for (const auto& [text, kind] : bad) {
-        w.p.peaks = {w.dir.write("bad.bed", text)};
-        CHECK_MESSAGE(w.kind() == kind, text);
+    for (const auto& each : bad) {
+        w.p.peaks = {w.dir.write("bad.bed", each.first)};
+        CHECK_MESSAGE(w.kind() == each.second, each.first);
     }
     w.p.peaks = {w.dir.write("good.bed", "a\t1\t2\n")};
     for (const auto& break_it : std::vector<void (*)(BuildDatasetParameters&)>{

@@ -210,15 +210,17 @@ TEST_CASE("every kind of model: effects are those of both haplotypes written out
             CAPTURE(kind.name);
             CAPTURE(device);
             World world(kind, device);
-            for (const auto& [span, both] :
-                 {std::pair{0, false}, {25, false}, {40, false}, {0, true}, {25, true}}) {
+            for (const ScorerOptions& options :
+                 {ScorerOptions{.span = 0}, ScorerOptions{.span = 25}, ScorerOptions{.span = 40},
+                  ScorerOptions{0, false, true}, ScorerOptions{25, false, true}}) {
+                const std::int64_t span = options.span;
                 CAPTURE(span);
-                CAPTURE(both);
-                world.both = both;
+                world.both = options.rc_average;
+                CAPTURE(world.both);
                 const std::vector<Variant> list = variants(world);
                 std::vector<Allele> alleles;
                 for (const Variant& v : list) alleles.push_back(world.allele(v));
-                const std::vector<AlleleEffect> effects = world.scorer({span, false, both}).score(alleles);
+                const std::vector<AlleleEffect> effects = world.scorer(options).score(alleles);
                 int changed = 0;
                 for (std::size_t i = 0; i < list.size(); ++i) {
                     CAPTURE(list[i].position);

@@ -19,6 +19,11 @@ demo: configure  # builds the tools alone: the tests take longer
 	tools/deps.sh demo
 	cmake --build $(BUILD) -j $(JOBS) --target tools
 	REGKIT_BIN=$(abspath $(BUILD))/bin examples/demo/demo.sh demo
+DATA = ../shared/data
+TIME = 15m
+model: configure  # trains the model that comes with the tools, of DATA, for TIME; see examples/models/trained
+	cmake --build $(BUILD) -j $(JOBS) --target tools
+	REGKIT_BIN=$(abspath $(BUILD))/bin TIME=$(TIME) examples/models/trained/train.sh $(DATA) $(BUILD)/model
 check: all
 	cd $(BUILD) && $(CTEST)
 # The tests under the address and undefined-behaviour sanitizers, ten times as slow: one instruction set, without the emulator
@@ -69,4 +74,4 @@ format:  # the code, as .clang-format has it
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz $(BUILD)-slow
 
-.PHONY: all configure deps deps-dev demo check build-asan asan slow fuzz faults kill roundtrip bench neon avx512 install man format clean
+.PHONY: all configure deps deps-dev demo model check build-asan asan slow fuzz faults kill roundtrip bench neon avx512 install man format clean

@@ -11,7 +11,9 @@
 #include <cstring>
 
 #include "app/model/input_kind.hpp"
+#include "app/model/shipped_models.hpp"
 #include "base/paths.hpp"
+#include "base/text.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/thread_pool.hpp"
 
@@ -50,7 +52,7 @@ Option model(Need need) {
     return {.name = "model",
             .letter = 'm',
             .value = "MODEL",
-            .help = "trained model (.safetensors)",
+            .help = "trained model: a .safetensors file, or the name of one that comes with the tools",
             .group = group::model,
             .needed = need == Need::needed,
             .files = "*.safetensors"};
@@ -189,10 +191,17 @@ std::string stream_input(const Arguments& args) {
     return "-";
 }
 
-std::string readable_file(const Arguments& args, const std::string& name) {
-    const std::string path = args.text(name);
+namespace {
+
+std::string readable(const std::string& path) {
     if (access(path.c_str(), R_OK) != 0) throw_errno("cannot open " + path);
     return path;
+}
+
+}  // namespace
+
+std::string readable_file(const Arguments& args, const std::string& name) {
+    return readable(args.text(name));
 }
 
 namespace {
@@ -223,10 +232,21 @@ std::string fasta_file(const Arguments& args, const std::string& name) {
 }
 
 std::string model_file(const Arguments& args) {
-    const std::string path = readable_file(args, "model");
+    const std::string path = model_named(args.text("model"));
     refuse_swapped(args);
     require_kind(path, {FileKind::model}, "-m takes the model, a .safetensors file that regtrain wrote");
     return path;
+}
+
+std::string model_named(const std::string& name) {
+    const std::string path = find_model(name);
+    const std::vector<std::string> shipped = shipped_models();
+    // What looks like a path was meant as one.
+    if (path == name && name.find('/') == std::string::npos && !name.ends_with(".safetensors") &&
+        access(path.c_str(), F_OK) != 0 && !shipped.empty())
+        throw Error(ErrorKind::resource, name + ": no such file, nor a model that comes with the tools (" +
+                                             some_of(shipped) + ")");
+    return readable(path);
 }
 
 std::string dataset_folder(const Arguments& args) {

@@ -52,6 +52,8 @@ std::string readable_file(const Arguments& args, const std::string& name);
 // The same, and that it is what the option takes: Error(input) where it is recognised as something else.
 std::string fasta_file(const Arguments& args, const std::string& name = "fasta");  // "" where not given
 std::string model_file(const Arguments& args);
+// The file that a model's name or path stands for (find_model), which can be read.
+std::string model_named(const std::string& name);
 std::string dataset_folder(const Arguments& args);
 // An output's name, "" where not given. Error(resource) where its folder is missing, which is told with the
 // cure, before hours of work; Error(usage) for the name of a folder.

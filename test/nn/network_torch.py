@@ -48,11 +48,13 @@ WINDOWS = {
     "dilated6-bn": (760, 1), "deep-dilated": (470, 1), "cnn1": (300, 2), "cnn3": (400, 2), "cnn3-unstrided": (120, 2),
     "cnn7": (400, 2), "dilated": (600, 1), "dilated-pool": (600, 1), "dilated-dilpool": (600, 1), "id-cnn": (480, 1),
     "bi-lstm": (300, 2), "basset": (220, 4), "cnn-rnn": (240, 3), "dilated-residual": (120, 2), "basenji": (1024, 2),
+    "strided-residual": (400, 2),
 }
 # Three stacks to the base, or eleven blocks: with all their filters hardly a seed has no value near a kink.
-MANY_VALUES = {"id-cnn": 20, "dilated-residual": 24}
+MANY_VALUES = {"id-cnn": 20, "dilated-residual": 24, "strided-residual": 24}
 # For the double precision of `reference` also ones that the widest dilations do not leave.
-LONG = {"deep-dilated": (470, 2), "dilated-dilpool": (1700, 1), "id-cnn": (1000, 1), "dilated-residual": (1100, 1), "basenji": (9216, 1)}
+LONG = {"deep-dilated": (470, 2), "dilated-dilpool": (1700, 1), "id-cnn": (1000, 1), "dilated-residual": (1100, 1), "basenji": (9216, 1),
+        "strided-residual": (5200, 1)}
 
 # What no preset has, small.
 OTHERS = r"""[

@@ -50,6 +50,10 @@ const Expected kExpected[] = {
      128 + 192},
     {"dilated-residual", kBase, 25000,
      20 + 32 * (4 * 11 + 1) + 10 * (32 * (32 * 3 + 1) + 32 * 33) + 125 * 33 + 919 * 126, 21 * 32},
+    {"strided-residual", kBase, 25000,
+     20 + 48 * (4 * 21 + 1) + 128 * (48 * 10 + 1) + 9 * (128 * (128 * 3 + 1) + 128 * 129) + 64 * 128 * 10 +
+         64 + 128 * 65 + 919 * 129,
+     48 + 128 + 9 * 2 * 128 + 64},
     {"basenji", kCoverage, 131072,
      20 + 32 * (4 * 15 + 1) + 40 * (32 * 5 + 1) + 48 * (40 * 5 + 1) + 64 * (48 * 5 + 1) + 80 * (64 * 5 + 1) +
          96 * (80 * 5 + 1) + 128 * (96 * 5 + 1) + 32 * 3 * (128 + 160 + 192 + 224 + 256 + 288 + 320) +
@@ -87,8 +91,9 @@ TEST_CASE("receptive fields of the presets that give a value a base or a bin") {
     };
     // dilated: 1 + 9 * (3 + 9 + 27 + 81) = 1081 coarse positions of 10 bases, of which 13 + 40 + 121 + 364 =
     // 538 left. id-cnn: three times 13 + 40 + 121 = 174 positions of 20 bases left and 14 + 41 + 122 = 177
-    // right, then 9 and 10 bases of the first convolution. basenji: 127 bins to each side; from there a pool
-    // is twice as many positions, a convolution 2 (the first 7) more to each side.
+    // right, then 9 and 10 bases of the first convolution. strided-residual: 1 + 2 + ... + 256 = 511
+    // positions of 10 bases to each side, then 10 bases of the first convolution. basenji: 127 bins to each
+    // side; from there a pool is twice as many positions, a convolution 2 (the first 7) more to each side.
     for (const Field& e :
          {Field{"cnn1", 1, 10, 4, 5}, Field{"cnn3", 10, 100, 49, 59}, Field{"cnn3-unstrided", 1, 28, 12, 15},
           Field{"cnn7", 10, 460, 5 * 40 + 9, 5 * 50 + 9}, Field{"dilated", 10, 10810, 5389, 5429},
@@ -96,6 +101,7 @@ TEST_CASE("receptive fields of the presets that give a value a base or a bin") {
           Field{"dilated-dilpool", 10, 10810 + 4 * 1080, 5389 + 2 * 1080, 5429 + 2 * 1080},
           Field{"id-cnn", 20, (3 * 351 + 1) * 20 + 19, 3 * 174 * 20 + 19 + 9, 3 * 177 * 20 + 19 + 10},
           Field{"dilated-residual", 1, 11 + 2 * 1023, 5 + 1023, 5 + 1023},
+          Field{"strided-residual", 10, (2 * 511 + 1) * 10 + 20, 511 * 10 + 9 + 10, 511 * 10 + 9 + 10},
           Field{"basenji", 128, 33158, 127 * 128 + 2 * (2 + 4 + 8 + 16 + 32 + 64) + 7,
                 127 * 128 + 2 * (2 + 4 + 8 + 16 + 32 + 64) + 7}}) {
         CAPTURE(e.name);

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "app/model/packed_weights.hpp"
 #include "base/printable.hpp"
 #include "base/text.hpp"
 #include "io/files/bounded_json.hpp"
@@ -142,7 +143,7 @@ void check_header(const TensorFile& header, const std::string& path) {
     const Spec spec = parse_spec(entry(header, kSpecKey, path), path);
     const int markers = static_cast<int>(list_of(header, kMarkersKey, path).size());
     require(markers > 0, ErrorKind::input, path + ": a model without markers");
-    std::vector<NamedTensor> tensors = header.tensors;
+    std::vector<NamedTensor> tensors = unpacked_shapes(header);
     std::erase_if(tensors, [](const NamedTensor& tensor) { return is_optimiser_tensor(tensor.name); });
     check_tensors(spec, markers, tensors, false, path);
 }
@@ -260,6 +261,7 @@ TensorFile tensor_file_of(Model model) {
     if (model.spec.task != Task::nucleotide) file.metadata[kLayoutKey] = layout_text(model.layout);
     if (!model.calls.empty()) file.metadata[kCallsKey] = calls_text(model.calls);
     file.tensors = std::move(model.tensors);
+    if (model.packed) pack_weights(file);
     return file;
 }
 
@@ -290,6 +292,8 @@ Model model_of(TensorFile file, const std::string& path) {
     require(parse_bounded_json(model.summary, path + ": metadata '" + kSummaryKey + "'").is_object(),
             ErrorKind::input, path + ": metadata '" + std::string(kSummaryKey) + "' is not a JSON object");
     std::erase_if(file.tensors, [](const NamedTensor& tensor) { return is_optimiser_tensor(tensor.name); });
+    model.packed = !file.bytes.empty();
+    unpack_weights(file, path);
     check_tensors(model.spec, static_cast<int>(model.markers.size()), file.tensors, true, path);
     model.tensors = std::move(file.tensors);
     return model;

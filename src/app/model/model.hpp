@@ -24,6 +24,7 @@ struct Model {
     std::vector<MarkerCalls> calls;          // of each marker; none: not calibrated
     std::string summary;                     // JSON: data set digest, epochs, best metric, command, version
     std::string digest;                      // SHA-256 of the file it was loaded from; empty before
+    bool packed = false;                     // weights are written in 8 bits (packed_weights.hpp)
     std::vector<std::string> notices = {};   // of markers' names that are spelled otherwise than in the file
 };
 

@@ -44,6 +44,7 @@ Facts facts_of(const Model& model, const std::string& path) {
             {"architecture", model.spec.name},
             {"task", to_string(model.spec.task)},
             {"parameters", summary.parameters},
+            {"weights", model.packed ? "8 bits" : "f32"},
             {"window", model.spec.window},
             {"receptive_field", field_of(summary, summary.receptive_field())},
             {"context_left", field_of(summary, summary.context_left)},

@@ -105,6 +105,10 @@ void require_finite(const NamedTensor& tensor, const std::string& path) {
                                       std::to_string(at));
 }
 
+std::int8_t byte_of(float value) {
+    return static_cast<std::int8_t>(std::clamp(value, -128.0f, 127.0f));
+}
+
 // Name given twice, or values that do not fill the shape.
 void require_writable(const TensorFile& file, const std::string& path) {
     std::set<std::string> names;
@@ -117,6 +121,9 @@ void require_writable(const TensorFile& file, const std::string& path) {
         require(names.insert(tensor.name).second, ErrorKind::input,
                 path + ": tensor '" + tensor.name + "' given twice");
         require_finite(tensor, path);
+        if (file.bytes.contains(tensor.name))
+            require(std::ranges::all_of(tensor.values, [](float v) { return v == byte_of(v); }),
+                    ErrorKind::input, path + ": tensor '" + tensor.name + "' holds what is no I8");
     }
     require(names.size() <= kMaxTensors, ErrorKind::input, path + ": more than 4,096 tensors");
 }
@@ -126,9 +133,11 @@ std::string header_text(const TensorFile& file) {
     if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
     std::uint64_t offset = 0;
     for (const NamedTensor& tensor : file.tensors) {
-        const std::uint64_t bytes = tensor.values.size() * sizeof(float);
-        header[tensor.name] = {
-            {"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
+        const bool is_bytes = file.bytes.contains(tensor.name);
+        const std::uint64_t bytes = tensor.values.size() * (is_bytes ? 1 : sizeof(float));
+        header[tensor.name] = {{"dtype", is_bytes ? "I8" : "F32"},
+                               {"shape", tensor.shape},
+                               {"data_offsets", {offset, offset + bytes}}};
         offset += bytes;
     }
     // A command line may hold bytes that are no UTF-8: they become U+FFFD rather than an invalid file.
@@ -145,7 +154,7 @@ namespace {
 std::vector<float> room_for(const TensorEntry& entry, std::uint64_t bytes, std::uint64_t file_bytes,
                             const std::string& path) {
     try {
-        return std::vector<float>(static_cast<std::size_t>(bytes / sizeof(float)));
+        return std::vector<float>(static_cast<std::size_t>(bytes / entry.value_bytes()));
     } catch (const std::exception&) {  // bad_alloc, or length_error
         throw Error(ErrorKind::resource,
                     path + ": tensor '" + entry.name + "' claims " + std::to_string(bytes) +
@@ -173,12 +182,22 @@ TensorFile read_safetensors(const std::string& path, const CheckHeader& check) {
     TensorFile file;
     file.metadata = std::move(header.metadata);
     file.tensors.reserve(header.entries.size());
-    for (const TensorEntry& entry : header.entries) file.tensors.push_back({entry.name, entry.shape, {}});
+    for (const TensorEntry& entry : header.entries) {
+        file.tensors.push_back({entry.name, entry.shape, {}});
+        if (entry.is_bytes) file.bytes.insert(entry.name);
+    }
     if (check) check(file);
     for (std::size_t i = 0; i < header.entries.size(); ++i) {
         const std::uint64_t bytes = header.entries[i].end - header.entries[i].begin;
         file.tensors[i].values = room_for(header.entries[i], bytes, input.size(), path);
-        input.read(file.tensors[i].values.data(), bytes);
+        std::vector<float>& values = file.tensors[i].values;
+        if (header.entries[i].is_bytes) {
+            std::vector<std::int8_t> packed(values.size());
+            input.read(packed.data(), bytes);
+            std::ranges::copy(packed, values.begin());
+            continue;
+        }
+        input.read(values.data(), bytes);
         require_finite(file.tensors[i], path);
     }
     return file;
@@ -200,9 +219,16 @@ void add_safetensors(OutputSet& outputs, const std::string& path, const TensorFi
     AtomicFile output(path);
     output.write({prefix, kLengthBytes});
     output.write(text);
-    for (const NamedTensor& tensor : file.tensors)
-        output.write(
-            {reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * sizeof(float)});
+    for (const NamedTensor& tensor : file.tensors) {
+        if (file.bytes.contains(tensor.name)) {
+            std::vector<std::int8_t> packed(tensor.values.size());
+            std::ranges::transform(tensor.values, packed.begin(), byte_of);
+            output.write({reinterpret_cast<const char*>(packed.data()), packed.size()});
+        } else {
+            output.write(
+                {reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * sizeof(float)});
+        }
+    }
     outputs.add(std::move(output));
 }
 

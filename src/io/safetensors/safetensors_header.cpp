@@ -15,9 +15,9 @@ namespace {
 
 using nlohmann::json;
 
-// Accepts {name: {"dtype": "F32", "shape": [...], "data_offsets": [b, e]}, "__metadata__": {key: text}} and
-// nothing else, event by event: a hostile header is refused at the first byte that strays, and never becomes
-// a document.
+// Accepts {name: {"dtype": "F32" or "I8", "shape": [...], "data_offsets": [b, e]}, "__metadata__": {key:
+// text}} and nothing else, event by event: a hostile header is refused at the first byte that strays, and
+// never becomes a document.
 class HeaderReader {
   public:
     using number_integer_t = json::number_integer_t;
@@ -79,7 +79,9 @@ class HeaderReader {
             return go(State::metadata);
         }
         if (state_ != State::dtype_value) return fail("a text where none belongs");
-        if (text != "F32") return fail("tensor '" + entry_.name + "' is " + text + "; only F32 is read");
+        if (text != "F32" && text != "I8")
+            return fail("tensor '" + entry_.name + "' is " + text + "; only F32 and I8 are read");
+        entry_.is_bytes = text == "I8";
         return go(State::entry);
     }
 
@@ -171,10 +173,10 @@ class HeaderReader {
     int offsets_ = 0;
 };
 
-// Bytes of an F32 tensor of this shape, or 0 when that exceeds `limit`. Never overflows.
-std::uint64_t tensor_bytes(const std::vector<std::int64_t>& shape, std::uint64_t limit) {
-    std::uint64_t bytes = sizeof(float);
-    for (const std::int64_t dimension : shape) {
+// Bytes of the tensor, by its shape, or 0 when that exceeds `limit`. Never overflows.
+std::uint64_t tensor_bytes(const TensorEntry& entry, std::uint64_t limit) {
+    std::uint64_t bytes = entry.value_bytes();
+    for (const std::int64_t dimension : entry.shape) {
         if (static_cast<std::uint64_t>(dimension) > limit / bytes) return 0;
         bytes *= static_cast<std::uint64_t>(dimension);
     }
@@ -200,7 +202,7 @@ TensorHeader parse_tensor_header(std::string_view text, std::uint64_t data_bytes
     for (const TensorEntry& entry : entries) {
         if (entry.begin != covered || entry.end <= entry.begin || entry.end > data_bytes)
             refuse("tensor '" + entry.name + "' leaves a gap, overlaps another or runs past the data");
-        if (tensor_bytes(entry.shape, data_bytes) != entry.end - entry.begin)
+        if (tensor_bytes(entry, data_bytes) != entry.end - entry.begin)
             refuse("the shape of tensor '" + entry.name + "' does not match its " +
                    std::to_string(entry.end - entry.begin) + " bytes");
         covered = entry.end;

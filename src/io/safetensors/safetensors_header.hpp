@@ -18,6 +18,9 @@ struct TensorEntry {
     std::vector<std::int64_t> shape;  // every dimension at least 1; empty for a scalar
     std::uint64_t begin = 0;          // bytes from the start of the data
     std::uint64_t end = 0;
+    bool is_bytes = false;  // I8; else F32
+
+    std::uint64_t value_bytes() const { return is_bytes ? 1 : sizeof(float); }
 };
 
 struct TensorHeader {

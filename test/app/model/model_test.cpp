@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <filesystem>
 
+#include "app/model/packed_weights.hpp"
 #include "io/files/sha256.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/base/error.hpp"
@@ -78,6 +80,50 @@ TEST_CASE("model: saved and loaded, everything is as it was") {
     CHECK(back.summary == model.summary);
     CHECK(back.digest == sha256_file(scratch.file("m")));
     CHECK(predict(back, *backend) == predict(model, *backend));
+}
+
+// By hand: the row's largest magnitude is 127 steps.
+TEST_CASE("model: weights in 8 bits are off by half a step of their row at most") {
+    TensorFile file;
+    file.tensors = {{"w", {2, 3}, {1, -0.5f, 0.26f, 0, 0, 0}}, {"b", {2}, {3, 4}}};
+    pack_weights(file);
+    REQUIRE(file.tensors.size() == 3);
+    CHECK(file.bytes == std::set<std::string>{"w"});
+    CHECK(file.tensors.back().name == "w");  // behind all floats, which stay aligned
+    CHECK(file.tensors.back().values == std::vector<float>{127, -64, 33, 0, 0, 0});
+    CHECK(unpacked_shapes(file).size() == 2);
+    TensorFile other = file;
+    unpack_weights(file, "x");
+    REQUIRE(file.tensors.size() == 2);
+    CHECK(file.bytes.empty());
+    const std::vector<float> expected{1, -64 / 127.0f, 33 / 127.0f, 0, 0, 0};
+    for (std::size_t i = 0; i < expected.size(); ++i)
+        CHECK(std::abs(file.tensors.back().values[i] - expected[i]) <= 1e-7f);
+    std::erase_if(other.tensors, [](const NamedTensor& tensor) { return tensor.name == "w.scale"; });
+    CHECK(kind_of([&] { unpack_weights(other, "x"); }) == ErrorKind::input);
+    other.tensors.push_back({"w.scale", {1}, {1}});
+    CHECK(kind_of([&] { unpack_weights(other, "x"); }) == ErrorKind::input);
+}
+
+TEST_CASE("model: one with 8-bit weights is smaller, stays so, and predicts nearly the same") {
+    NullLog log;
+    const Scratch scratch("packed");
+    const auto backend = make_backend({"reference", 1, ""}).backend;
+    Model model = fresh_model(*backend);
+    save_model(scratch.file("plain"), model);
+    model.packed = true;
+    save_model(scratch.file("packed"), model);
+    Model back = load_model(scratch.file("packed"), log);
+    CHECK(back.packed);
+    const auto expected = predict(model, *backend), got = predict(back, *backend);
+    REQUIRE(got.size() == expected.size());
+    CHECK(got != expected);
+    for (std::size_t i = 0; i < got.size(); ++i) CHECK(!(std::abs(got[i] - expected[i]) > 0.02f));
+    save_model(scratch.file("again"), back);
+    const auto size = [&](const char* name) { return std::filesystem::file_size(scratch.file(name)); };
+    CHECK(size("again") == size("packed"));
+    CHECK(size("packed") < size("plain"));
+    CHECK(load_model(scratch.file("again"), log).packed);
 }
 
 TEST_CASE("model: a checkpoint's optimiser is left out") {

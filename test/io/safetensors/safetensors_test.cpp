@@ -78,6 +78,28 @@ TensorFile sample() {
 
 }  // namespace
 
+TEST_CASE("safetensors: whole numbers in a byte each") {
+    const Scratch scratch;
+    TensorFile file = sample();
+    file.tensors.push_back({"q", {2, 2}, {-128, 127, 0, -1}});
+    file.bytes = {"q"};
+    write_safetensors(scratch.file("q"), file);
+    const TensorFile back = read_safetensors(scratch.file("q"));
+    CHECK(back.bytes == file.bytes);
+    CHECK(back.tensors.back().values == file.tensors.back().values);
+    const std::string bytes = read_bytes(scratch.file("q"));
+    CHECK(bytes.ends_with(std::string("\x80\x7f\0\xff", 4)));
+    CHECK(bytes.find(R"("q":{"dtype":"I8","shape":[2,2],"data_offsets":[36,40]})") != std::string::npos);
+    for (const float wrong : {0.5f, 128.0f, -129.0f}) {
+        file.tensors.back().values[1] = wrong;
+        CHECK_THROWS_AS(write_safetensors(scratch.file("w"), file), Error);
+    }
+    CHECK(!std::filesystem::exists(scratch.file("w")));
+    CHECK(refusal(scratch.file("r"),
+                  with_header(R"({"a":{"dtype":"I8","shape":[3],"data_offsets":[0,4]}})", "1234"))
+              .find("does not match its 4 bytes") != std::string::npos);
+}
+
 TEST_CASE("safetensors: what is written is read back, bit for bit and in order") {
     const Scratch scratch;
     const TensorFile file = sample();

@@ -27,6 +27,7 @@ GOOD = {
 }
 # Words that go with an option instead of the command's arguments, so that it is looked at.
 WITH = {("regds-build", "sheet"): "-f ref.fa -o new.regds", ("regds-build", "split-block"): "-f ref.fa -o new.regds --split random:1,0,0 b.bed",
+        ("regeval", "motifs"): "-m model.safetensors -d small.regds -o new.tsv --bootstrap 0 --baselines",
         ("regsnp", "region"): "-m model.safetensors -f ref.fa -o new.vcf indexed.vcf.gz",
         ("regsnp", "regions-file"): "-m model.safetensors -f ref.fa -o new.vcf indexed.vcf.gz",
         ("regcall", "over-output"): "-m model.safetensors -f ref.fa -r chr1:1-500 -o new.bed --over b.bed",
@@ -45,7 +46,8 @@ REAL = {NONSENSE: 2, "-1": 2, "nan": 2}
 WHOLE = {**REAL, "1.5": 2, "9999999999999999999999": 2}
 BAD = {
     "fasta": FASTA, "model": {**FILE_IN, "ref.fa": 3}, "dataset": {**FILE_IN, "ref.fa": 3}, "sheet": {**FILE_IN, "ref.fa": 3},
-    "regions-file": BED, "mask": BED, "exclude": BED, "by": BED, "over": BED, "targets-file": FILE_IN, "alias": FILE_IN,
+    "regions-file": BED, "mask": BED, "exclude": BED, "by": BED, "over": BED,
+    "motifs": {**FILE_IN, "ref.fa": 3}, "targets-file": FILE_IN, "alias": FILE_IN,
     "region": REGION, "train": REGION, "valid": REGION, "test": REGION, "targets": REGION,
     "markers": {NONSENSE: 2, "open.K562,,CTCF.K562": 2}, "class": {"other=TFBS": 2, "=TFBS": 2, "b=": 2},
     "output": FILE_OUT, "curves": FILE_OUT, "calibrate": FILE_OUT, "matrix": FILE_OUT, "igv": FILE_OUT,

@@ -158,7 +158,7 @@ err regeval: annotation absent: 0 positions; TFBS NA, DNase NA
 golden -
 
 case regeval with baselines
-setup printf 'MEME version 4\n\nMOTIF M1 Ctcf\nletter-probability matrix: w= 3\n0.8 0.1 0.1 0\n0.1 0.1 0.8 0\n0 0.5 0 0.5\n' > m.meme
+setup printf 'MEME version 4\n\nMOTIF M1 Ctcf\nletter-probability matrix: w= 6\n0.8 0.1 0.1 0\n0.1 0.1 0.8 0\n0 0.5 0 0.5\n0 0 1 0\n0.7 0.1 0.1 0.1\n0 0.6 0.4 0\n' > m.meme
 run regeval -m model.safetensors -d small.regds --device reference --baselines --motifs m.meme | cut -f2-5,8,9,13,17,28-
 err regeval: baseline prevalence: *
 err regeval: baseline gc: *

@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # The whole way, on real data, in ten minutes on two cores: human chromosome 20 (hg19) and the DNase I hypersensitive sites
 # of many cell types, both out of Debian packages. What is already made is not made again.
-#   examples/demo/demo.sh [DIRECTORY]     default: demo
+#   examples/demo/demo.sh [--data] [DIRECTORY]     default: demo; --data: the data alone
 # REGKIT_BIN: where the tools are (default: build/bin of this source tree). MAX_TIME: how long to train (default 4m); where
 # it is given and the model that is there was trained for another time, the model and what follows from it are made anew.
 set -euo pipefail
 source_dir=$(cd "$(dirname "$0")/../.." && pwd)
 bin=${REGKIT_BIN:-$source_dir/build/bin}
+data_alone=
+if [[ ${1:-} == --data ]]; then
+    data_alone=yes
+    shift
+fi
 max_time=${MAX_TIME:-4m}
 export PATH=$bin:$PATH
 mkdir -p "${1:-demo}"
@@ -103,6 +108,7 @@ step Frequencies-SNPs.bed.starch.gz fetch bedops-doc bedops/html/_static/usage-e
 step chr20.fa make_reference
 step markers.tsv make_markers
 step variants.vcf make_variants
+[[ -z $data_alone ]] || exit 0
 
 say "2. regds-build: windows, splits and labels"
 step chr20.regds regds-build -f chr20.fa --sheet markers.tsv --valid chr20:1-8,000,000 --test $held_out -o chr20.regds

@@ -82,6 +82,13 @@ def test_same_bytes():
     few = shards(5, "-r", "chr2:1-20", "-c", "0.01")
     merge(few, "-o", "few.bed")
     assert read("few.bed") == out(*BASE, "-r", "chr2:1-20", "-c", "0.01", "-O", "bed")
+    # folders that are missing
+    run(*BASE, "--shard", "1/2", "--parents", "-o", "new/a/1.part")
+    run(*BASE, "--shard", "2/2", "--parents", "--resume", "-o", "new/b/2.part")
+    merge(["new/a/1.part", "new/b/2.part"], "-o", "new.bed")
+    assert read("new.bed") == out(*BASE, "-O", "bed")
+    done = run(*BASE, "--shard", "1/2", "-o", "m.safetensors", code=2)
+    assert b"is the same file as the input" in done.stderr and read("m.safetensors")[8:9] == b"{"
     # intervals cross the cuts: else joining is not tested
     whole = [line.split("\t")[:3] for line in out(*BASE, "-c", "0.05", "-O", "bed").decode().splitlines()]
     cut = 80530 // 2 // 10 * 10

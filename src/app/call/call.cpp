@@ -27,7 +27,6 @@
 #include "app/model/trained_reference.hpp"
 #include "base/text.hpp"
 #include "io/fasta/fasta.hpp"
-#include "io/files/output_check.hpp"
 #include "io/files/sha256.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
@@ -176,7 +175,6 @@ class Caller {
         lines.insert(lines.end(), plan_.header.begin(), plan_.header.end());
         if (!p_.provenance) lines.clear();
         const std::vector<std::string> inputs = {p_.input, p_.fasta, p_.model, p_.regions_file, p_.over};
-        if (p_.shard) refuse_inputs_as_outputs(p_.outputs, inputs);
         files_ = std::make_unique<CallFiles>(p_, outputs_, plan_,
                                              CallFiles::Content{.markers = model().markers,
                                                                 .coverage = coverage(),

@@ -25,6 +25,7 @@ CallFiles::CallFiles(const CallParameters& p, const CallOutputs& outputs, const 
         for (const std::string& path : track_paths(output, options.markers)) paths.push_back(path);
     for (const std::string& path : browser_files(p)) paths.push_back(path);
     if (!p.over.empty()) paths.push_back(p.over_output);
+    if (p.shard) paths.push_back(p.outputs.front());  // a part, of which there are no tracks
     refuse_equal_outputs(paths);
     refuse_inputs_as_outputs(paths, inputs);
     if (p.parents || !p.hub.empty())

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "app/evaluate/class_values.hpp"
 #include "app/evaluate/probability_fit.hpp"
@@ -22,10 +24,10 @@ namespace {
 constexpr std::size_t kMostMemory = std::size_t{1} << 28;  // of codes that are read at a time
 
 // Of the positions that sites may cover, by the prevalence; of gap and least length, by the labels' length.
-constexpr std::array kShares{0.5, 1.0, 2.0, 4.0};
+constexpr std::array kShares{0.125, 0.25, 0.5, 1.0, 2.0, 4.0};
 constexpr std::array kGaps{0.0, 0.1, 0.25, 0.5, 1.0};
 constexpr std::array kLengths{0.0, 0.25, 0.5};
-constexpr double kLongest = 1 / 0.6;
+constexpr double kLongest = 1.4;         // calls over labels in length, or labels over calls
 constexpr std::int64_t kFewLabels = 10;  // of fewer, a marker has no say in its class's rule
 
 struct Rule {
@@ -146,6 +148,13 @@ struct Class {
     }
 };
 
+// Of calls that are so many times as long as labels: 0 where that is near enough, else how far off they are.
+double misfit(double length) {
+    if (!std::isfinite(length) || length <= 0) return std::numeric_limits<double>::max();
+    const double times = std::max(length, 1 / length);
+    return times <= kLongest ? 0 : times;
+}
+
 // What a rule comes to for a marker.
 struct Trial {
     double f1 = 0, length = 0;  // of calls over labels
@@ -243,8 +252,7 @@ class Fitter {
             }
         });
         for (Class& c : classes_) {
-            double best = -1;
-            bool best_fits = false;
+            std::pair best{-std::numeric_limits<double>::infinity(), -1.0};
             for (std::size_t r = 0; r < rules.size(); ++r) {
                 std::vector<double> f1, lengths;
                 for (const std::size_t m : c.of.markers)
@@ -256,13 +264,10 @@ class Fitter {
                 if (f1.empty()) break;
                 double mean = 0;
                 for (const double value : f1) mean += value / static_cast<double>(f1.size());
-                const double length = median_of(lengths);
-                const bool fits = length <= kLongest && length >= 1 / kLongest;
-                if (fits > best_fits || (fits == best_fits && mean > best)) {
-                    best = mean;
-                    best_fits = fits;
-                    c.rule = rules[r];
-                }
+                const std::pair found{-misfit(median_of(lengths)), mean};
+                if (found <= best) continue;
+                best = found;
+                c.rule = rules[r];
             }
         }
     }
@@ -293,10 +298,18 @@ class Fitter {
 
     bool own(std::size_t m) const { return spool_.labels(static_cast<int>(m)).size() >= kOwnSites; }
 
+    // It has labels, and no site of it reaches the class's cutoff: what few labels tell is better than
+    // nothing.
+    bool is_never_called(std::size_t m) const {
+        return known_[m].labels > 0 &&
+               rankings_[m].at(pooled_[known_[m].of_class].best_f1(SiteRanking::kBoth)).calls == 0;
+    }
+
     MarkerCalls calls_of(std::size_t m) const {
         const Class& c = classes_[known_[m].of_class];
         const SiteRules rules = c.rules(known_[m], c.rule);
-        const SiteRanking& ranking = own(m) ? rankings_[m] : pooled_[known_[m].of_class];
+        const SiteRanking& ranking =
+            own(m) || is_never_called(m) ? rankings_[m] : pooled_[known_[m].of_class];
         MarkerCalls calls;
         calls.probability = known_[m].map;
         calls.extension = static_cast<float>(lower_edge(known_[m].map, rules.extension));

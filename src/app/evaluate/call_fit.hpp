@@ -33,9 +33,10 @@ inline constexpr std::size_t kOwnSites = 100;
 inline constexpr std::int64_t kLeastCalls = 20;
 
 // Gap, length and the share of positions that sites may cover, as a multiple of the prevalence, are those of
-// the class's that give the largest mean F1, of those that keep sites as long as labels within .6 to 1/.6
-// where there are any; the rest as kOwnSites says. A level's cutoff is the lowest one whose false discoveries
-// stay below it in the halves that it was not fitted on. `tick` is called between markers.
+// the class's that give the largest mean F1, of those that keep sites as long as labels within 1/1.4 to 1.4,
+// or else that come nearest; the rest as kOwnSites says, but for markers that their class's cutoff never
+// calls. A level's cutoff is the lowest one whose false discoveries stay below it in the halves that it was
+// not fitted on. `tick` is called between markers.
 CallFit fit_calls(const CodeSpool& spool, const std::vector<Marker>& markers, ThreadPool& pool,
                   const std::function<void()>& tick);
 

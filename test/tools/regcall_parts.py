@@ -282,6 +282,20 @@ def test_over(records):
         file.write("chr3\t1\t2\n")
     assert b"chr3" in run(*BASE, "--over", "bad.bed", code=4).stderr
     assert b"--over-output" in run(*BASE, "--over-output", "t.tsv", code=2).stderr
+    over_contig_of_n()
+
+
+def over_contig_of_n():
+    """A contig that begins with more N than a tile holds, behind a longer one: its regions wait for their values."""
+    rng = random.Random(12)
+    with open("n.fa", "w") as file:
+        file.write(fasta([("long", sequence(rng, 30000, False)), ("n", "N" * 6000 + sequence(rng, 4000, False))]))
+    with open("n.bed", "w") as file:
+        file.write("n\t100\t200\tunknown\nn\t5000\t7000\thalf\nn\t8000\t8100\tq\nlong\t0\t10\tl\n")
+    args = ("-m", "m.safetensors", "-k", "alpha", "--tile", "1000", "--over", "n.bed")
+    for more, stdin in ((("-f", "n.fa"), None), (("-f", "n.fa", "-o", "n.out.bed"), None), (("-",), read("n.fa"))):
+        rows = [line.split("\t") for line in out(*args, *more, stdin=stdin).decode().splitlines()[1:]]
+        assert [(row[3], row[5]) for row in rows] == [("l", "10"), ("unknown", "0"), ("half", "1000"), ("q", "100")], (more, rows)
 
 
 def main():

@@ -63,6 +63,8 @@ class IntervalCaller {
     // inside `stretches`, which ascend and whose ends may cut the first cell and the last.
     void add(std::int64_t begin, std::span<const KnownStretch> stretches, const CalledRuns& called,
              ThreadPool& pool);
+    // Positions begin anew; the contig before has ended with end_stretch().
+    void begin_contig() { position_ = 0; }
     // Nothing contiguous follows: all open intervals end.
     void end_stretch();
     // Passes on, in sorted order, what nothing can come before any more: intervals that begin before every

@@ -10,6 +10,7 @@ TrackCalls::TrackCalls(TrackSet& tracks, const CallPlan& plan, std::int64_t cell
 
 void TrackCalls::begin_contig(const CallContig& contig) {
     contig_ = tracks_.add_contig(contig.name, contig.length, contig.declared);
+    caller_.begin_contig();
     if (table_) table_->begin_contig(contig_, contig.name);
     ++contigs_;
 }

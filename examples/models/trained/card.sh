@@ -19,29 +19,38 @@ start from. It was trained on half of one chromosome; elsewhere it is untested, 
 | split | training chr20:29,400,001-63,025,520, validation (choice of the epoch, calibration) chr20:1-8,000,000, test chr20:8,000,001-26,300,000 |
 | training | \`$(fact training.command)\` |
 | | $(fact training.epochs) epochs in $(fact training.seconds) s on $(fact training.backend), two cores |
-| made by | \`make model\`, then weights rounded to 8 bits; the rounding changed the class means below by less than their last digit but one |
+| made by | \`make model\`, then weights rounded to 8 bits (\`regmodel quantize\`); all figures are of the rounded model |
 | licence | as regkit: MIT; the data are ENCODE's |
 
-On the test arm, which neither training nor calibration saw (\`regeval --split test\`; 95 % intervals by a bootstrap of blocks of
-250 kb; a site is called at the cutoff of largest F1 on the validation windows):
+On the test arm, which neither training nor calibration saw (\`regeval --split test --baselines\`; in brackets 95 % intervals by a
+bootstrap of blocks of 250 kb; a site is called at the cutoff of largest F1 on the validation windows; k-mers: a logistic
+regression on the 5-mers around a base; motif: the best JASPAR matrix of that factor within 100 bp):
 
-| marker | average precision | its prevalence | ROC AUC | sites: precision | recall | F1 | length, called | labelled |
-|---|---|---|---|---|---|---|---|---|
+| marker | average precision | prevalence | of k-mers | of the motif | ROC AUC | sites: precision | recall | F1 | length, called | labelled |
+|---|---|---|---|---|---|---|---|---|---|---|
 EOF
 awk -F'\t' '
     /^##/ {next}
-    !n {for (i = 1; i <= NF; ++i) at[$i] = i; n = 1; next}
-    function f(name, digits) {v = $at[name]; return v == "NA" ? "–" : sprintf("%." digits "f", v)}
-    $at["marker"] != "median" {
-        name = $at["marker"] == "mean" ? "**mean, " $at["class"] "**" : $at["marker"]
-        low = $at["average_precision_low"]
-        interval = low == "NA" || low == "" ? "" : sprintf(" (%.3f–%.3f)", low, $at["average_precision_high"])
-        printf "| %s | %s%s | %s | %s | %s | %s | %s | %s | %s |\n", name, f("average_precision", 3), interval, f("prevalence", 4),
-            f("roc_auc", 3), f("site_precision", 2), f("site_recall", 2), f("site_f1", 2), f("site_length", 0), f("label_length", 0)
+    !header {for (i = 1; i <= NF; ++i) at[$i] = i; header = 1; next}
+    {ap[$at["marker"], $at["class"], $at["predictor"]] = $at["average_precision"]}
+    $at["predictor"] == "model" && $at["marker"] != "median" {row[++rows] = $0}
+    function f(name, digits) {v = field[at[name]]; return v == "NA" || v == "" ? "–" : sprintf("%." digits "f", v)}
+    function of(predictor) {v = ap[field[at["marker"]], field[at["class"]], predictor]; return v == "NA" || v == "" ? "–" : sprintf("%.3f", v)}
+    END {
+        for (r = 1; r <= rows; ++r) {
+            split(row[r], field, "\t")
+            name = field[at["marker"]] == "mean" ? "**mean, " field[at["class"]] "**" : field[at["marker"]]
+            low = field[at["average_precision_low"]]
+            interval = low == "NA" || low == "" ? "" : sprintf(" (%.3f–%.3f)", low, field[at["average_precision_high"]])
+            printf "| %s | %s%s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name, f("average_precision", 3), interval,
+                f("prevalence", 4), of("kmer"), of("motif"), f("roc_auc", 3), f("site_precision", 2), f("site_recall", 2),
+                f("site_f1", 2), f("site_length", 0), f("label_length", 0)
+        }
     }' "$table"
 cat << EOF
 
-Read it so: a site of POLR2A or H3K4me3 is right more often than not, one of MAFK or EP300 is not to be believed; for what
-binds at promoters it is good, for CTCF, whose motif a scanner finds, it has not seen enough. Where \`regcall\` warns of a
-marker, take the warning. It is no medical device.
+Read it so: in its short training the model has learnt what promoters and active chromatin look like, not single motifs. It is
+good for histone marks and for what sits at promoters (POLR2A, TAF1, E2F1); for CTCF, SPI1 or MAFK a motif scan tells more, and
+sites of markers whose precision above is low are not to be believed. Where \`regcall\` warns of a marker, take the warning. It is
+no medical device.
 EOF

@@ -2,7 +2,7 @@
 # Makes the model that comes with the tools, and its card, from public data: half of human chromosome 20 (hg19) and 21 peak
 # sets of the cell line GM12878 (ENCODE).
 #   examples/models/trained/train.sh DATA WORK
-# DATA: a folder with genome/hg19.chr20.fa.gz and markers.GM12878.tsv, a sheet of peak files. WORK: where to work; what is
+# DATA: a folder with genome/hg19.chr20.fa.gz, markers.GM12878.tsv, a sheet of peak files, and JASPAR's motifs. WORK: where to work; what is
 # there already is not made again. REGKIT_BIN: where the tools are. TIME: how long to train.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -24,6 +24,7 @@ if [[ ! -e trained.safetensors ]]; then
         --seed 1 "${resume[@]}" -o trained.safetensors
 fi
 regmodel quantize trained.safetensors -o $name.safetensors
-regeval -m $name.safetensors -d $name.regds -f chr20.fa --split test --bootstrap 200 --seed 1 -o test.tsv
+regeval -m $name.safetensors -d $name.regds -f chr20.fa --split test --bootstrap 200 --seed 1 --baselines \
+    --motifs "$data/motifs/JASPAR2020_CORE_vertebrates_nr.meme" -o test.tsv
 "$here/card.sh" $name.safetensors test.tsv > $name.md
 cp $name.safetensors $name.md "$here"

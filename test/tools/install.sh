@@ -34,6 +34,7 @@ for tool in "$work"/usr/bin/reg*; do
     [[ -s $work/usr/share/zsh/site-functions/_$name ]] || fail "no zsh completion of $name"
     [[ -s $work/usr/share/fish/vendor_completions.d/$name.fish ]] || fail "no fish completion of $name"
 done
+(cd "$work" && usr/bin/regmodel info gm12878-chr20 > model && grep -q $'^markers\t21$' model) || fail "the model that comes along"
 [[ -f $work/usr/share/man/man1/regkit.1 && -f $work/usr/share/man/man5/regds.5 ]] || fail "pages of the suite"
 
 # With a sanitized build the program outside would need the same flags; the package is tested in the plain one.

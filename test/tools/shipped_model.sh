@@ -33,6 +33,9 @@ grep -q "three: no such file, nor a model that comes with the tools (one)" err |
 cp mine/two.safetensors one  # a file of that name is meant
 call prefix/bin/regcall -m one | cmp - two.bg || fail "a file goes before a name"
 rm one
+mkdir one  # a folder is no model
+call prefix/bin/regcall -m one | cmp - name.bg || fail "a folder goes before a name"
+rmdir one
 
 prefix/bin/regmodel quantize one -o small.safetensors
 [[ $(prefix/bin/regmodel info small.safetensors | awk -F'\t' '$1 == "weights" {print $2}') == "8 bits" ]] || fail "weights"

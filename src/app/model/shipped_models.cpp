@@ -1,6 +1,7 @@
 // Folders are found from where the program lies, so that an installation can be moved.
 #include "app/model/shipped_models.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -37,8 +38,9 @@ std::vector<fs::path> folders() {
 
 std::string find_model(const std::string& name) {
     std::error_code error;
+    const fs::file_status here = fs::status(name, error);
     if (name.empty() || name.find('/') != std::string::npos || name.ends_with(kEnding) ||
-        fs::exists(name, error))
+        (fs::exists(here) && !fs::is_directory(here)))
         return name;
     for (const fs::path& folder : folders())
         if (const fs::path file = folder / (name + kEnding); fs::is_regular_file(file, error))

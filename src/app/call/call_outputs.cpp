@@ -2,6 +2,7 @@
 // where there are several.
 #include "app/call/call_outputs.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -81,8 +82,12 @@ void check_resume(const CallParameters& p) {
 }  // namespace
 
 std::string journal_path(const CallParameters& p) {
-    const std::string first = p.outputs.empty() ? p.hub + "/hub.txt" : p.outputs.front();
-    return is_special_output(first) || first.empty() ? "" : first + ".unfinished";
+    std::string first = p.outputs.empty() ? p.hub + "/hub.txt" : p.outputs.front();
+    if (is_special_output(first) || first.empty()) return "";
+    // Folders of one marker each are not one's for all.
+    if (const std::size_t marker = first.find('{'); marker != std::string::npos)
+        std::replace(first.begin() + static_cast<std::ptrdiff_t>(marker), first.end(), '/', '_');
+    return first + ".unfinished";
 }
 
 CallOutputs call_outputs(const CallParameters& p) {

@@ -89,6 +89,11 @@ def test_same_bytes():
     assert read("new.bed") == out(*BASE, "-O", "bed")
     done = run(*BASE, "--shard", "1/2", "-o", "m.safetensors", code=2)
     assert b"is the same file as the input" in done.stderr and read("m.safetensors")[8:9] == b"{"
+    # more shards than files can be open
+    many = shards(80, "-r", "chr10", "-c", "0.4")
+    subprocess.run(["bash", "-c", 'ulimit -n 70; exec "$0" merge --no-version -o many.bed "$@"', REGCALL, *many], check=True,
+                   capture_output=True)
+    assert read("many.bed") == out(*BASE, "-r", "chr10", "-c", "0.4", "-O", "bed")
     # intervals cross the cuts: else joining is not tested
     whole = [line.split("\t")[:3] for line in out(*BASE, "-c", "0.05", "-O", "bed").decode().splitlines()]
     cut = 80530 // 2 // 10 * 10
@@ -197,6 +202,14 @@ def test_resume():
     run(*args, "--shard", "1/1", "-O", "bed", "-O", "bigwig", "-o", "again", "--resume")
     merge(["again"], "-o", "again.bed")
     assert read("again.bed") == expected["w.bed"]
+    # folders of one marker each: beside them, as the output is named, but for the slashes
+    split = ("--parents", "-o", "deep/{marker}/x.bw", "--resume")
+    values = without(args, "-c", "--merge-gap")
+    run(*values, *split)
+    assert sorted(os.listdir("deep")) == ["alpha", "be_ta", "gamma"]
+    with open("deep/{marker}_x.bw.unfinished", "w") as file:
+        file.write("notes of somebody's own")
+    assert b"not a file of this kind" in run(*values, *split, code=3).stderr
     # of another call
     with open("w.bed.unfinished", "wb") as file:
         file.write(journal[:len(journal) // 2])
@@ -206,6 +219,11 @@ def test_resume():
     with open("w.bed.unfinished", "w") as file:
         file.write("notes of somebody's own")
     assert b"not a file of this kind" in run(*without(args, "--resolution"), "--resume", "-o", "w.bed", code=3).stderr
+    os.remove("w.bed.unfinished")
+    with open("w.bed.unfinished", "w") as file:
+        file.write(">a\nACGT\n")  # shorter than the first line of a journal
+    assert b"not a file of this kind" in run(*without(args, "--resolution"), "--resume", "-o", "w.bed", code=3).stderr
+    assert read("w.bed.unfinished") == b">a\nACGT\n"
     os.remove("w.bed.unfinished")
     args = without(args, "--tile")
     for signum in (signal.SIGKILL, signal.SIGTERM):

@@ -37,6 +37,9 @@ CallPart::CallPart(const PartHeader& header, Files files, CallEvents* then, Thre
 }
 
 void CallPart::go_on(const PartHeader& header, CallEvents* then) {
+    // A run that was killed at once has left a part of the first line. Anything else is not cut away.
+    require(journal_->begins(PartReader::kMagic), ErrorKind::input,
+            files_.journal + ": not a file of this kind, or damaged at its beginning");
     if (journal_->size() > PartReader::kMagic.size()) {
         PartReader left(files_.journal);
         if (left.has_header()) {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <memory>
+#include <tuple>
 #include <utility>
 
 #include "app/call/call_files.hpp"
@@ -18,68 +18,94 @@
 namespace regkit {
 namespace {
 
-using Parts = std::vector<std::unique_ptr<PartReader>>;
+// A part, closed: there may be more of them than files can be open.
+struct Part {
+    std::string path;
+    int shard = 1;
+};
 
-std::string which(const PartReader& part) {
-    return part.path() + " (shard " + std::to_string(part.header().shard) + " of " +
-           std::to_string(part.header().shards) + ")";
+std::string which(const Part& part, const PartHeader& of) {
+    return part.path + " (shard " + std::to_string(part.shard) + " of " + std::to_string(of.shards) + ")";
 }
 
-// In the order of the shards.
-Parts open_parts(const std::vector<std::string>& paths) {
-    Parts parts;
+[[noreturn]] void fail_damaged(const std::string& part) {
+    throw Error(ErrorKind::input, part + ": cut short or damaged; run that shard again");
+}
+
+bool same_contigs(const std::vector<Contig>& a, const std::vector<Contig>& b) {
+    return std::ranges::equal(
+        a, b, [](const Contig& x, const Contig& y) { return x.name == y.name && x.length == y.length; });
+}
+
+// In the order of the shards; `header` becomes that of the first that is named.
+std::vector<Part> read_parts(const std::vector<std::string>& paths, PartHeader& header) {
+    std::vector<Part> parts;
     for (const std::string& path : paths) {
-        parts.push_back(std::make_unique<PartReader>(path));
-        require(parts.back()->has_header(), ErrorKind::input,
-                path + ": cut short or damaged; run that shard again");
-    }
-    std::ranges::stable_sort(parts, {}, [](const auto& part) { return part->header().shard; });
-    const PartReader& first = *parts.front();
-    const std::string key = call_key(first.header());
-    for (const auto& part : parts)
-        require(call_key(part->header()) == key, ErrorKind::mismatch,
-                which(*part) + " and " + which(first) +
+        const PartReader reader(path);
+        if (!reader.has_header()) fail_damaged(path);
+        if (parts.empty()) header = reader.header();
+        parts.push_back({path, reader.header().shard});
+        require(call_key(reader.header()) == call_key(header) &&
+                    same_contigs(reader.header().contigs, header.contigs),
+                ErrorKind::mismatch,
+                which(parts.back(), reader.header()) + " and " + which(parts.front(), header) +
                     " are not of one call: another model, reference, region, precision or option");
+    }
+    std::ranges::stable_sort(parts, {}, &Part::shard);
+    const auto twice = std::ranges::adjacent_find(parts, {}, &Part::shard);
+    if (twice != parts.end())
+        throw Error(ErrorKind::mismatch, twice->path + " and " + (twice + 1)->path + ": shard " +
+                                             std::to_string(twice->shard) + " twice");
     std::vector<std::string> missing;
     auto part = parts.begin();
-    for (int shard = 1; shard <= first.header().shards; ++shard) {
-        if (part == parts.end() || (*part)->header().shard != shard) {
+    for (int shard = 1; shard <= header.shards; ++shard)
+        if (part != parts.end() && part->shard == shard)
+            ++part;
+        else
             missing.push_back(std::to_string(shard));
-            continue;
-        }
-        const auto next = part + 1;
-        require(next == parts.end() || (*next)->header().shard != shard, ErrorKind::mismatch,
-                (*part)->path() + " and " + (next == parts.end() ? "" : (*next)->path()) + ": shard " +
-                    std::to_string(shard) + " twice");
-        part = next;
-    }
     require(missing.empty(), ErrorKind::mismatch,
-            "of " + counted(first.header().shards, "shard") + " there is no part of " + some_of(missing));
+            "of " + counted(header.shards, "shard") + " there is no part of " + some_of(missing));
     return parts;
 }
 
-// A contig that goes on in the next part begins once.
+// A contig that goes on in the next part begins once. Each part is in order by itself; that the next does not
+// begin before the end of the last is seen here.
 class Joined final : public CallEvents {
   public:
     explicit Joined(CallEvents& then) : then_(then) {}
 
+    void begin_part(const std::string& path) { path_ = path; }
     void begin_contig(const CallContig& contig) override {
-        if (contig.declared != last_) then_.begin_contig(contig);
+        check(contig.declared, last_);
+        if (contig.declared == last_) return;
+        then_.begin_contig(contig);
         last_ = contig.declared;
+        values_end_ = called_end_ = 0;
     }
     void values(std::int64_t begin, std::int64_t span, std::int64_t count, std::span<const float> values,
                 std::int64_t row) override {
+        check(begin, values_end_);
+        values_end_ = begin + span * count;
         then_.values(begin, span, count, values, row);
     }
     void called(std::int64_t begin, std::span<const KnownStretch> stretches,
                 const CalledRuns& called) override {
+        check(begin, called_end_);
+        called_end_ = stretches.empty() ? begin : stretches.back().end;
         then_.called(begin, stretches, called);
     }
     void end_region() override { then_.end_region(); }
 
   private:
+    void check(std::int64_t place, std::int64_t last) const {
+        require(place >= last, ErrorKind::input,
+                path_ + ": begins before the end of the shard before it; make it anew");
+    }
+
     CallEvents& then_;
+    std::string path_;
     int last_ = -1;
+    std::int64_t values_end_ = 0, called_end_ = 0;
 };
 
 std::vector<std::string> header_lines(const CallParameters& p, const PartHeader& part, const CallPlan& plan) {
@@ -96,8 +122,8 @@ std::vector<std::string> header_lines(const CallParameters& p, const PartHeader&
 CallSummary merge_parts(const std::vector<std::string>& paths, CallParameters p, Log& log,
                         const TellWork& tell) {
     const auto start = std::chrono::steady_clock::now();
-    const Parts parts = open_parts(paths);
-    const PartHeader& header = parts.front()->header();
+    PartHeader header;
+    const std::vector<Part> parts = read_parts(paths, header);
     p.fasta = header.reference_path;
     p.model = header.model_path;
     p.decimals = header.decimals;
@@ -132,10 +158,11 @@ CallSummary merge_parts(const std::vector<std::string>& paths, CallParameters p,
     WorkDone work;
     work.total = std::ssize(parts);
     Joined joined(files.calls());
-    for (const auto& part : parts) {
-        const PartReader::End end = part->replay(joined);
-        require(end.is_complete, ErrorKind::input,
-                which(*part) + ": cut short or damaged; run that shard again");
+    for (const Part& part : parts) {
+        PartReader reader(part.path);
+        joined.begin_part(part.path);
+        const PartReader::End end = reader.replay(joined);
+        if (!end.is_complete) fail_damaged(which(part, header));
         summary.bases += end.place.bases;
         summary.n_bases += end.place.n_bases;
         ++work.done;

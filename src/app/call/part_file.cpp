@@ -4,10 +4,12 @@
 #include "app/call/part_file.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "app/call/shard.hpp"
 #include "io/files/bounded_json.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
@@ -27,9 +29,14 @@ enum Block : char {
     kEnd = 'Z',
 };
 
+bool is_place(char letter) {
+    return letter == kPlace || letter == kEnd;
+}
+
 constexpr int kVersion = 1;
 constexpr std::int64_t kMostValues = 1 << 16;  // of all markers, in a block: blocks are packed side by side
 constexpr int kBits = 7;
+constexpr std::int64_t kMany = 1'000'000'000;  // bases of a cell, a value, a site
 
 class BlockText {
   public:
@@ -57,12 +64,9 @@ class BlockText {
 // The same, read. What is not there, or is no such thing, ends it.
 class BlockParser {
   public:
-    BlockParser(std::string_view text, const std::string& path) : text_(text), path_(path) {
-        letter_ = text.empty() ? '\0' : text.front();
-        at_ = 1;
-    }
+    BlockParser(std::string_view text, const std::string& path) : text_(text), path_(path) {}
 
-    char letter() const { return letter_; }
+    char letter() const { return text_.empty() ? '\0' : text_.front(); }
     [[noreturn]] void fail() const {
         throw Error(ErrorKind::input, path_ + ": a part of a call that makes no sense; make it anew");
     }
@@ -80,8 +84,8 @@ class BlockParser {
     }
     // A number of things of at least `size` bytes each: no more than there is room for.
     std::int64_t count(std::size_t size) {
-        return number(
-            0, std::ssize(text_.substr(std::min(at_, text_.size()))) / static_cast<std::int64_t>(size));
+        const std::size_t left = text_.size() - std::min(at_, text_.size());
+        return number(0, static_cast<std::int64_t>(left / size));
     }
     std::string_view text() {
         const auto size = static_cast<std::size_t>(count(1));
@@ -100,8 +104,7 @@ class BlockParser {
   private:
     std::string_view text_;
     const std::string& path_;
-    char letter_ = '\0';
-    std::size_t at_ = 0;
+    std::size_t at_ = 1;  // behind the letter
 };
 
 json sites_json(const SiteOptions& sites) {
@@ -114,13 +117,20 @@ json sites_json(const SiteOptions& sites) {
     return text;
 }
 
-SiteOptions sites_of(const json& text) {
+// Error(input) that begins with `where` unless it is a whole number from `least` to `most`.
+std::int64_t whole(const json& value, std::int64_t least, std::int64_t most, const std::string& where) {
+    require(value.is_number_integer() && value >= least && value <= most, ErrorKind::input,
+            where + " makes no sense");
+    return value.get<std::int64_t>();
+}
+
+SiteOptions sites_of(const json& text, const std::string& where) {
     SiteOptions sites;
     for (const json& cutoff : text.at("cutoffs"))
         sites.cutoffs.push_back(parse_cutoff(cutoff.get<std::string>()));
     sites.raw = text.at("raw").get<bool>();
-    if (text.contains("min_length")) sites.min_length = text["min_length"].get<std::int64_t>();
-    if (text.contains("merge_gap")) sites.merge_gap = text["merge_gap"].get<std::int64_t>();
+    if (text.contains("min_length")) sites.min_length = whole(text["min_length"], 1, kMany, where);
+    if (text.contains("merge_gap")) sites.merge_gap = whole(text["merge_gap"], 0, kMany, where);
     return sites;
 }
 
@@ -154,8 +164,8 @@ PartHeader header_of(std::string_view text, const std::string& path) {
         const json& key = all.at("call");
         require(key.at("format_version") == kVersion, ErrorKind::input,
                 path + ": a part that another version of regcall wrote; make it anew");
-        h.shard = all.at("shard").get<int>();
-        h.shards = key.at("shards").get<int>();
+        h.shards = static_cast<int>(whole(key.at("shards"), 1, kMostShards, where));
+        h.shard = static_cast<int>(whole(all.at("shard"), 1, h.shards, where));
         h.holds_values = key.at("values").get<bool>();
         h.holds_runs = key.at("runs").get<bool>();
         h.model_path = all.at("model").get<std::string>();
@@ -165,19 +175,17 @@ PartHeader header_of(std::string_view text, const std::string& path) {
         h.coverage = key.at("coverage").get<bool>();
         h.markers = parse_markers(dump(key.at("markers")), h.coverage, path);
         if (!key.at("calls").is_null()) h.calls = parse_calls(dump(key.at("calls")), h.markers.size(), where);
-        h.sites = sites_of(key.at("sites"));
-        h.cell = key.at("cell").get<std::int64_t>();
-        h.width = key.at("width").get<std::int64_t>();
-        h.decimals = key.at("decimals").get<int>();
+        h.sites = sites_of(key.at("sites"), where);
+        h.cell = whole(key.at("cell"), 1, kMany, where);
+        h.width = whole(key.at("width"), h.cell, kMany, where);
+        h.decimals = static_cast<int>(whole(key.at("decimals"), 0, Rounding::kMaxDecimals, where));
         h.modes = key.at("modes").get<std::string>();
         h.ranges = key.at("ranges").get<std::string>();
         h.provenance = all.at("provenance").get<std::vector<std::string>>();
     } catch (const json::exception&) {
         throw Error(ErrorKind::input, where + " lacks something, or is damaged");
     }
-    require(h.shards >= 1 && h.shard >= 1 && h.shard <= h.shards && h.cell >= 1 && h.width >= h.cell &&
-                h.decimals >= 0 && h.decimals <= Rounding::kMaxDecimals,
-            ErrorKind::input, where + " makes no sense");
+    require(!h.markers.empty() && h.width % h.cell == 0, ErrorKind::input, where + " makes no sense");
     return h;
 }
 
@@ -215,7 +223,7 @@ class Teller {
     const Contig& contig() const { return nth(header_.contigs, number_); }
 
     void begin_contig(BlockParser& block) {
-        number_ = block.number(0, std::ssize(header_.contigs) - 1);
+        number_ = block.number(number_ + 1, std::ssize(header_.contigs) - 1);
         block.end();
         position_ = called_ = 0;
         events_.begin_contig({contig().name, contig().length, static_cast<int>(number_)});
@@ -224,9 +232,9 @@ class Teller {
     void values(BlockParser& block) {
         const auto markers = std::ssize(header_.markers);
         const std::int64_t begin = block.number(position_, contig().length),
-                           span = block.number(1, header_.width), count = block.count(1);
-        if (!header_.holds_values || count < 1 || count > (contig().length - begin + span - 1) / span)
-            block.fail();
+                           span = block.number(1, header_.width),
+                           count = block.count(static_cast<std::size_t>(markers));  // a byte a value
+        if (!header_.holds_values || count < 1 || count > (contig().length - begin) / span) block.fail();
         values_.resize(static_cast<std::size_t>(markers * count));
         for (std::int64_t m = 0; m < markers; ++m) {
             std::int64_t value = 0;
@@ -265,8 +273,11 @@ class Teller {
         }
         block.floats(runs_.values);
         block.end();
+        const auto is_value = [&](float v) {
+            return v >= 0 && (v <= 1 || (header_.coverage && std::isfinite(v)));
+        };
         if (!header_.holds_runs || first != std::ssize(runs_.values) ||
-            !std::all_of(runs_.values.begin(), runs_.values.end(), [](float v) { return v >= 0; }))
+            !std::all_of(runs_.values.begin(), runs_.values.end(), is_value))
             block.fail();
         called_ = at;
         events_.called(begin, stretches_, runs_);
@@ -384,32 +395,40 @@ PartReader::PartReader(const std::string& path) : reader_(path, kMagic) {
     header_ = header_of(block.text(), reader_.path());
     for (std::int64_t n = block.count(2); n > 0; --n) {
         const std::string name(block.text());
+        const bool is_name = std::ranges::all_of(name, [](unsigned char c) { return c > ' '; });
+        if (name.empty() || !is_name) block.fail();
         header_.contigs.push_back({name, block.number(0, INT64_MAX / 2)});
     }
     block.end();
     has_header_ = true;
+    first_ = reader_.position();
 }
 
-PartReader::End PartReader::replay(CallEvents& events) {
-    Teller teller(header_, reader_.path(), events);
+// Of what follows it nothing counts.
+PartReader::End PartReader::last_place() {
     End end;
-    end.position = reader_.position();
-    std::vector<std::string> waiting;  // since the last place
+    end.position = first_;
     for (std::string content; !end.is_complete && reader_.next(content);) {
         BlockParser block(content, reader_.path());
-        if (block.letter() != kPlace && block.letter() != kEnd) {
-            waiting.push_back(std::move(content));
-            continue;
-        }
+        if (!is_place(block.letter())) continue;
         for (std::int64_t* number :
              {&end.place.range, &end.place.position, &end.place.bases, &end.place.n_bases})
             *number = block.number(0, INT64_MAX);
         block.end();
-        for (const std::string& told : waiting) teller.tell(told);
-        waiting.clear();
         end.position = reader_.position();
         end.is_complete = block.letter() == kEnd && reader_.at_end();
     }
+    return end;
+}
+
+// Read twice, since a block counts only if a place follows, and all until then may be more than memory holds.
+PartReader::End PartReader::replay(CallEvents& events) {
+    reader_.go_to(first_);
+    const End end = last_place();
+    reader_.go_to(first_);
+    Teller teller(header_, reader_.path(), events);
+    for (std::string content; reader_.position() < end.position && reader_.next(content);)
+        if (!is_place(BlockParser(content, reader_.path()).letter())) teller.tell(content);
     return end;
 }
 

@@ -90,6 +90,8 @@ class PartReader {
     static constexpr std::string_view kMagic = "regkit part 1\n";
 
   private:
+    End last_place();
+
     BlockReader reader_;
     bool has_header_ = false;
     PartHeader header_;

@@ -11,8 +11,6 @@
 namespace regkit {
 namespace {
 
-constexpr std::int64_t kMostShards = 1'000'000;
-
 std::int64_t slurm(const std::string& name) {
     const std::string variable = "SLURM_ARRAY_TASK_" + name;
     const char* const text = std::getenv(variable.c_str());

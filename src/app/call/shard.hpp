@@ -9,6 +9,8 @@
 
 namespace regkit {
 
+inline constexpr std::int64_t kMostShards = 1'000'000;
+
 struct Shard {
     int number = 1, of = 1;  // from 1
 };

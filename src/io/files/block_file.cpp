@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -123,11 +124,23 @@ JournalFile::JournalFile(std::string path) : path_(std::move(path)) {
         errno = error;
         throw_errno("cannot write " + path_);
     }
+    // Between opening and locking, the run that had it may have finished, and so renamed or removed it.
+    struct stat named {};
+    if (stat(path_.c_str(), &named) != 0 || named.st_dev != info.st_dev || named.st_ino != info.st_ino) {
+        close_file(descriptor_);
+        throw Error(ErrorKind::resource, path_ + ": another run is writing it");
+    }
     size_ = static_cast<std::uint64_t>(info.st_size);
 }
 
 JournalFile::~JournalFile() {
     close_file(descriptor_);
+}
+
+bool JournalFile::begins(std::string_view magic) const {
+    std::string first(std::min<std::size_t>(magic.size(), size_), '\0');
+    if (read_at(descriptor_, 0, first) < 0) throw_errno("cannot read " + path_);
+    return magic.starts_with(first);
 }
 
 void JournalFile::cut(std::uint64_t size) {

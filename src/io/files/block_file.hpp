@@ -26,6 +26,8 @@ class BlockReader {
     bool at_end() const { return position_ == size_; }
     // Behind the last block that was read.
     std::uint64_t position() const { return position_; }
+    // What next() reads begins there: a position() of before.
+    void go_to(std::uint64_t position) { position_ = position; }
     const std::string& path() const { return path_; }
 
   private:
@@ -46,6 +48,8 @@ class JournalFile {
 
     const std::string& path() const { return path_; }
     std::uint64_t size() const { return size_; }
+    // Whether it begins with `magic`, or is shorter and the beginning of it.
+    bool begins(std::string_view magic) const;
     // What lies behind `size` goes, and append() goes on there. Errors of both are Error(resource).
     void cut(std::uint64_t size);
     void append(std::string_view bytes);

@@ -27,7 +27,9 @@ constexpr std::size_t kMostMemory = std::size_t{1} << 28;  // of codes that are 
 constexpr std::array kShares{0.125, 0.25, 0.5, 1.0, 2.0, 4.0};
 constexpr std::array kGaps{0.0, 0.1, 0.25, 0.5, 1.0};
 constexpr std::array kLengths{0.0, 0.25, 0.5};
-constexpr double kLongest = 1.4;         // calls over labels in length, or labels over calls
+constexpr double kLongest = 1.4;  // calls over labels in length, or labels over calls
+constexpr std::int64_t kSomeLabels =
+    50;  // with as many, a marker that its class never calls is called by its own
 constexpr std::int64_t kFewLabels = 10;  // of fewer, a marker has no say in its class's rule
 
 struct Rule {
@@ -298,10 +300,10 @@ class Fitter {
 
     bool own(std::size_t m) const { return spool_.labels(static_cast<int>(m)).size() >= kOwnSites; }
 
-    // It has labels, and no site of it reaches the class's cutoff: what few labels tell is better than
+    // It has some labels, and no site of it reaches the class's cutoff: what few labels tell is better than
     // nothing.
     bool is_never_called(std::size_t m) const {
-        return known_[m].labels > 0 &&
+        return known_[m].labels >= kSomeLabels &&
                rankings_[m].at(pooled_[known_[m].of_class].best_f1(SiteRanking::kBoth)).calls == 0;
     }
 

@@ -182,6 +182,16 @@ def test_bigwig(records, values):
             checked += 1
     assert checked > 2000, checked
     bw.close()
+    # one value for all between two N: bins wider than zoom levels can be
+    run("-m", "m.safetensors", "-f", "g.fa", "-k", "gamma", "--resolution", "1000000000", "-o", "wide.bw", "--round", "6")
+    bw = pyBigWig.open("wide.bw")
+    for name, values_here in values[2].items():
+        for begin, end, value in bw.intervals(name) or []:
+            assert abs(values_here[begin:end].mean() - value) < 2e-6, (name, begin, end)
+        known = values_here[~np.isnan(values_here)]
+        mean = bw.stats(name, type="mean")[0]
+        assert (mean is None) == (len(known) == 0) and (mean is None or abs(mean - known.mean()) < 2e-6), (name, mean)
+    bw.close()
 
 
 def test_bigbed(records, cutoff):

@@ -45,7 +45,9 @@ Moments moments(std::span<const float> values) {
 
 ZoomBuilder::ZoomBuilder(std::uint64_t first_reduction, std::function<void(ZoomBlock&&)> done)
     : done_(std::move(done)) {
-    for (std::uint64_t r = first_reduction; levels_ < kMaxLevels && r <= kLargestReduction; r *= kFactor) {
+    // One level at least, however wide the first.
+    for (std::uint64_t r = std::min(first_reduction, kLargestReduction);
+         levels_ < kMaxLevels && r <= kLargestReduction; r *= kFactor) {
         level_[at(levels_)].reduction = r;
         level_[at(levels_)].block.level = levels_;
         ++levels_;

@@ -10,10 +10,12 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from tools import run
 
+BIN = pathlib.Path(os.environ["REGKIT_BIN"]).resolve()
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
 
 FASTA = ">chr1 first\nACGTNacgtn\nRYKMSWBDHV\nACG\n>empty\n>chr2\r\nGATTACA\r\n"
@@ -75,6 +77,15 @@ def bgzip(text):
     return subprocess.run(["bgzip", "-c"], input=text.encode(), stdout=subprocess.PIPE, check=True).stdout
 
 
+def blocks(part):
+    """What the blocks of a part file hold."""
+    at = part.index(b"\n") + 1
+    while at < len(part):
+        size = struct.unpack_from("<I", part, at)[0]
+        yield zlib.decompress(part[at + 12:at + 12 + size], -15)
+        at += 12 + size
+
+
 def texts():
     for target in ("fasta_file", "fasta_stream"):
         put(target, "plain", FASTA.replace("\r", "") if target == "fasta_file" else FASTA)
@@ -121,6 +132,10 @@ def binaries(scratch):
     for target in ("safetensors", "model"):
         put(target, "conv", (scratch / "m").read_bytes())
     run("regcall", "-m", path("m"), "-f", path("ref.fa"), "-r", "chr1:1-40", "--no-version", "-o", path("{marker}.bw"))
+    os.chdir(scratch)  # a part says where its model lies
+    for name, options in (("runs", ("-O", "bed", "-c", "0.4")), ("values", ("-O", "bigwig"))):
+        run("regcall", "-m", "m", "-f", "ref.fa", "-r", "chr1:1-200", "--shard", "1/1", *options, "-o", "part", folder=BIN)
+        put("part", name, b"@@@@\n".join(blocks((scratch / "part").read_bytes())))
     put("bigwig", "one", (scratch / "B.bw").read_bytes())
     (scratch / "in.vcf").write_text(VCF)
     subprocess.run(["bcftools", "view", "--no-version", "-Ou", "-o", path("in.bcf"), path("in.vcf")], check=True)

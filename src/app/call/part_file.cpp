@@ -94,6 +94,7 @@ class BlockParser {
     }
     void floats(std::vector<float>& values) {
         values.resize(static_cast<std::size_t>(count(sizeof(float))));
+        if (values.empty()) return;  // memcpy takes no null
         std::memcpy(values.data(), text_.data() + at_, values.size() * sizeof(float));
         at_ += values.size() * sizeof(float);
     }

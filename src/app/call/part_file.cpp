@@ -127,8 +127,11 @@ std::int64_t whole(const json& value, std::int64_t least, std::int64_t most, con
 
 SiteOptions sites_of(const json& text, const std::string& where) {
     SiteOptions sites;
-    for (const json& cutoff : text.at("cutoffs"))
-        sites.cutoffs.push_back(parse_cutoff(cutoff.get<std::string>()));
+    for (const json& cutoff : text.at("cutoffs")) try {
+            sites.cutoffs.push_back(parse_cutoff(cutoff.get<std::string>()));
+        } catch (const Error& error) {  // there as a usage error
+            throw Error(ErrorKind::input, where + ": " + error.what());
+        }
     sites.raw = text.at("raw").get<bool>();
     if (text.contains("min_length")) sites.min_length = whole(text["min_length"], 1, kMany, where);
     if (text.contains("merge_gap")) sites.merge_gap = whole(text["merge_gap"], 0, kMany, where);

@@ -201,6 +201,8 @@ std::string readable(const std::string& path) {
 }  // namespace
 
 std::string readable_file(const Arguments& args, const std::string& name) {
+    require(args.text(name) != "-", ErrorKind::usage,
+            "--" + name + " -: it takes a file, not standard input; bash's <(command) is one");
     return readable(args.text(name));
 }
 

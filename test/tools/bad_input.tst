@@ -1618,3 +1618,15 @@ run regeval -m model.safetensors -d small.regds --rc-average --calibrate x.safet
 exit 2
 err regeval: --calibrate fits the probabilities of one strand, *
 absent x.safetensors
+
+case regions from standard input
+run regcall -m model.safetensors -f ref.fa -R - -o x.bed
+exit 2
+err regcall: --regions-file -: it takes a file, not standard input; bash's <(command) is one
+absent x.bed
+
+case regions of a table from standard input
+run regcall -m model.safetensors -f ref.fa --over - -o x.bed
+exit 2
+err regcall: --over -: it takes a file, not standard input; bash's <(command) is one
+absent x.bed

@@ -10,33 +10,13 @@
 #include <string_view>
 #include <vector>
 
-#include "app/call/call_cutoffs.hpp"
 #include "app/call/call_events.hpp"
-#include "base/marker.hpp"
-#include "io/fasta/fasta.hpp"
+#include "app/call/part_header.hpp"
 #include "io/files/block_file.hpp"
 #include "io/tracks/track_writer.hpp"
 #include "kernels/base/thread_pool.hpp"
 
 namespace regkit {
-
-struct PartHeader {
-    int shard = 1, shards = 1;  // which of how many, from 1
-    bool holds_values = false, holds_runs = false;
-    std::string model_path, model_digest, reference_path, reference_digest;
-    bool coverage = false;  // instead of probabilities
-    std::vector<Marker> markers;
-    std::vector<MarkerCalls> calls;
-    SiteOptions sites;
-    std::int64_t cell = 1, width = 1;     // bases an output of the model, bases a value
-    int decimals = 4;                     // that values are rounded to
-    std::string modes;                    // whatever else of the options changes values, as text
-    std::string ranges;                   // digest of the stretches of the reference that the call is about
-    std::vector<std::string> provenance;  // lines of outputs' headers
-    std::vector<Contig> contigs;          // of the reference
-};
-// All that must be equal in the parts of one call: a line of text.
-std::string call_key(const PartHeader& header);
 
 // How far a call has come, and a run may go on from.
 struct PartPlace {

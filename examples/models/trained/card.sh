@@ -19,7 +19,7 @@ start from. It was trained on half of one chromosome; elsewhere it is untested, 
 | split | training chr20:29,400,001-63,025,520, validation (choice of the epoch, calibration) chr20:1-8,000,000, test chr20:8,000,001-26,300,000 |
 | training | \`$(fact training.command)\` |
 | | $(fact training.epochs) epochs in $(fact training.seconds) s on $(fact training.backend), two cores |
-| made by | \`make model\`, then weights rounded to 8 bits (\`regmodel quantize\`); all figures are of the rounded model |
+| made by | \`make model\`, which rounds the weights to 8 bits at its end (\`regmodel quantize\`); all figures are of the rounded model |
 | licence | as regkit: MIT; the data are ENCODE's |
 
 On the test arm, which neither training nor calibration saw (\`regeval --split test --baselines\`; in brackets 95 % intervals by a

@@ -165,15 +165,14 @@ class Caller {
 
     // Where the predictions come from; `digest` is the reference's, a stream has none.
     std::vector<std::string> provenance(const std::string& source, const std::string& digest) {
-        std::vector<std::string> lines = session_.provenance("regcall", p_.command_line, digest);
+        std::vector<std::string> lines = session_.provenance("regcall", digest);
         lines.push_back("reference=" + source);
         add_values_header(lines);
         return lines;
     }
 
-    void open(bool contigs_first, std::vector<std::string> lines, NamedRegions over) {
-        lines.insert(lines.end(), plan_.header.begin(), plan_.header.end());
-        if (!p_.provenance) lines.clear();
+    void open(bool contigs_first, const std::vector<std::string>& provenance, NamedRegions over) {
+        std::vector<std::string> lines = call_header(p_, provenance, plan_);
         const std::vector<std::string> inputs = {p_.input, p_.fasta, p_.model, p_.regions_file, p_.over};
         files_ = std::make_unique<CallFiles>(p_, outputs_, plan_,
                                              CallFiles::Content{.markers = model().markers,
@@ -244,6 +243,7 @@ void Caller::call_reference() {
     NamedRegions over;
     if (!p_.over.empty()) {
         over = read_named_regions(p_.over, log_);
+        // Also where more is predicted: regions that do not lie on the reference are refused.
         const std::vector<Region> wanted = with_margin(over, fasta, kSiteMargin);
         const std::vector<ContigRange> of_table = plan_regions(wanted, false, fasta, cell_, log_);
         if (all && outputs_.tracks.empty()) ranges = of_table;
@@ -311,8 +311,6 @@ void Caller::open_part(const FastaFile& fasta, const std::string& digest,
          {std::pair{p_.rc_average, " rc-average"}, std::pair{p_.paper_windows, " paper-windows"},
           std::pair{p_.coded, " 8bit"}})
         if (is_on) modes += name;
-    // Of the lines all but the first two, version and command, which are the merge's own.
-    const std::vector<std::string> lines = provenance(p_.fasta, digest);
     const PartHeader header{.shard = shard.number,
                             .shards = shard.of,
                             .holds_values = outputs_.values,
@@ -330,7 +328,7 @@ void Caller::open_part(const FastaFile& fasta, const std::string& digest,
                             .decimals = p_.decimals,
                             .modes = modes,
                             .ranges = places.hex(),
-                            .provenance = {lines.begin() + 2, lines.end()},
+                            .provenance = provenance(p_.fasta, digest),
                             .contigs = fasta.contigs()};
     part_ = std::make_unique<CallPart>(header,
                                        CallPart::Files{.output = p_.shard ? p_.outputs.front() : "",

@@ -4,12 +4,22 @@
 #include <utility>
 
 #include "app/call/call_browsers.hpp"
+#include "app/model/session.hpp"
 #include "base/text.hpp"
 #include "io/files/output_check.hpp"
 #include "io/files/output_set.hpp"
 #include "io/files/parents.hpp"
 
 namespace regkit {
+
+std::vector<std::string> call_header(const CallParameters& p, const std::vector<std::string>& provenance,
+                                     const CallPlan& plan) {
+    if (!p.provenance) return {};
+    std::vector<std::string> lines = tool_lines("regcall", p.command_line);
+    for (const std::vector<std::string>* more : {&provenance, &plan.header})
+        lines.insert(lines.end(), more->begin(), more->end());
+    return lines;
+}
 
 CallFiles::CallFiles(const CallParameters& p, const CallOutputs& outputs, const CallPlan& plan,
                      Content content, const std::vector<std::string>& inputs, ThreadPool& pool)

@@ -15,6 +15,11 @@
 
 namespace regkit {
 
+// What a file's header says: the tool, where predictions come from, how sites are called; nothing with
+// --no-version.
+std::vector<std::string> call_header(const CallParameters& parameters,
+                                     const std::vector<std::string>& provenance, const CallPlan& plan);
+
 class CallFiles {
   public:
     // What the files are of.

@@ -11,7 +11,6 @@
 #include "app/call/call_outputs.hpp"
 #include "app/call/part_file.hpp"
 #include "base/text.hpp"
-#include "base/version.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/thread_pool.hpp"
 
@@ -108,15 +107,6 @@ class Joined final : public CallEvents {
     std::int64_t values_end_ = 0, called_end_ = 0;
 };
 
-std::vector<std::string> header_lines(const CallParameters& p, const PartHeader& part, const CallPlan& plan) {
-    if (!p.provenance) return {};
-    std::vector<std::string> lines = {"regcallVersion=" + std::string(version()),
-                                      "regcallCommand=" + p.command_line};
-    lines.insert(lines.end(), part.provenance.begin(), part.provenance.end());
-    lines.insert(lines.end(), plan.header.begin(), plan.header.end());
-    return lines;
-}
-
 }  // namespace
 
 CallSummary merge_parts(const std::vector<std::string>& paths, CallParameters p, Log& log,
@@ -147,7 +137,7 @@ CallSummary merge_parts(const std::vector<std::string>& paths, CallParameters p,
     CallFiles files(p, outputs, plan,
                     {.markers = header.markers,
                      .coverage = header.coverage,
-                     .header = header_lines(p, header, plan),
+                     .header = call_header(p, header.provenance, plan),
                      .cell = header.cell,
                      .width = header.width,
                      .over = {}},

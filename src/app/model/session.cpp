@@ -40,10 +40,12 @@ void Session::tell_notices() {
     for (const std::string& choice : backend().take_choices()) log_.debug(choice);
 }
 
-std::vector<std::string> Session::provenance(const std::string& tool, const std::string& command,
-                                             const std::string& reference_digest) {
-    std::vector<std::string> lines = {tool + "Version=" + std::string(version()), tool + "Command=" + command,
-                                      tool + "Model=sha256:" + model_.digest};
+std::vector<std::string> tool_lines(const std::string& tool, const std::string& command) {
+    return {tool + "Version=" + std::string(version()), tool + "Command=" + command};
+}
+
+std::vector<std::string> Session::provenance(const std::string& tool, const std::string& reference_digest) {
+    std::vector<std::string> lines = {tool + "Model=sha256:" + model_.digest};
     if (!reference_digest.empty()) lines.push_back(tool + "Reference=sha256:" + reference_digest);
     lines.push_back(tool + "Device=" + std::string(backend().description()));
     return lines;

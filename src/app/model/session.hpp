@@ -33,10 +33,9 @@ class Session {
     // Tells what the back end has to say by now. Call at the end, or now and then.
     void tell_notices();
 
-    // Where results come from, for the headers of `tool`: "regcallVersion=0.1.0", the command, the digests of
-    // the model and, unless it is empty, of the reference, and the device.
-    std::vector<std::string> provenance(const std::string& tool, const std::string& command,
-                                        const std::string& reference_digest);
+    // Where results come from, for the headers of `tool`: the digests of the model and, unless it is empty,
+    // of the reference, and the device. They go behind tool_lines().
+    std::vector<std::string> provenance(const std::string& tool, const std::string& reference_digest);
 
   private:
     std::string path_;
@@ -45,5 +44,8 @@ class Session {
     Log& log_;
     std::unique_ptr<Backend> backend_;
 };
+
+// What wrote a file, for its header: "regcallVersion=0.1.0" and the command.
+std::vector<std::string> tool_lines(const std::string& tool, const std::string& command);
 
 }  // namespace regkit

@@ -121,8 +121,10 @@ class Annotator {
     }
 
     std::vector<std::string> provenance() {
-        std::vector<std::string> lines =
-            session_.provenance("regsnp", p_.command_line, reference_digest(reference_.fasta()));
+        std::vector<std::string> lines = tool_lines("regsnp", p_.command_line);
+        const std::vector<std::string> more =
+            session_.provenance("regsnp", reference_digest(reference_.fasta()));
+        lines.insert(lines.end(), more.begin(), more.end());
         for (std::string& line : lines) line.insert(0, "##");
         return lines;
     }

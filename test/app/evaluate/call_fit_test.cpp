@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <random>
+#include <tuple>
 #include <vector>
 
 #include "app/evaluate/probability_fit.hpp"
@@ -99,6 +100,7 @@ struct World {
     std::vector<Marker> markers;
     std::vector<std::int64_t> lengths;
     std::vector<double> strength;  // mean height over the background, in logits; 0: nothing is learnt
+    unsigned every = 2;            // of the last marker: of so many places one has a label
 
     CodeSpool empty() const { return {static_cast<int>(markers.size()), kCell, {{"chr1", kContig, ""}}}; }
     void fill(CodeSpool& spool, unsigned seed) const {
@@ -112,7 +114,7 @@ struct World {
             const std::int64_t length = lengths[m];
             for (std::int64_t at = 5000; at + 20'000 < kContig;
                  at += 10'000 + static_cast<std::int64_t>(random() % 9000)) {
-                const bool label = random() % 2 == 0;
+                const bool label = random() % (m + 1 == markers.size() ? every : 2) == 0;
                 if (label) spool.add_label(static_cast<int>(m), {at, at + length});
                 const double height = strength[m] * (label ? 1 : 0.4) * (1 + 0.4 * normal(random));
                 for (std::int64_t i = (at - length) / kCell; i < (at + 2 * length) / kCell; ++i) {
@@ -189,6 +191,27 @@ TEST_CASE("calls: sites as long as labels, at the rates that are told, on bases 
         CHECK(calls.at[1].seed >= calls.at[2].seed);
         REQUIRE(!calls.rates.empty());
         CHECK(calls.rates.back().rate < 0.1f);
+    }
+}
+
+// Little is learnt of it, so its best logits lie below those at which the others' sites begin.
+TEST_CASE("calls: a marker with some labels that its class never calls is called by its own cutoff") {
+    World world;
+    for (int m = 0; m < 3; ++m) {
+        world.markers.push_back({"t" + std::to_string(m), "TFBS", "", "", 0.01});
+        world.lengths.push_back(300);
+        world.strength.push_back(m < 2 ? 8 : 0.4);
+    }
+    ThreadPool pool(2);
+    for (const auto& [every, labels_least, labels_most, called] :
+         {std::tuple(22u, 50u, 99u, true), std::tuple(70u, 5u, 49u, false)}) {
+        world.every = every;
+        CodeSpool spool = world.empty();
+        world.fill(spool, 3);
+        REQUIRE(spool.labels(2).size() >= labels_least);
+        REQUIRE(spool.labels(2).size() <= labels_most);
+        const CallFit fit = fit_calls(spool, world.markers, pool, [] {});
+        CHECK((site_metrics(spool, world.markers, fit.calls, pool)[2].calls > 0) == called);
     }
 }
 

@@ -10,7 +10,7 @@ namespace regkit {
 struct WorkDone {
     static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-    const char* unit = "bases";  // what is counted: "bases", "records", "steps"; outlives the call
+    const char* unit = "bases";  // what is counted: "bases", "records", "steps", "parts"; outlives the call
     std::int64_t done = 0;
     std::int64_t total = 0;                 // 0: not known, as of a pipe
     std::int64_t files = 0, all_files = 0;  // input files that are part of the work too; of how many

@@ -2,6 +2,7 @@
 """regcall in parts: what `regcall merge` makes of shards is, to the byte, what one run writes, in every format; parts that do
 not belong together are refused; a run that was killed goes on and writes the same. And --over, beside numpy and bedtools."""
 import glob
+import json
 import os
 import random
 import shutil
@@ -113,6 +114,9 @@ def test_browsers():
         if os.path.isfile(path):
             theirs = read(path.replace("hub_m", "hub_w")).replace(b"hub_w", b"hub_m").replace(b"all2", b"all")
             assert read(path) == theirs, path
+    told = [json.loads(line) for line in run("merge", "--progress", "json", "-o", "told.bed", *parts).stderr.splitlines()
+            if line.startswith(b"{")]
+    assert told[0]["done"] == 0 and told[-1]["done"] == 3 and all((t["unit"], t["total"]) == ("parts", 3) for t in told), told
     # a header says what was run, and the rest is the shards' own
     text = run("merge", "-O", "bed", *parts).stdout.decode()
     theirs = run(*BASE, "-c", "0.4", "-O", "bed").stdout.decode()

@@ -145,8 +145,8 @@ CallSummary merge_parts(const std::vector<std::string>& paths, CallParameters p,
     for (const Contig& contig : header.contigs) files.tracks().declare_contig(contig.name, contig.length);
 
     CallSummary summary;
-    WorkDone work;
-    work.total = std::ssize(parts);
+    WorkDone work{.unit = "parts", .total = std::ssize(parts)};
+    tell(work);
     Joined joined(files.calls());
     for (const Part& part : parts) {
         PartReader reader(part.path);

@@ -1,6 +1,10 @@
 // regsnp: what variants do to predicted markers. Options to parameters; the work is in src/app.
+#include <cstdio>
+#include <iterator>
+
 #include "app/model/input_kind.hpp"
 #include "app/variants/annotate.hpp"
+#include "app/variants/check_variants.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
 #include "cli/run.hpp"
@@ -11,20 +15,9 @@ namespace {
 
 constexpr std::int64_t kMaxSpan = 1'000'000;
 
-cli::Tool annotate_tool() {
-    const AnnotateParameters defaults;
-    cli::Tool tool{.name = "regsnp",
-                   .command = "annotate",
-                   .title = "annotate variants with their effect on predicted markers",
-                   .usage = {"-m MODEL -f REF [options] [in.vcf|in.vcf.gz|in.bcf|-]"}};
-    tool.max_arguments = 1;
-    tool.reads_stdin = true;
-    cli::Option format = cli::common::format(
-        {},
-        "vcf, vcf.gz or bcf, or as bcftools has them v (VCF), z (bgzip VCF), u (uncompressed BCF) or b (BCF); "
-        "by default what the output's name says, VCF on standard output");
-    format.suggestions = {"vcf", "vcf.gz", "bcf", "v", "z", "u", "b"};
-    tool.options = {
+// Which records are read, and what is done with those that do not fit the reference.
+std::vector<cli::Option> record_options() {
+    return {
         cli::common::fasta(cli::kNeeded),
         cli::common::check_reference(
             "compare all of the reference that the model remembers, not only a part of each contig"),
@@ -71,41 +64,67 @@ cli::Tool annotate_tool() {
          .help =
              "contig names of the VCF that stand for others in the reference: 'ucsc' (chr1 is 1) or a file of two columns",
          .group = cli::group::input},
-        cli::common::model(cli::kNeeded),
-        cli::common::markers(),
-        cli::common::rc_average(),
-        {.name = "span",
-         .value = "BASES",
-         .fallback = std::to_string(defaults.span),
-         .help = "compare predictions this far to either side of the variant",
-         .group = cli::group::model},
-        {.name = "phases",
-         .value = "WHICH",
-         .fallback = "own",
-         .help =
-             "what an insertion or deletion that shifts the sequence behind it is compared with. own: the reference "
-             "shifted alike; all: the mean over all shifts within the model's stride (slow)",
-         .group = cli::group::model,
-         .choices = {"own", "all"}},
-        cli::common::output("annotated variants [standard output]"),
-        format,
-        {.name = "lossy",
-         .help = "what BCF cannot hold of text input is warned of and counted, instead of ending the run",
-         .group = cli::group::output},
-        {.name = "matrix",
-         .value = "FILE",
-         .help = "also write a bgzip TSV with a row for each allele and a column for each marker",
-         .group = cli::group::output},
-        {.name = "write-index",
-         .help = "index the output and the matrix; needs bgzip VCF or BCF and sorted input",
-         .group = cli::group::output},
-        cli::common::no_version(),
-        cli::common::threads(),
-        cli::common::device(),
-        cli::common::precision(),
-        cli::common::isa(),
-        cli::common::progress(),
     };
+}
+
+cli::Option span_option() {
+    return {.name = "span",
+            .value = "BASES",
+            .fallback = std::to_string(AnnotateParameters().span),
+            .help = "compare predictions this far to either side of the variant",
+            .group = cli::group::model};
+}
+
+void add(std::vector<cli::Option>& options, std::vector<cli::Option> more) {
+    options.insert(options.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+cli::Tool annotate_tool() {
+    cli::Tool tool{.name = "regsnp",
+                   .command = "annotate",
+                   .title = "annotate variants with their effect on predicted markers",
+                   .usage = {"-m MODEL -f REF [options] [in.vcf|in.vcf.gz|in.bcf|-]"}};
+    tool.max_arguments = 1;
+    tool.reads_stdin = true;
+    cli::Option format = cli::common::format(
+        {},
+        "vcf, vcf.gz or bcf, or as bcftools has them v (VCF), z (bgzip VCF), u (uncompressed BCF) or b (BCF); "
+        "by default what the output's name says, VCF on standard output");
+    format.suggestions = {"vcf", "vcf.gz", "bcf", "v", "z", "u", "b"};
+    tool.options = record_options();
+    add(tool.options,
+        {
+            cli::common::model(cli::kNeeded),
+            cli::common::markers(),
+            cli::common::rc_average(),
+            span_option(),
+            {.name = "phases",
+             .value = "WHICH",
+             .fallback = "own",
+             .help =
+                 "what an insertion or deletion that shifts the sequence behind it is compared with. own: the reference "
+                 "shifted alike; all: the mean over all shifts within the model's stride (slow)",
+             .group = cli::group::model,
+             .choices = {"own", "all"}},
+            cli::common::output("annotated variants [standard output]"),
+            format,
+            {.name = "lossy",
+             .help = "what BCF cannot hold of text input is warned of and counted, instead of ending the run",
+             .group = cli::group::output},
+            {.name = "matrix",
+             .value = "FILE",
+             .help = "also write a bgzip TSV with a row for each allele and a column for each marker",
+             .group = cli::group::output},
+            {.name = "write-index",
+             .help = "index the output and the matrix; needs bgzip VCF or BCF and sorted input",
+             .group = cli::group::output},
+            cli::common::no_version(),
+            cli::common::threads(),
+            cli::common::device(),
+            cli::common::precision(),
+            cli::common::isa(),
+            cli::common::progress(),
+        });
     tool.examples = {
         {"regsnp -m model.safetensors -f hg19.fa -o out.vcf.gz --write-index in.vcf.gz",
          "every variant, all markers"},
@@ -113,6 +132,24 @@ cli::Tool annotate_tool() {
          "only variants that change a prediction by more than 0.1"},
         {"regsnp -m model.safetensors -f hg19.fa -k class:DNase --matrix effects.tsv.gz -o out.bcf in.vcf",
          "DNase markers, with one column each"},
+    };
+    return tool;
+}
+
+cli::Tool check_tool() {
+    cli::Tool tool{.name = "regsnp",
+                   .command = "check",
+                   .title = "whether a VCF fits a reference, and what annotate would make of it",
+                   .usage = {"-f REF [options] [in.vcf|in.vcf.gz|in.bcf|-]"}};
+    tool.max_arguments = 1;
+    tool.reads_stdin = true;
+    tool.options = record_options();
+    add(tool.options, {cli::common::model(), span_option(), cli::common::progress()});
+    tool.examples = {
+        {"regsnp check -f hg19.fa in.vcf.gz", "contigs, REF, assembly, and which alleles will have no score"},
+        {"regsnp check -m model.safetensors -f hg19.fa in.vcf.gz > check.tsv && regsnp -m model.safetensors -f hg19.fa "
+         "-o out.vcf.gz in.vcf.gz",
+         "annotate if it would run to its end"},
     };
     return tool;
 }
@@ -129,13 +166,12 @@ bool without_caret(std::string& text) {
     return true;
 }
 
-void run_annotate(const cli::Arguments& args, Log& log) {
+// What record_options() and span_option() are about, and the model.
+AnnotateParameters read_records(const cli::Arguments& args) {
     AnnotateParameters p;
     p.input = cli::stream_input(args);
-    if (args.given("output")) p.output = cli::output_file(args, "output");
-    if (args.given("output-format")) p.format = parse_variant_format(args.text("output-format"), p.output);
     require_kind(p.input, {FileKind::variants}, "regsnp reads VCF or BCF");
-    p.model = cli::model_file(args);
+    if (args.given("model")) p.model = cli::model_file(args);
     p.fasta = cli::fasta_file(args);
     p.check_reference = args.flag("check-reference");
     p.regions = args.all("region");
@@ -144,14 +180,21 @@ void run_annotate(const cli::Arguments& args, Log& log) {
         (without_caret(target) ? p.excluded : p.targets).push_back(target);
     std::string file = args.text("targets-file");
     (without_caret(file) ? p.excluded_file : p.targets_file) = file;
-    p.lossy = args.flag("lossy");
     p.alias = args.text("alias");
-    p.markers = args.list("markers");
     p.span = args.integer("span", 0, kMaxSpan);
-    p.all_phases = args.text("phases") == "all";
-    p.rc_average = args.flag("rc-average");
     p.ref_mismatch = ref_mismatch(args.text("ref-mismatch"));
     if (args.text("missing-contig") == "skip") p.missing_contig = MissingContig::skip;
+    return p;
+}
+
+void run_annotate(const cli::Arguments& args, Log& log) {
+    AnnotateParameters p = read_records(args);
+    if (args.given("output")) p.output = cli::output_file(args, "output");
+    if (args.given("output-format")) p.format = parse_variant_format(args.text("output-format"), p.output);
+    p.lossy = args.flag("lossy");
+    p.markers = args.list("markers");
+    p.all_phases = args.text("phases") == "all";
+    p.rc_average = args.flag("rc-average");
     p.matrix = cli::output_file(args, "matrix");
     p.write_index = args.flag("write-index");
     p.provenance = !args.flag("no-version");
@@ -162,8 +205,17 @@ void run_annotate(const cli::Arguments& args, Log& log) {
     line.finish();
 }
 
+void run_check(const cli::Arguments& args, Log& log) {
+    const AnnotateParameters p = read_records(args);
+    cli::Progress line(args);
+    const VariantCheck check = check_variants(p, log, line.tell());
+    line.finish();
+    std::fputs(check_table(p, check).c_str(), stdout);
+    if (check.stop) throw *check.stop;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    return cli::run(argc, argv, {{annotate_tool(), run_annotate}});
+    return cli::run(argc, argv, {{annotate_tool(), run_annotate}, {check_tool(), run_check}});
 }

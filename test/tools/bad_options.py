@@ -23,6 +23,7 @@ GOOD = {
     "regcall": "-m model.safetensors -f ref.fa -r chr1:1-500 -o new.bed",
     "regcall merge": "-o new.bed one.part",
     "regsnp": "-m model.safetensors -f ref.fa -o new.vcf in.vcf",
+    "regsnp check": "-f ref.fa in.vcf",
     "regmodel": "model.safetensors",
 }
 # Words that go with an option instead of the command's arguments, so that it is looked at.
@@ -30,6 +31,7 @@ WITH = {("regds-build", "sheet"): "-f ref.fa -o new.regds", ("regds-build", "spl
         ("regeval", "motifs"): "-m model.safetensors -d small.regds -o new.tsv --bootstrap 0 --baselines",
         ("regsnp", "region"): "-m model.safetensors -f ref.fa -o new.vcf indexed.vcf.gz",
         ("regsnp", "regions-file"): "-m model.safetensors -f ref.fa -o new.vcf indexed.vcf.gz",
+        ("regsnp check", "region"): "-f ref.fa indexed.vcf.gz", ("regsnp check", "regions-file"): "-f ref.fa indexed.vcf.gz",
         ("regcall", "over-output"): "-m model.safetensors -f ref.fa -r chr1:1-500 -o new.bed --over b.bed",
         ("regcall", "shard"): "-m model.safetensors -f ref.fa -O bed -o new.part", ("regcall merge", "hub"): "--genome hg19 one.part",
         ("regcall", "hub"): "-m model.safetensors -f ref.fa -r chr1:1-500 --genome hg19",
@@ -70,7 +72,7 @@ for name in ("label-bins", "target", "missing-contig", "blocks", "window-mode", 
              "progress", "ref-mismatch", "phases", "schedule", "completion"):
     BAD[name] = {NONSENSE: 2}
 BAD["output", "regds-build"] = {"nowhere/new.regds": 1, "ref.fa": 1, "small.regds": 1, "small.regds/": 1, "-": 2}
-BAD["targets-file", "regsnp"] = {**FILE_IN, "^missing": 1}
+BAD["targets-file", "regsnp"] = BAD["targets-file", "regsnp check"] = {**FILE_IN, "^missing": 1}
 BAD["split", "regeval"] = {NONSENSE: 2}
 BAD["output", "regeval"] = BAD["curves", "regeval"] = {**FILE_OUT, "small.regds/new.bed": 2}
 BAD["output", "regcall"] = {**FILE_OUT, "new.unknown": 2, "{other}.bed": 2, "new.bw.gz": 2}

@@ -16,11 +16,9 @@
 #include "app/variants/cached_reference.hpp"
 #include "app/variants/effect_matrix.hpp"
 #include "app/variants/record_alleles.hpp"
-#include "app/variants/variant_regions.hpp"
+#include "app/variants/record_choice.hpp"
 #include "app/variants/variant_scorer.hpp"
-#include "base/region.hpp"
 #include "base/text.hpp"
-#include "io/fasta/contig_alias.hpp"
 #include "io/files/output_check.hpp"
 #include "io/files/output_set.hpp"
 #include "io/vcf/vcf.hpp"
@@ -69,14 +67,14 @@ class Annotator {
         const std::vector<std::string> about = p_.provenance ? provenance() : std::vector<std::string>{};
         const bool listed =
             complete_header(reader_.header(), fields, reference_.contigs(), about, p_.fasta, log_);
-        choose_records();
+        const RecordChoice choice(p_, reader_, reference_.fasta(), log_);
         RecordAlleleFinder finder(p_, reference_, reader_.header(), listed, summary_, log_);
         VcfWriter writer(p_.output, reader_.header(),
                          {format_, p_.write_index, longest_contig(), &log_, p_.lossy});
         std::optional<EffectMatrix> matrix;
         if (!p_.matrix.empty()) matrix.emplace(p_.matrix, model().markers, about);
         tell_records(false);
-        while (read_chunk(finder)) {
+        while (read_chunk(finder, choice)) {
             const std::vector<AlleleEffect> effects = scorer_->score(alleles_);
             session_.tell_notices();
             for (std::size_t i = 0; i < filled_; ++i) finish(chunk_[i], effects, fields, writer, matrix);
@@ -136,73 +134,8 @@ class Annotator {
         trained_.reading(allele.contig, allele.change.begin, allele.change.begin + 1);
     }
 
-    RegionRules rules(const char* called) {
-        return {.has_contig =
-                    [this](const std::string& name) {
-                        return reader_.has_contig(name) || reference_.fasta().find(name) >= 0;
-                    },
-                .called = called,
-                .one = OnePosition::alone};
-    }
-
-    // Where a contig that the variants do not know is known by another name: " ..., which the variants call
-    // chr1".
-    std::string other_name(const std::string& contig) {
-        for (const std::string& other : other_conventions(contig))
-            if (reader_.has_contig(other)) return ", which the variants call " + other;
-        for (const std::string& other : other_conventions(contig))
-            if (reference_.fasta().find(other) >= 0) return ", which " + p_.fasta + " calls " + other;
-        return {};
-    }
-
-    // A header may lack contigs that records lie on: it is only told that this one goes by another name.
-    void tell_other_name(const std::string& where, const std::string& contig) {
-        if (reader_.has_contig(contig)) return;
-        for (const std::string& other : other_conventions(contig))
-            if (reader_.has_contig(other))
-                log_.warn("other-name", where + ": the variants list no contig " + contig + ", but " + other);
-    }
-
-    // What a file names may be missing; what the user typed must be there.
-    std::vector<Region> asked_regions(const std::vector<std::string>& texts, const std::string& file,
-                                      const char* called) {
-        std::vector<Region> regions = parse_regions(texts, rules(called));
-        for (const Region& region : regions) {
-            require(rules(called).has_contig(region.contig), ErrorKind::mismatch,
-                    std::string(called) + " " + to_string(region) + ": neither the variants nor " + p_.fasta +
-                        " have such a contig" + other_name(region.contig));
-            tell_other_name(called, region.contig);
-        }
-        if (file.empty()) return regions;
-        std::string last;
-        for (Region& region : read_regions_file(file, log_)) {
-            if (region.contig != last) tell_other_name(file, region.contig);
-            last = region.contig;
-            regions.push_back(std::move(region));
-        }
-        return regions;
-    }
-
-    void choose_records() {
-        if (!p_.regions.empty() || !p_.regions_file.empty()) {
-            reader_.fetch({});  // the index knows names that the header may not
-            reader_.fetch(ordered_regions(asked_regions(p_.regions, p_.regions_file, "--region")));
-        }
-        if (!p_.targets.empty() || !p_.targets_file.empty())
-            targets_.emplace(asked_regions(p_.targets, p_.targets_file, "--targets"));
-        if (!p_.excluded.empty() || !p_.excluded_file.empty())
-            excluded_.emplace(asked_regions(p_.excluded, p_.excluded_file, "--targets"));
-    }
-
-    bool is_target(const VcfRecord& record) const {
-        const auto lies_in = [&](const PositionSet& set) {
-            return set.contains(record.contig(), record.position());
-        };
-        return (!targets_ || lies_in(*targets_)) && (!excluded_ || !lies_in(*excluded_));
-    }
-
     // Reads until a chunk of alleles, or of memory, is full. False when there is nothing left.
-    bool read_chunk(RecordAlleleFinder& finder) {
+    bool read_chunk(RecordAlleleFinder& finder, const RecordChoice& choice) {
         filled_ = 0;
         alleles_.clear();
         std::size_t seen = 0, bytes = 0;
@@ -211,7 +144,7 @@ class Annotator {
             Pending& next = chunk_[filled_];
             const std::size_t room = filled_ == 0 ? VcfReader::kMaxLine : kWaitingBytes - bytes;
             if (reader_.next(next.record, room) != VcfReader::Got::record) break;
-            if (!is_target(next.record)) {
+            if (!choice.takes(next.record)) {
                 ++summary_.outside;
                 continue;
             }
@@ -322,7 +255,6 @@ class Annotator {
     std::size_t filled_ = 0;
     std::vector<Allele> alleles_;
     std::vector<InfoField> fields_;
-    std::optional<PositionSet> targets_, excluded_;
     bool changed_ = false;  // an allele changes some marker
     AnnotateSummary summary_;
 };

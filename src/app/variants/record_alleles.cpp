@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
@@ -19,11 +20,6 @@ constexpr int kShownBases = 20;
 std::string shortened(std::string_view bases) {
     if (bases.size() <= kShownBases) return std::string(bases);
     return std::string(bases.substr(0, kShownBases)) + "... (" + std::to_string(bases.size()) + " bases)";
-}
-
-// A length that no contig has, written by tools that did not know it.
-bool is_placeholder_length(std::int64_t length) {
-    return length >= INT32_MAX;
 }
 
 bool is_base(char c) {
@@ -42,22 +38,30 @@ Allele allele_of(const VcfRecord& record, int alt, int contig, std::int64_t leng
 
 }  // namespace
 
+bool is_other_length(std::int64_t declared, std::int64_t length) {
+    // INT32_MAX and more is written by tools that did not know it: no contig is that long.
+    return declared != 0 && declared < INT32_MAX && declared != length;
+}
+
 RecordAlleleFinder::RecordAlleleFinder(const AnnotateParameters& parameters, CachedReference& reference,
                                        const VcfHeader& header, bool listed, AnnotateSummary& summary,
-                                       Log& log)
+                                       Log& log, Stop stop)
     : p_(parameters),
       reference_(reference),
       header_(header),
       alias_(parameters.alias.empty() ? ContigAlias() : ContigAlias(parameters.alias)),
       listed_(listed),
       summary_(summary),
-      log_(log) {}
+      log_(log),
+      stop_(std::move(stop)) {}
 
 void RecordAlleleFinder::find(const VcfRecord& record, RecordAlleles& found, std::vector<Allele>& alleles) {
     ++summary_.records;
     const int alts = record.alts();
     summary_.alleles += alts;
     const Place place = place_of(record);
+    found.contig = place.contig;
+    found.ref = RefState::unchecked;
     summary_.unlisted_contig += !place.listed;
     summary_.missing_contig += place.contig < 0;
     if (record.odd_quality()) {
@@ -77,7 +81,7 @@ void RecordAlleleFinder::find(const VcfRecord& record, RecordAlleles& found, std
             if (note == AlleleNote::none || note == AlleleNote::ambiguous) note = AlleleNote::telomere;
         return;
     }
-    const RefState state = check_ref(record, place.contig);
+    const RefState state = found.ref = check_ref(record, place.contig);
     for (std::size_t a = 0; a < found.notes.size(); ++a) {
         AlleleNote& note = found.notes[a];
         if (state == RefState::unknown && note == AlleleNote::none) note = AlleleNote::ambiguous;
@@ -127,8 +131,9 @@ int RecordAlleleFinder::contig_of(const VcfRecord& record, const std::string& na
     try {
         return reference_.fasta().require_contig(name, "rename one or give --alias ucsc");
     } catch (const Error& error) {
-        throw Error(error.kind(), record.where() + ": " + error.what() +
-                                      " (--missing-contig skip leaves such records without scores)");
+        stop_(Error(error.kind(), record.where() + ": " + error.what() +
+                                      " (--missing-contig skip leaves such records without scores)"));
+        return -1;
     }
 }
 
@@ -139,9 +144,11 @@ void RecordAlleleFinder::check_length(const VcfRecord& record, int contig) const
     const std::string what = record.where() + ": " + declared->name + " has " +
                              std::to_string(declared->length) + " bases in the VCF's header and " +
                              std::to_string(length) + " in " + p_.fasta;
-    require(is_placeholder_length(declared->length), ErrorKind::mismatch, what + ": another assembly");
-    log_.warn("placeholder-length",
-              what + "; no contig is that long, so the header's length is taken for unknown");
+    if (is_other_length(declared->length, length))
+        stop_(Error(ErrorKind::mismatch, what + ": another assembly"));
+    else
+        log_.warn("placeholder-length",
+                  what + "; no contig is that long, so the header's length is taken for unknown");
 }
 
 AlleleNote RecordAlleleFinder::note_of(const VcfRecord& record, int alt, bool ref_known) const {
@@ -171,36 +178,39 @@ std::string RecordAlleleFinder::difference(const VcfRecord& record, int contig, 
     const std::string_view ref = record.ref();
     const std::int64_t length = nth(reference_.contigs(), contig).length;
     const std::int64_t begin = record.position(), end = begin + static_cast<std::int64_t>(ref.size());
-    const std::string what = record.where() + ": REF '" + shortened(ref) + "'";
-    if (ref.empty() || !std::all_of(ref.begin(), ref.end(), is_base)) return what + " is not made of bases";
+    const auto what = [&] { return record.where() + ": REF '" + shortened(ref) + "'"; };
+    if (ref.empty() || !std::all_of(ref.begin(), ref.end(), is_base)) return what() + " is not made of bases";
     if (end > length)
-        return what + ", but " + p_.fasta + " has only " + std::to_string(length) + " bases of " +
+        return what() + ", but " + p_.fasta + " has only " + std::to_string(length) + " bases of " +
                std::string(record.contig());
-    std::vector<std::uint8_t> codes(ref.size());
-    reference_.read(contig, begin, end, codes);
+    codes_.resize(ref.size());
+    reference_.read(contig, begin, end, codes_);
     bool same = true;
-    std::string bases;
     for (std::size_t i = 0; i < ref.size(); ++i) {
         const std::uint8_t code = encode_base(ref[i]);
         // N stands for every IUPAC code here, in REF and in the reference: it agrees with any base.
-        unknown = unknown || codes[i] == kCodeN || code == kCodeN;
-        same = same && (codes[i] == code || codes[i] == kCodeN || code == kCodeN);
-        bases += decode_base(codes[i]);
+        unknown = unknown || codes_[i] == kCodeN || code == kCodeN;
+        same = same && (codes_[i] == code || codes_[i] == kCodeN || code == kCodeN);
     }
-    return same ? std::string() : what + ", but " + p_.fasta + " has '" + shortened(bases) + "' there";
+    if (same) return {};
+    std::string bases;
+    for (const std::uint8_t code : codes_) bases += decode_base(code);
+    return what() + ", but " + p_.fasta + " has '" + shortened(bases) + "' there";
 }
 
-RecordAlleleFinder::RefState RecordAlleleFinder::check_ref(const VcfRecord& record, int contig) {
+RefState RecordAlleleFinder::check_ref(const VcfRecord& record, int contig) {
     bool unknown = false;
     const std::string what = difference(record, contig, unknown);
     if (what.empty()) return unknown ? RefState::unknown : RefState::same;
-    require(p_.ref_mismatch != RefMismatch::error, ErrorKind::input,
-            what + "; another assembly? --ref-mismatch skip or use-vcf goes on");
+    const bool ends = p_.ref_mismatch == RefMismatch::error;
+    if (ends)
+        stop_(Error(ErrorKind::input, what + "; another assembly? --ref-mismatch skip or use-vcf goes on"));
     ++summary_.ref_mismatches;
     // A REF that reaches past the contig has no place on it.
     const std::int64_t end = record.position() + static_cast<std::int64_t>(record.ref().size());
     const bool inside = end <= nth(reference_.contigs(), contig).length;
-    const bool skip = p_.ref_mismatch == RefMismatch::skip || !inside || !classify_allele(record.ref());
+    const bool skip =
+        ends || p_.ref_mismatch == RefMismatch::skip || !inside || !classify_allele(record.ref());
     log_.warn("ref-mismatch", what + (skip ? "; not scored" : "; scored against the record's REF"));
     return skip ? RefState::skipped : RefState::vcfs;
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -14,27 +15,42 @@
 #include "base/log.hpp"
 #include "io/fasta/contig_alias.hpp"
 #include "io/vcf/vcf.hpp"
+#include "kernels/base/error.hpp"
 
 namespace regkit {
 
+// How a record's REF compares with the reference: `unchecked` on a contig that it lacks and at a telomere,
+// `unknown` where N or another IUPAC code leaves it open, and of those that differ `skipped`, not scored, or
+// `vcfs`, scored against the record's REF.
+enum class RefState { unchecked, same, unknown, skipped, vcfs };
+
 struct RecordAlleles {
+    int contig = -1;  // number in the reference, -1: it has none
+    RefState ref = RefState::unchecked;
     std::vector<AlleleNote> notes;  // one an ALT
     std::vector<std::ptrdiff_t>
         queries;  // index of its Allele among those that `find` appended to, -1 = not scored
 };
 
+// Whether a header that says `declared` of a contig (0: nothing) means another contig than one of `length`
+// bases.
+bool is_other_length(std::int64_t declared, std::int64_t length);
+
 class RecordAlleleFinder {
   public:
     // `listed`: the input's header has ##contig lines. Counts of records go into `summary`.
-    RecordAlleleFinder(const AnnotateParameters& parameters, CachedReference& reference,
-                       const VcfHeader& header, bool listed, AnnotateSummary& summary, Log& log);
+    // What ends the run is thrown, or given to `stop`: where that returns, the record is left without scores,
+    // or scored where its contig has another length.
+    using Stop = std::function<void(const Error& error)>;
+    RecordAlleleFinder(
+        const AnnotateParameters& parameters, CachedReference& reference, const VcfHeader& header,
+        bool listed, AnnotateSummary& summary, Log& log, Stop stop = [](const Error& error) { throw error; });
 
     // Error(input) for a REF that is not the reference's, Error(mismatch) for a contig that it lacks or has
     // in another length, unless the parameters say otherwise. Odd alleles are noted and warned of.
     void find(const VcfRecord& record, RecordAlleles& found, std::vector<Allele>& alleles);
 
   private:
-    enum class RefState { same, unknown, skipped, vcfs };
     struct Place {
         int contig = -1;  // number in the reference, -1: it has none
         bool listed = true;
@@ -56,6 +72,8 @@ class RecordAlleleFinder {
     bool listed_;
     AnnotateSummary& summary_;
     Log& log_;
+    Stop stop_;
+    std::vector<std::uint8_t> codes_;  // of the reference under a REF
     std::unordered_map<std::string, Place> places_;
     std::string last_name_;
     const Place* last_ = nullptr;

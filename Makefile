@@ -13,7 +13,7 @@ configure: deps
 deps:  # packages to build with; what is there already is left alone
 	tools/deps.sh build
 deps-dev:  # also the programs that tests compare with
-	tools/deps.sh build oracles fuzz
+	tools/deps.sh build oracles
 
 demo: configure  # builds the tools alone: the tests take longer
 	tools/deps.sh demo

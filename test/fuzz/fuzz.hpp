@@ -8,6 +8,9 @@
 // Reads `input` as the format that the target is about. regkit::Error is the right answer to bad input; a
 // crash, any other exception and a broken expectation are findings.
 void fuzz_one(std::string_view input);
+using Target = void (*)(std::string_view input);
+// Whether it was read to its end.
+bool try_input(Target target, std::string_view input);
 
 // Writes a file of the process's own scratch folder and returns its path.
 std::string put(const std::string& name, std::string_view content);

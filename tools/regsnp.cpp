@@ -128,8 +128,8 @@ cli::Tool annotate_tool() {
     tool.examples = {
         {"regsnp -m model.safetensors -f hg19.fa -o out.vcf.gz --write-index in.vcf.gz",
          "every variant, all markers"},
-        {"regsnp annotate -m model.safetensors -f hg19.fa in.bcf | bcftools view -i 'REG_MAX>0.1'",
-         "only variants that change a prediction by more than 0.1"},
+        {"regsnp annotate -m model.safetensors -f hg19.fa in.bcf | bcftools view -i 'REG_MAX>1'",
+         "only variants that move a logit by more than 1: the odds change 2.7-fold"},
         {"regsnp -m model.safetensors -f hg19.fa -k class:DNase --matrix effects.tsv.gz -o out.bcf in.vcf",
          "DNase markers, with one column each"},
     };

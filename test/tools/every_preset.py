@@ -4,6 +4,7 @@ regeval, regcall and regsnp. Resumed training gives the same tensors; no output 
 effect is the difference of what regcall --raw gives for the genome with and without it. Presets of more than 200,000 parameters
 run with at most 32 filters a layer: the same layers and shapes in less time."""
 import json
+import math
 import os
 import random
 import struct
@@ -13,7 +14,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import tools
-from tools import check, read, run, write
+from tools import check, metadata, read, run, write
 
 SOURCE = os.environ.get("REGKIT_SOURCE", ".")
 MODELS = os.path.join(SOURCE, "examples/models")
@@ -128,6 +129,16 @@ def loud(name, architecture):
     return f"{name}.loud.safetensors"
 
 
+def logit(p):
+    return math.inf if p >= 1 else -math.inf if p <= 0 else math.log(p / (1 - p))
+
+
+def change_of_logit(ref, alt):
+    """What the magnitude of a change of logit is at least and at most, of probabilities that were printed with 7 decimals."""
+    least, most = logit(alt - 1.5e-7) - logit(ref + 1.5e-7), logit(alt + 1.5e-7) - logit(ref - 1.5e-7)
+    return max(0, least, -most), max(-least, most)
+
+
 def call_and_score(name, model, task):
     reference = values("ref.fa", model, "-@", 2)
     check(reference == values("ref.fa", model, "-@", 1, "--tile", 700), f"{name}: regcall depends on -@ or --tile")
@@ -169,13 +180,22 @@ def call_and_score(name, model, task):
     records = [line.split("\t")[7] for line in out.splitlines() if not line.startswith("#")]
     scored = [dict(field.split("=") for field in info.split(";")) for info in records]
     check(all(r["REG_MAX"] != "." for r in scored), f"{name}: {records}")
-    word = "coverage" if task == "coverage" else "probability"
+    word = "coverage" if task == "coverage" else "logit"
     check(any(word in line for line in out.splitlines() if "ID=REG_MAX" in line), f"{name}: description of REG_MAX")
     for marker, group in MARKERS.items():
-        deltas = [mutated[marker][b] - reference[marker][b] for b in range(VARIANT - span, VARIANT + span + 1)]
-        strongest = max(deltas, key=abs)
-        told = float(scored[1]["REG_D_" + group])
-        check(abs(abs(told) - abs(strongest)) <= 1e-6 + 1e-5 * abs(strongest), f"{name} {marker}: {told}, expected {strongest}")
+        pairs = [(reference[marker][b], mutated[marker][b]) for b in range(VARIANT - span, VARIANT + span + 1)]
+        told = abs(float(scored[1]["REG_D_" + group]))
+        if task == "coverage":
+            least = most = max(abs(alt - ref) for ref, alt in pairs)
+            least, most = least - 1e-6, most + 1e-6
+        else:
+            least, most = (max(bounds) for bounds in zip(*(change_of_logit(*pair) for pair in pairs)))
+        check(least * (1 - 1e-5) <= told <= most * (1 + 1e-5), f"{name} {marker}: {told}, expected {least} to {most}")
+        if scored[1]["REG_MARKER"] == marker and "regkit.calls" not in metadata(model):  # else calibrated, and these are --raw
+            place = VARIANT + int(scored[1]["REG_POS"])
+            for key, of in (("REG_REF", reference), ("REG_ALT", mutated)):
+                value = of[marker][place]
+                check(abs(float(scored[1][key]) - value) <= 1e-6 + 1e-5 * abs(value), f"{name} {marker} {key}: {scored[1][key]}, not {value}")
     return float(scored[1]["REG_MAX"])
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """--rc-average is the mean of both strands: of regcall it is held against runs over the genome and over its reverse complement, and
 regeval's average precision and regsnp's scores against what is computed here of these."""
+import math
 import os
 import pathlib
 import subprocess
@@ -125,13 +126,18 @@ def main():
         for name, strands in {"ref": ("ref.fa", "reversed.fa"), "alt": ("alt.fa", "alt_reversed.fa")}.items():
             there, back = values_of(strands[0], "chr1", len(ref)), values_of(strands[1], "chr1", len(ref))[::-1]
             mean[name] = [(there[x] + back[x]) / 2 for x in near]
-        deltas = [a - r for a, r in zip(mean["alt"], mean["ref"])]
-        expected = max(deltas, key=abs)
+        logit = [{name: math.log(p / (1 - p)) for name, p in (("ref", r), ("alt", a))} for r, a in zip(mean["ref"], mean["alt"])]
+        most = max(range(len(near)), key=lambda x: abs(logit[x]["alt"] - logit[x]["ref"]))
+        expected = logit[most]["alt"] - logit[most]["ref"]
         record = next(line for line in run("regsnp", "-m", "model.safetensors", "-f", "ref.fa", "-k", "open.K562", "--rc-average", "--span",
                                            span, "in.vcf").splitlines() if "\tsnv\t" in line)
         info = dict(field.split("=") for field in record.split("\t")[7].split(";") if "=" in field)
-        got = float(info["REG_MAX"])
-        check(abs(abs(got) - abs(expected)) <= 3 * TOLERANCE + 1e-5 * abs(expected), f"regsnp --rc-average: {got}, not {expected}")
+        got = float(info["REG_DELTA"])
+        p = mean["ref"][most]
+        check(abs(got - expected) <= 3 * TOLERANCE / (p * (1 - p)) + 1e-5 * abs(expected), f"regsnp --rc-average: {got}, not {expected}")
+        check(int(info["REG_POS"]) == near[most] - (place - 1), f"the largest change lies at {info['REG_POS']}, not {near[most] - place + 1}")
+        for key, name in (("REG_REF", "ref"), ("REG_ALT", "alt")):
+            check(abs(float(info[key]) - mean[name][most]) <= 3 * TOLERANCE + 1e-5 * mean[name][most], f"{key} is {info[key]}, not {mean[name][most]}")
     print("both strands:", "failed" if failures else "as expected")
     return 1 if failures else 0
 

@@ -1,7 +1,6 @@
 // The two ways in which alleles are scored; internal to VariantScorer.
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,20 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "app/variants/marker_scale.hpp"
 #include "app/variants/variant_scorer.hpp"
 #include "io/dataset/dataset.hpp"
 #include "nn/network.hpp"
 
 namespace regkit {
-
-// Keeps the change of larger magnitude; `best` starts without a place, so the first compared takes it,
-// changed or not. One that is no number stays: it must not hide behind others.
-inline void keep_strongest(MarkerEffect& best, float ref, float alt) {
-    const float delta = alt - ref;
-    if (std::isnan(best.delta)) return;
-    const bool none = best.delta == 0 && best.ref == 0 && best.alt == 0;
-    if (none || !(std::fabs(delta) <= std::fabs(best.delta))) best = {delta, ref, alt};
-}
 
 class AlleleScorer {
   public:
@@ -32,15 +23,20 @@ class AlleleScorer {
     // As VariantScorer's.
     virtual std::size_t chunk() const = 0;
     virtual std::vector<AlleleEffect> score(std::span<const Allele> alleles) = 0;
-    virtual std::string compared() const = 0;
+    virtual ComparedText text() const = 0;
 
   protected:
     // Predicts [begin, end) of windows of `length` codes, side by side in `codes`, into `values`: with
-    // rc_average the mean with those of `reversed`, the windows of the other strand.
+    // rc_average the mean with those of `reversed`, the windows of the other strand, as VariantScorer's.
     void infer(std::span<const std::uint8_t> codes, std::span<const std::uint8_t> reversed,
                std::int64_t length, std::int64_t begin, std::int64_t end, std::span<float> values);
-    // Behind "compared()": "" or what is said of both strands.
-    std::string strands() const { return options_.rc_average ? ", mean of both strands" : ""; }
+    // Behind ComparedText::compared: "" or what is said of both strands.
+    std::string strands() const;
+    // Takes the values of one marker at bases side by side, the first of them at `place`: `best` keeps the
+    // largest change, the first of equals, and the largest fold. A change that is no number stays: it must
+    // not hide behind others.
+    void take(std::size_t marker, std::span<const float> ref, std::span<const float> alt, std::int64_t place,
+              MarkerEffect& best) const;
     FetchContig contig_fetch(int contig) const;
     // Alleles whose values, `each` bytes an allele, are held at a time.
     static std::size_t chunk_of(std::int64_t each);
@@ -49,6 +45,7 @@ class AlleleScorer {
     LabelLayout layout_;
     TailOutput output_;
     ScorerOptions options_;
+    MarkerScales scales_;
 
   private:
     FetchReference fetch_;

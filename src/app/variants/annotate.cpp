@@ -63,7 +63,7 @@ class Annotator {
 
     AnnotateSummary run() {
         const auto start = std::chrono::steady_clock::now();
-        const AnnotationFields fields(model().markers, model().spec.task, scorer_->compared());
+        const AnnotationFields fields(model(), scorer_->text());
         const std::vector<std::string> about = p_.provenance ? provenance() : std::vector<std::string>{};
         const bool listed =
             complete_header(reader_.header(), fields, reference_.contigs(), about, p_.fasta, log_);
@@ -181,7 +181,7 @@ class Annotator {
                                                [](const MarkerEffect& e) { return e.delta != 0; });
             ++nth(summary_.notes, alleles.notes[a]);
         }
-        fields.values(own, alleles.notes, fields_);
+        fields.values(record.position(), own, alleles.notes, fields_);
         summary_.replaced_fields += writer.write(record, fields_);
         if (matrix) matrix->add(record, own);
         if (record.bytes() > kKeptBytes) record.release();
@@ -191,7 +191,9 @@ class Annotator {
     void check_finite(const VcfRecord& record, const AlleleEffect& effect) const {
         for (std::size_t m = 0; m < effect.markers.size(); ++m) {
             const MarkerEffect& e = effect.markers[m];
-            require(std::isfinite(e.delta) && std::isfinite(e.ref) && std::isfinite(e.alt), ErrorKind::input,
+            require(std::isfinite(e.delta) && std::isfinite(e.ref) && std::isfinite(e.alt) &&
+                        std::isfinite(e.fold),
+                    ErrorKind::input,
                     p_.model + ": its output for marker " + model().markers[m].name + " is not finite at " +
                         record.where() + "; the model is damaged or did not learn");
         }

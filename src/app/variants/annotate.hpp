@@ -80,6 +80,6 @@ struct AnnotateSummary {
 AnnotateSummary annotate(const AnnotateParameters& parameters, Log& log, const TellWork& tell = tell_nobody);
 
 // log2((alt + e) / (ref + e)): e = 1e-6 only keeps a value of 0 from giving infinity.
-float log2_fold_change(float ref, float alt);
+double log2_fold_change(double ref, double alt);
 
 }  // namespace regkit

@@ -18,7 +18,6 @@ namespace regkit {
 namespace {
 
 constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
-constexpr float kFoldFloor = 1e-6f;
 constexpr const char* kSource = "regsnp";
 constexpr const char* kClassPrefix = "REG_D_";
 
@@ -36,6 +35,12 @@ std::string quoted_safe(std::string text) {
     return text;
 }
 
+// The first of equals.
+std::size_t largest_fold_marker(const AlleleEffect& effect) {
+    const auto found = std::ranges::max_element(effect.markers, {}, &MarkerEffect::fold);
+    return static_cast<std::size_t>(found - effect.markers.begin());
+}
+
 }  // namespace
 
 const char* to_string(AlleleNote note) {
@@ -45,8 +50,8 @@ const char* to_string(AlleleNote note) {
     return kNames[static_cast<int>(note)];
 }
 
-float log2_fold_change(float ref, float alt) {
-    return std::log2((alt + kFoldFloor) / (ref + kFoldFloor));
+double log2_fold_change(double ref, double alt) {
+    return std::log2((alt + MarkerScales::kFoldFloor) / (ref + MarkerScales::kFoldFloor));
 }
 
 std::size_t strongest_marker(const AlleleEffect& effect, const std::vector<std::size_t>& members) {
@@ -56,8 +61,9 @@ std::size_t strongest_marker(const AlleleEffect& effect, const std::vector<std::
     return best;
 }
 
-AnnotationFields::AnnotationFields(const std::vector<Marker>& markers, Task task, std::string compared)
-    : task_(task), compared_(std::move(compared)) {
+AnnotationFields::AnnotationFields(const Model& model, ComparedText text)
+    : scales_(model), text_(std::move(text)) {
+    const std::vector<Marker>& markers = model.markers;
     for (std::size_t i = 0; i < markers.size(); ++i) {
         markers_.push_back(markers[i].name);
         if (markers[i].class_name.empty()) continue;
@@ -83,24 +89,43 @@ std::vector<InfoDefinition> AnnotationFields::definitions() const {
     const auto define = [&](const std::string& id, const char* type, const std::string& description) {
         all.push_back({id, "A", type, description, kSource});
     };
+    const bool coverage = scales_.coverage();
     const std::string sign = "; ALT minus REF, so positive where ALT raises it";
+    const std::string over = text_.compared + ", over " + counted(std::ssize(markers_), "marker");
     define("REG_MAX", "Float",
-           std::string("Largest absolute change of ") +
-               (task_ == Task::coverage ? "the predicted coverage of a marker"
-                                        : "a predicted marker probability") +
-               compared_ + ", over " + counted(static_cast<std::int64_t>(markers_.size()), "marker"));
+           "Largest absolute change of a marker's " + std::string(coverage ? "coverage" : "logit") + over);
     define("REG_DELTA", "Float", "The change behind REG_MAX" + sign);
     define("REG_MARKER", "String", "The marker behind REG_MAX");
-    define("REG_LOG2FC", "Float",
-           task_ == Task::coverage ? "log2((ALT + 1e-6) / (REF + 1e-6)) of that marker's coverage there"
-           : task_ == Task::bin    ? "log2((p_ALT + 1e-6) / (p_REF + 1e-6)) of that marker in that bin"
-                                   : "log2((p_ALT + 1e-6) / (p_REF + 1e-6)) of that marker at that base");
+    define("REG_POS", "Integer",
+           "Where that change is: bases along the reference from POS to " + text_.place +
+               ", negative to the left");
+    define(
+        "REG_REF", "Float",
+        coverage ? "Coverage of that marker there, in REF"
+        : scales_.calibrated()
+            ? "Calibrated probability of that marker there, in REF"
+            : "Probability of that marker there, in REF: the sigmoid of its logit, since the model is not calibrated");
+    define("REG_ALT", "Float", "The same in ALT");
+    if (!coverage)
+        define("REG_LOGIT", "Float",
+               std::string("The logit of REG_ALT less that of REG_REF") +
+                   (scales_.calibrated() ? "; REG_DELTA has the logits as they are before calibration"
+                                         : ", which is REG_DELTA without calibration"));
+    define("REG_LOG2FC", "Float", "log2((REG_ALT + 1e-6) / (REG_REF + 1e-6))");
+    define(
+        "REG_MAXLOG2FC", "Float",
+        (coverage
+             ? "Largest |log2((ALT + e) / (REF + e))| of a marker's coverage"
+             : "Largest |log2((p_ALT + e) / (p_REF + e))| of a marker's probability p as REG_REF has it,") +
+            over + "; e is the marker's " + (coverage ? "mean" : "prevalence") +
+            " in training, or 1e-6 where that is 0");
+    define("REG_MAXLOG2FC_MARKER", "String", "The marker behind REG_MAXLOG2FC");
     for (const Class& c : classes_)
         define(c.id, "Float",
-               "Change of largest magnitude " +
-                   (c.members.size() == 1 ? "of the one marker"
-                                          : "among the " + std::to_string(c.members.size()) + " markers") +
-                   " of class " + quoted_safe(c.name) + compared_ + sign);
+               std::string("Largest change of a ") + (coverage ? "coverage" : "logit") +
+                   (c.members.size() == 1 ? " of the one marker"
+                                          : " among the " + std::to_string(c.members.size()) + " markers") +
+                   " of class " + quoted_safe(c.name) + text_.compared + sign);
     define(
         "REG_NOTE", "String",
         "Why an allele has no score (star, symbolic, breakend, ambiguous: not A C G T only, not_sequence: ALT is nothing that VCF "
@@ -109,40 +134,61 @@ std::vector<InfoDefinition> AnnotationFields::definitions() const {
     return all;
 }
 
-void AnnotationFields::values(const std::vector<AlleleEffect>& effects, const std::vector<AlleleNote>& notes,
-                              std::vector<InfoField>& fields) const {
-    const std::size_t alleles = effects.size();
-    const bool any_score =
-        std::any_of(effects.begin(), effects.end(), [](const AlleleEffect& e) { return e.compared > 0; });
-    const bool any_note =
-        std::any_of(notes.begin(), notes.end(), [](AlleleNote n) { return n != AlleleNote::none; });
+void AnnotationFields::values(std::int64_t position, const std::vector<AlleleEffect>& effects,
+                              const std::vector<AlleleNote>& notes, std::vector<InfoField>& fields) const {
     fields.clear();
-    if (any_score) {
-        const auto numbers = [&](const std::string& id) {
-            fields.push_back({id, std::vector<float>(alleles, kMissing), {}});
-        };
-        numbers("REG_MAX");
-        numbers("REG_DELTA");
-        fields.push_back({"REG_MARKER", {}, std::vector<std::string>(alleles, ".")});
-        numbers("REG_LOG2FC");
-        for (const Class& c : classes_) numbers(c.id);
-    }
-    for (std::size_t a = 0; a < alleles && any_score; ++a) {
-        if (effects[a].compared == 0) continue;
-        const std::size_t best = strongest_marker(effects[a], all_);
-        const MarkerEffect& effect = effects[a].markers[best];
-        fields[0].numbers[a] = std::fabs(effect.delta);
-        fields[1].numbers[a] = effect.delta;
-        fields[2].texts[a] = markers_[best];
-        fields[3].numbers[a] = log2_fold_change(effect.ref, effect.alt);
-        for (std::size_t c = 0; c < classes_.size(); ++c)
-            fields[4 + c].numbers[a] =
-                effects[a].markers[strongest_marker(effects[a], classes_[c].members)].delta;
-    }
-    if (!any_note) return;
+    if (std::ranges::any_of(effects, [](const AlleleEffect& e) { return e.compared > 0; }))
+        scores(position, effects, fields);
+    if (std::ranges::all_of(notes, [](AlleleNote n) { return n == AlleleNote::none; })) return;
     InfoField note{"REG_NOTE", {}, {}};
     for (const AlleleNote n : notes) note.texts.emplace_back(to_string(n));
     fields.push_back(std::move(note));
+}
+
+// Of records in which an allele has a score.
+void AnnotationFields::scores(std::int64_t position, const std::vector<AlleleEffect>& effects,
+                              std::vector<InfoField>& fields) const {
+    std::vector<std::size_t> best(effects.size()), best_fold(effects.size());
+    for (std::size_t a = 0; a < effects.size(); ++a) {
+        if (effects[a].compared == 0) continue;
+        best[a] = strongest_marker(effects[a], all_);
+        best_fold[a] = largest_fold_marker(effects[a]);
+    }
+    const auto each = [&](const std::string& id, auto InfoField::*values, const auto& missing,
+                          const auto& value) {
+        InfoField& field = fields.emplace_back(InfoField{id, {}, {}});
+        (field.*values).assign(effects.size(), missing);
+        for (std::size_t a = 0; a < effects.size(); ++a)
+            if (effects[a].compared > 0) (field.*values)[a] = value(a);
+    };
+    const auto number = [&](const std::string& id, const auto& value) {
+        each(id, &InfoField::numbers, kMissing, [&](std::size_t a) { return static_cast<float>(value(a)); });
+    };
+    const auto strongest = [&](std::size_t a) -> const MarkerEffect& { return effects[a].markers[best[a]]; };
+    const auto ref = [&](std::size_t a) { return scales_.value(best[a], strongest(a).ref); };
+    const auto alt = [&](std::size_t a) { return scales_.value(best[a], strongest(a).alt); };
+    const auto name_of = [&](const std::vector<std::size_t>& markers) {
+        return [&](std::size_t a) -> const std::string& { return markers_[markers[a]]; };
+    };
+    const std::string none = ".";
+    number("REG_MAX", [&](std::size_t a) { return std::fabs(strongest(a).delta); });
+    number("REG_DELTA", [&](std::size_t a) { return strongest(a).delta; });
+    each("REG_MARKER", &InfoField::texts, none, name_of(best));
+    each("REG_POS", &InfoField::integers, InfoField::kMissingInteger,
+         [&](std::size_t a) { return static_cast<std::int32_t>(strongest(a).place - position); });
+    number("REG_REF", ref);
+    number("REG_ALT", alt);
+    if (!scales_.coverage())
+        number("REG_LOGIT", [&](std::size_t a) {
+            return scales_.logit(best[a], strongest(a).alt) - scales_.logit(best[a], strongest(a).ref);
+        });
+    number("REG_LOG2FC", [&](std::size_t a) { return log2_fold_change(ref(a), alt(a)); });
+    number("REG_MAXLOG2FC", [&](std::size_t a) { return effects[a].markers[best_fold[a]].fold; });
+    each("REG_MAXLOG2FC_MARKER", &InfoField::texts, none, name_of(best_fold));
+    for (const Class& c : classes_)
+        number(c.id, [&](std::size_t a) {
+            return effects[a].markers[strongest_marker(effects[a], c.members)].delta;
+        });
 }
 
 bool written_by_regsnp(const InfoDefinition& definition) {

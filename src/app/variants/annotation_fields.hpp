@@ -4,27 +4,30 @@
 #include <string>
 #include <vector>
 
+#include "app/model/model.hpp"
 #include "app/variants/annotate.hpp"
+#include "app/variants/marker_scale.hpp"
 #include "app/variants/variant_scorer.hpp"
-#include "base/marker.hpp"
 #include "io/vcf/vcf.hpp"
-#include "nn/spec.hpp"
 
 namespace regkit {
 
 class AnnotationFields {
   public:
-    // `compared` is VariantScorer::compared().
-    AnnotationFields(const std::vector<Marker>& markers, Task task, std::string compared);
+    // The text is VariantScorer's. Of the model, its tensors are not needed.
+    AnnotationFields(const Model& model, ComparedText text);
 
     // Definitions of the fields, in the order in which records have them. Each says Source="regsnp".
     std::vector<InfoDefinition> definitions() const;
-    // Fields of one record, an effect (empty = unscored) and a note for each ALT: only the note where no ALT
-    // has a score, and nothing where there is no ALT. `fields` is replaced.
-    void values(const std::vector<AlleleEffect>& effects, const std::vector<AlleleNote>& notes,
-                std::vector<InfoField>& fields) const;
+    // Fields of the record at `position` (VcfRecord's), an effect (empty = unscored) and a note for each ALT:
+    // only the note where no ALT has a score, and nothing where there is no ALT. `fields` is replaced.
+    void values(std::int64_t position, const std::vector<AlleleEffect>& effects,
+                const std::vector<AlleleNote>& notes, std::vector<InfoField>& fields) const;
 
   private:
+    void scores(std::int64_t position, const std::vector<AlleleEffect>& effects,
+                std::vector<InfoField>& fields) const;
+
     struct Class {
         std::string name, id;
         std::vector<std::size_t> members;  // markers
@@ -32,8 +35,8 @@ class AnnotationFields {
     std::vector<std::string> markers_;
     std::vector<Class> classes_;
     std::vector<std::size_t> all_;  // 0, 1, ... of the markers
-    Task task_;
-    std::string compared_;
+    MarkerScales scales_;
+    ComparedText text_;
 };
 
 // A field that an earlier run of regsnp wrote: its Source says so, or it is one of those that 0.1.0, which

@@ -57,9 +57,11 @@ class Checker {
         check_.index = index_state();
         check_.variants_assembly = assembly_of(reader_.header().contigs());
         check_.reference_assembly = assembly_of(reference_.contigs());
-        const std::vector<Marker> markers = markers_of_fields();
-        const AnnotationFields fields(markers, model_.spec.task, "");
-        const AlleleEffect scored{1, std::vector<MarkerEffect>(markers.size())};
+        Model model;
+        model.spec.task = model_.spec.task;
+        model.markers = markers_of_fields();
+        const AnnotationFields fields(model, {});
+        const AlleleEffect scored{1, std::vector<MarkerEffect>(model.markers.size(), {.place = 0})};
         bool listed = !reader_.header().contigs().empty();
         bool writes = true;
         try {
@@ -230,7 +232,7 @@ class Checker {
         effects_.assign(found_.notes.size(), {});
         for (std::size_t a = 0; a < effects_.size(); ++a)
             if (found_.queries[a] >= 0) effects_[a] = scored;
-        fields.values(effects_, found_.notes, values_);
+        fields.values(record_.position(), effects_, found_.notes, values_);
         try {
             check_.counts.replaced_fields += nowhere.write(record_, values_);
         } catch (const Error& error) {

@@ -1,6 +1,7 @@
 // Alleles scored by models with outputs along the sequence. What lies left and right of the variant is
 // compared base by base; the value of a base is that of the output it lies in.
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::int64_t kBatchBases = 50000;                    // codes per call of Network::infer
 constexpr std::int64_t kMergedBytes = std::int64_t{16} << 20;  // predictions of one merged window
+constexpr double kFarthest = 700;                              // the exponential of a logit is still a number
 
 // A stretch of one haplotype to predict, and where its values are once it has been.
 struct Piece {
@@ -66,8 +68,9 @@ class FlankScorer final : public AlleleScorer {
                         std::int64_t{sizeof(float)});
     }
 
-    std::string compared() const override {
-        return " within " + std::to_string(options_.span) + " bases of the variant" + strands();
+    ComparedText text() const override {
+        return {" within " + std::to_string(options_.span) + " bases of the variant" + strands(),
+                scale_ == 1 ? "that base" : "the first base compared of that bin"};
     }
 
     std::vector<AlleleEffect> score(std::span<const Allele> alleles) override {
@@ -220,55 +223,95 @@ class FlankScorer final : public AlleleScorer {
         for (std::size_t i = 0; i < batch.size(); ++i) batch[i]->values = values.data() + i * each;
     }
 
-    // Values of one marker at the bases of a block: means over the phases.
-    void read_block(const std::vector<std::size_t>& phases, std::int64_t marker,
-                    std::vector<float>& out) const {
-        std::vector<double> sum(out.size());
-        for (const std::size_t index : phases) {
-            const Need& n = needs_[index];
-            const Piece& piece = pieces_[n.piece];
-            const float* row = piece.values + marker * (piece.window.out_length() / scale_);
-            const std::int64_t first = n.begin - piece.window.out_begin;
-            const auto value = [&](std::size_t x) {
-                return row[(first + static_cast<std::int64_t>(x)) / scale_];
-            };
-            if (phases.size() == 1) {
-                for (std::size_t x = 0; x < out.size(); ++x) out[x] = value(x);
-                return;
-            }
-            for (std::size_t x = 0; x < out.size(); ++x) sum[x] += static_cast<double>(value(x));
-        }
-        for (std::size_t x = 0; x < out.size(); ++x)
-            out[x] = static_cast<float>(sum[x] / static_cast<double>(phases.size()));
+    // Values of one marker at the bases of a block, where they are or in `buffer`: means over the phases.
+    std::span<const float> read_block(const std::vector<std::size_t>& phases, std::int64_t marker,
+                                      std::size_t length, std::vector<float>& buffer) {
+        if (phases.size() == 1 && scale_ == 1) return {first_value(phases.front(), marker), length};
+        buffer.resize(length);
+        if (phases.size() == 1)
+            each_value(phases.front(), marker, length,
+                       [&](std::size_t x, float value) { buffer[x] = value; });
+        else if (scales_.coverage())
+            read_mean(phases, marker, buffer);
+        else
+            read_mean_logit(phases, marker, buffer);
+        return buffer;
     }
 
-    AlleleEffect effect(const Allele& allele, const std::vector<BlockPlan>& plans) const {
+    const float* first_value(std::size_t need, std::int64_t marker) const {
+        const Need& n = needs_[need];
+        const Piece& piece = pieces_[n.piece];
+        return piece.values + marker * (piece.window.out_length() / scale_) +
+               (n.begin - piece.window.out_begin) / scale_;
+    }
+
+    template <class Take>
+    void each_value(std::size_t need, std::int64_t marker, std::size_t length, const Take& take) const {
+        const float* values = first_value(need, marker);
+        const std::int64_t aside =
+            (needs_[need].begin - pieces_[needs_[need].piece].window.out_begin) % scale_;
+        for (std::size_t x = 0; x < length; ++x)
+            take(x, values[(aside + static_cast<std::int64_t>(x)) / scale_]);
+    }
+
+    void read_mean(const std::vector<std::size_t>& phases, std::int64_t marker, std::vector<float>& out) {
+        sums_.assign(out.size(), {});
+        for (const std::size_t need : phases)
+            each_value(need, marker, out.size(),
+                       [&](std::size_t x, float value) { sums_[x].first += static_cast<double>(value); });
+        for (std::size_t x = 0; x < out.size(); ++x)
+            out[x] = static_cast<float>(sums_[x].first / static_cast<double>(phases.size()));
+    }
+
+    // Of the probabilities, and of what they lack of 1: each of the two is precise where it is small.
+    void read_mean_logit(const std::vector<std::size_t>& phases, std::int64_t marker,
+                         std::vector<float>& out) {
+        sums_.assign(out.size(), {});
+        for (const std::size_t need : phases)
+            each_value(need, marker, out.size(), [&](std::size_t x, float value) {
+                const double far = std::min(std::fabs(static_cast<double>(value)), kFarthest);
+                const double small = std::exp(-far), large = 1 / (1 + small);
+                const double none = 0 * static_cast<double>(value);  // NaN where the value is not finite
+                sums_[x].first += (value < 0 ? small * large : large) + none;
+                sums_[x].second += value < 0 ? large : small * large;
+            });
+        for (std::size_t x = 0; x < out.size(); ++x)
+            out[x] = static_cast<float>(std::log(sums_[x].first) - std::log(sums_[x].second));
+    }
+
+    AlleleEffect effect(const Allele& allele, const std::vector<BlockPlan>& plans) {
         AlleleEffect result;
         const auto markers = static_cast<std::size_t>(network_.markers());
-        std::vector<std::uint8_t> bases;
         for (const BlockPlan& p : plans) {
-            bases.resize(static_cast<std::size_t>(p.block.length));
-            const Haplotype ref{allele.contig_length, 0, allele.ref_edit ? &*allele.ref_edit : nullptr};
-            ref.codes(p.block.ref_begin, contig_fetch(allele.contig), bases);
-            const auto known =
-                bases.size() - static_cast<std::size_t>(std::count(bases.begin(), bases.end(), kCodeN));
-            if (known == 0) continue;
-            result.compared += static_cast<std::int64_t>(known);
+            find_known(allele, p.block);
+            if (known_.empty()) continue;
+            for (const auto& [begin, end] : known_) result.compared += static_cast<std::int64_t>(end - begin);
             result.markers.resize(markers);
-            for (std::size_t m = 0; m < markers; ++m)
-                strongest(p, bases, static_cast<std::int64_t>(m), result.markers[m]);
+            for (std::size_t m = 0; m < markers; ++m) compare(p, m, result.markers[m]);
         }
         return result;
     }
 
-    void strongest(const BlockPlan& p, const std::vector<std::uint8_t>& bases, std::int64_t marker,
-                   MarkerEffect& best) const {
-        std::vector<float> ref(bases.size()), alt(bases.size());
-        read_block(p.ref, marker, ref);
-        read_block(p.alt, marker, alt);
-        for (std::size_t x = 0; x < bases.size(); ++x) {
-            if (bases[x] != kCodeN) keep_strongest(best, ref[x], alt[x]);
+    // Stretches of the block without N in the reference.
+    void find_known(const Allele& allele, const SharedBlock& block) {
+        bases_.resize(static_cast<std::size_t>(block.length));
+        const Haplotype ref{allele.contig_length, 0, allele.ref_edit ? &*allele.ref_edit : nullptr};
+        ref.codes(block.ref_begin, contig_fetch(allele.contig), bases_);
+        known_.clear();
+        for (std::size_t x = 0; x < bases_.size(); ++x) {
+            if (bases_[x] == kCodeN) continue;
+            if (known_.empty() || known_.back().second != x) known_.emplace_back(x, x);
+            known_.back().second = x + 1;
         }
+    }
+
+    void compare(const BlockPlan& p, std::size_t marker, MarkerEffect& best) {
+        const auto m = static_cast<std::int64_t>(marker);
+        const std::span<const float> ref = read_block(p.ref, m, bases_.size(), ref_values_),
+                                     alt = read_block(p.alt, m, bases_.size(), alt_values_);
+        for (const auto& [begin, end] : known_)
+            take(marker, ref.subspan(begin, end - begin), alt.subspan(begin, end - begin),
+                 p.block.ref_begin + static_cast<std::int64_t>(begin), best);
     }
 
     Context context_;
@@ -278,6 +321,11 @@ class FlankScorer final : public AlleleScorer {
     std::vector<Piece> pieces_;
     std::vector<std::vector<float>> results_;  // of batches; pieces point into them
     std::vector<std::uint8_t> codes_, reversed_;
+    // Of the block that is compared, kept from marker to marker.
+    std::vector<std::uint8_t> bases_;
+    std::vector<std::pair<std::size_t, std::size_t>> known_;  // begin and end in it
+    std::vector<float> ref_values_, alt_values_;
+    std::vector<std::pair<double, double>> sums_;
 };
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include "app/variants/variant_scorer.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <utility>
 
 #include "app/model/both_strands.hpp"
@@ -16,6 +18,7 @@ namespace {
 
 constexpr std::int64_t kChunkBytes = std::int64_t{96} << 20;  // values of one chunk
 constexpr std::size_t kMaxChunk = 256;
+constexpr std::size_t kTogether = 256;
 
 }  // namespace
 
@@ -23,8 +26,9 @@ AlleleScorer::AlleleScorer(Model model, Backend& backend, FetchReference fetch, 
     : network_(model.spec, static_cast<int>(model.markers.size()), backend),
       layout_(output_layout(model, network_.summary())),
       // In f32: most effects, differences of two values, are below a step of the 8-bit codes.
-      output_(model.spec.task == Task::coverage ? TailOutput::rates : TailOutput::probabilities),
+      output_(model.spec.task == Task::coverage ? TailOutput::rates : TailOutput::logits),
       options_(options),
+      scales_(model),
       fetch_(std::move(fetch)) {
     network_.load(std::move(model.tensors));
     network_.only_predict();
@@ -38,7 +42,36 @@ void AlleleScorer::infer(std::span<const std::uint8_t> codes, std::span<const st
     if (!options_.rc_average) return;
     other_.resize(values.size());
     network_.infer({reversed.data(), windows, length}, length - end, length - begin, output_, other_);
-    average_strands(values, other_, std::ssize(values) / (windows * network_.markers()));
+    const std::int64_t each = std::ssize(values) / (windows * network_.markers());
+    if (output_ == TailOutput::logits)
+        average_strand_logits(values, other_, each, network_.spec().task);
+    else
+        average_strands(values, other_, each);
+}
+
+std::string AlleleScorer::strands() const {
+    if (!options_.rc_average) return "";
+    return output_ == TailOutput::logits ? ", of the mean probability of both strands"
+                                         : ", mean of both strands";
+}
+
+void AlleleScorer::take(std::size_t marker, std::span<const float> ref, std::span<const float> alt,
+                        std::int64_t place, MarkerEffect& best) const {
+    std::array<float, kTogether> deltas;
+    for (std::size_t begin = 0; begin < ref.size(); begin += kTogether) {
+        const std::size_t count = std::min(kTogether, ref.size() - begin);
+        for (std::size_t i = 0; i < count; ++i) deltas[i] = alt[begin + i] - ref[begin + i];
+        const std::size_t at = largest_magnitude({deltas.data(), count});
+        // The first that is compared is taken whether or not it changed.
+        if (best.place != MarkerEffect::kNowhere &&
+            (std::isnan(best.delta) || std::fabs(deltas[at]) <= std::fabs(best.delta)))
+            continue;
+        best.delta = deltas[at];
+        best.ref = ref[begin + at];
+        best.alt = alt[begin + at];
+        best.place = place + static_cast<std::int64_t>(begin + at);
+    }
+    best.fold = std::max(best.fold, static_cast<float>(scales_.largest_fold(marker, ref, alt)));
 }
 
 FetchContig AlleleScorer::contig_fetch(int contig) const {
@@ -63,8 +96,8 @@ std::size_t VariantScorer::chunk() const {
     return scorer_->chunk();
 }
 
-std::string VariantScorer::compared() const {
-    return scorer_->compared();
+ComparedText VariantScorer::text() const {
+    return scorer_->text();
 }
 
 std::vector<AlleleEffect> VariantScorer::score(std::span<const Allele> alleles) {

@@ -1,5 +1,7 @@
-// How much alleles change predictions (probabilities, or coverage): REF and ALT haplotypes are predicted
-// around each variant and compared.
+// How much alleles change predictions: REF and ALT haplotypes are predicted around each variant and compared.
+// Values are the network's own logits, in which a change is seen wherever the probability is close to 0 or 1;
+// of a model of coverage they are its coverage. With `rc_average` a value is the logit of the mean of both
+// strands' probabilities, with `all_phases` that of the mean over the phases (of coverage: the mean).
 //
 // Models with outputs along the sequence are compared base by base; the value of a base is that of the output
 // (bin) it lies in. Those without finite context (LSTM) predict each flank in a window of the model's length,
@@ -11,7 +13,7 @@
 // Phase: a model of stride S predicts a base depending on its position modulo S. Left of a change of length d
 // both haplotypes have the same phase; right of it ALT's bases lie d further along, so they are compared with
 // a REF pass in that phase (the reference preceded by d mod S bases N: seen only within the context of the
-// contig's start). With `all_phases` probabilities are means over all S phases instead.
+// contig's start). With `all_phases` values are means over all S phases instead.
 //
 // REF windows of neighbouring alleles are predicted once. Scores do not depend on which alleles are scored
 // together, on their order, or on the batch: every window holds all the context of what is read from it.
@@ -50,17 +52,28 @@ struct Allele {
     Edit alt_edit;                 // reference to ALT haplotype; `change` unless ref_edit is set
 };
 
-// At the base or bin where |alt - ref| is largest, the first of equals.
+// At the base or bin where |alt - ref| is largest, the first of equals; then, of all that were compared, the
+// largest |log2 fold change| of the value that the logit stands for (MarkerScales::largest_fold).
 struct MarkerEffect {
+    static constexpr std::int64_t kNowhere = INT64_MIN;
+
     float delta = 0;  // alt - ref
     float ref = 0;
     float alt = 0;
+    float fold = 0;
+    std::int64_t place = kNowhere;  // the base of the contig; of a bin see ComparedText
 };
 
 struct AlleleEffect {
     std::int64_t compared =
         0;  // bases or bins; 0: there is nothing to compare (span 0 at an indel, no flank, all N)
     std::vector<MarkerEffect> markers;  // of the model, in order; empty when compared is 0
+};
+
+// For people.
+struct ComparedText {
+    std::string compared;  // what is compared: " within 100 bases of the variant"
+    std::string place;     // what MarkerEffect::place is: "that base"
 };
 
 class AlleleScorer;
@@ -73,8 +86,7 @@ class VariantScorer {
 
     // Alleles that are best scored at a time: enough to fill batches, few enough for memory.
     std::size_t chunk() const;
-    // What is compared, for people: " within 100 bases of the variant".
-    std::string compared() const;
+    ComparedText text() const;
     // One effect per allele. Where the reference is N a base is left out, and a bin that is all N.
     std::vector<AlleleEffect> score(std::span<const Allele> alleles);
 

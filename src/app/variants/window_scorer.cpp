@@ -28,6 +28,7 @@ struct Place {
 struct BinPair {
     std::size_t ref = 0, alt = 0;  // places
     std::int64_t output = 0;
+    std::int64_t middle = 0;  // base of the contig, to the right of a change of length of REF's bin
 };
 
 class WindowScorer final : public AlleleScorer {
@@ -46,11 +47,12 @@ class WindowScorer final : public AlleleScorer {
                         (layout_.count * network_.markers() * std::int64_t{sizeof(float)} + window_));
     }
 
-    std::string compared() const override {
+    ComparedText text() const override {
         const std::string size = std::to_string(layout_.bin) + " bases";
-        if (bins_aside() == 0) return " in the bin of " + size + " centred on the variant" + strands();
-        return " in the " + std::to_string(2 * bins_aside() + 1) + " bins of " + size +
-               " around the variant" + strands();
+        const std::string compared = bins_aside() == 0 ? " in the bin of " + size + " centred on the variant"
+                                                       : " in the " + std::to_string(2 * bins_aside() + 1) +
+                                                             " bins of " + size + " around the variant";
+        return {compared + strands(), "the middle of that bin"};
     }
 
     std::vector<AlleleEffect> score(std::span<const Allele> alleles) override {
@@ -82,7 +84,7 @@ class WindowScorer final : public AlleleScorer {
             const std::int64_t w = floor_div(k + middle, layout_.count);
             const std::int64_t begin = first + w * layout_.span();
             pairs.push_back({place(allele.contig, ref, begin), place(allele.contig, alt, begin),
-                             k + middle - w * layout_.count});
+                             k + middle - w * layout_.count, allele.change.begin + k * layout_.bin});
         }
         return pairs;
     }
@@ -152,9 +154,10 @@ class WindowScorer final : public AlleleScorer {
             result.markers.resize(static_cast<std::size_t>(markers));
             for (std::int64_t m = 0; m < markers; ++m) {
                 const auto value = [&](std::int64_t place) {
-                    return nth(values_, (place * markers + m) * count + pair.output);
+                    return std::span(&nth(values_, (place * markers + m) * count + pair.output), 1);
                 };
-                keep_strongest(nth(result.markers, m), value(ref), value(alt));
+                take(static_cast<std::size_t>(m), value(ref), value(alt), pair.middle,
+                     nth(result.markers, m));
             }
         }
         return result;

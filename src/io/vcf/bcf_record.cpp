@@ -122,6 +122,12 @@ void append_field(std::string& out, const InfoField& field, int key) {
             append_little(out, std::isnan(value) ? kMissingFloat : std::bit_cast<std::uint32_t>(value));
         return;
     }
+    if (!field.integers.empty()) {
+        static_assert(InfoField::kMissingInteger == bcf_int32_missing);
+        append_type(out, BCF_BT_INT32, field.integers.size());
+        for (const std::int32_t value : field.integers) append_little(out, static_cast<std::uint32_t>(value));
+        return;
+    }
     std::string text;
     append_value(text, field);
     append_type(out, BCF_BT_CHAR, text.size());

@@ -70,6 +70,9 @@ struct InfoField {
     std::vector<float> numbers;  // NaN is "."
     std::vector<std::string>
         texts;  // where there are no numbers; "." is missing, what VCF reserves is percent-encoded
+    std::vector<std::int32_t> integers = {};  // where there are neither; kMissingInteger is "."
+
+    static constexpr std::int32_t kMissingInteger = INT32_MIN;
 };
 
 // One record. Reused from read to read.

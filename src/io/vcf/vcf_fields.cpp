@@ -53,6 +53,11 @@ void append_value(std::string& text, const InfoField& field) {
         if (i > 0) text += ',';
         append_percent_encoded(text, field.texts[i]);
     }
+    if (!field.texts.empty()) return;
+    for (std::size_t i = 0; i < field.integers.size(); ++i) {
+        if (i > 0) text += ',';
+        text += field.integers[i] == InfoField::kMissingInteger ? "." : std::to_string(field.integers[i]);
+    }
 }
 
 void append_fields(std::string& text, std::span<const InfoField> fields) {

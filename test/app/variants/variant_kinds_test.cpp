@@ -4,6 +4,7 @@
 #include <cmath>
 #include <random>
 
+#include "app/model/both_strands.hpp"
 #include "app/variants/variant_scorer.hpp"
 #include "io/fasta/fasta.hpp"
 #include "kernels/base/error.hpp"
@@ -60,8 +61,15 @@ struct World {
         const Values back = predict_strand(bases, begin + shift, end + shift, true);
         for (std::size_t m = 0; m < there.size(); ++m)
             for (std::size_t i = 0; i < there[m].size(); ++i)
-                there[m][i] = 0.5f * (there[m][i] + back[m][there[m].size() - 1 - i]);
+                there[m][i] = mean(there[m][i], back[m][there[m].size() - 1 - i]);
         return there;
+    }
+    bool coverage() const { return model.spec.task == Task::coverage; }
+    // Of coverage; of logits that of the mean probability (test/app/model/both_strands_test.cpp).
+    float mean(float a, float b) const {
+        if (coverage()) return 0.5f * (a + b);
+        average_strand_logits({&a, 1}, {&b, 1}, 1, model.spec.task);
+        return a;
     }
     Values predict_strand(const std::string& bases, std::int64_t begin, std::int64_t end, bool reverse) {
         std::vector<std::uint8_t> codes;
@@ -77,8 +85,7 @@ struct World {
         const std::int64_t n = summary.fixed_window ? summary.outputs : (end - begin) / summary.scale;
         std::vector<float> values(static_cast<std::size_t>(kKindMarkers * n));
         network.infer({codes.data(), 1, end - begin}, 0, end - begin,
-                      model.spec.task == Task::coverage ? TailOutput::rates : TailOutput::probabilities,
-                      values);
+                      coverage() ? TailOutput::rates : TailOutput::logits, values);
         Values rows;
         for (std::int64_t m = 0; m < kKindMarkers; ++m)
             rows.emplace_back(values.begin() + m * n, values.begin() + (m + 1) * n);
@@ -119,8 +126,8 @@ std::vector<Variant> variants(const World& world) {
 struct Strongest {
     MarkerEffect best;
     bool any = false;
-    void take(float ref, float alt) {
-        if (!any || std::fabs(alt - ref) > std::fabs(best.delta)) best = {alt - ref, ref, alt};
+    void take(float ref, float alt, std::int64_t place) {
+        if (!any || std::fabs(alt - ref) > std::fabs(best.delta)) best = {alt - ref, ref, alt, 0, place};
         any = true;
     }
 };
@@ -147,7 +154,8 @@ std::vector<Strongest> by_windows(World& world, const Variant& v, std::int64_t s
         if (!known) continue;
         const Values ref = world.predict(world.contig, begin, end), other = world.predict(alt, begin, end);
         for (std::size_t m = 0; m < kKindMarkers; ++m)
-            effects[m].take(ref[m][static_cast<std::size_t>(p)], other[m][static_cast<std::size_t>(p)]);
+            effects[m].take(ref[m][static_cast<std::size_t>(p)], other[m][static_cast<std::size_t>(p)],
+                            edit.begin + k * layout.bin);
     }
     return effects;
 }
@@ -193,10 +201,10 @@ std::vector<Strongest> by_flanks(World& world, const Variant& v, std::int64_t sp
         for (std::size_t m = 0; m < kKindMarkers; ++m) {
             if (x < after)
                 effects[m].take(left_ref[m][static_cast<std::size_t>(x)],
-                                left_alt[m][static_cast<std::size_t>(x)]);
+                                left_alt[m][static_cast<std::size_t>(x)], x);
             else
                 effects[m].take(right_ref[m][static_cast<std::size_t>(x + lead)],
-                                right_alt[m][static_cast<std::size_t>(x + shift)]);
+                                right_alt[m][static_cast<std::size_t>(x + shift)], x);
         }
     }
     return effects;
@@ -234,6 +242,7 @@ TEST_CASE("every kind of model: effects are those of both haplotypes written out
                         CHECK(effects[i].markers[m].delta == wanted[m].best.delta);
                         CHECK(effects[i].markers[m].ref == wanted[m].best.ref);
                         CHECK(effects[i].markers[m].alt == wanted[m].best.alt);
+                        CHECK(effects[i].markers[m].place == wanted[m].best.place);
                     }
                     changed += effects[i].markers[0].delta != 0;
                 }
@@ -270,10 +279,12 @@ TEST_CASE("averages over phases are for models that have phases") {
         const Allele insertion = world->allele(world->variant(600, 1, world->contig.substr(600, 1) + "GAT"));
         CHECK(scorer.score({&insertion, 1})[0].compared == 60);
     }
-    CHECK(bins.scorer({30, false}).compared() == " within 30 bases of the variant");
-    CHECK(bins.scorer({.span = 30, .rc_average = true}).compared() ==
-          " within 30 bases of the variant, mean of both strands");
-    CHECK(window.scorer({40, false}).compared() == " in the 5 bins of 16 bases around the variant");
-    CHECK(window.scorer({0, false}).compared() == " in the bin of 16 bases centred on the variant");
-    CHECK(lstm.scorer({100, false}).compared() == " within 45 bases of the variant");
+    CHECK(bins.scorer({30, false}).text().compared == " within 30 bases of the variant");
+    CHECK(bins.scorer({.span = 30, .rc_average = true}).text().compared ==
+          " within 30 bases of the variant, of the mean probability of both strands");
+    CHECK(window.scorer({40, false}).text().compared == " in the 5 bins of 16 bases around the variant");
+    CHECK(window.scorer({0, false}).text().compared == " in the bin of 16 bases centred on the variant");
+    CHECK(window.scorer({0, false}).text().place == "the middle of that bin");
+    CHECK(lstm.scorer({100, false}).text().compared == " within 45 bases of the variant");
+    CHECK(lstm.scorer({100, false}).text().place == "that base");
 }

@@ -72,7 +72,7 @@ struct World {
         network.load(model.tensors);
         const auto length = static_cast<std::int64_t>(codes.size());
         std::vector<float> values(3 * codes.size());
-        network.infer({codes.data(), 1, length}, 0, length, TailOutput::probabilities, values);
+        network.infer({codes.data(), 1, length}, 0, length, TailOutput::logits, values);
         std::vector<std::vector<float>> rows;
         for (std::size_t m = 0; m < 3; ++m)
             rows.emplace_back(values.begin() + static_cast<std::ptrdiff_t>(m * codes.size()),
@@ -97,9 +97,18 @@ Allele allele_of(const World& world, const Variant& v) {
     return allele;
 }
 
-void update(MarkerEffect& best, bool& any, float ref, float alt) {
-    if (!any || std::fabs(alt - ref) > std::fabs(best.delta)) best = {alt - ref, ref, alt};
-    any = true;
+constexpr double kPrevalence = 0.2;  // of the markers
+
+double log2_fold(float ref, float alt) {
+    const auto p = [](float logit) { return 1 / (1 + std::exp(-static_cast<double>(logit))); };
+    return std::fabs(std::log2((p(alt) + kPrevalence) / (p(ref) + kPrevalence)));
+}
+
+void update(MarkerEffect& best, float ref, float alt, std::int64_t place) {
+    const float fold = std::max(best.fold, static_cast<float>(log2_fold(ref, alt)));
+    if (best.place == MarkerEffect::kNowhere || std::fabs(alt - ref) > std::fabs(best.delta))
+        best = {alt - ref, ref, alt, 0, place};
+    best.fold = fold;
 }
 
 // Both haplotypes as strings, predicted whole, and compared base by base; bases right of a change of length
@@ -116,17 +125,16 @@ std::vector<MarkerEffect> brute_force(World& world, const Variant& v, std::int64
     std::vector<MarkerEffect> effects;
     for (std::size_t m = 0; m < 3; ++m) {
         MarkerEffect best;
-        bool any = false;
         for (std::int64_t x = 0; x < static_cast<std::int64_t>(ref.size()); ++x) {
             const bool left = x >= edit.begin - span && x < edit.begin;
             const bool inside = x >= edit.begin && x < edit.begin + edit.removed && shift == 0;
             const bool right = x >= edit.begin + edit.removed && x < edit.begin + edit.removed + span;
             if (left || inside)
-                update(best, any, ref_values[m][static_cast<std::size_t>(x)],
-                       alt_values[m][static_cast<std::size_t>(x)]);
+                update(best, ref_values[m][static_cast<std::size_t>(x)],
+                       alt_values[m][static_cast<std::size_t>(x)], x);
             else if (right)
-                update(best, any, shifted_values[m][static_cast<std::size_t>(x + lead)],
-                       alt_values[m][static_cast<std::size_t>(x + shift)]);
+                update(best, shifted_values[m][static_cast<std::size_t>(x + lead)],
+                       alt_values[m][static_cast<std::size_t>(x + shift)], x);
         }
         effects.push_back(best);
     }
@@ -169,10 +177,13 @@ void check_equal(const std::vector<MarkerEffect>& got, const std::vector<MarkerE
     REQUIRE(got.size() == expected.size());
     for (std::size_t m = 0; m < got.size(); ++m) {
         const bool same = got[m].delta == expected[m].delta && got[m].ref == expected[m].ref &&
-                          got[m].alt == expected[m].alt;
+                          got[m].alt == expected[m].alt && got[m].place == expected[m].place &&
+                          std::fabs(got[m].fold - expected[m].fold) <= 1e-6f;
         CHECK_MESSAGE(same, "contig " << v.contig << " position " << v.position << " " << v.ref << ">"
-                                      << v.alt << ": " << got[m].ref << "->" << got[m].alt << ", expected "
-                                      << expected[m].ref << "->" << expected[m].alt);
+                                      << v.alt << ": " << got[m].ref << "->" << got[m].alt << " at "
+                                      << got[m].place << ", fold " << got[m].fold << ", expected "
+                                      << expected[m].ref << "->" << expected[m].alt << " at "
+                                      << expected[m].place << ", fold " << expected[m].fold);
     }
 }
 
@@ -220,9 +231,9 @@ TEST_CASE("an effect does not depend on the company or the order") {
     CHECK(scorer.score({}).empty());
 }
 
-TEST_CASE("REF probabilities are what regcall prints") {
+TEST_CASE("REF logits are those of what regcall prints") {
     World world("cpu");
-    Predictor predictor(world.model, *world.backend, {.tile = 500});
+    Predictor predictor(world.model, *world.backend, {.tile = 500, .logits = true});
     std::vector<std::vector<float>> track(3, std::vector<float>(3000));
     predictor.predict(
         3000, 0, 3000,
@@ -262,16 +273,45 @@ TEST_CASE("away from the contig's start a shifted phase needs no N") {
     const auto effect = scorer.score({&allele, 1});
     for (std::size_t m = 0; m < 3; ++m) {
         MarkerEffect best;
-        bool any = false;
         for (auto x = static_cast<std::size_t>(edit.begin) - 100; x < static_cast<std::size_t>(edit.begin);
              ++x)
-            update(best, any, normal[m][x], alt_values[m][x]);
+            update(best, normal[m][x], alt_values[m][x], static_cast<std::int64_t>(x));
         for (auto x = static_cast<std::size_t>(edit.begin); x < static_cast<std::size_t>(edit.begin) + 100;
              ++x)
-            update(best, any, dropped[m][x - 7], alt_values[m][x + 3]);
+            update(best, dropped[m][x - 7], alt_values[m][x + 3], static_cast<std::int64_t>(x));
         CHECK(effect[0].markers[m].delta == best.delta);
     }
     CHECK(effect[0].compared == 200);
+}
+
+TEST_CASE("over all phases a value is the logit of the mean probability") {
+    World world("reference");
+    VariantScorer scorer = world.scorer({50, true});
+    std::string alt = world.contigs[0];
+    const std::string ref = alt.substr(1500, 1), other = ref == "A" ? "C" : "A";
+    alt.replace(1500, 1, other);
+    const Allele allele = allele_of(world, {0, 1500, ref, other});
+    const auto effect = scorer.score({&allele, 1});
+    std::vector<std::vector<double>> means(6, std::vector<double>(101));  // of REF's markers, then ALT's
+    for (std::size_t lead = 0; lead < kStride; ++lead)
+        for (std::size_t m = 0; m < 6; ++m) {
+            const auto values = world.whole(std::string(lead, 'N') + (m < 3 ? world.contigs[0] : alt));
+            for (std::size_t x = 0; x < 101; ++x)
+                means[m][x] += 0.1 / (1 + std::exp(-static_cast<double>(values[m % 3][1450 + x + lead])));
+        }
+    const auto logit = [](double p) { return std::log(p / (1 - p)); };
+    for (std::size_t m = 0; m < 3; ++m) {
+        const MarkerEffect& got = effect[0].markers[m];
+        double most = 0;
+        for (std::size_t x = 0; x < 101; ++x)
+            most = std::max(most, std::fabs(logit(means[m + 3][x]) - logit(means[m][x])));
+        const auto x = static_cast<std::size_t>(got.place - 1450);
+        REQUIRE(x < 101);
+        CHECK(std::fabs(static_cast<double>(got.ref) - logit(means[m][x])) <= 1e-6);
+        CHECK(std::fabs(static_cast<double>(got.alt) - logit(means[m + 3][x])) <= 1e-6);
+        CHECK(std::fabs(std::fabs(static_cast<double>(got.delta)) - most) <= 1e-6);
+        CHECK(most > 0);
+    }
 }
 
 TEST_CASE(

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""What regsnp says of alleles against PyTorch, which runs the model from its own file over both haplotypes written out, and numpy,
+in which the model's calibration is written a second time."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import regcall_calibrated  # ends with 77 where something is missing
+from regcall_calibrated import EDIT, mapped, np, probability
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+try:
+    import torch
+    from torch_presets import Net, load_file
+except ImportError as missing:
+    print(f"SKIPPED: needs python3-torch ({missing})")
+    sys.exit(77)
+from tools import check, run, write
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NAMES = ("CTCF", "H3K4", "GATA1")
+CLASSES = ("TFBS", "Histone", "TFBS")
+PREVALENCE = 0.2  # that random_model gives its markers
+STRIDE, LENGTH = 10, 6000
+SPEC = {"name": "tiny", "window": 500, "dropout": 0, "layers": [
+    {"name": "embed", "type": "embedding", "filters": 4},
+    {"name": "conv1", "type": "conv", "filters": 8, "width": 10, "stride": 10, "relu": True},
+    {"name": "conv2", "type": "conv", "filters": 6, "width": 5, "dilation": 3, "relu": True},
+    {"name": "up", "type": "up_conv", "filters": 5, "stride": 10, "relu": True},
+    {"name": "dense1", "type": "dense", "filters": 7, "relu": True}, {"name": "dense2", "type": "dense"}]}
+MAPS = [{"slope": 1.5, "intercept": -0.5}, {"slope": 0.7, "intercept": 0.2, "knots": [[-2, -3], [0, 0.1], [1, 3]]}, {"slope": 1, "intercept": 0}]
+
+
+def calibration():
+    none = {"seed": None, "precision": None, "recall": None, "calls": 0}
+    return [{**m, "extension": 0, "merge_gap": 0, "min_length": 1, "f1": none, "fdr": [none] * 3, "rates": []} for m in MAPS]
+
+
+class World:
+    def __init__(self):
+        rng = np.random.default_rng(4)
+        self.ref = "".join(rng.choice(list("ACGT"), LENGTH))
+        write("ref.fa", ">c\n" + self.ref + "\n")
+        write("tiny.json", json.dumps(SPEC))
+        run("random_model", "plain.safetensors", "tiny.json", 2.5, f"c:{LENGTH}", *map("=".join, zip(NAMES, CLASSES)))
+        subprocess.run([sys.executable, EDIT, "plain.safetensors", "m.safetensors", "metadata", "regkit.calls", json.dumps(calibration())],
+                       check=True)
+        self.net = Net(SPEC, len(NAMES)).eval()
+        self.net.load_state_dict(load_file("plain.safetensors"))
+
+    def logits(self, bases):
+        """[marker][base] of a contig, behind which N fills the last stride."""
+        codes = ["NACGT".index(b) for b in bases] + [0] * (-len(bases) % STRIDE)
+        with torch.no_grad():
+            return self.net(torch.tensor([codes]))[0].double().numpy()[:, :len(bases)]
+
+    def pairs(self, at, ref, alt, span):
+        """(offset from POS, REF's logits, ALT's logits) of every base that is compared, from left to right."""
+        assert self.ref[at:at + len(ref)] == ref
+        shift = len(alt) - len(ref)
+        right = len(os.path.commonprefix([ref[::-1], alt[::-1]]))
+        left = len(os.path.commonprefix([ref[:len(ref) - right], alt[:len(alt) - right]]))
+        changed = self.logits(self.ref[:at] + alt + self.ref[at + len(ref):])
+        lead = shift % STRIDE
+        plain, shifted = self.logits(self.ref), self.logits("N" * lead + self.ref)[:, lead:]
+        begin, after = at + left, at + len(ref) - right
+        left = [(x - at, plain[:, x], changed[:, x]) for x in range(max(0, begin - span), begin)]
+        inside = [(x - at, plain[:, x], changed[:, x]) for x in range(begin, after) if shift == 0]
+        right = [(x - at, shifted[:, x], changed[:, x + shift]) for x in range(after, min(LENGTH, after + span))]
+        return left + inside + right
+
+
+def records(text):
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            columns = line.split("\t")
+            yield columns[2], {key: value.split(",") for key, value in (field.split("=") for field in columns[7].split(";"))}
+
+
+def close(got, expected, what, tolerance=2e-5):
+    check(abs(float(got) - expected) <= tolerance * (1 + abs(expected)), f"{what}: {got}, not {expected}")
+
+
+def expect(name, info, index, pairs, maps):
+    """All fields of one allele."""
+    offsets, ref, alt = (np.array(column) for column in zip(*pairs))  # ref, alt: [base][marker]
+    delta = alt - ref
+    most = np.abs(delta).max(axis=0)
+    marker = int(np.argmax(most))
+    at = int(np.argmax(np.abs(delta[:, marker])))
+    value = {key: values[index] for key, values in info.items()}
+    check(value["REG_MARKER"] == NAMES[marker], f"{name}: {value}")
+    check(int(value["REG_POS"]) == offsets[at], f"{name}: the largest change at {value['REG_POS']}, not {offsets[at]}")
+    close(value["REG_MAX"], most[marker], f"{name} REG_MAX")
+    close(value["REG_DELTA"], delta[at, marker], f"{name} REG_DELTA")
+    there = [float(mapped(maps[marker], logits[at, marker])) for logits in (ref, alt)]
+    close(value["REG_REF"], probability(there[0]), f"{name} REG_REF")
+    close(value["REG_ALT"], probability(there[1]), f"{name} REG_ALT")
+    close(value["REG_LOGIT"], there[1] - there[0], f"{name} REG_LOGIT")
+    close(value["REG_LOG2FC"], np.log2((probability(there[1]) + 1e-6) / (probability(there[0]) + 1e-6)), f"{name} REG_LOG2FC")
+    p = [np.stack([probability(mapped(m, logits[:, i])) for i, m in enumerate(maps)], axis=1) for logits in (ref, alt)]
+    folds = np.abs(np.log2((p[1] + PREVALENCE) / (p[0] + PREVALENCE))).max(axis=0)
+    close(value["REG_MAXLOG2FC"], folds.max(), f"{name} REG_MAXLOG2FC")
+    check(value["REG_MAXLOG2FC_MARKER"] == NAMES[int(np.argmax(folds))], f"{name}: {value}, {folds}")
+    for group in set(CLASSES):
+        own = delta[:, [m for m in range(3) if CLASSES[m] == group]]
+        close(abs(float(value["REG_D_" + group])), np.abs(own).max(), f"{name} REG_D_{group}")
+
+
+def alleles(world, span):
+    """One record each of substitutions, insertions and deletions, and one with two alleles."""
+    variants = []
+    for at in (0, 3, 1000, 2499, 3507, LENGTH - 30):
+        base = world.ref[at]
+        variants += [(at, base, ["ACGT"[("ACGT".index(base) + 1) % 4]]), (at, base, [base + "GATTA"]),
+                     (at, world.ref[at:at + 13], [base])]
+    variants.append((4000, world.ref[4000:4003], ["GTA", "CCC"]))
+    with open("in.vcf", "w") as file:
+        file.write(f"##fileformat=VCFv4.2\n##contig=<ID=c,length={LENGTH}>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")
+        for i, (at, ref, alts) in enumerate(variants):
+            file.write(f"c\t{at + 1}\tv{i}\t{ref}\t{','.join(alts)}\t.\t.\t.\n")
+    pairs = [[world.pairs(at, ref, alt, span) for alt in alts] for at, ref, alts in variants]
+    identity = [{"slope": 1, "intercept": 0}] * 3
+    for model, maps in (("plain", identity), ("m", MAPS)):
+        text = run("regsnp", "-m", f"{model}.safetensors", "-f", "ref.fa", "--span", span, "--device", "cpu", "in.vcf").stdout
+        found = list(records(text))
+        check(len(found) == len(variants), text)
+        for (name, info), of_alleles in zip(found, pairs):
+            for index, compared in enumerate(of_alleles):
+                expect(f"{model} {name} span {span}", info, index, compared, maps)
+        said = [line for line in text.splitlines() if "ID=REG_REF," in line]
+        check(len(said) == 1 and ("alibrated probability" in said[0]) == (model == "m"), said)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as scratch:
+        os.chdir(scratch)
+        world = World()
+        for span in (100, 20):
+            alleles(world, span)
+        os.chdir("/")
+    print("regsnp_fields: as expected")
+
+
+if __name__ == "__main__":
+    main()

@@ -32,11 +32,11 @@ class AlleleScorer {
                std::int64_t length, std::int64_t begin, std::int64_t end, std::span<float> values);
     // Behind ComparedText::compared: "" or what is said of both strands.
     std::string strands() const;
-    // Takes the values of one marker at bases side by side, the first of them at `place`: `best` keeps the
-    // largest change, the first of equals, and the largest fold. A change that is no number stays: it must
-    // not hide behind others.
+    // Takes the values of one marker at bases side by side, the first of them at `place`: `effect`, which has
+    // all markers, keeps the largest change, the first of equals, and the largest fold. A change that is no
+    // number stays: it must not hide behind others.
     void take(std::size_t marker, std::span<const float> ref, std::span<const float> alt, std::int64_t place,
-              MarkerEffect& best) const;
+              AlleleEffect& effect) const;
     FetchContig contig_fetch(int contig) const;
     // Alleles whose values, `each` bytes an allele, are held at a time.
     static std::size_t chunk_of(std::int64_t each);

@@ -191,9 +191,7 @@ class Annotator {
     void check_finite(const VcfRecord& record, const AlleleEffect& effect) const {
         for (std::size_t m = 0; m < effect.markers.size(); ++m) {
             const MarkerEffect& e = effect.markers[m];
-            require(std::isfinite(e.delta) && std::isfinite(e.ref) && std::isfinite(e.alt) &&
-                        std::isfinite(e.fold),
-                    ErrorKind::input,
+            require(std::isfinite(e.delta) && std::isfinite(e.ref) && std::isfinite(e.alt), ErrorKind::input,
                     p_.model + ": its output for marker " + model().markers[m].name + " is not finite at " +
                         record.where() + "; the model is damaged or did not learn");
         }

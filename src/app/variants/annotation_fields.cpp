@@ -35,12 +35,6 @@ std::string quoted_safe(std::string text) {
     return text;
 }
 
-// The first of equals.
-std::size_t largest_fold_marker(const AlleleEffect& effect) {
-    const auto found = std::ranges::max_element(effect.markers, {}, &MarkerEffect::fold);
-    return static_cast<std::size_t>(found - effect.markers.begin());
-}
-
 }  // namespace
 
 const char* to_string(AlleleNote note) {
@@ -148,12 +142,9 @@ void AnnotationFields::values(std::int64_t position, const std::vector<AlleleEff
 // Of records in which an allele has a score.
 void AnnotationFields::scores(std::int64_t position, const std::vector<AlleleEffect>& effects,
                               std::vector<InfoField>& fields) const {
-    std::vector<std::size_t> best(effects.size()), best_fold(effects.size());
-    for (std::size_t a = 0; a < effects.size(); ++a) {
-        if (effects[a].compared == 0) continue;
-        best[a] = strongest_marker(effects[a], all_);
-        best_fold[a] = largest_fold_marker(effects[a]);
-    }
+    std::vector<std::size_t> best(effects.size());
+    for (std::size_t a = 0; a < effects.size(); ++a)
+        if (effects[a].compared > 0) best[a] = strongest_marker(effects[a], all_);
     const auto each = [&](const std::string& id, auto InfoField::*values, const auto& missing,
                           const auto& value) {
         InfoField& field = fields.emplace_back(InfoField{id, {}, {}});
@@ -167,13 +158,12 @@ void AnnotationFields::scores(std::int64_t position, const std::vector<AlleleEff
     const auto strongest = [&](std::size_t a) -> const MarkerEffect& { return effects[a].markers[best[a]]; };
     const auto ref = [&](std::size_t a) { return scales_.value(best[a], strongest(a).ref); };
     const auto alt = [&](std::size_t a) { return scales_.value(best[a], strongest(a).alt); };
-    const auto name_of = [&](const std::vector<std::size_t>& markers) {
-        return [&](std::size_t a) -> const std::string& { return markers_[markers[a]]; };
+    const auto text = [&](const std::string& id, const auto& marker) {
+        each(id, &InfoField::texts, std::string("."), [&](std::size_t a) { return markers_[marker(a)]; });
     };
-    const std::string none = ".";
     number("REG_MAX", [&](std::size_t a) { return std::fabs(strongest(a).delta); });
     number("REG_DELTA", [&](std::size_t a) { return strongest(a).delta; });
-    each("REG_MARKER", &InfoField::texts, none, name_of(best));
+    text("REG_MARKER", [&](std::size_t a) { return best[a]; });
     each("REG_POS", &InfoField::integers, InfoField::kMissingInteger,
          [&](std::size_t a) { return static_cast<std::int32_t>(strongest(a).place - position); });
     number("REG_REF", ref);
@@ -183,8 +173,8 @@ void AnnotationFields::scores(std::int64_t position, const std::vector<AlleleEff
             return scales_.logit(best[a], strongest(a).alt) - scales_.logit(best[a], strongest(a).ref);
         });
     number("REG_LOG2FC", [&](std::size_t a) { return log2_fold_change(ref(a), alt(a)); });
-    number("REG_MAXLOG2FC", [&](std::size_t a) { return effects[a].markers[best_fold[a]].fold; });
-    each("REG_MAXLOG2FC_MARKER", &InfoField::texts, none, name_of(best_fold));
+    number("REG_MAXLOG2FC", [&](std::size_t a) { return effects[a].fold; });
+    text("REG_MAXLOG2FC_MARKER", [&](std::size_t a) { return effects[a].fold_marker; });
     for (const Class& c : classes_)
         number(c.id, [&](std::size_t a) {
             return effects[a].markers[strongest_marker(effects[a], c.members)].delta;

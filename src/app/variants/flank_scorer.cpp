@@ -287,7 +287,7 @@ class FlankScorer final : public AlleleScorer {
             if (known_.empty()) continue;
             for (const auto& [begin, end] : known_) result.compared += static_cast<std::int64_t>(end - begin);
             result.markers.resize(markers);
-            for (std::size_t m = 0; m < markers; ++m) compare(p, m, result.markers[m]);
+            for (std::size_t m = 0; m < markers; ++m) compare(p, m, result);
         }
         return result;
     }
@@ -305,13 +305,13 @@ class FlankScorer final : public AlleleScorer {
         }
     }
 
-    void compare(const BlockPlan& p, std::size_t marker, MarkerEffect& best) {
+    void compare(const BlockPlan& p, std::size_t marker, AlleleEffect& effect) {
         const auto m = static_cast<std::int64_t>(marker);
         const std::span<const float> ref = read_block(p.ref, m, bases_.size(), ref_values_),
                                      alt = read_block(p.alt, m, bases_.size(), alt_values_);
         for (const auto& [begin, end] : known_)
             take(marker, ref.subspan(begin, end - begin), alt.subspan(begin, end - begin),
-                 p.block.ref_begin + static_cast<std::int64_t>(begin), best);
+                 p.block.ref_begin + static_cast<std::int64_t>(begin), effect);
     }
 
     Context context_;

@@ -1,6 +1,7 @@
-// Folds are looked for at every base of every marker, so they are compared by a sigmoid that compilers make
-// vector code of, some of them side by side; the one that is largest is then computed in double precision.
-// Markers whose map has knots are few, and go one by one.
+// A fold is asked for of every base of every marker, and two sigmoids a base would cost as much as the tail
+// of the network. A bound that takes no more than the largest change leaves out nearly all; of the others,
+// folds are compared by a sigmoid that compilers make vector code of, and the one that is largest is computed
+// in double precision. Markers whose map has knots are few, and go one by one.
 #include "app/variants/marker_scale.hpp"
 
 #include <algorithm>
@@ -8,13 +9,24 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <numbers>
 
 #include "app/model/calibrated.hpp"
 
 namespace regkit {
 namespace {
 
-constexpr std::size_t kTogether = 256;
+constexpr double kSlack = 1 + 1e-5;  // what rounding may take off a bound
+
+double steepest(const LogitMap& map) {
+    double most = 1;  // also of the line beyond the knots
+    for (std::size_t k = 1; k < map.knots.size(); ++k) {
+        const auto &a = map.knots[k - 1], &b = map.knots[k];
+        most = std::max(most, (static_cast<double>(b.to) - static_cast<double>(a.to)) /
+                                  (static_cast<double>(b.from) - static_cast<double>(a.from)));
+    }
+    return most * static_cast<double>(map.slope);
+}
 
 // exp of x, at most 87 in magnitude, to a few units of the last place: 2^n times a polynomial for the rest.
 inline float fast_exp(float x) {
@@ -59,6 +71,7 @@ MarkerScales::MarkerScales(const Model& model)
     maps_.resize(model.markers.size());
     if (calibrated_)
         for (std::size_t m = 0; m < maps_.size(); ++m) maps_[m] = model.calls[m].probability;
+    for (const LogitMap& map : maps_) slopes_.push_back(steepest(map));
 }
 
 double MarkerScales::logit(std::size_t marker, float output) const {
@@ -92,21 +105,28 @@ void MarkerScales::changes(std::size_t marker, std::span<const float> ref, std::
     }
 }
 
-double MarkerScales::largest_fold(std::size_t marker, std::span<const float> ref,
-                                  std::span<const float> alt) const {
-    double most = 0;
-    float most_excess = -1;
-    std::array<float, kTogether> some;
-    for (std::size_t begin = 0; begin < ref.size(); begin += kTogether) {
-        const std::size_t count = std::min(kTogether, ref.size() - begin);
-        const std::span<float> here(some.data(), count);
-        changes(marker, ref.subspan(begin, count), alt.subspan(begin, count), here);
-        const std::size_t at = largest_magnitude(here);
-        if (some[at] <= most_excess) continue;
-        most_excess = some[at];
-        most = fold(marker, ref[begin + at], alt[begin + at]);
+// Of outputs that differ by `change` and stand for no more than `value`. The logarithm of p + e has the slope
+// p (1 - p) / (p + e) along the logit, which is at most p / (p + e).
+double MarkerScales::most_fold(std::size_t marker, double change, double value) const {
+    const double e = pseudocounts_[marker];
+    if (coverage_) return std::log2(1 + change / e);
+    return change * slopes_[marker] * value / (value + e) / std::numbers::ln2;
+}
+
+double MarkerScales::larger_fold(std::size_t marker, std::span<const float> ref, std::span<const float> alt,
+                                 float change, double least) const {
+    const double most_change = static_cast<double>(change) * kSlack;
+    if (!(most_fold(marker, most_change, 1) > least)) return least;
+    if (!coverage_) {
+        float most = ref[0];
+        for (std::size_t i = 0; i < ref.size(); ++i) most = std::max({most, ref[i], alt[i]});
+        if (!(most_fold(marker, most_change, value(marker, most) * kSlack) > least)) return least;
     }
-    return most;
+    std::array<float, kTogether> some;
+    const std::span<float> here(some.data(), ref.size());
+    changes(marker, ref, alt, here);
+    const std::size_t at = largest_magnitude(here);
+    return std::max(least, fold(marker, ref[at], alt[at]));
 }
 
 }  // namespace regkit

@@ -18,7 +18,6 @@ namespace {
 
 constexpr std::int64_t kChunkBytes = std::int64_t{96} << 20;  // values of one chunk
 constexpr std::size_t kMaxChunk = 256;
-constexpr std::size_t kTogether = 256;
 
 }  // namespace
 
@@ -56,22 +55,27 @@ std::string AlleleScorer::strands() const {
 }
 
 void AlleleScorer::take(std::size_t marker, std::span<const float> ref, std::span<const float> alt,
-                        std::int64_t place, MarkerEffect& best) const {
+                        std::int64_t place, AlleleEffect& effect) const {
+    constexpr std::size_t kTogether = MarkerScales::kTogether;
+    MarkerEffect& best = effect.markers[marker];
     std::array<float, kTogether> deltas;
     for (std::size_t begin = 0; begin < ref.size(); begin += kTogether) {
         const std::size_t count = std::min(kTogether, ref.size() - begin);
         for (std::size_t i = 0; i < count; ++i) deltas[i] = alt[begin + i] - ref[begin + i];
         const std::size_t at = largest_magnitude({deltas.data(), count});
+        const float change = std::fabs(deltas[at]);
+        const double fold = scales_.larger_fold(marker, ref.subspan(begin, count), alt.subspan(begin, count),
+                                                change, effect.fold);
+        if (fold > effect.fold) {
+            effect.fold = fold;
+            effect.fold_marker = marker;
+        }
         // The first that is compared is taken whether or not it changed.
         if (best.place != MarkerEffect::kNowhere &&
-            (std::isnan(best.delta) || std::fabs(deltas[at]) <= std::fabs(best.delta)))
+            (std::isnan(best.delta) || change <= std::fabs(best.delta)))
             continue;
-        best.delta = deltas[at];
-        best.ref = ref[begin + at];
-        best.alt = alt[begin + at];
-        best.place = place + static_cast<std::int64_t>(begin + at);
+        best = {deltas[at], ref[begin + at], alt[begin + at], place + static_cast<std::int64_t>(begin + at)};
     }
-    best.fold = std::max(best.fold, static_cast<float>(scales_.largest_fold(marker, ref, alt)));
 }
 
 FetchContig AlleleScorer::contig_fetch(int contig) const {

@@ -52,15 +52,13 @@ struct Allele {
     Edit alt_edit;                 // reference to ALT haplotype; `change` unless ref_edit is set
 };
 
-// At the base or bin where |alt - ref| is largest, the first of equals; then, of all that were compared, the
-// largest |log2 fold change| of the value that the logit stands for (MarkerScales::largest_fold).
+// At the base or bin where |alt - ref| is largest, the first of equals.
 struct MarkerEffect {
     static constexpr std::int64_t kNowhere = INT64_MIN;
 
     float delta = 0;  // alt - ref
     float ref = 0;
     float alt = 0;
-    float fold = 0;
     std::int64_t place = kNowhere;  // the base of the contig; of a bin see ComparedText
 };
 
@@ -68,6 +66,10 @@ struct AlleleEffect {
     std::int64_t compared =
         0;  // bases or bins; 0: there is nothing to compare (span 0 at an indel, no flank, all N)
     std::vector<MarkerEffect> markers;  // of the model, in order; empty when compared is 0
+    // The largest |log2 fold change| of what the outputs stand for (MarkerScales::larger_fold), of all
+    // markers at all that was compared, and its marker.
+    double fold = 0;
+    std::size_t fold_marker = 0;
 };
 
 // For people.

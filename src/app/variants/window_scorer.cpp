@@ -156,8 +156,7 @@ class WindowScorer final : public AlleleScorer {
                 const auto value = [&](std::int64_t place) {
                     return std::span(&nth(values_, (place * markers + m) * count + pair.output), 1);
                 };
-                take(static_cast<std::size_t>(m), value(ref), value(alt), pair.middle,
-                     nth(result.markers, m));
+                take(static_cast<std::size_t>(m), value(ref), value(alt), pair.middle, result);
             }
         }
         return result;

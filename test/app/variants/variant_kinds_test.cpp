@@ -127,7 +127,7 @@ struct Strongest {
     MarkerEffect best;
     bool any = false;
     void take(float ref, float alt, std::int64_t place) {
-        if (!any || std::fabs(alt - ref) > std::fabs(best.delta)) best = {alt - ref, ref, alt, 0, place};
+        if (!any || std::fabs(alt - ref) > std::fabs(best.delta)) best = {alt - ref, ref, alt, place};
         any = true;
     }
 };

@@ -71,7 +71,7 @@ cli::Tool call_tool() {
     cli::Tool tool{
         .name = "regcall",
         .title = "predict markers along DNA and write them as tracks",
-        .usage = {"-m MODEL -f REF [-r REGION]... [-R BED] [options]", "-m MODEL [options] [in.fa|-]"}};
+        .usage = {"-m MODEL... -f REF [-r REGION]... [-R BED] [options]", "-m MODEL... [options] [in.fa|-]"}};
     tool.max_arguments = 1;
     tool.options = {
         cli::common::fasta(),
@@ -83,7 +83,7 @@ cli::Tool call_tool() {
          .help =
              "a record of the stream named chr:begin-end (as samtools faidx names it) lies at these coordinates",
          .group = cli::group::input},
-        cli::common::model(cli::kNeeded),
+        cli::common::models(),
         cli::common::markers(),
         cli::common::rc_average(),
         cli::common::window_mode("tiled"),
@@ -99,7 +99,9 @@ cli::Tool call_tool() {
         genome_option(),
         {.name = "over",
          .value = "BED",
-         .help = "a table of these regions: mean, largest value and number of sites, by region and marker",
+         .help =
+             "a table of these regions: mean, largest value and number of sites, by region and marker; of several "
+             "-m also the mean spread",
          .group = cli::group::output},
         {.name = "over-output",
          .value = "FILE",
@@ -121,7 +123,7 @@ cli::Tool call_tool() {
          .help =
              "where sites are called: f1, fdr:0.05, fdr:0.1 or fdr:0.2 (of calibrated models), a probability "
              "or coverage, or NAME= and one of these for some markers, as -k names them [f1; 0.5 of a model "
-             "that is not calibrated]",
+             "that is not calibrated, and of several]",
          .group = cli::group::output,
          .repeatable = true},
         {.name = "raw",
@@ -151,6 +153,12 @@ cli::Tool call_tool() {
                  "neighbours are often equal, and files about half as large",
          .group = cli::group::output,
          .choices = {"exact", "8bit"}},
+        {.name = "spread",
+         .help =
+             "of several -m: also a track of each marker's spread, the standard deviation over the models, as "
+             "marker NAME.spread (" +
+             with_values + ")",
+         .group = cli::group::output},
         {.name = "round",
          .value = "DECIMALS",
          .fallback = std::to_string(defaults.decimals),
@@ -174,6 +182,8 @@ cli::Tool call_tool() {
          "values and intervals of one prediction"},
         {"regcall -m model.safetensors -f hg19.fa --hub myhub --genome hg19 --igv myhub/igv.xml",
          "tracks to look at, in the UCSC browser and in IGV"},
+        {"regcall -m a.safetensors -m b.safetensors -m c.safetensors -f hg19.fa --spread -o '{marker}.bw'",
+         "the mean of three models, and how far they are apart"},
         {"samtools faidx hg19.fa chr20:1-100000 | regcall -m model.safetensors --remap -O tsv -",
          "a stream, at its own coordinates"},
     };
@@ -260,7 +270,7 @@ void run_call(const cli::Arguments& args, Log& log) {
     p.regions = args.all("region");
     if (args.given("regions-file")) p.regions_file = cli::readable_file(args, "regions-file");
     require_kind(p.regions_file, {FileKind::intervals, FileKind::bed_graph}, "-R takes regions, a BED file");
-    p.model = cli::model_file(args);
+    p.models = cli::model_files(args);
     p.markers = args.list("markers");
     read_outputs(args, p);
     if (args.given("shard")) p.shard = parse_shard(args.text("shard"));
@@ -284,6 +294,7 @@ void run_call(const cli::Arguments& args, Log& log) {
     p.sites.raw = args.flag("raw");
     if (args.given("min-length")) p.sites.min_length = args.integer("min-length", 1, kMany);
     if (args.given("merge-gap")) p.sites.merge_gap = args.integer("merge-gap", 0, kMany);
+    p.spread = args.flag("spread");
     if (args.given("resolution")) p.resolution = args.integer("resolution", 1, kMany);
     p.coded = args.text("values") == "8bit";
     p.decimals = static_cast<int>(args.integer("round", 0, Rounding::kMaxDecimals));

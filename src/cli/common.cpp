@@ -57,6 +57,12 @@ Option model(Need need) {
             .needed = need == Need::needed,
             .files = "*.safetensors"};
 }
+Option models() {
+    Option option = model(kNeeded);
+    option.help += "; several are an ensemble, whose mean is taken";
+    option.repeatable = true;
+    return option;
+}
 Option dataset(Need need) {
     return {.name = "dataset",
             .letter = 'd',
@@ -217,10 +223,11 @@ void refuse_swapped(const Arguments& args) {
         return has && args.given(name);
     };
     if (!given("model") || !given("fasta")) return;
-    const std::string model = args.text("model"), fasta = args.text("fasta");
-    require(file_kind(model) != FileKind::fasta || file_kind(fasta) != FileKind::model, ErrorKind::usage,
-            "-m " + model + " is a FASTA file and -f " + fasta +
-                " a model: swap them; -m takes the model, -f the reference");
+    const std::string fasta = args.text("fasta");
+    for (const std::string& model : args.all("model"))
+        require(file_kind(model) != FileKind::fasta || file_kind(fasta) != FileKind::model, ErrorKind::usage,
+                "-m " + model + " is a FASTA file and -f " + fasta +
+                    " a model: swap them; -m takes the model, -f the reference");
 }
 
 }  // namespace
@@ -233,11 +240,25 @@ std::string fasta_file(const Arguments& args, const std::string& name) {
     return path;
 }
 
-std::string model_file(const Arguments& args) {
-    const std::string path = model_named(args.text("model"));
+namespace {
+
+std::string model_file(const Arguments& args, const std::string& name) {
+    const std::string path = model_named(name);
     refuse_swapped(args);
     require_kind(path, {FileKind::model}, "-m takes the model, a .safetensors file that regtrain wrote");
     return path;
+}
+
+}  // namespace
+
+std::string model_file(const Arguments& args) {
+    return model_file(args, args.text("model"));
+}
+
+std::vector<std::string> model_files(const Arguments& args) {
+    std::vector<std::string> paths;
+    for (const std::string& name : args.all("model")) paths.push_back(model_file(args, name));
+    return paths;
 }
 
 std::string model_named(const std::string& name) {

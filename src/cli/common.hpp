@@ -19,6 +19,7 @@ Option check_reference(const std::string& help);                            // -
 Option regions();                                                           // -r, --region REGION, repeatable
 Option regions_file();                                                      // -R, --regions-file BED
 Option model(Need need = Need::optional);                                   // -m, --model MODEL
+Option models();                                                            // the same, needed and repeatable
 Option dataset(Need need = Need::optional);                                 // -d, --dataset X.regds
 Option markers();                                                           // -k, --markers LIST, repeatable
 Option output(const std::string& help, const std::string& value = "FILE");  // -o, --output FILE
@@ -52,6 +53,7 @@ std::string readable_file(const Arguments& args, const std::string& name);
 // The same, and that it is what the option takes: Error(input) where it is recognised as something else.
 std::string fasta_file(const Arguments& args, const std::string& name = "fasta");  // "" where not given
 std::string model_file(const Arguments& args);
+std::vector<std::string> model_files(const Arguments& args);  // of models(), in order
 // The file that a model's name or path stands for (find_model), which can be read.
 std::string model_named(const std::string& name);
 std::string dataset_folder(const Arguments& args);

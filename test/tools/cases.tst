@@ -209,6 +209,11 @@ case regcall with several outputs
 run regcall -m model.safetensors -f ref.fa -r chr2:11501-14000 -c 0.43 --device reference --no-version --parents -o out/all.bed -o 'out/{marker}/values.bedGraph' -o out/all.tsv --resolution 100 2> said.txt; find out -type f | sort; cp out/all.* out/open.K562/values.bedGraph .
 golden - all.bed all.tsv values.bedGraph
 
+case regcall with an ensemble: the mean of two models, their spread and what the header says
+setup random_model other.safetensors "$TEST_TOOLS/data/tiny.json" 2 chr1:60000 open.K562=DNase CTCF.K562=TFBS
+run C="regcall -m model.safetensors -m other.safetensors -f ref.fa -r chr2:11501-12500 --device reference"; $C --spread --resolution 100 -o '{marker}.bg' -o sites.bed --no-version; tail -n 20 *.bg sites.bed; printf 'chr2\t11600\t12000\n' > r.bed; $C --over r.bed 2> said.txt | grep -v -e Version -e Command -e Device | sed 's|sha256:.*|sha256|'; grep mean said.txt
+golden -
+
 case a model that is not calibrated is told of, unless it is clear what it is called by
 run for o in '' '-c 0.3' '-c open*=0.3' --raw '-o x.bg' '-o x.bg --raw'; do regcall -m model.safetensors -f ref.fa -r chr1:1-500 -k open.K562 $o 2>&1 > /dev/null | grep 'is not calibrated' || echo "$o: -"; done
 out regcall: model.safetensors: is not calibrated; intervals are where its own probability is at least 0.5 (`regeval --calibrate` cures that)\n-c 0.3: -\n-c open*=0.3: -\n--raw: -\nregcall: model.safetensors: is not calibrated; values are its own probabilities (`regeval --calibrate` cures that)\n-o x.bg --raw: -

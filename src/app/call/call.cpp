@@ -19,9 +19,9 @@
 #include "app/call/call_part.hpp"
 #include "app/call/call_sink.hpp"
 #include "app/call/record_window.hpp"
-#include "app/model/calibrated.hpp"
+#include "app/call/values_header.hpp"
+#include "app/model/ensemble.hpp"
 #include "app/model/genome_of.hpp"
-#include "app/model/predictor.hpp"
 #include "app/model/regions.hpp"
 #include "app/model/session.hpp"
 #include "app/model/trained_reference.hpp"
@@ -35,14 +35,16 @@ namespace regkit {
 namespace {
 
 constexpr std::int64_t kTile = 50000;
-// Values of one tile lie in memory: at most so many, 160 MB.
+// Values of one tile lie in memory: at most so many, 160 MB; of an ensemble those of each model, and the mean
+// and the spread.
 constexpr std::int64_t kTileValues = 40'000'000;
 constexpr std::size_t kMostSeen = 100'000;
 // Around the regions of a table: a site that reaches into one is called whole.
 constexpr std::int64_t kSiteMargin = 2000;
 
-std::int64_t tile_for(std::int64_t asked, std::int64_t markers) {
-    return asked > 0 ? asked : std::clamp<std::int64_t>(kTileValues / markers, 1000, kTile);
+std::int64_t tile_for(std::int64_t asked, std::int64_t markers, std::int64_t models) {
+    const std::int64_t rows = markers * (models > 1 ? models + 2 : 1);
+    return asked > 0 ? asked : std::clamp<std::int64_t>(kTileValues / rows, 1000, kTile);
 }
 
 void check(const CallParameters& p) {
@@ -67,16 +69,19 @@ class Caller {
           log_(log),
           tell_(tell),
           pool_(resolve_workers(p.backend.workers)),
-          session_(p.model, p.markers, p.backend, log) {
-        const auto markers = std::ssize(model().markers);
-        plan_ = plan_calls(model(), p_.sites, outputs_.intervals, p_.model);
-        Model whole = session_.take_model();
-        predictor_ = std::make_unique<Predictor>(
-            plan_.calibrated ? calibrated(std::move(whole)) : std::move(whole), session_.backend(),
-            PredictorOptions{.tile = tile_for(p_.tile, markers),
-                             .rc_average = p_.rc_average,
-                             .coded = p_.coded,
-                             .paper_windows = p_.paper_windows});
+          name_(models_text(p.models)),
+          session_(p.models, p.markers, p.backend, log) {
+        const auto markers = std::ssize(model().markers), models = std::ssize(p_.models);
+        plan_ = plan_calls(model(), p_.sites, outputs_.intervals, name_, session_.is_ensemble());
+        predictor_ = std::make_unique<Ensemble>(
+            session_.take_models(), p_.models, session_.backend(),
+            Ensemble::Options{.predictor = {.tile = tile_for(p_.tile, markers, models),
+                                            .rc_average = p_.rc_average,
+                                            .coded = p_.coded,
+                                            .paper_windows = p_.paper_windows},
+                              .calibrated = !p_.sites.raw,
+                              .spread = p_.spread || !p_.over.empty()},
+            pool_);
         check_model();
         for (const std::string& notice : plan_.notices) log_.info(notice);
         for (const std::string& warning : plan_.warnings) log_.warn("sites", warning);
@@ -95,7 +100,7 @@ class Caller {
         if (part_) part_->finish();
         // Of few codes, a model may well give a region one.
         if (sink_->is_constant() && !p_.coded)
-            log_.warn("constant", p_.model +
+            log_.warn("constant", name_ +
                                       ": predicts one value everywhere, of each marker the same at every " +
                                       (cell_ > 1 ? "bin" : "base") + "; it may have learned nothing");
         summary_.bases = sink_->bases();
@@ -118,16 +123,17 @@ class Caller {
                  std::int64_t shift, const FetchCodes& fetch) {
         const auto missing = [lead](std::int64_t at) { return std::max<std::int64_t>(0, lead - at); };
         if (outputs_.values)
-            predictor_->predict(
-                length, begin, end, fetch, [&](std::int64_t at, std::int64_t stop, auto codes, auto values) {
-                    sink_->values(at + missing(at) + shift,
-                                  codes.subspan(static_cast<std::size_t>(missing(at))), values);
-                    reached(range_, stop);
-                    tell_bases();
-                });
+            predictor_->predict(length, begin, end, lead, fetch,
+                                [&](std::int64_t at, std::int64_t stop, auto codes, auto values) {
+                                    sink_->values(at + missing(at) + shift,
+                                                  codes.subspan(static_cast<std::size_t>(missing(at))),
+                                                  values);
+                                    reached(range_, stop);
+                                    tell_bases();
+                                });
         else
             predictor_->predict_called(
-                length, begin, end, plan_.cutoffs, fetch,
+                length, begin, end, lead, plan_.cutoffs, fetch,
                 [&](std::int64_t at, std::int64_t stop, auto codes, const CalledRuns& called) {
                     sink_->called(at + missing(at) + shift,
                                   codes.subspan(static_cast<std::size_t>(missing(at))), called);
@@ -153,27 +159,30 @@ class Caller {
             "--values 8bit is for probabilities; the model predicts coverage, which goes beyond what the codes hold");
     }
 
-    // What is said of the values that are written: nothing where each is the plain probability of a base.
-    void add_values_header(std::vector<std::string>& header) const {
-        const bool every_base = cell_ == 1 && !coverage() && !p_.coded;
-        if (every_base && !plan_.calibrated) return;
-        header.push_back(std::string("regcallValues=") + (plan_.calibrated ? "calibrated " : "") +
-                         (coverage() ? "coverage" : "probability") +
-                         (every_base ? "" : " of " + counted(cell_, "base")) +
-                         (p_.coded ? ", in 8 bits" : ""));
+    std::vector<std::string> about_values() const {
+        const auto known =
+            std::ranges::count_if(session_.models(), [](const Model& m) { return !m.calls.empty(); });
+        return values_header({.cell = cell_,
+                              .coverage = coverage(),
+                              .calibrated = plan_.calibrated,
+                              .coded = p_.coded,
+                              .spread = spreads() != Spreads::none,
+                              .models = std::ssize(p_.models),
+                              .calibrated_of = p_.sites.raw ? 0 : known});
     }
 
     // Where the predictions come from; `digest` is the reference's, a stream has none.
     std::vector<std::string> provenance(const std::string& source, const std::string& digest) {
         std::vector<std::string> lines = session_.provenance("regcall", digest);
         lines.push_back("reference=" + source);
-        add_values_header(lines);
+        for (const std::string& line : about_values()) lines.push_back(line);
         return lines;
     }
 
     void open(bool contigs_first, const std::vector<std::string>& provenance, NamedRegions over) {
         std::vector<std::string> lines = call_header(p_, provenance, plan_);
-        const std::vector<std::string> inputs = {p_.input, p_.fasta, p_.model, p_.regions_file, p_.over};
+        std::vector<std::string> inputs = p_.models;
+        inputs.insert(inputs.end(), {p_.input, p_.fasta, p_.regions_file, p_.over});
         files_ = std::make_unique<CallFiles>(p_, outputs_, plan_,
                                              CallFiles::Content{.markers = model().markers,
                                                                 .coverage = coverage(),
@@ -190,10 +199,15 @@ class Caller {
         return files_->calls();
     }
 
+    Spreads spreads() const {
+        if (predictor_->rows() == predictor_->markers()) return Spreads::none;
+        return p_.spread ? Spreads::told : Spreads::for_table;
+    }
+
     void make_sink() {
         const float largest = coverage() ? std::numeric_limits<float>::max() : 1.0f;
-        sink_ =
-            std::make_unique<CallSink>(events(), outputs_.intervals, plan_, cell_, width_, largest, pool_);
+        sink_ = std::make_unique<CallSink>(events(), outputs_.intervals, plan_, cell_, width_, largest, pool_,
+                                           spreads());
         if (files_->table()) sink_->set_table(*files_->table());
     }
 
@@ -213,9 +227,10 @@ class Caller {
     const TellWork& tell_;
     WorkDone work_;
     ThreadPool pool_;
+    std::string name_;  // of the model, or of all, in messages
     Session session_;
     CallPlan plan_;
-    std::unique_ptr<Predictor> predictor_;
+    std::unique_ptr<Ensemble> predictor_;
     std::unique_ptr<CallFiles> files_;
     std::unique_ptr<CallPart> part_;  // of a shard, or of a run that may be resumed
     std::unique_ptr<CallSink> sink_;
@@ -259,8 +274,11 @@ void Caller::call_reference() {
         sink_->go_on(start.bases, start.n_bases);
         log_.info("goes on behind " + counted(start.bases, "base") + ", from " + journal_path(p_));
     }
-    TrainedReference trained(model(), p_.model, fasta, log_);
-    if (p_.check_reference) trained.check_all();
+    std::vector<TrainedReference> trained;
+    for (std::size_t i = 0; i < p_.models.size(); ++i)
+        trained.emplace_back(session_.models()[i], p_.models[i], fasta, log_);
+    if (p_.check_reference)
+        for (TrainedReference& one : trained) one.check_all();
     const std::vector<ShardRange> mine =
         shard_ranges(ranges, p_.shard.value_or(Shard()), std::lcm(predictor_->grid(), width_));
     for (const ShardRange& range : mine) work_.total += range.end - range.begin;
@@ -276,7 +294,7 @@ void Caller::call_reference() {
         }
         if (start.range > range.range) continue;
         if (begun) range.begin = start.position;
-        trained.reading(range.contig, range.begin, range.end);
+        for (TrainedReference& one : trained) one.reading(range.contig, range.begin, range.end);
         call_range(fasta, range);
     }
     tell_placeholders(p_.fasta, fasta.placeholders(), log_);
@@ -315,13 +333,14 @@ void Caller::open_part(const FastaFile& fasta, const std::string& digest,
                             .shards = shard.of,
                             .holds_values = outputs_.values,
                             .holds_runs = outputs_.intervals,
-                            .model_path = p_.model,
-                            .model_digest = model().digest,
+                            .model_paths = p_.models,
+                            .model_digests = session_.digests(),
                             .reference_path = p_.fasta,
                             .reference_digest = digest,
                             .coverage = coverage(),
+                            .spread = p_.spread,
                             .markers = model().markers,
-                            .calls = model().calls,
+                            .calls = session_.is_ensemble() ? std::vector<MarkerCalls>() : model().calls,
                             .sites = p_.sites,
                             .cell = cell_,
                             .width = width_,

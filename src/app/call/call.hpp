@@ -20,8 +20,8 @@ struct CallParameters {
     std::string fasta;
     std::vector<std::string> regions;  // texts of parse_regions, with `fasta`; none and no file: all of it
     std::string regions_file;          // BED
-    std::string model;
-    std::vector<std::string> markers;       // patterns of select_markers; empty = all
+    std::vector<std::string> models;   // of several the mean: an ensemble (model/ensemble.hpp)
+    std::vector<std::string> markers;  // patterns of select_markers; empty = all
     std::vector<std::string> outputs{"-"};  // "{marker}" in a name: one file a marker
     std::optional<TrackWord> format;        // what -O says; else what the output's name does
     bool parents = false;                   // folders that names lead through are made where missing
@@ -39,6 +39,7 @@ struct CallParameters {
     SiteOptions sites;            // for intervals, but for `raw`; of coverage a cutoff must be given
     std::int64_t resolution = 0;  // bases a value; a multiple of the model's own, which is taken for 0
     int decimals = 4;
+    bool spread = false;    // of several models: tracks of values also of how far they are apart
     bool coded = false;     // values of the logits' 8-bit codes: off by 1/64 at most, and in long runs
     std::int64_t tile = 0;  // bases predicted at a time; 0 = what suits the number of markers
     bool rc_average = false;

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "app/call/call_files.hpp"
+#include "app/model/ensemble.hpp"
 #include "base/paths.hpp"
 #include "io/files/bgzf_writer.hpp"
 #include "io/files/output_check.hpp"
@@ -28,9 +30,11 @@ bool is_genome_name(const std::string& name) {
     }) && name.front() != '.';
 }
 
-// An output's files as they are to be drawn.
-std::vector<ShownTrack> shown(const TrackOutput& output, const std::vector<Marker>& markers,
+// An output's files as they are to be drawn; with spreads, those of values have them behind the markers.
+std::vector<ShownTrack> shown(const TrackOutput& output, std::vector<Marker> markers, bool spreads,
                               const TrackSet& tracks, double largest) {
+    if (spreads && output.format->holds_values)
+        for (std::size_t m = 0, n = markers.size(); m < n; ++m) markers.push_back(spread_of(markers[m]));
     std::vector<std::string> names;
     for (const Marker& marker : markers) names.push_back(marker.name);
     const std::vector<std::string> paths = track_paths(output, names);
@@ -48,18 +52,21 @@ std::vector<ShownTrack> shown(const TrackOutput& output, const std::vector<Marke
     return all;
 }
 
-// Marker by marker, in the order of the model, values first; at the end what is of all markers.
+// Marker by marker, in the order of the model, values first, each with its spread; at the end what is of all
+// markers.
 std::vector<ShownTrack> in_order(const std::vector<TrackOutput>& outputs, const std::vector<Marker>& markers,
-                                 const TrackSet& tracks, double largest) {
+                                 bool spreads, const TrackSet& tracks, double largest) {
     std::vector<ShownTrack> all;
     std::vector<std::vector<ShownTrack>> by_output;
     for (const bool values : {true, false})
         for (const TrackOutput& output : outputs)
             if (output.format->holds_values == values)
-                by_output.push_back(shown(output, markers, tracks, largest));
+                by_output.push_back(shown(output, markers, spreads, tracks, largest));
     for (std::size_t m = 0; m < markers.size(); ++m)
-        for (const std::vector<ShownTrack>& files : by_output)
-            if (!files.front().marker.name.empty()) all.push_back(files[m]);
+        for (const std::vector<ShownTrack>& files : by_output) {
+            if (files.front().marker.name.empty()) continue;
+            for (std::size_t at = m; at < files.size(); at += markers.size()) all.push_back(files[at]);
+        }
     for (const std::vector<ShownTrack>& files : by_output)
         if (files.front().marker.name.empty()) all.push_back(files.front());
     return all;
@@ -111,9 +118,11 @@ void add_browser_files(const CallParameters& p, const CallOutputs& outputs,
                        const std::vector<std::string>& header, OutputSet& files) {
     const double largest = coverage ? kLargestCoverage : 1;
     if (!p.hub.empty()) {
-        std::vector<ShownTrack> shown = in_order(hub_tracks(p), markers, tracks, largest);
+        std::vector<ShownTrack> shown = in_order(hub_tracks(p), markers, p.spread, tracks, largest);
         for (ShownTrack& track : shown) track.path.erase(0, p.hub.size() + 1);
-        const std::string model = std::filesystem::path(p.model).stem().string();
+        const std::string model = p.models.size() > 1
+                                      ? models_text(p.models)
+                                      : std::filesystem::path(p.models.front()).stem().string();
         add_text(files, p.hub + "/hub.txt",
                  track_hub({.genome = p.genome, .source = model, .comments = header}, shown));
     }
@@ -126,7 +135,7 @@ void add_browser_files(const CallParameters& p, const CallOutputs& outputs,
     }
     add_text(files, p.igv,
              igv_session(p.igv, p.genome.empty() ? absolute_path(p.fasta) : p.genome, locus,
-                         in_order(igv_outputs(outputs), markers, tracks, largest)));
+                         in_order(igv_outputs(outputs), markers, p.spread, tracks, largest)));
 }
 
 }  // namespace regkit

@@ -37,9 +37,9 @@ const SiteCutoff& stored(const MarkerCalls& calls, const CutoffChoice& choice) {
 
 class Planner {
   public:
-    Planner(const Model& model, const SiteOptions& options, const std::string& path)
-        : model_(model), options_(options), path_(path) {
-        plan_.calibrated = !options.raw && !model.calls.empty();
+    Planner(const Model& model, const SiteOptions& options, const std::string& path, bool ensemble)
+        : model_(model), options_(options), path_(path), ensemble_(ensemble) {
+        plan_.calibrated = !ensemble && !options.raw && !model.calls.empty();
         if (plan_.calibrated) plan_.knots = KnotMaps(model.calls);
     }
 
@@ -49,10 +49,7 @@ class Planner {
         plan_.rules.resize(markers);
         plan_.scores.resize(markers);
         if (!plan_.calibrated && !coverage() && !options_.raw && options_.cutoffs.empty())
-            plan_.notices.push_back(path_ + ": is not calibrated; " +
-                                    (intervals ? "intervals are where its own probability is at least 0.5"
-                                               : "values are its own probabilities") +
-                                    " (`regeval --calibrate` cures that)");
+            plan_.notices.push_back(uncalibrated(intervals));
         if (!intervals) return std::move(plan_);
         choose();
         for (std::size_t m = 0; m < markers; ++m) set_rules(m);
@@ -62,6 +59,17 @@ class Planner {
 
   private:
     bool coverage() const { return model_.spec.task == Task::coverage; }
+
+    std::string uncalibrated(bool intervals) const {
+        if (ensemble_)
+            return path_ + " is not calibrated; " +
+                   (intervals ? "intervals are where it is at least 0.5 (-c)"
+                              : "values are of the probabilities that each gives alone");
+        return path_ + ": is not calibrated; " +
+               (intervals ? "intervals are where its own probability is at least 0.5"
+                          : "values are its own probabilities") +
+               " (`regeval --calibrate` cures that)";
+    }
 
     void choose() {
         if (!coverage()) default_ = parse_cutoff(plan_.calibrated ? "f1" : kPlain);
@@ -89,8 +97,8 @@ class Planner {
             option_text(choice) + ": the model predicts coverage; give the least coverage of an interval");
         require(plan_.calibrated, ErrorKind::usage,
                 option_text(choice) + ": " + path_ +
-                    " is not calibrated and has no such cutoff; give a probability, as -c 0.5, or calibrate "
-                    "it: `regeval --calibrate`");
+                    " is not calibrated and has no such cutoff; give a probability, as -c 0.5" +
+                    (ensemble_ ? "" : ", or calibrate it: `regeval --calibrate`"));
     }
 
     void set_rules(std::size_t m) {
@@ -170,6 +178,7 @@ class Planner {
     const Model& model_;
     const SiteOptions& options_;
     const std::string& path_;
+    bool ensemble_;
     CallPlan plan_;
     CutoffChoice default_;  // of coverage there is none
     std::vector<const CutoffChoice*> chosen_;
@@ -212,8 +221,9 @@ void check_site_options(const SiteOptions& options) {
                 option_text(choice) + " is a calibrated cutoff; --raw calls by the model's own probability");
 }
 
-CallPlan plan_calls(const Model& model, const SiteOptions& options, bool intervals, const std::string& path) {
-    return Planner(model, options, path).plan(intervals);
+CallPlan plan_calls(const Model& model, const SiteOptions& options, bool intervals, const std::string& path,
+                    bool ensemble) {
+    return Planner(model, options, path, ensemble).plan(intervals);
 }
 
 }  // namespace regkit

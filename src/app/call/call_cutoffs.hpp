@@ -49,6 +49,9 @@ struct CallPlan {
 // called from 0.5 on, and every run is a site; calibrated, as stored for the largest F1. `path` names the
 // model in messages. Error(usage): a cutoff that only calibrated models have, a pattern that matches no
 // marker, a cutoff above 1 that is no coverage, none for a marker of coverage.
-CallPlan plan_calls(const Model& model, const SiteOptions& options, bool intervals, const std::string& path);
+// `ensemble`: what is called is the mean of several models, of which `model` is one and `path` a name for
+// all; no calibration was fitted to it.
+CallPlan plan_calls(const Model& model, const SiteOptions& options, bool intervals, const std::string& path,
+                    bool ensemble = false);
 
 }  // namespace regkit

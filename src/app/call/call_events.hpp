@@ -25,7 +25,7 @@ class CallEvents {
 
     virtual void begin_contig(const CallContig& contig) = 0;
     // Of every marker a row of `count` values of `span` bases each, from base `begin` on: row m begins at
-    // values[m * row]. Not rounded.
+    // values[m * row]. Not rounded. Where spreads are told, a row of each marker's follows behind all.
     virtual void values(std::int64_t begin, std::int64_t span, std::int64_t count,
                         std::span<const float> values, std::int64_t row) = 0;
     // Called cells, as IntervalCaller::add takes them.

@@ -21,18 +21,27 @@ std::vector<std::string> call_header(const CallParameters& p, const std::vector<
     return lines;
 }
 
+Marker spread_of(const Marker& marker) {
+    Marker spread = marker;
+    spread.name += ".spread";
+    return spread;
+}
+
 CallFiles::CallFiles(const CallParameters& p, const CallOutputs& outputs, const CallPlan& plan,
                      Content content, const std::vector<std::string>& inputs, ThreadPool& pool)
     : p_(p), outputs_(outputs), content_(std::move(content)) {
     TrackOptions options;
     for (const Marker& marker : content_.markers) options.markers.push_back(marker.name);
+    if (p.spread)
+        for (const Marker& marker : content_.markers) options.more_values.push_back(spread_of(marker).name);
     options.header = content_.header;
     options.decimals = p.decimals;
     options.step = content_.width;
     options.contigs_first = content_.contigs_first;
     std::vector<std::string> paths;
     for (const TrackOutput& output : outputs.tracks)
-        for (const std::string& path : track_paths(output, options.markers)) paths.push_back(path);
+        for (const std::string& path : track_paths(output, track_names(output, options)))
+            paths.push_back(path);
     for (const std::string& path : browser_files(p)) paths.push_back(path);
     if (!p.over.empty()) paths.push_back(p.over_output);
     if (p.shard) paths.push_back(p.outputs.front());  // a part, of which there are no tracks
@@ -45,7 +54,8 @@ CallFiles::CallFiles(const CallParameters& p, const CallOutputs& outputs, const 
     tracks_ = std::make_unique<TrackSet>(outputs.tracks, options, pool);
     calls_ = std::make_unique<TrackCalls>(*tracks_, plan, content_.cell, pool);
     if (p.over.empty()) return;
-    table_ = std::make_unique<RegionTable>(p.over_output, std::move(content_.over), options, pool);
+    table_ = std::make_unique<RegionTable>(p.over_output, std::move(content_.over), options,
+                                           p.models.size() > 1, pool);
     calls_->set_table(*table_);
 }
 

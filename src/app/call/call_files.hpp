@@ -20,6 +20,9 @@ namespace regkit {
 std::vector<std::string> call_header(const CallParameters& parameters,
                                      const std::vector<std::string>& provenance, const CallPlan& plan);
 
+// What a track of a marker's spread is called, as a marker of its own.
+Marker spread_of(const Marker& marker);
+
 class CallFiles {
   public:
     // What the files are of.

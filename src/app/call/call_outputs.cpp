@@ -41,6 +41,23 @@ void check_placeholders(const std::string& output) {
     }
 }
 
+void check_spread(const CallParameters& p, const CallOutputs& outputs) {
+    if (!p.spread) return;
+    require(p.models.size() > 1, ErrorKind::usage,
+            "--spread is the standard deviation over several models: give more than one -m");
+    bool any = p.shard && outputs.values;
+    for (const TrackOutput& output : outputs.tracks) {
+        if (!output.format->holds_values) continue;
+        any = true;
+        require(output.name.find("{marker}") != std::string::npos, ErrorKind::usage,
+                "--spread writes a second track of each marker: write {marker} in the name of the output, as "
+                "-o '{marker}.bw'");
+    }
+    require(any, ErrorKind::usage,
+            "--spread writes tracks of values: it goes with " + track_format_names(true, " and ") +
+                ", not with intervals");
+}
+
 void check_options(const CallParameters& p, const CallOutputs& outputs) {
     const std::string with_values = track_format_names(true, " and ");
     require(p.resolution <= 1 || outputs.values, ErrorKind::usage,
@@ -51,6 +68,7 @@ void check_options(const CallParameters& p, const CallOutputs& outputs) {
         require(!given || outputs.intervals, ErrorKind::usage,
                 std::string(name) + " shapes intervals: it does not go with " + with_values +
                     ", which hold every value");
+    check_spread(p, outputs);
     require(!p.coded || outputs.values, ErrorKind::usage,
             "--values 8bit goes with " + with_values + ", not with intervals");
     require(!p.coded || !outputs.intervals, ErrorKind::usage,

@@ -30,8 +30,8 @@ CallPart::CallPart(const PartHeader& header, Files files, CallEvents* then, Thre
         go_on(header, then);
         write = [this](std::string_view bytes) { journal_->append(bytes); };
     }
-    writer_ = std::make_unique<PartWriter>(static_cast<int>(std::ssize(header.markers)), header.decimals,
-                                           std::move(write), then, pool);
+    writer_ =
+        std::make_unique<PartWriter>(header.value_rows(), header.decimals, std::move(write), then, pool);
     if (kept_ == 0) writer_->header(header);
     place_ = start_;
 }

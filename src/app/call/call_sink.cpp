@@ -25,9 +25,9 @@ struct Cells {
 
 }  // namespace
 
-BinAverager::BinAverager(int markers, std::int64_t cell, std::int64_t width, CallEvents& events,
+BinAverager::BinAverager(int rows, std::int64_t cell, std::int64_t width, CallEvents& events,
                          ThreadPool& pool)
-    : cell_(cell), width_(width), events_(events), pool_(pool), sum_(static_cast<std::size_t>(markers)) {}
+    : cell_(cell), width_(width), events_(events), pool_(pool), sum_(static_cast<std::size_t>(rows)) {}
 
 // The open part, [begin_, end), as one value a marker.
 void BinAverager::emit(std::int64_t end) {
@@ -84,16 +84,17 @@ void BinAverager::add(std::int64_t begin, std::int64_t end, std::span<const floa
 }
 
 CallSink::CallSink(CallEvents& events, bool intervals, const CallPlan& plan, std::int64_t cell,
-                   std::int64_t width, float largest, ThreadPool& pool)
+                   std::int64_t width, float largest, ThreadPool& pool, Spreads spreads)
     : events_(events),
       pool_(pool),
       plan_(plan),
       markers_(static_cast<int>(plan.rules.size())),
+      rows_(spreads == Spreads::none ? markers_ : 2 * markers_),
       intervals_wanted_(intervals),
       cell_(cell),
       width_(width),
       largest_(largest),
-      bins_(markers_, cell, width, events, pool),
+      bins_(spreads == Spreads::told ? rows_ : markers_, cell, width, events, pool),
       watch_(markers_) {}
 
 void CallSink::refuse(std::int64_t begin) const {
@@ -130,7 +131,7 @@ std::span<const KnownStretch> CallSink::known(std::int64_t begin, std::span<cons
 void CallSink::values(std::int64_t begin, std::span<const std::uint8_t> codes,
                       std::span<const float> values) {
     const std::int64_t row = Cells{begin, begin + static_cast<std::int64_t>(codes.size()), cell_}.count();
-    pool_.run(markers_, [&](std::int64_t m, int) {
+    pool_.run(rows_, [&](std::int64_t m, int) {
         unsigned bad = 0;
         const float largest = largest_;
         for (const float v : values.subspan(static_cast<std::size_t>(m * row), static_cast<std::size_t>(row)))

@@ -20,7 +20,7 @@ namespace regkit {
 // part's own extent. One sum in ascending order a bin and marker, so that tiles do not show.
 class BinAverager {
   public:
-    BinAverager(int markers, std::int64_t cell, std::int64_t width, CallEvents& events, ThreadPool& pool);
+    BinAverager(int rows, std::int64_t cell, std::int64_t width, CallEvents& events, ThreadPool& pool);
 
     // The cells of bases [begin, end).
     void add(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row);
@@ -67,6 +67,9 @@ class ConstantWatch {
     bool watching_ = true;
 };
 
+// Of an ensemble, values have a second row of each marker behind those of all: its spread.
+enum class Spreads { none, for_table, told };  // goes nowhere else, or to the events too
+
 // Takes tiles in ascending order. Cells whose bases are all N get no value and end an interval.
 class CallSink {
   public:
@@ -74,13 +77,13 @@ class CallSink {
     // the model predicts is at most `largest`; the plan says what is made of it. Both it and `events`, which
     // begins the contigs, must outlive the sink.
     CallSink(CallEvents& events, bool intervals, const CallPlan& plan, std::int64_t cell, std::int64_t width,
-             float largest, ThreadPool& pool);
+             float largest, ThreadPool& pool, Spreads spreads = Spreads::none);
 
     // Values of cells go there as well. It must outlive the sink.
     void set_table(RegionTable& table) { table_ = &table; }
     // Predictions of the cells of these bases from `begin` on; the end of what is known may cut the first and
-    // the last. Error(input) when one is not a number from 0 to `largest`. Values [markers][cells] where
-    // values are wanted,
+    // the last. Error(input) when one is not a number from 0 to `largest`. Values [rows][cells] where values
+    // are wanted,
     void values(std::int64_t begin, std::span<const std::uint8_t> codes, std::span<const float> values);
     // or the called cells (runs of sample 0, in cells from the one that holds `begin` on) where they want
     // intervals alone.
@@ -113,7 +116,7 @@ class CallSink {
     CallEvents& events_;
     ThreadPool& pool_;
     const CallPlan& plan_;
-    int markers_;
+    int markers_, rows_;  // of values: more where they have spreads
     bool intervals_wanted_;
     RegionTable* table_ = nullptr;
     std::int64_t cell_, width_;

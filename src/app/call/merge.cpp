@@ -10,6 +10,7 @@
 #include "app/call/call_files.hpp"
 #include "app/call/call_outputs.hpp"
 #include "app/call/part_file.hpp"
+#include "app/model/ensemble.hpp"
 #include "base/text.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/thread_pool.hpp"
@@ -115,9 +116,10 @@ CallSummary merge_parts(const std::vector<std::string>& paths, CallParameters p,
     PartHeader header;
     const std::vector<Part> parts = read_parts(paths, header);
     p.fasta = header.reference_path;
-    p.model = header.model_path;
+    p.models = header.model_paths;
     p.decimals = header.decimals;
     const CallOutputs outputs = call_outputs(p);
+    p.spread = header.spread;
     for (const auto& [wanted, held, name] : {std::tuple(outputs.values, header.holds_values, "values"),
                                              std::tuple(outputs.intervals, header.holds_runs, "sites")})
         require(!wanted || held, ErrorKind::usage,
@@ -129,7 +131,8 @@ CallSummary merge_parts(const std::vector<std::string>& paths, CallParameters p,
     model.spec.task = header.coverage ? Task::coverage : Task::nucleotide;
     model.markers = header.markers;
     model.calls = header.calls;
-    const CallPlan plan = plan_calls(model, header.sites, header.holds_runs, header.model_path);
+    const std::string name = models_text(header.model_paths);
+    const CallPlan plan = plan_calls(model, header.sites, header.holds_runs, name, header.is_ensemble());
     for (const std::string& notice : plan.notices) log.info(notice);
     for (const std::string& warning : plan.warnings) log.warn("sites", warning);
 

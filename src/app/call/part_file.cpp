@@ -142,13 +142,12 @@ class Teller {
     }
 
     void values(BlockParser& block) {
-        const auto markers = std::ssize(header_.markers);
-        const std::int64_t begin = block.number(position_, contig().length),
+        const std::int64_t rows = header_.value_rows(), begin = block.number(position_, contig().length),
                            span = block.number(1, header_.width),
-                           count = block.count(static_cast<std::size_t>(markers));  // a byte a value
+                           count = block.count(static_cast<std::size_t>(rows));  // a byte a value
         if (!header_.holds_values || count < 1 || count > (contig().length - begin) / span) block.fail();
-        values_.resize(static_cast<std::size_t>(markers * count));
-        for (std::int64_t m = 0; m < markers; ++m) {
+        values_.resize(static_cast<std::size_t>(rows * count));
+        for (std::int64_t m = 0; m < rows; ++m) {
             std::int64_t value = 0;
             for (std::int64_t i = 0; i < count; ++i) {
                 value += block.number(-kMostScaled, kMostScaled);
@@ -209,8 +208,8 @@ class Teller {
 
 }  // namespace
 
-PartWriter::PartWriter(int markers, int decimals, Write write, CallEvents* then, ThreadPool& pool)
-    : markers_(markers), round_(decimals), write_(std::move(write)), then_(then), pool_(pool) {}
+PartWriter::PartWriter(std::int64_t rows, int decimals, Write write, CallEvents* then, ThreadPool& pool)
+    : rows_(rows), round_(decimals), write_(std::move(write)), then_(then), pool_(pool) {}
 
 void PartWriter::header(const PartHeader& header) {
     BlockText block(kHeader);
@@ -232,13 +231,13 @@ void PartWriter::begin_contig(const CallContig& contig) {
 
 void PartWriter::values(std::int64_t begin, std::int64_t span, std::int64_t count,
                         std::span<const float> values, std::int64_t row) {
-    const std::int64_t step = std::max<std::int64_t>(1, kMostValues / markers_);
+    const std::int64_t step = std::max<std::int64_t>(1, kMostValues / rows_);
     std::vector<std::string> blocks(static_cast<std::size_t>((count + step - 1) / step));
     pool_.run(std::ssize(blocks), [&](std::int64_t b, int) {
         const std::int64_t from = b * step, some = std::min(step, count - from);
         BlockText block(kValues);
         for (const std::int64_t number : {begin + from * span, span, some}) block.put(number);
-        for (std::int64_t m = 0; m < markers_; ++m) {
+        for (std::int64_t m = 0; m < rows_; ++m) {
             std::int64_t before = 0;
             for (std::int64_t i = from; i < from + some; ++i) {
                 const std::int64_t value = round_.scaled(nth(values, m * row + i));

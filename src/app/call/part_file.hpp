@@ -29,7 +29,8 @@ struct PartPlace {
 class PartWriter final : public CallEvents {
   public:
     using Write = std::function<void(std::string_view)>;
-    PartWriter(int markers, int decimals, Write write, CallEvents* then, ThreadPool& pool);
+    // `rows`: of values (PartHeader::value_rows).
+    PartWriter(std::int64_t rows, int decimals, Write write, CallEvents* then, ThreadPool& pool);
 
     void header(const PartHeader& header);  // first, in a new file
     void begin_contig(const CallContig& contig) override;
@@ -43,7 +44,7 @@ class PartWriter final : public CallEvents {
     void finish(const PartPlace& place);
 
   private:
-    std::int64_t markers_;
+    std::int64_t rows_;
     Rounding round_;
     Write write_;
     CallEvents* then_;

@@ -48,22 +48,35 @@ SiteOptions sites_of(const json& text, const std::string& where) {
     return sites;
 }
 
+// One text by itself, as in parts of a version that knew no more.
+json one_or_several(const std::vector<std::string>& texts) {
+    if (texts.size() > 1) return texts;
+    return texts.empty() ? "" : texts.front();
+}
+
+std::vector<std::string> texts_of(const json& value) {
+    if (value.is_string()) return {value.get<std::string>()};
+    return value.get<std::vector<std::string>>();
+}
+
 json key_json(const PartHeader& h) {
-    return {{"format_version", kVersion},
-            {"shards", h.shards},
-            {"values", h.holds_values},
-            {"runs", h.holds_runs},
-            {"model", h.model_digest},
-            {"reference", h.reference_digest},
-            {"coverage", h.coverage},
-            {"markers", json::parse(markers_text(h.markers))},
-            {"calls", h.calls.empty() ? json() : json::parse(calls_text(h.calls))},
-            {"sites", sites_json(h.sites)},
-            {"cell", h.cell},
-            {"width", h.width},
-            {"decimals", h.decimals},
-            {"modes", h.modes},
-            {"ranges", h.ranges}};
+    json key = {{"format_version", kVersion},
+                {"shards", h.shards},
+                {"values", h.holds_values},
+                {"runs", h.holds_runs},
+                {"model", one_or_several(h.model_digests)},
+                {"reference", h.reference_digest},
+                {"coverage", h.coverage},
+                {"markers", json::parse(markers_text(h.markers))},
+                {"calls", h.calls.empty() ? json() : json::parse(calls_text(h.calls))},
+                {"sites", sites_json(h.sites)},
+                {"cell", h.cell},
+                {"width", h.width},
+                {"decimals", h.decimals},
+                {"modes", h.modes},
+                {"ranges", h.ranges}};
+    if (h.spread) key["spread"] = true;
+    return key;
 }
 
 std::string dump(const json& value) {
@@ -79,7 +92,7 @@ std::string call_key(const PartHeader& header) {
 std::string header_text(const PartHeader& header) {
     return dump({{"call", key_json(header)},
                  {"shard", header.shard},
-                 {"model", header.model_path},
+                 {"model", one_or_several(header.model_paths)},
                  {"reference", header.reference_path},
                  {"provenance", header.provenance}});
 }
@@ -96,11 +109,12 @@ PartHeader parse_header(std::string_view text, const std::string& path) {
         h.shard = static_cast<int>(whole(all.at("shard"), 1, h.shards, where));
         h.holds_values = key.at("values").get<bool>();
         h.holds_runs = key.at("runs").get<bool>();
-        h.model_path = all.at("model").get<std::string>();
-        h.model_digest = key.at("model").get<std::string>();
+        h.model_paths = texts_of(all.at("model"));
+        h.model_digests = texts_of(key.at("model"));
         h.reference_path = all.at("reference").get<std::string>();
         h.reference_digest = key.at("reference").get<std::string>();
         h.coverage = key.at("coverage").get<bool>();
+        h.spread = key.value("spread", false);
         h.markers = parse_markers(dump(key.at("markers")), h.coverage, path);
         if (!key.at("calls").is_null()) h.calls = parse_calls(dump(key.at("calls")), h.markers.size(), where);
         h.sites = sites_of(key.at("sites"), where);
@@ -113,7 +127,9 @@ PartHeader parse_header(std::string_view text, const std::string& path) {
     } catch (const json::exception&) {
         throw Error(ErrorKind::input, where + " lacks something, or is damaged");
     }
-    require(!h.markers.empty() && h.width % h.cell == 0, ErrorKind::input, where + " makes no sense");
+    require(!h.markers.empty() && h.width % h.cell == 0 && !h.model_paths.empty() &&
+                h.model_paths.size() == h.model_digests.size() && (!h.spread || h.is_ensemble()),
+            ErrorKind::input, where + " makes no sense");
     return h;
 }
 

@@ -15,8 +15,10 @@ namespace regkit {
 struct PartHeader {
     int shard = 1, shards = 1;  // which of how many, from 1
     bool holds_values = false, holds_runs = false;
-    std::string model_path, model_digest, reference_path, reference_digest;
+    std::vector<std::string> model_paths, model_digests;  // of an ensemble several, in its order
+    std::string reference_path, reference_digest;
     bool coverage = false;  // instead of probabilities
+    bool spread = false;    // values have a second row of each marker, behind those of all: its spread
     std::vector<Marker> markers;
     std::vector<MarkerCalls> calls;
     SiteOptions sites;
@@ -26,6 +28,9 @@ struct PartHeader {
     std::string ranges;                   // digest of the stretches of the reference that the call is about
     std::vector<std::string> provenance;  // lines of outputs' headers
     std::vector<Contig> contigs;          // of the reference
+
+    std::int64_t value_rows() const { return std::ssize(markers) * (spread ? 2 : 1); }
+    bool is_ensemble() const { return model_paths.size() > 1; }
 };
 // All that must be equal in the parts of one call: a line of text.
 std::string call_key(const PartHeader& header);

@@ -47,14 +47,16 @@ std::vector<Region> with_margin(const NamedRegions& regions, const FastaFile& fa
 }
 
 RegionTable::RegionTable(const std::string& path, NamedRegions regions, const TrackOptions& options,
-                         ThreadPool& pool)
+                         bool spread, ThreadPool& pool)
     : file_(path, has_gz_ending(path)),
       regions_(std::move(regions)),
       markers_(options.markers),
+      spread_(spread),
       round_(options.decimals),
       pool_(pool) {
     for (const std::string& line : options.header) file_.write("##" + printable(line) + "\n");
-    file_.write("#chrom\tstart\tend\tname\tmarker\tbases\tmean\tmax\tsites\n");
+    file_.write(std::string("#chrom\tstart\tend\tname\tmarker\tbases\tmean\tmax\tsites") +
+                (spread_ ? "\tspread\n" : "\n"));
 }
 
 void RegionTable::begin_contig(int number, const std::string& name) {
@@ -103,8 +105,13 @@ void RegionTable::values(KnownStretch known, std::int64_t cell, std::span<const 
             Sums& sums = nth(part.row->markers, m);
             for (std::int64_t at = part.begin; at < part.end;) {
                 const std::int64_t end = std::min(part.end, (at / cell + 1) * cell);
-                const float value = values[static_cast<std::size_t>(m * row + at / cell - first)];
+                const auto here = static_cast<std::size_t>(m * row + at / cell - first);
+                const float value = values[here];
                 sums.sum += static_cast<double>(value) * static_cast<double>(end - at);
+                if (spread_)
+                    sums.spread +=
+                        static_cast<double>(values[here + markers_.size() * static_cast<std::size_t>(row)]) *
+                        static_cast<double>(end - at);
                 sums.max = std::max(sums.max, value);
                 at = end;
             }
@@ -126,21 +133,27 @@ void RegionTable::settle(std::int64_t position) {
 }
 
 void RegionTable::write(const Row& row) {
+    const auto append_mean = [&](double sum) {
+        round_.append(line_, round_.scaled(static_cast<float>(sum / static_cast<double>(row.bases))));
+    };
     const std::string place = contig_ + "\t" + std::to_string(row.region->begin) + "\t" +
                               std::to_string(row.region->end) + "\t" + row.region->name + "\t";
     for (std::size_t m = 0; m < markers_.size(); ++m) {
         const Sums& sums = row.markers[m];
         line_ = place + markers_[m] + "\t" + std::to_string(row.bases) + "\t";
         if (row.bases == 0) {
-            line_ += "NA\tNA\tNA\n";
+            line_ += spread_ ? "NA\tNA\tNA\tNA" : "NA\tNA\tNA";
         } else {
-            round_.append(line_,
-                          round_.scaled(static_cast<float>(sums.sum / static_cast<double>(row.bases))));
+            append_mean(sums.sum);
             line_ += "\t";
             round_.append(line_, round_.scaled(sums.max));
-            line_ += "\t" + std::to_string(sums.intervals) + "\n";
+            line_ += "\t" + std::to_string(sums.intervals);
+            if (spread_) {
+                line_ += "\t";
+                append_mean(sums.spread);
+            }
         }
-        file_.write(line_);
+        file_.write(line_ + "\n");
     }
 }
 

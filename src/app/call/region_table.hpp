@@ -1,5 +1,5 @@
-// The table of regcall --over: of each region and marker the mean and the largest value, and how many
-// intervals reach into it.
+// The table of regcall --over: of each region and marker the mean and the largest value, how many intervals
+// reach into it, and of an ensemble the mean spread.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +36,10 @@ std::vector<Region> with_margin(const NamedRegions& regions, const FastaFile& fa
 // so that tiles do not show.
 class RegionTable {
   public:
-    // Of `options`: markers, header, decimals. `pool` must outlive it.
-    RegionTable(const std::string& path, NamedRegions regions, const TrackOptions& options, ThreadPool& pool);
+    // Of `options`: markers, header, decimals. `spread`: values have a second row of each marker behind those
+    // of all. `pool` must outlive it.
+    RegionTable(const std::string& path, NamedRegions regions, const TrackOptions& options, bool spread,
+                ThreadPool& pool);
 
     // The contig of what follows, by its number too: two records of a stream can have one name. The one
     // before has ended.
@@ -53,7 +55,7 @@ class RegionTable {
 
   private:
     struct Sums {
-        double sum = 0;
+        double sum = 0, spread = 0;
         float max = -1;
         std::int64_t intervals = 0;
     };
@@ -70,6 +72,7 @@ class RegionTable {
     TextFile file_;
     NamedRegions regions_;
     std::vector<std::string> markers_;
+    bool spread_;
     Rounding round_;
     ThreadPool& pool_;
     int number_ = -1;

@@ -112,6 +112,11 @@ void KnotMaps::apply(int marker, std::span<float> probabilities) const {
             probability_of(regkit::apply(nth(maps_, marker), logit_of(static_cast<double>(p)))));
 }
 
+void KnotMaps::apply_logits(int marker, std::span<float> logits) const {
+    if (!any_ || nth(maps_, marker).knots.empty()) return;
+    for (float& x : logits) x = static_cast<float>(regkit::apply(nth(maps_, marker), static_cast<double>(x)));
+}
+
 float KnotMaps::before(int marker, float probability) const {
     if (!any_ || nth(maps_, marker).knots.empty() || std::isinf(probability)) return probability;
     return static_cast<float>(

@@ -32,6 +32,7 @@ class KnotMaps {
     bool any() const { return any_; }
     // In place, of the marker's values.
     void apply(int marker, std::span<float> probabilities) const;
+    void apply_logits(int marker, std::span<float> logits) const;
     // The probability of the model from which on the calibrated one is at least this; infinity stays.
     float before(int marker, float probability) const;
 

@@ -103,14 +103,21 @@ std::vector<std::string> track_paths(const TrackOutput& output, const std::vecto
     return paths;
 }
 
+std::vector<std::string> track_names(const TrackOutput& output, const TrackOptions& options) {
+    std::vector<std::string> names = options.markers;
+    if (output.format->holds_values)
+        names.insert(names.end(), options.more_values.begin(), options.more_values.end());
+    return names;
+}
+
 TrackSet::TrackSet(std::span<const TrackOutput> outputs, const TrackOptions& options, ThreadPool& pool)
     : impl_(std::make_unique<Impl>(options, pool)) {
     Impl& set = *impl_;
-    if (options.measured) set.histograms.resize(options.markers.size());
+    if (options.measured) set.histograms.resize(options.markers.size() + options.more_values.size());
     std::vector<std::vector<std::string>> paths;
     std::size_t open = 0;
     for (const TrackOutput& output : outputs) {
-        paths.push_back(track_paths(output, options.markers));
+        paths.push_back(track_paths(output, track_names(output, options)));
         // A compressed track is open twice, as ours and as htslib's; until all are renamed, its index is open
         // beside it.
         open += paths.back().size() * (output.gz || has_gz_ending(output.name) ? 3 : 1);
@@ -120,11 +127,14 @@ TrackSet::TrackSet(std::span<const TrackOutput> outputs, const TrackOptions& opt
         TrackOptions one = options;
         one.format = outputs[i].format;
         one.gz = outputs[i].gz;
+        one.markers = track_names(outputs[i], options);
+        one.more_values.clear();
+        const std::vector<std::string> names = one.markers;
         Output& made = set.outputs.emplace_back();
         made.format = one.format;
         made.split = outputs[i].name.find(kPlaceholder) != std::string::npos;
         for (std::size_t m = 0; m < paths[i].size(); ++m) {
-            if (made.split) one.markers = {options.markers[m]};
+            if (made.split) one.markers = {names[m]};
             made.files.push_back(make_track_writer(paths[i][m], one, set.spool));
         }
     }
@@ -223,8 +233,8 @@ void TrackSet::Impl::measure(std::int64_t begin, std::int64_t span, std::int64_t
     });
 }
 
-double TrackSet::quantile(int marker, double q) const {
-    return nth(impl_->histograms, marker).quantile(q);
+double TrackSet::quantile(int row, double q) const {
+    return nth(impl_->histograms, row).quantile(q);
 }
 
 const std::optional<TrackSet::Sight>& TrackSet::sight() const {

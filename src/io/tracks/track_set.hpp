@@ -22,6 +22,8 @@ struct TrackOutput {
 // The names of its files, in the order of the markers; blanks, control characters and '/' in a marker's name
 // are '_' there. Error(usage) when two markers would share one.
 std::vector<std::string> track_paths(const TrackOutput& output, const std::vector<std::string>& markers);
+// Of what the output has tracks of: the markers of these options, and where it holds values more of them.
+std::vector<std::string> track_names(const TrackOutput& output, const TrackOptions& options);
 
 // Files appear under their names only when the OutputSet is committed that they have joined.
 class TrackSet {
@@ -41,14 +43,14 @@ class TrackSet {
     void set_length(int contig, std::int64_t length);
     // For the outputs that hold intervals.
     void interval(const CalledInterval& called);
-    // For those that hold values. Of every marker a row of `count` values of `span` bases each: row m begins
-    // at values[m * row]. Rounded here.
+    // For those that hold values. Of every marker, and behind them of options.more_values, a row of `count`
+    // values of `span` bases each: row m begins at values[m * row]. Rounded here.
     void values(int contig, std::int64_t begin, std::int64_t span, std::int64_t count,
                 std::span<const float> values, std::int64_t row);
     void flush();
 
-    // Where options.measured, of a marker's values: ValueHistogram::quantile.
-    double quantile(int marker, double q) const;
+    // Where options.measured, of a row of values: ValueHistogram::quantile.
+    double quantile(int row, double q) const;
     // And what to look at first: the summit of the interval with the largest value, or else the first value.
     // Empty where there is neither.
     struct Sight {

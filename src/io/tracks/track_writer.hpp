@@ -91,6 +91,9 @@ struct TrackOptions {
     bool gz = false;  // text is bgzipped, though the file's name does not say so
     std::vector<std::string>
         markers;  // names, as marker_spelling has them; CalledInterval::marker counts them
+    // Names of what else there are rows of values of, behind those of the markers: spreads. TrackSet gives
+    // them to the formats that hold values, as further markers.
+    std::vector<std::string> more_values;
     std::vector<std::string> header;  // "name=value", where the data come from; none: that is left out
     int decimals = 4;                 // of all values written
     std::int64_t step = 1;            // bases a value stands for

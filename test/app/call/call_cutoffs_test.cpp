@@ -193,6 +193,25 @@ TEST_CASE(
     CHECK(has(refusal([&] { check_site_options(raw); }), "-c fdr:0.1 is a calibrated cutoff"));
 }
 
+TEST_CASE("the mean of several models has no calibration, though one of them has") {
+    const Model model = calibrated_model();
+    const auto of_mean = [&](const SiteOptions& how, bool intervals) {
+        return plan_calls(model, how, intervals, "the mean of 2 models", true);
+    };
+    const CallPlan p = of_mean({}, true);
+    CHECK_FALSE((p.calibrated || p.knots.any()));
+    CHECK(p.cutoffs == std::vector<float>(4, 0.5f));
+    CHECK((p.rules[0].seed == 0 && p.rules[0].merge_gap == 0 && p.rules[0].min_length == 1));
+    CHECK(p.header == std::vector<std::string>{"regcallCutoff=0.5"});
+    REQUIRE(p.notices.size() == 1);
+    CHECK(p.notices[0] ==
+          "the mean of 2 models is not calibrated; intervals are where it is at least 0.5 (-c)");
+    CHECK(has(of_mean({}, false).notices.at(0), "the probabilities that each gives alone"));
+    CHECK(of_mean(options({"0.3"}), true).notices.empty());
+    const std::string f1 = refusal([&] { of_mean(options({"f1"}), true); });
+    CHECK((has(f1, "the mean of 2 models is not calibrated") && !has(f1, "regeval")));
+}
+
 TEST_CASE("coverage has no cutoff of its own, and any number will do") {
     Model model = calibrated_model();
     model.calls.clear();

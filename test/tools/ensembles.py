@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+"""Several models as one, beside numpy: values of regcall are the mean, and spreads the standard deviation, of what each model
+gives alone, in every way to predict; sites are runs of the mean at or above 0.5; what does not belong together is refused."""
+import glob
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import regcall  # ends with 77 where something is missing
+from regcall import BIN, SPEC, fasta, intervals, np, out, pyBigWig, run, sequence
+
+EDIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support", "edit_model.py")
+NAMES = ("alpha", "be_ta", "gamma")
+# Another stride, and windows without a finite context: their grids meet every 500 bases.
+STRIDE4 = SPEC.replace('"stride": 10', '"stride": 4')
+LSTM = """{"name": "tiny-lstm", "window": 100, "dropout": 0, "layers": [
+ {"name": "embed", "type": "embedding", "filters": 4},
+ {"name": "conv", "type": "conv", "filters": 6, "width": 5, "stride": 5, "relu": true},
+ {"name": "lstm", "type": "lstm", "filters": 5, "bidirectional": true},
+ {"name": "up", "type": "up_conv", "filters": 5, "stride": 5, "relu": true},
+ {"name": "dense", "type": "dense"}]}"""
+TOLERANCE = 2.5e-7  # of values that were rounded to 7 decimals, in f32
+
+
+def model(name, spec, seed, *markers):
+    with open("spec.json", "w") as file:
+        file.write(spec)
+    subprocess.run([os.path.join(BIN, "model_probe"), name, "spec.json", str(seed), "2.5",
+                    *(markers or ("alpha:DNase", "be/ta:TFBS", "gamma:DNase"))], check=True)
+
+
+def make_world():
+    rng = random.Random(8)
+    records = [("chr2", sequence(rng, 9013)), ("chr10", sequence(rng, 3000)), ("allN", "N" * 300)]
+    with open("g.fa", "w") as file:
+        file.write(fasta(records))
+    model("a", SPEC, 5)
+    model("b", STRIDE4, 6, "gamma:DNase", "alpha:DNase", "be/ta:TFBS")  # another order
+    model("c", LSTM, 7)
+    # a line for all, and knots for one
+    calls = []
+    none = {"seed": None, "precision": None, "recall": None, "calls": 0}
+    for slope in (1.5, 0.7, 1.2):
+        calls.append({"slope": slope, "intercept": 0.3, "extension": 0, "merge_gap": 5, "min_length": 7, "f1": none,
+                      "fdr": [none, none, none], "rates": []})
+    calls[1]["knots"] = [[-1.0, -2.0], [0.0, 0.4], [1.0, 2.0]]
+    subprocess.run([sys.executable, EDIT, "a", "calibrated", "metadata", "regkit.calls", json.dumps(calls)], check=True)
+    return records
+
+
+def m(models):
+    return [word for name in models for word in ("-m", name)]
+
+
+def tracks(records, *args, stdin=None, names=NAMES):
+    """[marker][contig] of bedGraph files."""
+    run("--no-version", "--round", "7", *args, "-O", "bedgraph", "-o", "t/{marker}", "--parents", stdin=stdin)
+    made = sorted(os.listdir("t"))
+    assert made == sorted(names), made
+    all_values = []
+    for name in names:
+        mine = {contig: np.full(len(bases), np.nan) for contig, bases in records}
+        for line in open("t/" + name):
+            contig, begin, end, value = line.split("\t")
+            assert np.isnan(mine[contig][int(begin):int(end)]).all(), "overlap"
+            mine[contig][int(begin):int(end)] = float(value)
+        all_values.append(mine)
+    shutil.rmtree("t")
+    return all_values
+
+
+def close(a, b, what):
+    assert np.array_equal(np.isnan(a), np.isnan(b)), what
+    difference = np.nanmax(np.abs(a - b)) if (~np.isnan(a)).any() else 0
+    assert difference <= TOLERANCE, (what, difference)
+
+
+SPREADS = tuple(name + ".spread" for name in NAMES)
+
+
+def test_values(records):
+    """Every way to predict, each model alone and all together."""
+    regions = ("-r", "chr2:101-4,321", "-r", "chr2:5,000-", "-r", "chr10:7-2,000")
+    remapped = "".join(fasta([(f"chr2:{begin + 1}-{end}", records[0][1][begin:end])])
+                       for begin, end in ((37, 1401), (1403, 1410), (2209, 8917))).replace(" words", "").encode()
+    for models, args, stdin in ((("a", "b", "c"), ("-f", "g.fa"), None), (("b", "a"), ("-f", "g.fa", *regions), None),
+                                (("a", "b"), ("-f", "g.fa", "--rc-average"), None),
+                                (("a", "b"), ("-f", "g.fa", "--window-mode", "paper"), None),
+                                (("a", "b", "c"), ("--remap", "-"), remapped),
+                                (("calibrated", "b"), ("-f", "g.fa"), None), (("calibrated", "b"), ("-f", "g.fa", "--raw"), None),
+                                (("a", "b"), ("-f", "g.fa", "--resolution", "30"), None),
+                                (("a", "c"), ("-f", "g.fa", "--values", "8bit"), None)):
+        alone = [tracks(records, *m([one]), *args, stdin=stdin) for one in models]
+        together = tracks(records, *m(models), "--spread", *args, stdin=stdin, names=NAMES + SPREADS)
+        binned = "--resolution" in args
+        for i, name in enumerate(NAMES):
+            for contig, _ in records:
+                values = np.array([one[i][contig] for one in alone])
+                close(together[i][contig], values.mean(axis=0), (models, args, name, contig))
+                spread = together[len(NAMES) + i][contig]
+                if not binned:  # of bases: the spread of a bin is the mean of theirs
+                    close(spread, values.std(axis=0, ddof=1), (models, args, name, contig, "spread"))
+                elif contig != "allN":
+                    assert (spread[~np.isnan(spread)] >= values.std(axis=0, ddof=1)[~np.isnan(spread)] - TOLERANCE).all()
+        if not binned:
+            assert max(np.nanmax(together[len(NAMES) + i]["chr2"]) for i in range(len(NAMES))) > 0.1, "models differ"
+        for more in (("--tile", "700"), ("-@", "1")):
+            assert tracks(records, *m(models), "--spread", *more, *args, stdin=stdin, names=NAMES + SPREADS)[0]["chr2"].tobytes() == \
+                together[0]["chr2"].tobytes(), (models, args, more)
+    raw = tracks(records, "-m", "calibrated", "--raw", "-f", "g.fa")
+    close(raw[1]["chr2"], tracks(records, "-m", "a", "-f", "g.fa")[1]["chr2"], "--raw")
+
+
+def test_same_model_twice(records):
+    for n in (2, 3):
+        for i, name in enumerate(NAMES):
+            assert out(*m(["a"] * n), "-f", "g.fa", "-k", name, "-O", "bedgraph") == out("-m", "a", "-f", "g.fa", "-k", name, "-O",
+                                                                                       "bedgraph")
+        assert out(*m(["a"] * n), "-f", "g.fa", "-c", "0.45") == out("-m", "a", "-f", "g.fa", "-c", "0.45")
+        spreads = tracks(records, *m(["a"] * n), "--spread", "-f", "g.fa", names=NAMES + SPREADS)[3:]
+        assert all((mine[contig][~np.isnan(mine[contig])] == 0).all() for mine in spreads for contig, _ in records)
+
+
+def test_sites(records):
+    done = run("-m", "calibrated", "-m", "b", "-f", "g.fa")
+    assert "the mean of 2 models is not calibrated; intervals are where it is at least 0.5" in done.stderr.decode()
+    lines = done.stdout.decode().splitlines()
+    header = [line for line in lines if line.startswith("##")]
+    assert sum(line.startswith("##regcallModel=sha256:") for line in header) == 2, header
+    assert "##regcallCutoff=0.5" in header, header
+    assert "##regcallValues=probability, the mean of 2 models, 1 of them calibrated; not calibrated itself" in header, header
+    alone = [tracks(records, "-m", one, "-f", "g.fa") for one in ("calibrated", "b")]
+    values = [{contig: (alone[0][i][contig] + alone[1][i][contig]) / 2 for contig, _ in records} for i in range(len(NAMES))]
+    assert not any((np.abs(mine[contig] - 0.5) < 1e-6).any() for mine in values for contig, _ in records), "too near to tell"
+    order = {contig: i for i, (contig, _) in enumerate(records)}
+    found = [(order[c], int(b), int(e), NAMES.index(k)) for c, b, e, k in (line.split("\t")[:4] for line in lines if line[0] != "#")]
+    assert found == [row[:4] for row in intervals(values, 0.5)] and len(found) > 30, len(found)
+    # by the way that has values, and from the other side of a cutoff
+    run("--no-version", *m(["calibrated", "b"]), "-f", "g.fa", "-o", "s.bed", "-o", "s.{marker}.bw", "--spread")
+    with open("s.bed") as file:
+        assert [line.split("\t")[:4] for line in file] == [line.split("\t")[:4] for line in lines if line[0] != "#"]
+    with pyBigWig.open("s.alpha.spread.bw") as file:
+        spread = np.array(file.values("chr2", 0, len(records[0][1])))
+    expected = np.std([one[0]["chr2"] for one in alone], axis=0, ddof=1)
+    assert np.array_equal(np.isnan(spread), np.isnan(expected)) and np.nanmax(np.abs(spread - expected)) <= 5.1e-5
+
+
+def test_parts(records):
+    """The bytes of one run, from shards and from the half of a journal; parts of another ensemble are refused."""
+    three = (*m(["a", "b", "c"]), "-f", "g.fa", "--spread")
+    wanted = ("-o", "{}.bed", "-o", "{}.{{marker}}.bw")
+    run("--no-version", *three, *(word.format("w") for word in wanted), "-c", "0.45")
+    expected = {path: open(path, "rb").read() for path in glob.glob("w.*")}
+    assert len(expected) == 1 + 2 * len(NAMES)
+    shard = ("-c", "0.45", "-O", "bed", "-O", "bigwig")
+    for i in (1, 2, 3):
+        run(*three, *shard, "--shard", f"{i}/3", "-o", f"p{i}")
+    run("merge", "--no-version", *(word.format("m") for word in wanted), "p2", "p1", "p3")
+    assert {path.replace("m.", "w.", 1): open(path, "rb").read() for path in glob.glob("m.*")} == expected
+    merged = run("merge", "-o", "h.bed", "p1", "p2", "p3").stderr.decode()
+    assert open("h.bed").read().count("##regcallModel=sha256:") == 3 and "--spread" not in merged
+    for others, more in ((("a", "b", "b"), ("--spread",)), (("b", "a", "c"), ("--spread",)), (("a", "b"), ("--spread",)),
+                         (("a", "b", "c"), ()), (("a",), ())):
+        run(*m(others), "-f", "g.fa", *more, *shard, "--shard", "2/3", "-o", "other")
+        assert "not of one call" in run("merge", "-o", "none.bed", "p1", "other", "p3", code=4).stderr.decode()
+        assert not os.path.exists("none.bed")
+    run(*three, *shard, "--shard", "1/1", "-o", "whole", "--tile", "700")
+    journal = open("whole", "rb").read()
+    with open("w.bed.unfinished", "wb") as file:
+        file.write(journal[:len(journal) // 2])
+    for path in expected:
+        os.remove(path)
+    done = run("--no-version", *three, "-c", "0.45", "--resume", *(word.format("w") for word in wanted))
+    assert b"goes on behind" in done.stderr
+    assert {path: open(path, "rb").read() for path in glob.glob("w.*")} == expected
+
+
+def test_over(records):
+    with open("r.bed", "w") as file:
+        file.write("chr2\t100\t1900\tone\nchr2\t8900\t9013\ttwo\nchr10\t5\t6\tthree\nallN\t1\t9\tnone\n")
+    table = [line.split("\t") for line in out(*m(["a", "b"]), "-f", "g.fa", "--over", "r.bed", "--round", "6").decode().splitlines()]
+    assert table[0][-4:] == ["mean", "max", "sites", "spread"], table[0]
+    both = tracks(records, *m(["a", "b"]), "--spread", "-f", "g.fa", names=NAMES + SPREADS)
+    known = 0
+    for contig, begin, end, _, name, bases, mean, high, _, spread in table[1:]:
+        if bases == "0":
+            assert (mean, spread) == ("NA", "NA")
+            continue
+        known += 1
+        values, spreads = (both[NAMES.index(name) + more][contig][int(begin):int(end)] for more in (0, len(NAMES)))
+        assert abs(float(mean) - np.nanmean(values)) <= 1.1e-6 and abs(float(high) - np.nanmax(values)) <= 1.1e-6
+        assert abs(float(spread) - np.nanmean(spreads)) <= 1.1e-6, (contig, begin, name, spread)
+    assert known == 9
+    with_tracks = run("--no-version", *m(["a", "b"]), "-f", "g.fa", "--over", "r.bed", "--round", "6", "-o", "o.bed").stdout
+    assert [line.split("\t") for line in with_tracks.decode().splitlines()] == table
+    run("--no-version", *m(["a", "b"]), "-f", "g.fa", "--spread", "--hub", "hub", "--genome", "hg19")
+    assert sorted(os.listdir("hub/hg19")) == sorted(n + e for n in NAMES for e in (".bb", ".bw", ".spread.bw"))
+    assert open("hub/hub.txt").read().count("bigDataUrl") == 9
+
+
+def test_refused():
+    def refused(code, *args, word):
+        done = run(*args, "-f", "g.fa", code=code)
+        assert word in done.stderr.decode(), (word, done.stderr)
+
+    model("less", SPEC, 5, "alpha:DNase", "gamma:DNase")
+    refused(4, *m(["a", "less"]), word="less: has no marker 'be_ta', which a has")
+    refused(4, *m(["less", "a"]), word="a: has a marker 'be_ta', which less has not")
+    assert len(out(*m(["less", "a"]), "-f", "g.fa", "-k", "class:DNase", "-c", "0.45")) > 1000
+    refused(4, *m(["a", "less"]), "-k", "be_ta", word="less: has no marker 'be_ta'")
+    refused(2, "-m", "a", "--spread", "-o", "{marker}.bw", word="more than one -m")
+    refused(2, *m(["a", "b"]), "--spread", word="--spread writes tracks of values")
+    refused(2, *m(["a", "b"]), "--spread", "-k", "alpha", "-o", "x.bw", word="write {marker}")
+    refused(2, *m(["a", "b"]), "-c", "f1", word="the mean of 2 models is not calibrated")
+    refused(2, *m(["a", "b"]), "-o", "b", "-O", "bed", word="is the same file as the input")
+    model("odd", SPEC, 5, "alpha", "alpha.spread")
+    refused(2, *m(["odd", "odd"]), "--spread", "-o", "{marker}.bw", word="would share the file alpha.spread.bw")
+    refused(1, *m(["a", "nowhere"]), word="nowhere")
+
+
+def main():
+    directory = tempfile.mkdtemp(prefix="regkit_ensembles_")
+    try:
+        os.chdir(directory)
+        records = make_world()
+        test_values(records)
+        test_same_model_twice(records)
+        test_sites(records)
+        test_parts(records)
+        test_over(records)
+        test_refused()
+    finally:
+        os.chdir("/")
+        shutil.rmtree(directory, ignore_errors=True)
+    print("ok")
+
+
+if __name__ == "__main__":
+    main()

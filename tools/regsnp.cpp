@@ -1,26 +1,35 @@
 // regsnp: what variants do to predicted markers. Options to parameters; the work is in src/app.
+#include <algorithm>
 #include <cstdio>
 #include <iterator>
 
 #include "app/model/input_kind.hpp"
 #include "app/variants/annotate.hpp"
 #include "app/variants/check_variants.hpp"
+#include "app/variants/mutagenesis.hpp"
+#include "app/variants/mutation_output.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
 #include "cli/run.hpp"
+#include "kernels/base/error.hpp"
 
 using namespace regkit;
 
 namespace {
 
 constexpr std::int64_t kMaxSpan = 1'000'000;
+constexpr std::int64_t kMaxDeletion = 1000;
+
+cli::Option check_reference_option() {
+    return cli::common::check_reference(
+        "compare all of the reference that the model remembers, not only a part of each contig");
+}
 
 // Which records are read, and what is done with those that do not fit the reference.
 std::vector<cli::Option> record_options() {
     return {
         cli::common::fasta(cli::kNeeded),
-        cli::common::check_reference(
-            "compare all of the reference that the model remembers, not only a part of each contig"),
+        check_reference_option(),
         {.name = "region",
          .letter = 'r',
          .value = "REGIONS",
@@ -75,6 +84,29 @@ cli::Option span_option() {
             .group = cli::group::model};
 }
 
+// How alleles are scored.
+std::vector<cli::Option> model_options() {
+    return {cli::common::model(cli::kNeeded), cli::common::markers(), cli::common::rc_average()};
+}
+
+cli::Option phases_option() {
+    return {
+        .name = "phases",
+        .value = "WHICH",
+        .fallback = "own",
+        .help =
+            "what an insertion or deletion that shifts the sequence behind it is compared with. own: the reference "
+            "shifted alike; all: the mean over all shifts within the model's stride (slow)",
+        .group = cli::group::model,
+        .choices = {"own", "all"}};
+}
+
+// What is told of the run, and where it computes.
+std::vector<cli::Option> run_options() {
+    return {cli::common::no_version(), cli::common::threads(), cli::common::device(),
+            cli::common::precision(),  cli::common::isa(),     cli::common::progress()};
+}
+
 void add(std::vector<cli::Option>& options, std::vector<cli::Option> more) {
     options.insert(options.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
@@ -92,20 +124,11 @@ cli::Tool annotate_tool() {
         "by default what the output's name says, VCF on standard output");
     format.suggestions = {"vcf", "vcf.gz", "bcf", "v", "z", "u", "b"};
     tool.options = record_options();
+    add(tool.options, model_options());
     add(tool.options,
         {
-            cli::common::model(cli::kNeeded),
-            cli::common::markers(),
-            cli::common::rc_average(),
             span_option(),
-            {.name = "phases",
-             .value = "WHICH",
-             .fallback = "own",
-             .help =
-                 "what an insertion or deletion that shifts the sequence behind it is compared with. own: the reference "
-                 "shifted alike; all: the mean over all shifts within the model's stride (slow)",
-             .group = cli::group::model,
-             .choices = {"own", "all"}},
+            phases_option(),
             cli::common::output("annotated variants [standard output]"),
             format,
             {.name = "lossy",
@@ -118,13 +141,8 @@ cli::Tool annotate_tool() {
             {.name = "write-index",
              .help = "index the output and the matrix; needs bgzip VCF or BCF and sorted input",
              .group = cli::group::output},
-            cli::common::no_version(),
-            cli::common::threads(),
-            cli::common::device(),
-            cli::common::precision(),
-            cli::common::isa(),
-            cli::common::progress(),
         });
+    add(tool.options, run_options());
     tool.examples = {
         {"regsnp -m model.safetensors -f hg19.fa -o out.vcf.gz --write-index in.vcf.gz",
          "every variant, all markers"},
@@ -154,6 +172,59 @@ cli::Tool check_tool() {
     return tool;
 }
 
+cli::Tool ism_tool() {
+    cli::Tool tool{.name = "regsnp",
+                   .command = "ism",
+                   .title = "the effect of every substitution of every base of a region",
+                   .usage = {"-m MODEL -f REF -r REGION [options]", "-m MODEL -f REF -R BED|- [options]"}};
+    cli::Option output = cli::common::output(
+        "effects; the name tells the format: .tsv, .matrix.tsv, .npz, .bw, .bedgraph, .vcf or .bcf [standard output]");
+    output.repeatable = true;
+    cli::Option format = cli::common::format(
+        {},
+        "tsv, matrix, npz, bigwig, bedgraph, vcf or bcf; text with .gz behind it is bgzip; by default what names "
+        "say, tsv on standard output");
+    format.suggestions = mutation_words();
+    cli::Option span = span_option();
+    span.fallback = "0";
+    span.help = "compare predictions this far to either side too; 0: at the substituted base alone";
+    tool.options = {cli::common::fasta(cli::kNeeded),
+                    check_reference_option(),
+                    cli::common::regions(),
+                    cli::common::regions_file(),
+                    {.name = "width",
+                     .value = "BASES",
+                     .help = "so many bases of each region, around its middle, instead of all of it",
+                     .group = cli::group::input},
+                    {.name = "deletions",
+                     .value = "BASES",
+                     .fallback = "0",
+                     .help = "also each deletion of up to so many bases",
+                     .group = cli::group::input}};
+    add(tool.options, model_options());
+    add(tool.options, {span,
+                       phases_option(),
+                       output,
+                       format,
+                       {.name = "modisco",
+                        .help = "beside X.npz also X.ohe.npz and X.shap.npz, which tfmodisco-lite reads",
+                        .group = cli::group::output},
+                       {.name = "write-index",
+                        .help = "index the outputs in bgzip VCF, BCF and bgzip TSV",
+                        .group = cli::group::output}});
+    add(tool.options, run_options());
+    tool.examples = {
+        {"regsnp ism -m model.safetensors -f hg19.fa -r chr20:1,000,001-1,000,200 -k CTCF.K562 -O matrix",
+         "a row a base, to look at"},
+        {"regsnp ism -m model.safetensors -f hg19.fa -R peaks.bed --width 400 -k CTCF.K562 -o ctcf.npz --modisco",
+         "arrays to find motifs in, with tfmodisco-lite and finemo"},
+        {"regsnp ism -m model.safetensors -f hg19.fa -r chr20:1,000,001-1,001,000 --span 100 -o all.vcf.gz "
+         "--write-index -o '{marker}.bw'",
+         "a file to look any variant up in, and tracks of the largest effect at each base"},
+    };
+    return tool;
+}
+
 RefMismatch ref_mismatch(const std::string& text) {
     if (text == "skip") return RefMismatch::skip;
     return text == "use-vcf" ? RefMismatch::use_vcf : RefMismatch::error;
@@ -166,14 +237,25 @@ bool without_caret(std::string& text) {
     return true;
 }
 
-// What record_options() and span_option() are about, and the model.
-AnnotateParameters read_records(const cli::Arguments& args) {
-    AnnotateParameters p;
-    p.input = cli::stream_input(args);
-    require_kind(p.input, {FileKind::variants}, "regsnp reads VCF or BCF");
-    if (args.given("model")) p.model = cli::model_file(args);
+// What model_options(), phases_option() and run_options() are about, -f, --check-reference and --span.
+void read_scoring(const cli::Arguments& args, ScoringParameters& p) {
+    p.model = cli::model_file(args);
     p.fasta = cli::fasta_file(args);
     p.check_reference = args.flag("check-reference");
+    p.markers = args.list("markers");
+    p.span = args.integer("span", 0, kMaxSpan);
+    p.all_phases = args.text("phases") == "all";
+    p.rc_average = args.flag("rc-average");
+    p.write_index = args.flag("write-index");
+    p.provenance = !args.flag("no-version");
+    p.command_line = args.command_line();
+    p.backend = cli::backend_options(args);
+}
+
+// What record_options() are about.
+void read_records(const cli::Arguments& args, AnnotateParameters& p) {
+    p.input = cli::stream_input(args);
+    require_kind(p.input, {FileKind::variants}, "regsnp reads VCF or BCF");
     p.regions = args.all("region");
     if (args.given("regions-file")) p.regions_file = cli::readable_file(args, "regions-file");
     for (std::string& target : args.all("targets"))
@@ -181,32 +263,30 @@ AnnotateParameters read_records(const cli::Arguments& args) {
     std::string file = args.text("targets-file");
     (without_caret(file) ? p.excluded_file : p.targets_file) = file;
     p.alias = args.text("alias");
-    p.span = args.integer("span", 0, kMaxSpan);
     p.ref_mismatch = ref_mismatch(args.text("ref-mismatch"));
     if (args.text("missing-contig") == "skip") p.missing_contig = MissingContig::skip;
-    return p;
 }
 
 void run_annotate(const cli::Arguments& args, Log& log) {
-    AnnotateParameters p = read_records(args);
+    AnnotateParameters p;
+    read_records(args, p);
     if (args.given("output")) p.output = cli::output_file(args, "output");
     if (args.given("output-format")) p.format = parse_variant_format(args.text("output-format"), p.output);
+    read_scoring(args, p);
     p.lossy = args.flag("lossy");
-    p.markers = args.list("markers");
-    p.all_phases = args.text("phases") == "all";
-    p.rc_average = args.flag("rc-average");
     p.matrix = cli::output_file(args, "matrix");
-    p.write_index = args.flag("write-index");
-    p.provenance = !args.flag("no-version");
-    p.command_line = args.command_line();
-    p.backend = cli::backend_options(args);
     cli::Progress line(args, p.output == "-");
     annotate(p, log, line.tell());
     line.finish();
 }
 
 void run_check(const cli::Arguments& args, Log& log) {
-    const AnnotateParameters p = read_records(args);
+    AnnotateParameters p;
+    read_records(args, p);
+    if (args.given("model")) p.model = cli::model_file(args);
+    p.fasta = cli::fasta_file(args);
+    p.check_reference = args.flag("check-reference");
+    p.span = args.integer("span", 0, kMaxSpan);
     cli::Progress line(args);
     const VariantCheck check = check_variants(p, log, line.tell());
     line.finish();
@@ -214,8 +294,34 @@ void run_check(const cli::Arguments& args, Log& log) {
     if (check.stop) throw *check.stop;
 }
 
+// A BED file, or "-" for one on standard input.
+std::string bed_file(const cli::Arguments& args) {
+    if (!args.given("regions-file") || args.text("regions-file") == "-") return args.text("regions-file");
+    const std::string path = cli::readable_file(args, "regions-file");
+    require_kind(path, {FileKind::intervals, FileKind::bed_graph}, "-R takes regions, a BED file");
+    return path;
+}
+
+void run_ism(const cli::Arguments& args, Log& log) {
+    MutagenesisParameters p;
+    read_scoring(args, p);
+    p.regions = args.all("region");
+    p.regions_file = bed_file(args);
+    require(!p.regions.empty() || !p.regions_file.empty(), ErrorKind::usage,
+            "which bases? name them with --region or --regions-file (-R - reads BED from standard input)");
+    if (args.given("width")) p.width = args.integer("width", 1, kMaxSpan);
+    p.deletions = args.integer("deletions", 0, kMaxDeletion);
+    if (args.given("output")) p.outputs = cli::output_files(args, "output", false);
+    p.format = args.text("output-format");
+    p.modisco = args.flag("modisco");
+    cli::Progress line(args, std::count(p.outputs.begin(), p.outputs.end(), "-") > 0);
+    mutagenesis(p, log, line.tell());
+    line.finish();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    return cli::run(argc, argv, {{annotate_tool(), run_annotate}, {check_tool(), run_check}});
+    return cli::run(argc, argv,
+                    {{annotate_tool(), run_annotate}, {check_tool(), run_check}, {ism_tool(), run_ism}});
 }

@@ -184,6 +184,10 @@ case regsnp
 run regsnp -m model.safetensors -f ref.fa --device reference --no-version in.vcf
 golden -
 
+case regsnp ism
+run C="regsnp ism -m model.safetensors -f ref.fa --device reference --no-version -r chr1:24999-25001 --deletions 2"; $C; $C -O matrix; $C -k 'open*' -O bedgraph --span 50; $C -k 'CTCF*' -O vcf --span 50
+golden -
+
 case regsnp from a pipe
 run cat in.vcf | regsnp annotate -m model.safetensors -f ref.fa --device reference --no-version -k 'CTCF*' --span 200 -
 golden -

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Help, man page and option table say the same, for every tool named; every man page passes mandoc's lint.
+# Help, man page and option table say the same, for every tool named; every man page passes mandoc's lint. A page's section
+# OPTIONS is of the tool or its default command, and "OPTIONS OF ISM" of another command, where the page has such a section.
 #   man.sh TOOL...            the test
-#   man.sh --update TOOL...   writes the OPTIONS section of man/TOOL.1 from the tool's table
+#   man.sh --update TOOL...   writes these sections of man/TOOL.1 from the tool's tables
 set -euo pipefail
 source_dir=${REGKIT_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
 bin=${REGKIT_BIN:-$source_dir/build/bin}
@@ -12,25 +13,42 @@ fail() {
     failed=1
 }
 
-options_section() {  # of a man page
-    awk '/^\.Sh /{inside = /^\.Sh OPTIONS/} inside' "$1"
+headings() {  # of sections of options in a man page
+    grep -E '^\.Sh OPTIONS( OF [A-Z]+)?$' "$1" || true
+}
+
+options_section() {  # man page, heading
+    awk -v heading="$2" '/^\.Sh /{inside = $0 == heading} inside' "$1"
+}
+
+made_section() {  # tool, heading
+    local command=
+    [[ $2 =~ \ OF\ (.*) ]] && command=${BASH_REMATCH[1],,}
+    # shellcheck disable=SC2086
+    "$bin/$1" $command --help-man | sed "s/^\.Sh OPTIONS\$/$2/"
 }
 
 update() {  # tool
-    local page=$source_dir/man/$1.1 made
+    local page=$source_dir/man/$1.1 made heading
     made=$(mktemp)
-    "$bin/$1" --help-man > "$made"
-    awk -v made="$made" '/^\.Sh /{inside = /^\.Sh OPTIONS/; if (inside) while ((getline line < made) > 0) print line}
-                         !inside' "$page" > "$made.page"
-    cat "$made.page" > "$page"
+    while read -r heading; do
+        made_section "$1" "$heading" > "$made"
+        awk -v made="$made" -v heading="$heading" '
+            /^\.Sh /{inside = $0 == heading; if (inside) while ((getline line < made) > 0) print line}
+            !inside' "$page" > "$made.page"
+        cat "$made.page" > "$page"
+    done < <(headings "$page")
     rm -f "$made" "$made.page"
 }
 
 check() {  # tool
-    local tool=$1 page=$source_dir/man/$1.1
+    local tool=$1 page=$source_dir/man/$1.1 heading
     [[ -f $page ]] || { fail "there is no man/$tool.1"; return; }
-    diff -u <(options_section "$page") <("$bin/$tool" --help-man) ||
-        fail "man/$tool.1 differs from the option table; run test/tools/man.sh --update $tool"
+    [[ $(headings "$page" | head -1) == ".Sh OPTIONS" ]] || fail "man/$tool.1 has no section OPTIONS"
+    while read -r heading; do
+        diff -u <(options_section "$page" "$heading") <(made_section "$tool" "$heading") ||
+            fail "man/$tool.1 differs from the option table; run test/tools/man.sh --update $tool"
+    done < <(headings "$page")
     "$bin/$tool" --help > "$work/help" 2> "$work/errors" || fail "$tool --help ends with $?"
     [[ -s $work/errors ]] && fail "$tool --help writes to standard error"
     grep -q '^Examples:' "$work/help" || fail "$tool --help shows no example"

@@ -29,18 +29,6 @@ const TrackFormat& format_of(const CallParameters& p, const std::string& name) {
     return *told;
 }
 
-// "{makrer}" would be a part of the name.
-void check_placeholders(const std::string& output) {
-    for (std::size_t at = 0; (at = output.find('{', at)) != std::string::npos; ++at) {
-        const std::size_t end = output.find('}', at);
-        if (end == std::string::npos) return;
-        const std::string word = output.substr(at, end + 1 - at);
-        require(
-            word == "{marker}", ErrorKind::usage,
-            "-o " + output + ": " + word + " stands for nothing; {marker} stands for the name of a marker");
-    }
-}
-
 void check_spread(const CallParameters& p, const CallOutputs& outputs) {
     if (!p.spread) return;
     require(p.models.size() > 1, ErrorKind::usage,

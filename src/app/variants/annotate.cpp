@@ -6,18 +6,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 
-#include "app/model/genome_of.hpp"
-#include "app/model/session.hpp"
-#include "app/model/trained_reference.hpp"
+#include "app/variants/allele_run.hpp"
 #include "app/variants/annotation_fields.hpp"
 #include "app/variants/annotation_header.hpp"
-#include "app/variants/cached_reference.hpp"
 #include "app/variants/effect_matrix.hpp"
 #include "app/variants/record_alleles.hpp"
 #include "app/variants/record_choice.hpp"
-#include "app/variants/variant_scorer.hpp"
 #include "base/text.hpp"
 #include "io/files/output_check.hpp"
 #include "io/files/output_set.hpp"
@@ -42,41 +37,33 @@ struct Pending {
 class Annotator {
   public:
     Annotator(const AnnotateParameters& parameters, Log& log, const TellWork& tell)
-        : p_(parameters),
-          log_(log),
-          tell_(tell),
-          session_(parameters.model, parameters.markers, parameters.backend, log),
-          reference_(parameters.fasta),
-          trained_(model(), parameters.model, reference_.fasta(), log),
-          reader_(parameters.input, &log) {
+        : p_(parameters), log_(log), tell_(tell), run_(parameters, log), reader_(parameters.input, &log) {
         check_outputs({});
         format_ = p_.format ? *p_.format : variant_format_of(p_.output);
-        check_outputs(index_names());
-        scorer_ = std::make_unique<VariantScorer>(
-            session_.take_model(), session_.backend(),
-            [this](int contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
-                reference_.read(contig, begin, end, codes);
-            },
-            ScorerOptions{p_.span, p_.all_phases, p_.rc_average});
-        if (p_.check_reference) trained_.check_all();
+        std::vector<std::string> beside = index_names(p_.matrix);
+        if (is_compressed(format_))
+            for (std::string& name : index_names(p_.output)) beside.push_back(std::move(name));
+        check_outputs(std::move(beside));
+        run_.make_scorer({.span = p_.span, .all_phases = p_.all_phases, .rc_average = p_.rc_average});
     }
 
     AnnotateSummary run() {
         const auto start = std::chrono::steady_clock::now();
-        const AnnotationFields fields(model(), scorer_->text());
-        const std::vector<std::string> about = p_.provenance ? provenance() : std::vector<std::string>{};
+        const AnnotationFields fields(run_.model(), run_.scorer().text());
+        const std::vector<std::string> about = run_.provenance();
+        CachedReference& reference = run_.reference();
         const bool listed =
-            complete_header(reader_.header(), fields, reference_.contigs(), about, p_.fasta, log_);
-        const RecordChoice choice(p_, reader_, reference_.fasta(), log_);
-        RecordAlleleFinder finder(p_, reference_, reader_.header(), listed, summary_, log_);
+            complete_header(reader_.header(), fields, reference.contigs(), about, p_.fasta, log_);
+        const RecordChoice choice(p_, reader_, reference.fasta(), log_);
+        RecordAlleleFinder finder(p_, reference, reader_.header(), listed, summary_, log_);
         VcfWriter writer(p_.output, reader_.header(),
-                         {format_, p_.write_index, longest_contig(), &log_, p_.lossy});
+                         {format_, p_.write_index, run_.longest_contig(), &log_, p_.lossy});
         std::optional<EffectMatrix> matrix;
-        if (!p_.matrix.empty()) matrix.emplace(p_.matrix, model().markers, about);
+        if (!p_.matrix.empty()) matrix.emplace(p_.matrix, run_.model().markers, about);
         tell_records(false);
         while (read_chunk(finder, choice)) {
-            const std::vector<AlleleEffect> effects = scorer_->score(alleles_);
-            session_.tell_notices();
+            const std::vector<AlleleEffect> effects =
+                run_.score(alleles_, [this](std::size_t allele) { return where(allele); });
             for (std::size_t i = 0; i < filled_; ++i) finish(chunk_[i], effects, fields, writer, matrix);
             writer.flush();
             tell_records(false);
@@ -84,7 +71,7 @@ class Annotator {
         tell_records(true);
         check_counts(matrix ? matrix->rows() : summary_.alleles);
         OutputSet outputs;
-        if (matrix) matrix->add_to(outputs, p_.write_index ? longest_contig() : 0);
+        if (matrix) matrix->add_to(outputs, p_.write_index ? run_.longest_contig() : 0);
         writer.add_to(outputs);
         outputs.commit();
         summary_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -93,17 +80,6 @@ class Annotator {
     }
 
   private:
-    const Model& model() const { return session_.model(); }
-
-    // Beside the outputs; older ones are removed, whether or not new ones are made.
-    std::vector<std::string> index_names() const {
-        std::vector<std::string> names;
-        for (const std::string& data : {is_compressed(format_) ? p_.output : "", p_.matrix})
-            if (!data.empty() && !is_special_output(data))
-                for (const char* ending : {".tbi", ".csi", ".gzi"}) names.push_back(data + ending);
-        return names;
-    }
-
     void check_outputs(std::vector<std::string> outputs) const {
         outputs.insert(outputs.begin(), p_.output);
         if (!p_.matrix.empty()) outputs.push_back(p_.matrix);
@@ -112,34 +88,12 @@ class Annotator {
         refuse_equal_outputs(outputs);
     }
 
-    std::int64_t longest_contig() {
-        std::int64_t longest = 1;
-        for (const Contig& contig : reference_.contigs()) longest = std::max(longest, contig.length);
-        return longest;
-    }
-
-    std::vector<std::string> provenance() {
-        std::vector<std::string> lines = tool_lines("regsnp", p_.command_line);
-        const std::vector<std::string> more =
-            session_.provenance("regsnp", reference_digest(reference_.fasta()));
-        lines.insert(lines.end(), more.begin(), more.end());
-        for (std::string& line : lines) line.insert(0, "##");
-        return lines;
-    }
-
-    // Around the first variant of a contig.
-    void compare_with_training(const Allele& allele) {
-        if (allele.contig == compared_contig_) return;
-        compared_contig_ = allele.contig;
-        trained_.reading(allele.contig, allele.change.begin, allele.change.begin + 1);
-    }
-
     // Reads until a chunk of alleles, or of memory, is full. False when there is nothing left.
     bool read_chunk(RecordAlleleFinder& finder, const RecordChoice& choice) {
         filled_ = 0;
         alleles_.clear();
         std::size_t seen = 0, bytes = 0;
-        while (seen < scorer_->chunk() && bytes < kWaitingBytes) {
+        while (seen < run_.scorer().chunk() && bytes < kWaitingBytes) {
             if (filled_ == chunk_.size()) chunk_.emplace_back();
             Pending& next = chunk_[filled_];
             const std::size_t room = filled_ == 0 ? VcfReader::kMaxLine : kWaitingBytes - bytes;
@@ -151,7 +105,7 @@ class Annotator {
             ++filled_;
             const std::size_t before = alleles_.size();
             finder.find(next.record, next.alleles, alleles_);
-            if (alleles_.size() > before) compare_with_training(alleles_[before]);
+            if (alleles_.size() > before) run_.compare_with_training(alleles_[before]);
             // Records without alternatives count too, or a stretch of them would pile up.
             seen += std::max<std::size_t>(1, next.alleles.notes.size());
             bytes += next.record.bytes();
@@ -174,11 +128,8 @@ class Annotator {
             if (alleles.queries[a] >= 0) {
                 own[a] = nth(effects, alleles.queries[a]);
                 if (own[a].compared == 0) alleles.notes[a] = AlleleNote::uncompared;
-                check_finite(record, own[a]);
             }
             summary_.scored += own[a].compared > 0;
-            changed_ = changed_ || std::any_of(own[a].markers.begin(), own[a].markers.end(),
-                                               [](const MarkerEffect& e) { return e.delta != 0; });
             ++nth(summary_.notes, alleles.notes[a]);
         }
         fields.values(record.position(), own, alleles.notes, fields_);
@@ -187,14 +138,14 @@ class Annotator {
         if (record.bytes() > kKeptBytes) record.release();
     }
 
-    // What is no number is no score.
-    void check_finite(const VcfRecord& record, const AlleleEffect& effect) const {
-        for (std::size_t m = 0; m < effect.markers.size(); ++m) {
-            const MarkerEffect& e = effect.markers[m];
-            require(std::isfinite(e.delta) && std::isfinite(e.ref) && std::isfinite(e.alt), ErrorKind::input,
-                    p_.model + ": its output for marker " + model().markers[m].name + " is not finite at " +
-                        record.where() + "; the model is damaged or did not learn");
-        }
+    // For messages: the record of an allele in `alleles_`.
+    std::string where(std::size_t allele) const {
+        const auto has = [&](const Pending& pending) {
+            const std::vector<std::ptrdiff_t>& queries = pending.alleles.queries;
+            return std::find(queries.begin(), queries.end(), static_cast<std::ptrdiff_t>(allele)) !=
+                   queries.end();
+        };
+        return std::find_if(chunk_.begin(), chunk_.end(), has)->record.where();
     }
 
     // Rows out = alleles in; every allele is scored or has a reason.
@@ -226,11 +177,7 @@ class Annotator {
         tell(summary_.missing_contig, "lies", "lie", "on a contig that the reference lacks");
         tell(summary_.unlisted_contig, "lies", "lie", "on a contig that the header does not list");
         tell(summary_.odd_quality, "has", "have", "a QUAL that is not a number that VCF can hold");
-        if (summary_.scored > 1 && !changed_)
-            log_.warn("constant", p_.model + ": its output did not change at any of " +
-                                      counted(summary_.scored, "allele") + "; it may have learned nothing");
-        tell_placeholders(p_.fasta, reference_.fasta().placeholders(), log_);
-        tell_empty_records(reference_.fasta(), log_);
+        run_.tell_end();
         if (summary_.replaced_fields > 0)
             log_.info("replaced " + counted(summary_.replaced_fields, "field") +
                       " of an earlier run of regsnp");
@@ -245,17 +192,12 @@ class Annotator {
     Log& log_;
     const TellWork& tell_;
     VariantFormat format_ = VariantFormat::vcf;
-    Session session_;
-    CachedReference reference_;
-    TrainedReference trained_;
-    int compared_contig_ = -1;
+    AlleleRun run_;
     VcfReader reader_;
-    std::unique_ptr<VariantScorer> scorer_;
     std::vector<Pending> chunk_;
     std::size_t filled_ = 0;
     std::vector<Allele> alleles_;
     std::vector<InfoField> fields_;
-    bool changed_ = false;  // an allele changes some marker
     AnnotateSummary summary_;
 };
 

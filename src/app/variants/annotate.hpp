@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "app/variants/allele_run.hpp"
 #include "base/log.hpp"
 #include "base/work_done.hpp"
 #include "io/vcf/vcf.hpp"
-#include "kernels/backend.hpp"
 
 namespace regkit {
 
@@ -19,30 +19,20 @@ enum class RefMismatch { error, skip, use_vcf };
 // What to do with a record on a contig that the reference lacks.
 enum class MissingContig { error, skip };
 
-struct AnnotateParameters {
+struct AnnotateParameters : ScoringParameters {
     std::string input = "-";
     std::string output = "-";
-    std::optional<VariantFormat> format;  // by default what the output's extension says
-    std::string model;
-    std::string fasta;
+    std::optional<VariantFormat> format;        // by default what the output's extension says
     std::vector<std::string> regions, targets;  // -r and -t
     std::string regions_file, targets_file;     // -R and -T
     // -t and -T with "^": records that begin there are left out, in the targets too.
     std::vector<std::string> excluded;
     std::string excluded_file;
-    bool lossy = false;                // what BCF cannot hold of text is a warning
-    std::string alias;                 // rule of ContigAlias; empty = names must agree
-    std::vector<std::string> markers;  // -k; empty = all
-    std::int64_t span = 100;
-    bool all_phases = false, rc_average = false;
+    bool lossy = false;  // what BCF cannot hold of text is a warning
+    std::string alias;   // rule of ContigAlias; empty = names must agree
     RefMismatch ref_mismatch = RefMismatch::error;
     MissingContig missing_contig = MissingContig::error;
-    bool check_reference = false;  // all bases of the contigs that the model knows, not only around variants
-    std::string matrix;            // path of the bgzip TSV; empty = none
-    bool write_index = false;
-    bool provenance = true;  // version, command and digests in the headers
-    std::string command_line;
-    BackendOptions backend;
+    std::string matrix;  // path of the bgzip TSV; empty = none
 };
 
 // Why an allele has no score, or which caveat its score has: the values of REG_NOTE.

@@ -69,8 +69,11 @@ class FlankScorer final : public AlleleScorer {
     }
 
     ComparedText text() const override {
-        return {" within " + std::to_string(options_.span) + " bases of the variant" + strands(),
-                scale_ == 1 ? "that base" : "the first base compared of that bin"};
+        const std::string aside = options_.indel_span > 0 ? " (of an indel, beside it)" : "";
+        const std::string where = options_.span == 0
+                                      ? " at the variant" + aside
+                                      : " within " + std::to_string(options_.span) + " bases of the variant";
+        return {where + strands(), scale_ == 1 ? "that base" : "the first base compared of that bin"};
     }
 
     std::vector<AlleleEffect> score(std::span<const Allele> alleles) override {
@@ -101,8 +104,10 @@ class FlankScorer final : public AlleleScorer {
     }
 
     std::vector<SharedBlock> blocks(const Allele& allele) const {
-        std::vector<SharedBlock> all = shared_blocks(allele.change, options_.span, allele.contig_length);
-        if (window_ > 0 && allele.change.shift() == 0)  // a change of many bases may leave the window
+        const bool indel = allele.change.shift() != 0;
+        const std::int64_t span = indel ? std::max(options_.span, options_.indel_span) : options_.span;
+        std::vector<SharedBlock> all = shared_blocks(allele.change, span, allele.contig_length);
+        if (window_ > 0 && !indel)  // a change of many bases may leave the window
             for (SharedBlock& block : all)
                 block.length = std::min(block.length, allele.change.begin + reach() - block.ref_begin);
         std::erase_if(all, [](const SharedBlock& block) { return block.length <= 0; });

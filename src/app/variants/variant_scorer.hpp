@@ -38,6 +38,8 @@ struct ScorerOptions {
     bool all_phases = false;
     bool rc_average =
         false;  // means of the predictions of both strands, cut into the same stride cells and bins
+    // At least so many bases where the variant changes the length: with a span of 0 there would be none.
+    std::int64_t indel_span = 0;
 };
 
 // Codes of [begin, end), inside contig number `contig`.

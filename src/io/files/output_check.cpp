@@ -100,6 +100,11 @@ void refuse_equal_outputs(const std::vector<std::string>& outputs) {
     }
 }
 
+std::vector<std::string> index_names(const std::string& data) {
+    if (data.empty() || is_special_output(data)) return {};
+    return {data + ".tbi", data + ".csi", data + ".gzi"};
+}
+
 bool is_special_output(const std::string& path) {
     struct stat info {};
     return is_standard_output(path) ||

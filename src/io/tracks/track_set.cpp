@@ -90,6 +90,17 @@ struct TrackSet::Impl {
                  std::int64_t row);
 };
 
+void check_placeholders(const std::string& output) {
+    for (std::size_t at = 0; (at = output.find('{', at)) != std::string::npos; ++at) {
+        const std::size_t end = output.find('}', at);
+        if (end == std::string::npos) return;
+        const std::string word = output.substr(at, end + 1 - at);
+        require(
+            word == "{marker}", ErrorKind::usage,
+            "-o " + output + ": " + word + " stands for nothing; {marker} stands for the name of a marker");
+    }
+}
+
 std::vector<std::string> track_paths(const TrackOutput& output, const std::vector<std::string>& markers) {
     if (output.name.find(kPlaceholder) == std::string::npos) return {output.name};
     std::vector<std::string> paths;

@@ -19,6 +19,9 @@ struct TrackOutput {
     bool gz = false;  // as TrackOptions::gz
 };
 
+// Error(usage) where an output's name has another word in braces, which would be a part of the file's.
+void check_placeholders(const std::string& output);
+
 // The names of its files, in the order of the markers; blanks, control characters and '/' in a marker's name
 // are '_' there. Error(usage) when two markers would share one.
 std::vector<std::string> track_paths(const TrackOutput& output, const std::vector<std::string>& markers);

@@ -92,6 +92,9 @@ class VcfRecord {
     std::string_view alt(int i) const { return nth(alts_, i); }
     // QUAL is neither missing nor a finite number that a float holds.
     bool odd_quality() const;
+    // A record of its own, which is written like one of text; `source` names it in messages.
+    void make(const std::shared_ptr<const std::string>& source, std::string_view contig,
+              std::int64_t position, std::string_view ref, std::string_view alt);
     std::size_t bytes() const;  // memory it takes, roughly
     void release();             // gives that memory back; the record is empty until it is read again
 
@@ -123,6 +126,9 @@ struct InfoDefinition {
 // The header that records were read with. What is added here stands before the #CHROM line of the output.
 class VcfHeader {
   public:
+    // One without contigs, fields and samples; `source` names it in messages.
+    static VcfHeader made(const std::string& source);
+
     const std::string& source() const;                     // the file's name, for messages
     const std::vector<Contig>& contigs() const;            // as declared; length 0 = not told
     const Contig* contig(std::string_view name) const;     // null where it is not declared

@@ -1,0 +1,72 @@
+// What every run of regsnp that scores alleles has: a model, a reference, and what an output tells of them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "app/model/session.hpp"
+#include "app/model/trained_reference.hpp"
+#include "app/variants/cached_reference.hpp"
+#include "app/variants/variant_scorer.hpp"
+#include "base/log.hpp"
+#include "kernels/backend.hpp"
+
+namespace regkit {
+
+struct ScoringParameters {
+    std::string model;
+    std::string fasta;
+    std::vector<std::string> markers;  // -k; empty = all
+    std::int64_t span = 100;
+    bool all_phases = false, rc_average = false;
+    bool check_reference = false;  // all bases of the contigs that the model knows, not only around variants
+    bool write_index = false;
+    bool provenance = true;  // version, command and digests in the headers
+    std::string command_line;
+    BackendOptions backend;
+};
+
+class AlleleRun {
+  public:
+    // Both must outlive it.
+    AlleleRun(const ScoringParameters& parameters, Log& log);
+    // The scorer reads the reference through it.
+    AlleleRun(const AlleleRun&) = delete;
+    AlleleRun& operator=(const AlleleRun&) = delete;
+
+    // Its weights are the scorer's once there is one.
+    const Model& model() const { return session_.model(); }
+    CachedReference& reference() { return reference_; }
+    std::int64_t longest_contig() const;
+    // Called once, when it is known that the options go together: it takes the weights, and makes the back
+    // end.
+    void make_scorer(const ScorerOptions& options);
+    VariantScorer& scorer() { return *scorer_; }
+
+    // Compares the reference with that of the model's training around the first allele of each contig.
+    void compare_with_training(const Allele& allele);
+    // One effect an allele. Error(input) for one that is no number, with `where` of its index.
+    std::vector<AlleleEffect> score(std::span<const Allele> alleles,
+                                    const std::function<std::string(std::size_t)>& where);
+    // "##regsnpVersion=..." and so on; none without `provenance`.
+    std::vector<std::string> provenance();
+    // At the end: what was read as N, and of alleles none of which changed any marker.
+    void tell_end();
+
+  private:
+    const ScoringParameters& p_;
+    Log& log_;
+    Session session_;
+    CachedReference reference_;
+    TrainedReference trained_;
+    std::unique_ptr<VariantScorer> scorer_;
+    int compared_contig_ = -1;
+    std::int64_t scored_ = 0;
+    bool changed_ = false;  // an allele changes some marker
+};
+
+}  // namespace regkit

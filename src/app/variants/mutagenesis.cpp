@@ -1,0 +1,216 @@
+// Bases are walked in order, each once however many regions hold it. Their alleles gather until the scorer
+// has as many as it works on best, all of them neighbours; then bases go to the outputs in the order in which
+// they came.
+#include "app/variants/mutagenesis.hpp"
+
+#include <algorithm>
+
+#include "app/model/regions.hpp"
+#include "app/variants/mutation_output.hpp"
+#include "app/variants/variant_regions.hpp"
+#include "base/text.hpp"
+#include "io/files/output_check.hpp"
+#include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
+
+namespace regkit {
+namespace {
+
+constexpr std::int64_t kPiece = 1 << 14;  // bases of the reference read, and bases that wait for scores
+
+class Mutagenesis {
+  public:
+    Mutagenesis(const MutagenesisParameters& p, Log& log, const TellWork& tell)
+        : p_(p), log_(log), tell_(tell), run_(p, log), pool_(p.backend.workers) {
+        choose_regions();
+        check_outputs();
+        run_.make_scorer(
+            {.span = p.span, .all_phases = p.all_phases, .rc_average = p.rc_average, .indel_span = 1});
+        const MutationContext context{run_, p_, p_.deletions, examples_, p_.modisco, pool_, log_};
+        for (const MutationFile& file : files_) outputs_.push_back(make_mutation_output(file, context));
+    }
+
+    MutagenesisSummary run() {
+        tell_bases(false);
+        for (const ContigRange& range : ranges_) {
+            for (std::int64_t begin = range.begin; begin < range.end; begin += kPiece)
+                walk(range.contig, begin, std::min(range.end, begin + kPiece));
+        }
+        score();
+        tell_bases(true);
+        OutputSet outputs;
+        for (const auto& output : outputs_) output->add_to(outputs);
+        outputs.commit();
+        log_.info(counted(summary_.bases, "base") + ", " + counted(summary_.substitutions, "substitution") +
+                  (p_.deletions > 0 ? ", " + counted(summary_.deletions, "deletion") : "") +
+                  (summary_.unknown > 0 ? "; " + counted(summary_.unknown, "base") + " of N left out" : ""));
+        run_.tell_end();
+        return summary_;
+    }
+
+  private:
+    struct Site {
+        int contig = 0;
+        std::int64_t position = 0;
+        std::uint8_t code = 0;
+        std::size_t first = 0, count = 0;  // of its alleles
+    };
+
+    // The examples as they were asked for, and their bases once each.
+    void choose_regions() {
+        const FastaFile& fasta = run_.reference().fasta();
+        std::vector<Region> regions = parse_regions(p_.regions, region_rules(fasta, "--region"));
+        if (!p_.regions_file.empty())
+            for (Region& region : read_bed_regions(p_.regions_file, log_))
+                regions.push_back(std::move(region));
+        require(
+            !regions.empty(), ErrorKind::input,
+            (p_.regions_file == "-" ? "standard input" : p_.regions_file) + ": holds no region to mutate");
+        plan_regions(regions, false, fasta, 1, log_);  // says what is wrong with them as they were given
+        for (Region& region : regions) {
+            const int contig = fasta.find(region.contig);
+            const std::int64_t length = nth(fasta.contigs(), contig).length;
+            region.end = std::min(region.end, length);
+            if (p_.width > 0) {
+                region.begin += (region.end - region.begin) / 2 - p_.width / 2;
+                region.end = region.begin + p_.width;
+            }
+            examples_.push_back({contig, region.begin, region.end});
+            region.begin = std::max<std::int64_t>(0, region.begin);
+            region.end = std::min(region.end, length);
+        }
+        ranges_ = plan_regions(regions, false, fasta, 1, log_);
+        for (const ContigRange& range : ranges_) total_ += range.end - range.begin;
+        require(any_known(), ErrorKind::input,
+                "the regions are all N in " + p_.fasta + ": there is nothing to mutate");
+    }
+
+    bool any_known() {
+        std::vector<std::uint8_t> codes;
+        for (const ContigRange& range : ranges_)
+            for (std::int64_t begin = range.begin; begin < range.end; begin += kPiece) {
+                const std::int64_t end = std::min(range.end, begin + kPiece);
+                codes.resize(static_cast<std::size_t>(end - begin));
+                run_.reference().read(range.contig, begin, end, codes);
+                if (std::any_of(codes.begin(), codes.end(), [](std::uint8_t c) { return c != kCodeN; }))
+                    return true;
+            }
+        return false;
+    }
+
+    void check_outputs() {
+        require(p_.format.empty() || p_.outputs.size() == 1, ErrorKind::usage,
+                "-O goes with one output; of several the names tell the formats");
+        std::vector<std::string> markers, paths;
+        for (const Marker& marker : run_.model().markers) markers.push_back(marker.name);
+        bool arrays = false, indexed = false;
+        for (const std::string& name : p_.outputs) {
+            files_.push_back(mutation_file(name, p_.format));
+            const MutationFile& file = files_.back();
+            arrays = arrays || file.kind == MutationFile::Kind::arrays;
+            for (const std::string& path : paths_of(file, markers, p_.modisco)) paths.push_back(path);
+            if (file.gz || is_compressed(file.variants))
+                for (std::string& beside : index_names(name)) paths.push_back(std::move(beside));
+            indexed = indexed || (p_.write_index && file.kind != MutationFile::Kind::track &&
+                                  file.kind != MutationFile::Kind::arrays);
+        }
+        require(!p_.modisco || arrays, ErrorKind::usage, "--modisco goes with an output in .npz");
+        require(!p_.write_index || indexed, ErrorKind::usage,
+                "--write-index goes with an output in bgzip VCF, BCF or bgzip TSV");
+        refuse_inputs_as_outputs(paths, {p_.model, p_.fasta, p_.regions_file});
+        refuse_equal_outputs(paths);
+    }
+
+    void walk(int contig, std::int64_t begin, std::int64_t end) {
+        codes_.resize(static_cast<std::size_t>(end - begin));
+        run_.reference().read(contig, begin, end, codes_);
+        for (std::int64_t at = begin; at < end; ++at) {
+            Site site{contig, at, nth(codes_, at - begin), made_.size(), 0};
+            if (site.code != kCodeN) {
+                add_deletions(contig, at, end_of(contig, at));
+                for (std::uint8_t alt = 1; alt <= 4; ++alt)
+                    if (alt != site.code) add(substitution(contig, at, site.code, alt));
+            }
+            site.count = made_.size() - site.first;
+            ++(site.code == kCodeN ? summary_.unknown : summary_.bases);
+            sites_.push_back(site);
+            if (alleles_.size() >= run_.scorer().chunk() || sites_.size() >= kPiece) score();
+        }
+    }
+
+    // Of the region that holds a base: what is deleted lies inside of it.
+    std::int64_t end_of(int contig, std::int64_t position) const {
+        const auto after = std::upper_bound(ranges_.begin(), ranges_.end(), std::pair(contig, position),
+                                            [](const auto& at, const ContigRange& range) {
+                                                return at < std::pair(range.contig, range.begin);
+                                            });
+        return std::prev(after)->end;
+    }
+
+    // The records of these begin at the base before, those of the substitutions at the base itself: all are
+    // sorted.
+    void add_deletions(int contig, std::int64_t at, std::int64_t end) {
+        for (std::int64_t length = 1; length <= p_.deletions && at + length <= end; ++length) {
+            MadeAllele made = deletion(contig, at, length, run_.reference());
+            if (made.ref.empty()) return;
+            add(std::move(made));
+            ++summary_.deletions;
+        }
+    }
+
+    void add(MadeAllele made) {
+        alleles_.push_back(allele_of(made, nth(run_.reference().contigs(), made.contig).length));
+        run_.compare_with_training(alleles_.back());
+        summary_.substitutions += made.deleted == 0;
+        made_.push_back(std::move(made));
+    }
+
+    void score() {
+        const std::vector<AlleleEffect> effects = run_.score(alleles_, [this](std::size_t i) {
+            return nth(run_.reference().contigs(), made_[i].contig).name + ":" +
+                   std::to_string(made_[i].position + 1);
+        });
+        for (const Site& site : sites_) {
+            const MutatedBase base{site.contig, site.position, site.code,
+                                   std::span(made_).subspan(site.first, site.count),
+                                   std::span(effects).subspan(site.first, site.count)};
+            for (const auto& output : outputs_) output->add(base);
+        }
+        for (const auto& output : outputs_) output->flush();
+        sites_.clear();
+        made_.clear();
+        alleles_.clear();
+        tell_bases(false);
+    }
+
+    void tell_bases(bool complete) {
+        tell_({.unit = "bases",
+               .done = summary_.bases + summary_.unknown - std::ssize(sites_),
+               .total = total_,
+               .complete = complete});
+    }
+
+    const MutagenesisParameters& p_;
+    Log& log_;
+    const TellWork& tell_;
+    AlleleRun run_;
+    ThreadPool pool_;
+    std::vector<ContigRange> examples_, ranges_;
+    std::int64_t total_ = 0;  // bases
+    std::vector<MutationFile> files_;
+    std::vector<std::unique_ptr<MutationOutput>> outputs_;
+    std::vector<std::uint8_t> codes_;
+    // What waits for scores.
+    std::vector<Site> sites_;
+    std::vector<MadeAllele> made_;
+    std::vector<Allele> alleles_;
+    MutagenesisSummary summary_;
+};
+
+}  // namespace
+
+MutagenesisSummary mutagenesis(const MutagenesisParameters& parameters, Log& log, const TellWork& tell) {
+    return Mutagenesis(parameters, log, tell).run();
+}
+
+}  // namespace regkit

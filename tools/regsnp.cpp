@@ -8,6 +8,7 @@
 #include "app/variants/check_variants.hpp"
 #include "app/variants/mutagenesis.hpp"
 #include "app/variants/mutation_output.hpp"
+#include "app/variants/random_variants.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
 #include "cli/run.hpp"
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::int64_t kMaxSpan = 1'000'000;
 constexpr std::int64_t kMaxDeletion = 1000;
+constexpr std::int64_t kMaxCount = 100'000'000;
 
 cli::Option check_reference_option() {
     return cli::common::check_reference(
@@ -111,6 +113,15 @@ void add(std::vector<cli::Option>& options, std::vector<cli::Option> more) {
     options.insert(options.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
+cli::Option variants_option() {
+    cli::Option format = cli::common::format(
+        {},
+        "vcf, vcf.gz or bcf, or as bcftools has them v (VCF), z (bgzip VCF), u (uncompressed BCF) or b (BCF); "
+        "by default what the output's name says, VCF on standard output");
+    format.suggestions = {"vcf", "vcf.gz", "bcf", "v", "z", "u", "b"};
+    return format;
+}
+
 cli::Tool annotate_tool() {
     cli::Tool tool{.name = "regsnp",
                    .command = "annotate",
@@ -118,11 +129,6 @@ cli::Tool annotate_tool() {
                    .usage = {"-m MODEL -f REF [options] [in.vcf|in.vcf.gz|in.bcf|-]"}};
     tool.max_arguments = 1;
     tool.reads_stdin = true;
-    cli::Option format = cli::common::format(
-        {},
-        "vcf, vcf.gz or bcf, or as bcftools has them v (VCF), z (bgzip VCF), u (uncompressed BCF) or b (BCF); "
-        "by default what the output's name says, VCF on standard output");
-    format.suggestions = {"vcf", "vcf.gz", "bcf", "v", "z", "u", "b"};
     tool.options = record_options();
     add(tool.options, model_options());
     add(tool.options,
@@ -130,7 +136,7 @@ cli::Tool annotate_tool() {
             span_option(),
             phases_option(),
             cli::common::output("annotated variants [standard output]"),
-            format,
+            variants_option(),
             {.name = "lossy",
              .help = "what BCF cannot hold of text input is warned of and counted, instead of ending the run",
              .group = cli::group::output},
@@ -221,6 +227,41 @@ cli::Tool ism_tool() {
         {"regsnp ism -m model.safetensors -f hg19.fa -r chr20:1,000,001-1,001,000 --span 100 -o all.vcf.gz "
          "--write-index -o '{marker}.bw'",
          "a file to look any variant up in, and tracks of the largest effect at each base"},
+    };
+    return tool;
+}
+
+cli::Tool random_tool() {
+    cli::Tool tool{.name = "regsnp",
+                   .command = "random",
+                   .title = "substitutions drawn at random, with their effect on predicted markers",
+                   .usage = {"-m MODEL -f REF -n N [-r REGION | -R BED] [options]"}};
+    tool.options = {cli::common::fasta(cli::kNeeded),
+                    check_reference_option(),
+                    cli::common::regions(),
+                    cli::common::regions_file(),
+                    {.name = "count",
+                     .letter = 'n',
+                     .value = "N",
+                     .help = "how many",
+                     .group = cli::group::input,
+                     .needed = true},
+                    cli::common::seed("1")};
+    tool.options.back().group = cli::group::input;
+    add(tool.options, model_options());
+    add(tool.options, {span_option(),
+                       phases_option(),
+                       cli::common::output("the variants [standard output]"),
+                       variants_option(),
+                       {.name = "write-index",
+                        .help = "index the output, which is bgzip VCF or BCF",
+                        .group = cli::group::output}});
+    add(tool.options, run_options());
+    tool.examples = {
+        {"regsnp random -m model.safetensors -f hg19.fa -r chr20 -n 10000 -o random.vcf.gz",
+         "what to compare with"},
+        {"regsnp random -m model.safetensors -f hg19.fa -R peaks.bed -n 1000 --seed 7 -o peaks.bcf --write-index",
+         "of peaks alone"},
     };
     return tool;
 }
@@ -319,9 +360,26 @@ void run_ism(const cli::Arguments& args, Log& log) {
     line.finish();
 }
 
+void run_random(const cli::Arguments& args, Log& log) {
+    RandomParameters p;
+    read_scoring(args, p);
+    p.regions = args.all("region");
+    p.regions_file = bed_file(args);
+    p.count = args.integer("count", 1, kMaxCount);
+    p.seed = static_cast<std::uint64_t>(args.integer("seed", 0, INT64_MAX));
+    if (args.given("output")) p.output = cli::output_file(args, "output");
+    if (args.given("output-format")) p.format = parse_variant_format(args.text("output-format"), p.output);
+    cli::Progress line(args, p.output == "-");
+    random_variants(p, log, line.tell());
+    line.finish();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     return cli::run(argc, argv,
-                    {{annotate_tool(), run_annotate}, {check_tool(), run_check}, {ism_tool(), run_ism}});
+                    {{annotate_tool(), run_annotate},
+                     {check_tool(), run_check},
+                     {ism_tool(), run_ism},
+                     {random_tool(), run_random}});
 }

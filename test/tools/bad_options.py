@@ -25,6 +25,7 @@ GOOD = {
     "regsnp": "-m model.safetensors -f ref.fa -o new.vcf in.vcf",
     "regsnp check": "-f ref.fa in.vcf",
     "regsnp ism": "-m model.safetensors -f ref.fa -r chr1:100-102 -o new.tsv",
+    "regsnp random": "-m model.safetensors -f ref.fa -r chr1:100-102 -n 2 -o new.vcf",
     "regmodel": "model.safetensors",
 }
 # Words that go with an option instead of the command's arguments, so that it is looked at.
@@ -65,7 +66,7 @@ for name in ("min-overlap", "max-n", "max-mask", "dropout", "warmup", "valid-fra
 for name in ("epochs", "lr", "clip", "pos-weight"):
     BAD[name] = REAL
 for name in ("window", "label-bin", "split-block", "seed", "threads", "verbosity", "tile", "min-length", "merge-gap", "resolution", "round",
-             "span", "width", "deletions", "bootstrap", "marker-count", "steps", "batch", "valid-every", "patience", "log-every"):
+             "span", "width", "deletions", "count", "bootstrap", "marker-count", "steps", "batch", "valid-every", "patience", "log-every"):
     BAD[name] = WHOLE
 for name in ("max-time", "checkpoint-every", "dist-timeout"):
     BAD[name] = {NONSENSE: 2, "-5m": 2, "10x": 2}
@@ -77,12 +78,12 @@ BAD["targets-file", "regsnp"] = BAD["targets-file", "regsnp check"] = {**FILE_IN
 BAD["split", "regeval"] = {NONSENSE: 2}
 BAD["output", "regeval"] = BAD["curves", "regeval"] = {**FILE_OUT, "small.regds/new.bed": 2}
 BAD["output", "regcall"] = {**FILE_OUT, "new.unknown": 2, "{other}.bed": 2, "new.bw.gz": 2}
-BAD["output", "regsnp"] = {**FILE_OUT, "new.unknown": 2}
+BAD["output", "regsnp"] = BAD["output", "regsnp random"] = {**FILE_OUT, "new.unknown": 2}
 BAD["output", "regcall merge"] = BAD["output", "regcall"]
 BAD["output-format", "regcall"] = BAD["output-format", "regcall merge"] = {NONSENSE: 2, "bw.gz": 2, "vcf": 2, ".bed": 2}
 BAD["output-format", "regsnp ism"] = {NONSENSE: 2, "bed": 2, "bw.gz": 2, "npz.gz": 2}
 BAD["output", "regsnp ism"] = {**FILE_OUT, "new.unknown": 2, "{other}.tsv": 2}
-BAD["output-format", "regsnp"] = {NONSENSE: 2, "bed": 2, "vcf.": 2, "bcf.gz": 2}
+BAD["output-format", "regsnp"] = BAD["output-format", "regsnp random"] = {NONSENSE: 2, "bed": 2, "vcf.": 2, "bcf.gz": 2}
 
 failures = []
 

@@ -188,6 +188,11 @@ case regsnp ism
 run C="regsnp ism -m model.safetensors -f ref.fa --device reference --no-version -r chr1:24999-25001 --deletions 2"; $C; $C -O matrix; $C -k 'open*' -O bedgraph --span 50; $C -k 'CTCF*' -O vcf --span 50
 golden -
 
+case regsnp random
+run regsnp random -m model.safetensors -f ref.fa --device reference --no-version -r chr1:101-200,chr2:1- -n 4 --seed 3 | grep -v '^##INFO'
+err regsnp: 4 of 87300 substitutions at 29100 bases
+golden -
+
 case regsnp from a pipe
 run cat in.vcf | regsnp annotate -m model.safetensors -f ref.fa --device reference --no-version -k 'CTCF*' --span 200 -
 golden -

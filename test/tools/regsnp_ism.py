@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""regsnp ism: its records are those of annotate, to the byte, for every kind of model; tables, arrays and tracks say the same as the
-records; deletions, regions that overlap, N, ends of contigs, indexes, and what is refused."""
+"""regsnp ism and random: their records are those of annotate, to the byte, for every kind of model; tables, arrays and tracks say the same as the
+records; deletions, regions that overlap, N, ends of contigs, indexes, what is drawn, and what is refused."""
 import itertools
 import os
 import subprocess
@@ -183,6 +183,36 @@ def test_files():
     check(piped == open("x.vcf").read(), "BED on standard input")
 
 
+def test_random(bases):
+    """What is drawn is of the reference, scored as annotate does, the same for a seed, and drawn from all alike."""
+    def draw(*args, seed=1, code=0):
+        return run("regsnp", "random", "-m", "model.safetensors", "-f", "ref.fa", "--no-version", "--seed", seed, *args, code=code)
+
+    where = ["-r", "chr1:1001-1400,chr2:12901-13100"]
+    text = draw(*where, "-n", 60).stdout
+    drawn = rows(text)
+    check(drawn == sorted(drawn, key=lambda row: (row[0], int(row[1]), row[4])) and len({tuple(row[:5]) for row in drawn}) == 60, "order, or a variant twice")
+    for chrom, pos, _, ref, alt, *_ in drawn:
+        inside = chrom == "chr1" and 1001 <= int(pos) <= 1400 or chrom == "chr2" and 13001 <= int(pos) <= 13100
+        check(inside and ref == bases[chrom][int(pos) - 1] and alt in "ACGT" and alt != ref, f"{chrom}:{pos} {ref}>{alt}")
+    check(text == draw(*where, "-n", 60, "-@", 1).stdout and rows(text) != rows(draw(*where, "-n", 60, seed=2).stdout), "the seed")
+    write("drawn.vcf", "".join(line + "\n" for line in text.splitlines() if line.startswith(("##fileformat", "##contig", "#CHROM"))) +
+          "".join("\t".join(row[:7] + ["."]) + "\n" for row in drawn))
+    given = rows(run("regsnp", "-m", "model.safetensors", "-f", "ref.fa", "--no-version", "drawn.vcf").stdout)
+    check(given == drawn, "annotate scores the same variants otherwise")
+    # All there are, which are ism's; a third of them is spread evenly over bases and alternatives.
+    everything = rows(draw("-r", "chr1:1001-1400", "-n", 1200, "--span", 0).stdout)
+    check(everything == rows(ism("-r", "chr1:1001-1400", "-O", "vcf").stdout), "all substitutions")
+    part = [row[:5] for row in rows(draw("-r", "chr1:1001-1400", "-n", 400, "-o", "part.vcf.gz", "--write-index").stdout or
+                                    subprocess.run(["bcftools", "view", "-H", "part.vcf.gz"], capture_output=True, text=True, check=True).stdout)]
+    check(len(part) == 400, f"{len(part)} drawn")
+    for name, key in (("quarter", lambda row: (int(row[1]) - 1001) // 100), ("alternative", lambda row: sorted(set("ACGT") - {row[3]}).index(row[4]))):
+        counts = np.unique([key(row) for row in part], return_counts=True)[1]
+        check(((counts - counts.mean()) ** 2 / counts.mean()).sum() < 14, f"{name}: {counts}")  # of 3 degrees of freedom: 0.3 % without looking
+    check("there are no 1201 to draw" in draw("-r", "chr1:1001-1400", "-n", 1201, code=3).stderr, "too many")
+    check("bases that are not N" in draw("-r", "chr2:12101-12200", "-n", 1, code=3).stderr, "of N alone")
+
+
 def test_refused():
     for code, word, args in ((2, "--region", []), (4, "chr9", ["-r", "chr9"]), (3, "behind the end", ["-r", "chr1:70000-70001"]),
                              (3, "all N", ["-r", "chr2:12101-12200"]), (2, "nope", ["-r", "chr1:5", "-k", "nope"]),
@@ -210,8 +240,9 @@ def main():
         test_deletions(bases)
         test_arrays(bases)
         test_files()
+        test_random(bases)
         test_refused()
-    assert tools.checks > 1500, tools.checks
+    assert tools.checks > 1550, tools.checks
     print(f"{tools.checks} checks")
 
 

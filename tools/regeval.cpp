@@ -17,9 +17,9 @@ cli::Tool make_tool() {
     const EvaluateParameters defaults;
     cli::Tool tool{.name = "regeval",
                    .title = "metrics of a model on a held-out split",
-                   .usage = {"-m MODEL -d NAME.regds [options]"}};
+                   .usage = {"-m MODEL... -d NAME.regds [options]"}};
     tool.options = {
-        cli::common::model(cli::kNeeded),
+        cli::common::models(),
         cli::common::dataset(cli::kNeeded),
         cli::common::fasta(),
         cli::common::check_reference(
@@ -79,6 +79,8 @@ cli::Tool make_tool() {
          "also of promoters, enhancers, ... by themselves"},
         {"regeval -m model.safetensors -d chr20.regds --baselines --motifs jaspar.meme > metrics.tsv",
          "beside what GC, CpG, motifs and k-mers tell without the model"},
+        {"regeval -m a.safetensors -m b.safetensors -d chr20.regds > metrics.tsv",
+         "the mean of two models, and how far they are apart"},
         {"regeval -m model.safetensors -d chr20.regds --split valid --window-mode tiled --curves curves.tsv",
          "with the full context of every position, and curves to plot"},
     };
@@ -87,7 +89,7 @@ cli::Tool make_tool() {
 
 void run(const cli::Arguments& args, Log& log) {
     EvaluateParameters p;
-    p.model = cli::model_file(args);
+    p.models = cli::model_files(args);
     p.dataset = cli::dataset_folder(args);
     p.fasta = cli::fasta_file(args);
     p.check_reference = args.flag("check-reference");

@@ -150,6 +150,11 @@ case regeval, tiled, one class
 run regeval -m model.safetensors -d small.regds --device reference --window-mode tiled -k class:DNase
 golden -
 
+case regeval of an ensemble
+setup random_model other.safetensors "$TEST_TOOLS/data/tiny.json" 2 chr1:60000 open.K562=DNase CTCF.K562=TFBS
+run regeval -m model.safetensors -m other.safetensors -d small.regds --device reference --bootstrap 0 --baselines 2> said.txt | cut -f 2-5,28- | grep -v -e kmer -e gc -e cpg; regeval -m model.safetensors -m other.safetensors -d small.regds --calibrate new.safetensors 2>&1; ls *.safetensors
+golden -
+
 case regeval by annotation
 setup printf 'chr2\t0\t9000\topen\nchr2\t1500\t3000\tpromoter\nchr2\t8000\t9500\topen\nchr1\t1\t5\tabsent\nchr2\t100\t4000\n' > by.bed
 run regeval -m model.safetensors -d small.regds --device reference --by by.bed | cut -f2-5,8-10,17,24,28

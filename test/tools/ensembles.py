@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Several models as one, beside numpy: values of regcall are the mean, and spreads the standard deviation, of what each model
-gives alone, in every way to predict; sites are runs of the mean at or above 0.5; what does not belong together is refused."""
+gives alone, in every way to predict; sites are runs of the mean at or above 0.5; regeval measures the mean; what does not
+belong together is refused."""
 import glob
 import json
 import os
@@ -12,6 +13,11 @@ import tempfile
 
 import regcall  # ends with 77 where something is missing
 from regcall import BIN, SPEC, fasta, intervals, np, out, pyBigWig, run, sequence
+try:
+    from sklearn.metrics import average_precision_score, roc_auc_score
+except ImportError as missing:
+    print(f"SKIPPED: {missing}; needs python3-sklearn")
+    sys.exit(77)
 
 EDIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support", "edit_model.py")
 NAMES = ("alpha", "be_ta", "gamma")
@@ -41,6 +47,7 @@ def make_world():
     model("a", SPEC, 5)
     model("b", STRIDE4, 6, "gamma:DNase", "alpha:DNase", "be/ta:TFBS")  # another order
     model("c", LSTM, 7)
+    model("wide", SPEC.replace('"width": 4', '"width": 5'), 9)
     # a line for all, and knots for one
     calls = []
     none = {"seed": None, "precision": None, "recall": None, "calls": 0}
@@ -108,7 +115,7 @@ def test_values(records):
                     assert (spread[~np.isnan(spread)] >= values.std(axis=0, ddof=1)[~np.isnan(spread)] - TOLERANCE).all()
         if not binned:
             assert max(np.nanmax(together[len(NAMES) + i]["chr2"]) for i in range(len(NAMES))) > 0.1, "models differ"
-        for more in (("--tile", "700"), ("-@", "1")):
+        for more in (("--tile", "700", "-@", "1"),) if len(models) == 3 or "--rc-average" in args else ():
             assert tracks(records, *m(models), "--spread", *more, *args, stdin=stdin, names=NAMES + SPREADS)[0]["chr2"].tobytes() == \
                 together[0]["chr2"].tobytes(), (models, args, more)
     raw = tracks(records, "-m", "calibrated", "--raw", "-f", "g.fa")
@@ -222,6 +229,69 @@ def test_refused():
     refused(1, *m(["a", "nowhere"]), word="nowhere")
 
 
+def regeval(*args, code=0):
+    done = subprocess.run([os.path.join(BIN, "regeval"), *args], capture_output=True, text=True, timeout=300)
+    assert done.returncode == code, (args, done.returncode, done.stderr)
+    return done
+
+
+def rows_of(table):
+    lines = [line.split("\t") for line in table.splitlines()]
+    return [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
+
+
+def test_regeval(records):
+    """Ranking by scikit-learn and spreads by numpy, of what regcall gives for the same positions."""
+    rng = random.Random(2)
+    sequences, labels = dict(records), {}
+    for name in NAMES:
+        labels[name] = np.zeros(len(sequences["chr2"]), bool)
+        with open(name + ".bed", "w") as file:
+            for begin in sorted(rng.sample(range(0, 8900), 25)):
+                labels[name][begin:begin + 60] = True
+                file.write(f"chr2\t{begin}\t{begin + 60}\n")
+            file.write("chr10\t100\t900\n")
+    with open("by.bed", "w") as file:
+        file.write("chr2\t1000\t4000\tearly\n")
+    subprocess.run([os.path.join(BIN, "regds-build"), "-f", "g.fa", "--window", "500", "--test", "chr2", "--keep-if", "all",
+                    "-o", "made.regds", "--class", "X", *(f"{name}={name}.bed" for name in NAMES)], check=True, capture_output=True)
+    subprocess.run(["bash", "-c", "zcat made.regds/windows.bed.gz | grep test > windows.bed"], check=True)
+    inside = np.zeros(len(sequences["chr2"]), bool)
+    for line in open("windows.bed"):
+        contig, begin, end = line.split("\t")[:3]
+        assert contig == "chr2" and int(begin) % 500 == 0
+        inside[int(begin):int(end)] = True
+    for models, args in ((("a", "b"), ()), (("a", "b", "wide"), ("--rc-average",)), (("calibrated", "b"), ("--window-mode", "tiled"))):
+        done = regeval(*m(models), "-d", "made.regds", "--by", "by.bed", "--bootstrap", "0", *args)
+        table = [row for row in rows_of(done.stdout) if row["marker"] in NAMES]
+        how = ("-f", "g.fa", *(args if "--window-mode" in args else ("--window-mode", "paper", *args)))
+        alone = [tracks(records, "-m", one, *how) for one in models]
+        for row in table:
+            i = NAMES.index(row["marker"])
+            values = np.array([one[i]["chr2"] for one in alone])
+            count = inside & ~np.isnan(values[0])
+            if row["annotation"] == "early":
+                count[:1000] = count[4000:] = False
+            mean, spread, label = values.mean(axis=0)[count], values.std(axis=0, ddof=1)[count], labels[row["marker"]][count]
+            assert int(row["positives"]) == label.sum() > 50, row
+            assert abs(float(row["average_precision"]) - average_precision_score(label, mean)) <= 2e-4, (models, args, row)
+            assert abs(float(row["roc_auc"]) - roc_auc_score(label, mean)) <= 2e-4, (models, args, row)
+            for column, expected in (("spread", spread.mean()), ("spread_at_positives", spread[label].mean())):
+                assert abs(float(row[column]) / expected - 1) <= 1e-4, (models, args, column, row, expected)
+        assert len(table) == 2 * len(NAMES), done.stderr
+    # one model twice, or three times: its own table, and no spread
+    own = rows_of(regeval("-m", "a", "-d", "made.regds", "--baselines").stdout)
+    twice = rows_of(regeval(*m(["a", "a", "a"]), "-d", "made.regds", "--baselines").stdout)
+    assert len(own) == len(twice) and "spread" not in own[0]
+    for one, other in zip(own, twice):
+        spread = other.pop("spread"), other.pop("spread_at_positives")
+        assert spread == (("0", "0") if other["predictor"] == "model" else ("NA", "NA")) and one == other, (one, other)
+    done = regeval(*m(["a", "b"]), "-d", "made.regds", "--calibrate", "new", code=2)
+    assert "does not go with several -m" in done.stderr and not os.path.exists("new")
+    assert "has no marker 'be_ta'" in regeval(*m(["a", "less"]), "-d", "made.regds", code=4).stderr
+    assert "is the same file as the input" in regeval(*m(["a", "b"]), "-d", "made.regds", "-o", "b", code=2).stderr
+
+
 def main():
     directory = tempfile.mkdtemp(prefix="regkit_ensembles_")
     try:
@@ -233,6 +303,7 @@ def main():
         test_parts(records)
         test_over(records)
         test_refused()
+        test_regeval(records)
     finally:
         os.chdir("/")
         shutil.rmtree(directory, ignore_errors=True)

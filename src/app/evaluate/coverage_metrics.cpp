@@ -129,7 +129,8 @@ std::vector<CoverageClassMean> class_means(const std::vector<Marker>& markers,
         const auto summarise = [&](auto CoverageMetrics::*value, bool only_scored) {
             std::vector<double> values;
             for (const std::size_t marker : of.markers)
-                if (metrics[marker].scored || !only_scored)
+                if ((metrics[marker].scored || !only_scored) &&
+                    !std::isnan(static_cast<double>(metrics[marker].*value)))
                     values.push_back(static_cast<double>(metrics[marker].*value));
             using Value = std::remove_reference_t<decltype(c.mean.*value)>;
             c.mean.*value = static_cast<Value>(mean_of(values));
@@ -138,6 +139,7 @@ std::vector<CoverageClassMean> class_means(const std::vector<Marker>& markers,
         summarise(&CoverageMetrics::bins, false);
         summarise(&CoverageMetrics::mean_coverage, false);
         summarise(&CoverageMetrics::poisson_loss, false);
+        summarise(&CoverageMetrics::spread, false);
         if (c.scored == 0) continue;
         summarise(&CoverageMetrics::pearson_r, true);
         summarise(&CoverageMetrics::pearson_r_log1p, true);
@@ -162,13 +164,18 @@ std::string coverage_header(const std::string& more) {
 }
 
 std::string coverage_rows(const std::string& split, const std::vector<Marker>& markers,
-                          const std::vector<CoverageMetrics>& metrics, const std::string& more) {
+                          const std::vector<CoverageMetrics>& metrics, const std::string& more, bool spread) {
+    const auto behind = [&](const CoverageMetrics& m) {
+        return more + (spread ? "\t" + number_text(m.spread) : "");
+    };
     std::string rows;
     for (std::size_t i = 0; i < markers.size(); ++i)
-        rows += row(split, markers[i].name, markers[i].class_name, metrics[i], more);
+        rows += row(split, markers[i].name, markers[i].class_name, metrics[i], behind(metrics[i]));
     const std::vector<CoverageClassMean> classes = class_means(markers, metrics);
-    for (const CoverageClassMean& c : classes) rows += row(split, "mean", c.class_name, c.mean, more);
-    for (const CoverageClassMean& c : classes) rows += row(split, "median", c.class_name, c.median, more);
+    for (const CoverageClassMean& c : classes)
+        rows += row(split, "mean", c.class_name, c.mean, behind(c.mean));
+    for (const CoverageClassMean& c : classes)
+        rows += row(split, "median", c.class_name, c.median, behind(c.median));
     return rows;
 }
 

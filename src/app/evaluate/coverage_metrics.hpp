@@ -25,6 +25,7 @@ struct CoverageMetrics {
     bool constant = false;
     // No lower than of the best constant, the mean coverage.
     bool loss_of_constant = false;
+    double spread = ModelSpread::kNone;  // of ensembles, of all bins; SpreadSums
 };
 
 // Moments are updated value by value (Welford 1962), so that nothing cancels in long runs and the result
@@ -80,8 +81,9 @@ double mean_pearson(const std::vector<CoverageClassMean>& means);
 // that begin with a tab each.
 std::string coverage_header(const std::string& more);
 // A row a marker, then a row a class whose marker is "mean", then one whose marker is "median", each with
-// `more` behind it. NA where a value is not defined.
+// `more` and, where asked for, the mean spread behind it. NA where a value is not defined.
 std::string coverage_rows(const std::string& split, const std::vector<Marker>& markers,
-                          const std::vector<CoverageMetrics>& metrics, const std::string& more);
+                          const std::vector<CoverageMetrics>& metrics, const std::string& more,
+                          bool spread = false);
 
 }  // namespace regkit

@@ -10,12 +10,13 @@
 
 #include "app/evaluate/baselines/baselines.hpp"
 #include "app/evaluate/calibrate.hpp"
+#include "app/evaluate/ensemble_windows.hpp"
 #include "app/evaluate/measure.hpp"
 #include "app/evaluate/scoring.hpp"
+#include "app/model/ensemble.hpp"
 #include "app/model/genome_of.hpp"
 #include "app/model/label_fit.hpp"
 #include "app/model/model.hpp"
-#include "app/model/predictor.hpp"
 #include "app/model/session.hpp"
 #include "base/text.hpp"
 #include "io/files/bgzf_writer.hpp"
@@ -39,10 +40,18 @@ struct Counting {
     const ContigIntervals& excluded;
     const KeepGoing& keep_going;
     const CountPositions& count;
+    ThreadPool& pool;
     bool rc_average = false;
 };
 
-void count_paper(const Counting& task, Model model) {
+void count_paper(const Counting& task, std::vector<Model> models, const std::vector<std::string>&) {
+    if (models.size() > 1) {
+        EnsembleWindows ensemble(std::move(models), task.dataset, task.rc_average, task.backend, task.pool);
+        count_windows(ensemble.logits(), task.dataset, task.windows, task.read, task.labels, task.excluded,
+                      task.keep_going, task.count);
+        return;
+    }
+    Model& model = models.front();
     Network network(model.spec, static_cast<int>(model.markers.size()), task.backend);
     network.load(std::move(model.tensors));
     network.only_predict();
@@ -67,11 +76,14 @@ void stretch_labels(const Counting& task, const Stretch& stretch, std::int64_t b
     sort_labels(out);
 }
 
-void count_tiled(const Counting& task, Model model) {
-    PredictorOptions options;
-    options.logits = true;  // in f32: metrics rank, and 8-bit codes would tie what a model tells apart
-    options.rc_average = task.rc_average;
-    Predictor predictor(std::move(model), task.backend, options);
+void count_tiled(const Counting& task, std::vector<Model> models, const std::vector<std::string>& paths) {
+    const bool several = models.size() > 1;  // of one, the metrics know what its logits mean
+    // In f32: metrics rank, and 8-bit codes would tie what a model tells apart.
+    Ensemble ensemble(std::move(models), paths, task.backend,
+                      {.predictor = {.rc_average = task.rc_average, .logits = true},
+                       .calibrated = several,
+                       .spread = several},
+                      task.pool);
     const std::int64_t span = task.dataset.layout().span(), bin = task.dataset.layout().bin;
     std::vector<KeptRun> kept;
     std::vector<LabelRun> runs;
@@ -92,7 +104,7 @@ void count_tiled(const Counting& task, Model model) {
             task.keep_going(static_cast<std::int64_t>(stretch.first) + (end - stretch.begin) / span);
         };
         const std::int64_t length = nth(task.dataset.reference(), stretch.contig).length;
-        predictor.predict(length, stretch.begin, stretch.end, fetch, sink);
+        ensemble.predict(length, stretch.begin, stretch.end, 0, fetch, sink);
     }
 }
 
@@ -120,12 +132,14 @@ void refuse_inputs(const EvaluateParameters& p, const std::string& fasta) {
         if (!more.empty()) inputs.push_back(more);
     for (const std::string& more : {p.curves, p.calibrate})
         if (!more.empty()) outputs.push_back(more);
-    inputs.insert(inputs.end(), {p.model, p.dataset, fasta});
+    inputs.insert(inputs.end(), p.models.begin(), p.models.end());
+    inputs.insert(inputs.end(), {p.dataset, fasta});
     refuse_inputs_as_outputs(outputs, inputs);
 }
 
 // Labels and outputs must stand for the same bases.
-void require_evaluable(const EvaluateParameters& p, const Model& model, const Dataset& dataset) {
+void require_evaluable(const EvaluateParameters& p, const Model& model, const std::string& path,
+                       const Dataset& dataset) {
     const SpecSummary summary = summarise(model.spec, static_cast<int>(model.markers.size()));
     const LabelLayout outputs = output_layout(model, summary);
     const LabelLayout& labels = dataset.layout();
@@ -138,7 +152,7 @@ void require_evaluable(const EvaluateParameters& p, const Model& model, const Da
             "--curves: coverage is not ranked, there are none");
     require(!p.baselines || model.spec.task != Task::coverage, ErrorKind::usage,
             "--baselines: coverage is not ranked, there are none");
-    const std::string name = "model " + p.model;
+    const std::string name = "model " + path;
     require_fit(model.spec, summary, labels, dataset.window(), dataset.path(), name);
     require(!summary.fixed_window || (outputs.bin == labels.bin && outputs.offset == labels.offset),
             ErrorKind::mismatch,
@@ -192,7 +206,7 @@ BaselineReport baselines_beside(const Measured& model, const MeasuredSplit& spli
 }  // namespace
 
 void EvaluateParameters::verify() const {
-    require(!model.empty(), ErrorKind::usage, "-m: a model is needed; regtrain makes one");
+    require(!models.empty(), ErrorKind::usage, "-m: a model is needed; regtrain makes one");
     require(!dataset.empty(), ErrorKind::usage, "-d: a data set is needed; regds-build makes one");
     parse_split(split);
     require(window_mode == "paper" || window_mode == "tiled", ErrorKind::usage,
@@ -202,6 +216,9 @@ void EvaluateParameters::verify() const {
         if (!more.empty()) outputs.push_back(more);
     refuse_equal_outputs(outputs);
     require(motifs.empty() || baselines, ErrorKind::usage, "--motifs is for --baselines, which is not given");
+    require(calibrate.empty() || models.size() == 1, ErrorKind::usage,
+            "--calibrate writes one model: it does not go with several -m, whose mean is not calibrated; "
+            "calibrate each by itself");
     require(calibrate.empty() || markers.empty(), ErrorKind::usage,
             "--calibrate writes the whole model: it does not go with -k");
     require(
@@ -212,12 +229,13 @@ void EvaluateParameters::verify() const {
 
 EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const TellWork& tell) {
     parameters.verify();
-    Session session(parameters.model, parameters.markers, parameters.backend, log);
+    Session session(parameters.models, parameters.markers, parameters.backend, log);
     const Model& model = session.model();
     const Dataset dataset = Dataset::load(parameters.dataset, log);
     FastaFile fasta = open_reference(dataset, parameters.fasta, parameters.check_reference);
     refuse_inputs(parameters, fasta.path());
-    require_evaluable(parameters, model, dataset);
+    for (std::size_t i = 0; i < parameters.models.size(); ++i)
+        require_evaluable(parameters, session.models()[i], parameters.models[i], dataset);
     const LabelMap labels = LabelMap::by_name(model.markers, dataset);
     const std::vector<std::int64_t> windows = dataset.select(parse_split(parameters.split));
     require(!windows.empty(), ErrorKind::input, dataset.path() + ": no windows in split " + parameters.split);
@@ -242,7 +260,8 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
     const auto total = static_cast<std::int64_t>(windows.size());
     const std::vector<std::int64_t> valid =
         parameters.calibrate.empty() ? std::vector<std::int64_t>{} : dataset.select(Split::valid);
-    const bool calibrated = !parameters.calibrate.empty() || !model.calls.empty();
+    const bool ensemble = session.is_ensemble();
+    const bool calibrated = !ensemble && (!parameters.calibrate.empty() || !model.calls.empty());
     // Windows of one pass after another: calibration, sites, metrics.
     std::int64_t before = 0;
     const std::int64_t by_model = std::ssize(valid) + (calibrated ? 2 : 1) * total;
@@ -254,7 +273,8 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
     };
     ThreadPool pool(resolve_workers(parameters.backend.workers));
     OutputSet outputs;
-    std::vector<MarkerCalls> calls = model.calls;
+    std::vector<MarkerCalls> calls;
+    if (calibrated) calls = model.calls;
     if (!parameters.calibrate.empty()) {
         const std::string why = why_not_calibrated(model, valid);
         require(why.empty(), ErrorKind::input, "--calibrate " + parameters.calibrate + ": " + why);
@@ -277,10 +297,11 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
         before += total;
     }
     const CountAll count_all = [&](const CountPositions& count) {
-        const Counting task{session.backend(),    dataset, windows, read, labels, excluded, keep_going, count,
-                            parameters.rc_average};
+        const Counting task{session.backend(), dataset,    windows, read, labels,
+                            excluded,          keep_going, count,   pool, parameters.rc_average};
         keep_going(0);
-        (parameters.window_mode == "tiled" ? count_tiled : count_paper)(task, session.take_model());
+        (parameters.window_mode == "tiled" ? count_tiled : count_paper)(task, session.take_models(),
+                                                                        parameters.models);
         const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
         speed = static_cast<double>(by_model * dataset.window()) / std::max(spent.count(), 1e-9);
     };
@@ -292,6 +313,7 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
                               .annotations = annotated ? &annotations : nullptr,
                               .bootstrap = parameters.bootstrap,
                               .seed = parameters.seed,
+                              .spread = ensemble,
                               .pool = pool};
     const Measured measured =
         coverage ? measure_coverage(split, count_all)
@@ -299,6 +321,7 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
                                     {.calibrated = true,
                                      .calls = calls,
                                      .sites = sites,
+                                     .spread = ensemble,
                                      .fields = parameters.baselines ? model_fields() : MoreFields()},
                                     !parameters.curves.empty(), count_all);
     session.tell_notices();
@@ -315,7 +338,7 @@ EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const Te
     tell(work);
     if (!parameters.curves.empty()) add_text(outputs, parameters.curves, measured.curves);
     add_text(outputs, parameters.output,
-             measured_header(coverage, annotated, parameters.baselines ? kBaselineColumns : "") +
+             measured_header(coverage, annotated, ensemble, parameters.baselines ? kBaselineColumns : "") +
                  measured.rows + baselines.rows);
     outputs.commit();
     report_unscored(measured.classes, parameters.split, measured.unscored, measured.constant, log);

@@ -14,7 +14,7 @@
 namespace regkit {
 
 struct EvaluateParameters {
-    std::string model;
+    std::vector<std::string> models;  // of several, the mean: an ensemble
     std::string dataset;
     std::string fasta;                 // empty: the path that the data set remembers
     std::string split = "test";        // train | valid | test
@@ -31,7 +31,7 @@ struct EvaluateParameters {
     std::string motifs;       // MEME text, for them; empty: none
     std::string output;       // metrics, TSV; empty: standard output
     // A model file: the model with calls fitted on the validation windows, which the table is of then. Not
-    // with `markers`. Empty: none.
+    // with `markers`, nor with several models. Empty: none.
     std::string calibrate;
     std::string curves;            // points of the curves, TSV; empty: none
     int bootstrap = 200;           // replicates that intervals come from; 0: no intervals
@@ -53,8 +53,8 @@ struct EvaluateReport {
 };
 
 // Writes the table (and the curves). Errors: mismatch when the FASTA is not the data set's, or the data set
-// lacks a marker of the model's or labels something else; input when the split has no windows or no counted
-// position.
+// lacks a marker of the model's or labels something else, or models have no mean; input when the split has no
+// windows or no counted position.
 EvaluateReport evaluate(const EvaluateParameters& parameters, Log& log, const TellWork& tell = tell_nobody);
 
 }  // namespace regkit

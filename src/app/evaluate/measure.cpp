@@ -64,10 +64,11 @@ struct PresencePart {
     const Annotation* annotation;  // none: everything
     MarkerCounts counts;
     std::optional<BlockBootstrap> bootstrap;
+    SpreadSums spread;
     std::vector<KeptRun> kept;  // of the batch
 
     PresencePart(const Annotation* of, int markers, ThreadPool& pool)
-        : annotation(of), counts(markers, pool) {}
+        : annotation(of), counts(markers, pool), spread(markers, pool) {}
 
     void begin_batch(std::span<const KeptRun> all, std::span<const RowPlace> places, std::int64_t bin) {
         if (annotation)
@@ -92,6 +93,8 @@ PartMetrics metrics_of(PresencePart& part, const MeasuredSplit& of, const Predic
     if (!part.annotation)
         for (std::size_t i = 0; i < predictions.sites.size(); ++i)
             result.markers[i].sites = scores_of(predictions.sites[i]);
+    for (std::size_t i = 0; i < result.markers.size(); ++i)
+        result.markers[i].spread = part.spread.of(static_cast<int>(i));
     result.classes = class_means(of.markers, result.markers);
     if (part.bootstrap) part.bootstrap->add_intervals(of.markers, result.markers, result.classes);
     return result;
@@ -107,15 +110,21 @@ const Annotation* annotation_of(const MeasuredSplit& of, std::size_t part) {
     return part > 0 ? &(*of.annotations)[part - 1] : nullptr;
 }
 
+// Of an ensemble, behind the logits.
+std::span<const float> spreads_behind(std::span<const float> logits, int markers, std::int64_t length) {
+    return logits.subspan(static_cast<std::size_t>(markers * length));
+}
+
 std::size_t parts_of(const MeasuredSplit& of) {
     return of.annotations ? of.annotations->size() + 1 : 1;
 }
 
 }  // namespace
 
-std::string measured_header(bool coverage, bool annotated, const std::string& more) {
+std::string measured_header(bool coverage, bool annotated, bool spread, const std::string& more) {
     const std::string all = (annotated ? "\tannotation" : "") + more;
-    return coverage ? coverage_header(all) : metrics_header(all);
+    if (coverage) return coverage_header(all + (spread ? "\tspread" : ""));
+    return metrics_header(all + (spread ? kSpreadColumns : ""));
 }
 
 Measured measure_presence(const MeasuredSplit& of, const Predictions& predictions, bool curves,
@@ -149,6 +158,9 @@ Measured measure_presence(const MeasuredSplit& of, const Predictions& prediction
                 if (part.bootstrap) part.bootstrap->count(row);
             }
         });
+        if (predictions.spread)
+            for (PresencePart& part : parts)
+                part.spread.add(spreads_behind(logits, markers, length), length, part.kept, labels);
     });
     Measured m;
     m.unscored = "no positives or no negatives";
@@ -156,6 +168,7 @@ Measured measure_presence(const MeasuredSplit& of, const Predictions& prediction
     for (PresencePart& part : parts) {
         PartMetrics metrics = metrics_of(part, of, predictions);
         MoreFields fields = predictions.fields;
+        fields.spread = of.spread;
         fields.of_all = annotation_field(of, part.annotation) + fields.of_all;
         m.rows += metrics_rows(of.split, of.markers, metrics.markers, metrics.classes, fields);
         if (part.annotation) {
@@ -188,16 +201,28 @@ Measured measure_coverage(const MeasuredSplit& of, const CountAll& count_all) {
     const int markers = static_cast<int>(of.markers.size());
     CoverageSums everything(markers, of.pool);
     std::vector<CoverageSums> inside(parts_of(of) - 1, everything);
+    std::vector<SpreadSums> spreads(parts_of(of), SpreadSums(markers, of.pool));
     std::vector<KeptRun> part;
+    const auto metrics_of = [&](const CoverageSums& sums, std::size_t number) {
+        std::vector<CoverageMetrics> metrics = sums.all_metrics();
+        for (std::size_t i = 0; i < metrics.size(); ++i)
+            metrics[i].spread = spreads[number].of(static_cast<int>(i)).everywhere;
+        return metrics;
+    };
     count_all([&](std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
                   std::span<const LabelRun> labels, std::span<const RowPlace> places) {
         everything.add(logits, length, kept, labels);
+        const auto add_spread = [&](std::size_t number, std::span<const KeptRun> here) {
+            if (of.spread) spreads[number].add(spreads_behind(logits, markers, length), length, here, labels);
+        };
+        add_spread(0, kept);
         for (std::size_t i = 0; i < inside.size(); ++i) {
             positions_inside(kept, places, of.dataset.layout().bin, annotation_of(of, i + 1)->regions, part);
             if (!part.empty()) inside[i].add(logits, length, part, labels);
+            add_spread(i + 1, part);
         }
     });
-    const std::vector<CoverageMetrics> metrics = everything.all_metrics();
+    const std::vector<CoverageMetrics> metrics = metrics_of(everything, 0);
     Measured m;
     m.positions = metrics.front().bins;
     m.loss = everything.loss();
@@ -208,11 +233,11 @@ Measured measure_coverage(const MeasuredSplit& of, const CountAll& count_all) {
                                  ? ""
                                  : rounded("Pearson correlation %.4f, of log(1 + x) %.4f, Poisson loss %.4f",
                                            c.mean.pearson_r, c.mean.pearson_r_log1p, c.mean.poisson_loss)});
-    m.rows = coverage_rows(of.split, of.markers, metrics, annotation_field(of, nullptr));
+    m.rows = coverage_rows(of.split, of.markers, metrics, annotation_field(of, nullptr), of.spread);
     for (std::size_t i = 0; i < inside.size(); ++i) {
         const Annotation& annotation = *annotation_of(of, i + 1);
-        const std::vector<CoverageMetrics> here = inside[i].all_metrics();
-        m.rows += coverage_rows(of.split, of.markers, here, annotation_field(of, &annotation));
+        const std::vector<CoverageMetrics> here = metrics_of(inside[i], i + 1);
+        m.rows += coverage_rows(of.split, of.markers, here, annotation_field(of, &annotation), of.spread);
         m.annotations.push_back({annotation.name, here.front().bins,
                                  by_class(class_means(of.markers, here), [](const CoverageClassMean& c) {
                                      return rounded("%.4f", c.mean.pearson_r);

@@ -26,6 +26,7 @@ struct MeasuredSplit {
     const std::vector<Annotation>* annotations = nullptr;  // none: the table does not name them
     int bootstrap = 0;                                     // replicates; 0: no intervals
     std::uint64_t seed = 0;
+    bool spread = false;  // of an ensemble: the table has the columns of its models' spread
     ThreadPool& pool;
 };
 
@@ -35,6 +36,7 @@ struct Predictions {
     std::vector<MarkerCalls> calls = {};  // of each marker of a calibrated model
     std::vector<SiteMetrics> sites = {};  // the same
     std::vector<bool> missing = {};       // markers without a prediction, whose metrics are NA; empty: none
+    bool spread = false;                  // they have rows of it behind the logits
     MoreFields fields = {};               // behind those of the annotation
 };
 
@@ -71,7 +73,7 @@ struct Measured {
 Measured measure_presence(const MeasuredSplit& of, const Predictions& predictions, bool curves,
                           const CountAll& count_all);
 Measured measure_coverage(const MeasuredSplit& of, const CountAll& count_all);
-// The first line of either's rows, with `more` columns behind.
-std::string measured_header(bool coverage, bool annotated, const std::string& more);
+// The first line of either's rows, with `more` columns behind, and those of the spread.
+std::string measured_header(bool coverage, bool annotated, bool spread, const std::string& more);
 
 }  // namespace regkit

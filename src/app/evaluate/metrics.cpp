@@ -307,6 +307,8 @@ constexpr double Calibration::*kCalibrations[] = {&Calibration::slope, &Calibrat
 constexpr double SiteScores::*kSiteScores[] = {&SiteScores::precision, &SiteScores::recall, &SiteScores::f1,
                                                &SiteScores::called_length, &SiteScores::label_length};
 
+constexpr double ModelSpread::*kSpreads[] = {&ModelSpread::everywhere, &ModelSpread::at_positives};
+
 // value_of(metrics): one of their values, of each scored marker or of the mean and the median.
 template <typename ValueOf>
 void summarise(const std::vector<MarkerMetrics>& scored, ClassMean& c, const ValueOf& value_of) {
@@ -328,6 +330,8 @@ void summarise(const std::vector<MarkerMetrics>& scored, ClassMean& c) {
         summarise(scored, c, [&](MarkerMetrics& m) -> double& { return m.sites.*value; });
     for (const auto value : kCalibrations)
         summarise(scored, c, [&](MarkerMetrics& m) -> double& { return m.calibration.*value; });
+    for (const auto value : kSpreads)
+        summarise(scored, c, [&](MarkerMetrics& m) -> double& { return m.spread.*value; });
 }
 
 }  // namespace

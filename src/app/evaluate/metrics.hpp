@@ -17,6 +17,7 @@
 
 #include "app/evaluate/calibration.hpp"
 #include "app/evaluate/confidence_interval.hpp"
+#include "app/evaluate/model_spread.hpp"
 #include "app/model/marker_calls.hpp"
 #include "base/marker.hpp"
 #include "io/dataset/dataset.hpp"
@@ -67,6 +68,7 @@ struct MarkerMetrics {
     Calibration calibration = {};     // MarkerCounts::add_calibration
     SiteScores sites = {};            // of calibrated models; measure_sites()
     RankingIntervals intervals = {};  // BlockBootstrap::add_intervals
+    ModelSpread spread = {};          // of ensembles; SpreadSums
 };
 
 // Points of a precision-recall or ROC curve, from the highest threshold down.

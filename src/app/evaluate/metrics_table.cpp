@@ -44,6 +44,12 @@ std::string ratio_of(const MarkerMetrics& m) {
     return m.scored ? number_text(m.average_precision / m.prevalence) : "NA";
 }
 
+std::string spread_of(const MarkerMetrics& m, const MoreFields& more) {
+    if (!more.spread) return "";
+    if (!m.scored) return "\tNA\tNA";
+    return "\t" + number_text(m.spread.everywhere) + "\t" + number_text(m.spread.at_positives);
+}
+
 std::string class_text(const std::string& name) {
     return name.empty() ? "." : name;
 }
@@ -104,11 +110,12 @@ std::string metrics_rows(const std::string& split, const std::vector<Marker>& ma
                 (metrics[i].positions > 0 ? number_text(metrics[i].prevalence) : "NA") + "\t" +
                 std::to_string(metrics[i].positives) + "\t" + ratio_of(metrics[i]) + "\t" +
                 more_of(metrics[i]) + more.of_all +
-                (more.of_markers.empty() ? std::string() : more.of_markers[i]) + "\n";
+                (more.of_markers.empty() ? std::string() : more.of_markers[i]) + spread_of(metrics[i], more) +
+                "\n";
     const auto row = [&](const char* name, const ClassMean& c, const MarkerMetrics& m, double positives) {
         rows += split + "\t" + name + "\t" + class_text(c.class_name) + "\t" + values_of(m) + "\t" +
                 (c.scored ? number_text(m.prevalence) + "\t" + number_text(positives) : "NA\tNA") + "\t" +
-                ratio_of(m) + "\t" + more_of(m) + more.of_all + more.of_classes + "\n";
+                ratio_of(m) + "\t" + more_of(m) + more.of_all + more.of_classes + spread_of(m, more) + "\n";
     };
     for (const ClassMean& c : classes) row("mean", c, c.mean, c.positives);
     for (const ClassMean& c : classes) row("median", c, c.median, c.median_positives);

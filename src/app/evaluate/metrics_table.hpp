@@ -14,11 +14,15 @@ namespace regkit {
 // roc_auc_low, roc_auc_high, average_precision_low, average_precision_high, mcc_low, mcc_high
 // (RankingIntervals), and then `more`, names that begin with a tab each.
 std::string metrics_header(const std::string& more);
+// The columns that a table of an ensemble ends with: the mean spread of all positions and of the positive
+// ones.
+inline constexpr const char* kSpreadColumns = "\tspread\tspread_at_positives";
 // The fields of those further columns, a tab before each.
 struct MoreFields {
     std::string of_all = {};                   // of every row
     std::vector<std::string> of_markers = {};  // behind them, of each marker; or none
     std::string of_classes = {};               // in their place in the rows of classes
+    bool spread = false;                       // behind all, those of kSpreadColumns
 };
 // A row a marker, then a row a class whose marker is "mean", then one whose marker is "median" (their
 // ap_over_prevalence is the ratio of the two means or medians). NA where a marker is not scored (and where a

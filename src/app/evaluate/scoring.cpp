@@ -114,31 +114,47 @@ namespace {
 constexpr std::int64_t kBatchBases = std::int64_t{1} << 17;
 constexpr std::int64_t kBatchValues = std::int64_t{1} << 24;
 
-// Logits of a batch, [window][marker][position], as rows of a marker each.
-void side_by_side(std::span<const float> logits, std::int64_t windows, std::int64_t markers,
-                  std::int64_t positions, std::vector<float>& rows) {
-    rows.resize(logits.size());
+// Logits of a batch, [window][row][position], as rows of all windows each.
+void side_by_side(std::span<const float> logits, std::int64_t windows, std::int64_t rows,
+                  std::int64_t positions, std::vector<float>& beside) {
+    beside.resize(logits.size());
     for (std::int64_t w = 0; w < windows; ++w)
-        for (std::int64_t m = 0; m < markers; ++m)
-            std::copy_n(logits.data() + (w * markers + m) * positions, positions,
-                        rows.data() + (m * windows + w) * positions);
+        for (std::int64_t r = 0; r < rows; ++r)
+            std::copy_n(logits.data() + (w * rows + r) * positions, positions,
+                        beside.data() + (r * windows + w) * positions);
 }
 
 }  // namespace
 
-bool count_windows(Network& network, const Dataset& dataset, std::span<const std::int64_t> windows,
-                   const ReadCodes& read, const LabelMap& labels, const ContigIntervals& excluded,
-                   const KeepGoing& keep_going, const CountPositions& count, bool rc_average) {
+WindowLogits network_logits(Network& network, std::int64_t window, bool rc_average) {
     const SpecSummary& summary = network.summary();
-    const LabelLayout& layout = dataset.layout();
-    const std::int64_t window = dataset.window(), stride = summary.stride, markers = network.markers();
+    WindowLogits of;
     // Padded right with N where the stride asks for it; no label lies there.
-    const std::int64_t length = (window + stride - 1) / stride * stride;
-    const std::int64_t positions = summary.fixed_window ? summary.outputs : length / summary.scale;
+    of.length = (window + summary.stride - 1) / summary.stride * summary.stride;
+    of.positions = summary.fixed_window ? summary.outputs : of.length / summary.scale;
+    of.markers = of.rows = network.markers();
+    of.infer = [&network, rc_average, length = of.length, positions = of.positions,
+                reversed = std::vector<std::uint8_t>(), other = std::vector<float>()](
+                   std::span<const std::uint8_t> codes, std::int64_t batch, std::span<float> logits) mutable {
+        network.infer({codes.data(), batch, length}, 0, length, TailOutput::logits, logits);
+        if (!rc_average) return;
+        reverse_rows(codes, length, reversed);
+        other.resize(logits.size());
+        network.infer({reversed.data(), batch, length}, 0, length, TailOutput::logits, other);
+        average_strand_logits(logits, other, positions, network.spec().task);
+    };
+    return of;
+}
+
+bool count_windows(const WindowLogits& model, const Dataset& dataset, std::span<const std::int64_t> windows,
+                   const ReadCodes& read, const LabelMap& labels, const ContigIntervals& excluded,
+                   const KeepGoing& keep_going, const CountPositions& count) {
+    const LabelLayout& layout = dataset.layout();
+    const std::int64_t window = dataset.window(), length = model.length, positions = model.positions;
     const std::int64_t batch =
-        std::max<std::int64_t>(1, std::min(kBatchBases / length, kBatchValues / (markers * positions)));
-    std::vector<std::uint8_t> codes, reversed;
-    std::vector<float> logits, other, rows;
+        std::max<std::int64_t>(1, std::min(kBatchBases / length, kBatchValues / (model.rows * positions)));
+    std::vector<std::uint8_t> codes;
+    std::vector<float> logits, rows;
     WindowBatch laid;
     const auto total = static_cast<std::int64_t>(windows.size());
     for (std::int64_t first = 0; first < total; first += batch) {
@@ -157,20 +173,20 @@ bool count_windows(Network& network, const Dataset& dataset, std::span<const std
                                       static_cast<std::size_t>(layout.span())),
                      labels, excluded, s * positions);
         }
-        logits.resize(static_cast<std::size_t>(here * markers * positions));
-        // In f32: metrics rank, and 8-bit codes would tie what a model tells apart.
-        network.infer({codes.data(), here, length}, 0, length, TailOutput::logits, logits);
-        if (rc_average) {
-            reverse_rows(codes, length, reversed);
-            other.resize(logits.size());
-            network.infer({reversed.data(), here, length}, 0, length, TailOutput::logits, other);
-            average_strand_logits(logits, other, positions, network.spec().task);
-        }
+        logits.resize(static_cast<std::size_t>(here * model.rows * positions));
+        model.infer(codes, here, logits);
         sort_labels(laid.labels);
-        if (here > 1) side_by_side(logits, here, markers, positions, rows);
+        if (here > 1) side_by_side(logits, here, model.rows, positions, rows);
         count(here > 1 ? rows : logits, here * positions, laid.kept, laid.labels, laid.places);
     }
     return keep_going(total);
+}
+
+bool count_windows(Network& network, const Dataset& dataset, std::span<const std::int64_t> windows,
+                   const ReadCodes& read, const LabelMap& labels, const ContigIntervals& excluded,
+                   const KeepGoing& keep_going, const CountPositions& count, bool rc_average) {
+    return count_windows(network_logits(network, dataset.window(), rc_average), dataset, windows, read,
+                         labels, excluded, keep_going, count);
 }
 
 }  // namespace regkit

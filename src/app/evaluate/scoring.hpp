@@ -85,15 +85,32 @@ using TakePlacedRun = std::function<void(const KeptRun& run, std::int32_t contig
 void each_placed_run(std::span<const KeptRun> kept, std::span<const RowPlace> places, std::int64_t bin,
                      const TakePlacedRun& take);
 
-// Takes the logits [markers][length] of some output positions, with those that count and their labels, as
-// MarkerCounts::add, and where they lie, ascending in both.
+// Takes the logits [markers][length] of some output positions, behind them of an ensemble the spreads of the
+// same form, with those that count and their labels, as MarkerCounts::add, and where they lie, ascending in
+// both.
 using CountPositions =
     std::function<void(std::span<const float> logits, std::int64_t length, std::span<const KeptRun> kept,
                        std::span<const LabelRun> labels, std::span<const RowPlace> places)>;
 
+// What gives the logits of windows that run together.
+struct WindowLogits {
+    std::int64_t length = 0;             // codes of a window; those behind its bases are N
+    std::int64_t positions = 0;          // of a row
+    std::int64_t markers = 0, rows = 0;  // more rows than markers: with spreads
+    // Codes [batch][length] to logits [batch][rows][positions].
+    std::function<void(std::span<const std::uint8_t> codes, std::int64_t batch, std::span<float> logits)>
+        infer;
+};
+// Those of a network, for windows of so many bases; with `rc_average` of the mean of both strands. In f32:
+// metrics rank, and 8-bit codes would tie what a model tells apart. The network must outlive it.
+WindowLogits network_logits(Network& network, std::int64_t window, bool rc_average);
+
 // The paper's windows: each by itself, zero-padded at both ends; several run together. The network fits the
 // data set (app/label_fit.hpp). With `rc_average` the logits are those of the mean of both strands. False
 // when stopped before the end.
+bool count_windows(const WindowLogits& model, const Dataset& dataset, std::span<const std::int64_t> windows,
+                   const ReadCodes& read, const LabelMap& labels, const ContigIntervals& excluded,
+                   const KeepGoing& keep_going, const CountPositions& count);
 bool count_windows(Network& network, const Dataset& dataset, std::span<const std::int64_t> windows,
                    const ReadCodes& read, const LabelMap& labels, const ContigIntervals& excluded,
                    const KeepGoing& keep_going, const CountPositions& count, bool rc_average = false);

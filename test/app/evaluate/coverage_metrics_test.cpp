@@ -127,6 +127,13 @@ TEST_CASE("the table of coverage, and means of classes") {
     CHECK(coverage_rows("test", {markers[2]}, {CoverageMetrics{}}, "\tp") ==
           "test\tc\t.\tNA\tNA\tNA\tNA\t0\tp\ntest\tmean\t.\tNA\tNA\tNA\tNA\t0\tp\n"
           "test\tmedian\t.\tNA\tNA\tNA\tNA\t0\tp\n");
+    std::vector<CoverageMetrics> spread(metrics.begin(), metrics.begin() + 2);
+    spread[0].spread = 0.5;
+    CHECK(coverage_rows("test", {markers[0], markers[1]}, spread, "\tp", true) ==
+          "test\ta\tX\t0.25\t0.5\t0.5\t1.5\t10\tp\t0.5\n"
+          "test\tb\tX\tNA\tNA\t1.5\t2.5\t10\tp\tNA\n"
+          "test\tmean\tX\t0.25\t0.5\t1\t2\t10\tp\t0.5\n"
+          "test\tmedian\tX\t0.25\t0.5\t1\t2\t10\tp\t0.5\n");
     CHECK(mean_pearson(class_means(markers, metrics)) == 0.5);
     CHECK(std::isnan(mean_pearson(class_means({markers[2]}, {metrics[2]}))));
 }

@@ -79,6 +79,43 @@ TEST_CASE("metrics table: further columns are the last ones, and no position is 
     }
 }
 
+TEST_CASE(
+    "metrics table: an ensemble's spread stands behind all, and its class has the mean and the median") {
+    std::vector<MarkerMetrics> metrics(3);
+    for (std::size_t i = 0; i < 2; ++i) metrics[i].scored = true;
+    metrics[0].spread = {0.125, 0.25};
+    metrics[1].spread = {0.375, ModelSpread::kNone};
+    metrics[2].spread = {0.5, 0.5};  // it is not scored
+    const std::string header = metrics_header(std::string("\tannotation") + kSpreadColumns);
+    CHECK(header.ends_with("\tmcc_high\tannotation\tspread\tspread_at_positives\n"));
+    const auto rows = rows_of(metrics_rows("test", kMarkers, metrics, class_means(kMarkers, metrics),
+                                           {.of_all = "\tp", .spread = true}));
+    const std::vector<std::vector<std::string>> expected{{"0.125", "0.25"}, {"0.375", "NA"}, {"NA", "NA"},
+                                                         {"0.25", "0.25"},  {"NA", "NA"},    {"0.25", "0.25"},
+                                                         {"NA", "NA"}};
+    REQUIRE(rows.size() == expected.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        REQUIRE(rows[i].size() == 30);
+        CHECK(rows[i][27] == "p");
+        CHECK(std::vector<std::string>(rows[i].end() - 2, rows[i].end()) == expected[i]);
+    }
+}
+
+TEST_CASE("the mean spread is that of positions that count, and of those with a label") {
+    ThreadPool pool(2);
+    SpreadSums sums(3, pool);
+    const std::vector<float> spreads{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    const std::vector<KeptRun> kept{{0, 1}, {2, 4}};
+    const std::vector<LabelRun> labels{{0, 0, 3}, {1, 1, 2}, {1, 3, 4}};
+    for (int twice = 0; twice < 2; ++twice) sums.add(spreads, 4, kept, labels);
+    CHECK(sums.of(0).everywhere == doctest::Approx(8.0 / 3));
+    CHECK(sums.of(0).at_positives == 2);  // of 1 and 3
+    CHECK(sums.of(1).everywhere == doctest::Approx(20.0 / 3));
+    CHECK(sums.of(1).at_positives == 8);
+    CHECK(std::isnan(sums.of(2).at_positives));
+    CHECK(std::isnan(SpreadSums(1, pool).of(0).everywhere));
+}
+
 TEST_CASE("metrics table: curves of markers and the mean of their class") {
     ThreadPool pool(1);
     MarkerCounts counts(3, pool);

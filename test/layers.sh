@@ -25,7 +25,8 @@ allowed() {
         io/vcf | io/dataset | io/motifs) echo "$files io/fasta/" ;;
         ranks) echo "std posix kernels/base/ base/ kernels/communicator.hpp kernels/tensor.hpp mpi.h" ;;
         app/model) echo "$app" ;;
-        app/dataset | app/evaluate | app/call | app/variants) echo "$app app/model/" ;;
+        app/dataset | app/evaluate | app/call) echo "$app app/model/" ;;
+        app/variants) echo "$app app/model/ app/call/" ;;
         app/train) echo "$app app/model/ app/evaluate/ ranks/" ;;
         cli) echo "std posix kernels/base/ base/ app/ ranks/ boost/" ;;
         tools) echo "std kernels/base/ base/ app/ ranks/ cli/" ;;

@@ -21,6 +21,7 @@ namespace {
 constexpr std::int64_t kMaxSpan = 1'000'000;
 constexpr std::int64_t kMaxDeletion = 1000;
 constexpr std::int64_t kMaxCount = 100'000'000;
+constexpr std::int64_t kMaxTop = 1000;
 
 cli::Option check_reference_option() {
     return cli::common::check_reference(
@@ -143,6 +144,11 @@ cli::Tool annotate_tool() {
             {.name = "matrix",
              .value = "FILE",
              .help = "also write a bgzip TSV with a row for each allele and a column for each marker",
+             .group = cli::group::output},
+            {.name = "top",
+             .value = "N",
+             .fallback = "0",
+             .help = "also name each allele's N strongest markers, with their changes, in REG_TOP",
              .group = cli::group::output},
             {.name = "write-index",
              .help = "index the output and the matrix; needs bgzip VCF or BCF and sorted input",
@@ -315,6 +321,7 @@ void run_annotate(const cli::Arguments& args, Log& log) {
     if (args.given("output-format")) p.format = parse_variant_format(args.text("output-format"), p.output);
     read_scoring(args, p);
     p.lossy = args.flag("lossy");
+    p.top = args.integer("top", 0, kMaxTop);
     p.matrix = cli::output_file(args, "matrix");
     cli::Progress line(args, p.output == "-");
     annotate(p, log, line.tell());

@@ -50,7 +50,7 @@ other() { echo "$1" | tr ACGT CGTA; }
     row chr2 777 last "$(base chr2 777 777)" "$(base chr2 777 777)ACGTACGTACGTA" .
 } > in.vcf
 run() { "$bin/regsnp" annotate -m m.safetensors -f ref.fa --device cpu "$@"; }
-ours='REG_MAX|REG_DELTA|REG_MARKER|REG_POS|REG_REF|REG_ALT|REG_LOGIT|REG_LOG2FC|REG_MAXLOG2FC|REG_MAXLOG2FC_MARKER|REG_NOTE|REG_D_TFBS|REG_D_Histone_mark'
+ours='REG_MAX|REG_DELTA|REG_MARKER|REG_POS|REG_REF|REG_ALT|REG_LOGIT|REG_LOG2FC|REG_MAXLOG2FC|REG_MAXLOG2FC_MARKER|REG_TOP|REG_GAIN|REG_LOSS|REG_NOTE|REG_D_TFBS|REG_D_Histone_mark'
 strip() { bcftools annotate --no-version -x "INFO/${ours//|/,INFO/},INFO/REG_D_gone" "$1" 2> /dev/null | bcftools view -H; }
 
 run --matrix m.tsv.gz in.vcf > out.vcf 2> words || { cat words; fail "annotate ends with $?"; }
@@ -153,12 +153,21 @@ done
 grep -v '^##contig' contigs.vcf | run --missing-contig skip 2> /dev/null | grep -c '^##contig' | grep -q '^2$' || fail "the reference's contigs are not added"
 
 # ---- what bcftools makes of it
-bcftools norm -m- out.vcf 2> /dev/null | bcftools query -f '%ID\t%ALT\t%REG_MAX\t%REG_DELTA\t%REG_MARKER\n' > split
+bcftools norm --no-version -m- out.vcf 2> /dev/null > split.vcf
+bcftools query -f '%ID\t%ALT\t%REG_MAX\t%REG_DELTA\t%REG_MARKER\n' split.vcf > split
 [[ $(wc -l < split) == 15 ]] || fail "norm -m- gives $(wc -l < split) rows"
 awk -F'\t' '$3 != "." {d = $4 < 0 ? -$4 : $4; if (d - $3 > 1e-6 || $3 - d > 1e-6) exit 1}' split || fail "REG_MAX is not |REG_DELTA|"
 most=$(cut -f3 split | grep -v '^\.$' | sort -g | tail -1)
 n=$(bcftools view -H -i "REG_MAX>=$most" out.vcf | wc -l)
 ((n >= 1 && n <= 3)) || fail "bcftools view -i finds $n"
+
+# the strongest markers
+run --no-version --top 2 in.vcf 2> /dev/null > top.vcf
+grep -q 'ID=REG_TOP,Number=A,Type=String.*The 2 markers of the largest changes' top.vcf || { fail "the definition of REG_TOP"; grep REG_TOP top.vcf | head -3; }
+bcftools query -f '%ID %REG_MARKER|%REG_DELTA\n' split.vcf | grep -v ' \.|' > expected
+bcftools norm --no-version -m- top.vcf 2> /dev/null | bcftools query -f '%ID %REG_TOP\n' | grep -v ' \.$' | cut -d'|' -f1,2 > got
+same expected got "REG_TOP does not begin with REG_MARKER"
+(($(run --top 100 in.vcf 2> /dev/null | grep -o 'REG_TOP=[^;,]*' | head -1 | tr -cd '|' | wc -c) == 5)) || fail "--top with more than there are"
 
 # ---- the matrix
 bgzip -dc m.tsv.gz | grep -v '^##' > m.tsv

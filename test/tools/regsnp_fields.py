@@ -33,9 +33,31 @@ SPEC = {"name": "tiny", "window": 500, "dropout": 0, "layers": [
 MAPS = [{"slope": 1.5, "intercept": -0.5}, {"slope": 0.7, "intercept": 0.2, "knots": [[-2, -3], [0, 0.1], [1, 3]]}, {"slope": 1, "intercept": 0}]
 
 
-def calibration():
+PLAIN = [{"slope": 1, "intercept": 0, "seed": 0, "extension": 0, "merge_gap": 0, "min_length": 1}] * 3  # as regcall has it
+
+
+def calibration(logits):
+    """Of the maps; a marker has sites where its calibrated logits are highest, the last has none."""
     none = {"seed": None, "precision": None, "recall": None, "calls": 0}
-    return [{**m, "extension": 0, "merge_gap": 0, "min_length": 1, "f1": none, "fdr": [none] * 3, "rates": []} for m in MAPS]
+    for m, row in zip(MAPS[:2], logits):
+        seed, extension = np.float32(np.quantile(mapped(m, row), (0.9, 0.8)))
+        m.update({"seed": float(seed), "extension": float(extension), "merge_gap": 3, "min_length": 4})
+    MAPS[2].update({"seed": None, "extension": 0, "merge_gap": 0, "min_length": 1})
+    return [{**m, "f1": {"seed": m["seed"], "precision": 0.6, "recall": 0.5, "calls": 250} if m["seed"] else none, "fdr": [none] * 3,
+             "rates": []} for m in MAPS]
+
+
+def has_site(marker, logits):
+    """Of a marker of PLAIN or MAPS: bases side by side."""
+    if marker["seed"] is None:
+        return False
+    values, runs = mapped(marker, logits), []
+    for at in np.flatnonzero(values >= marker["extension"]):
+        if runs and at - runs[-1][1] <= marker["merge_gap"]:
+            runs[-1][1] = at + 1
+        else:
+            runs.append([at, at + 1])
+    return any(end - begin >= marker["min_length"] and values[begin:end].max() >= marker["seed"] for begin, end in runs)
 
 
 class World:
@@ -45,10 +67,10 @@ class World:
         write("ref.fa", ">c\n" + self.ref + "\n")
         write("tiny.json", json.dumps(SPEC))
         run("random_model", "plain.safetensors", "tiny.json", 2.5, f"c:{LENGTH}", *map("=".join, zip(NAMES, CLASSES)))
-        subprocess.run([sys.executable, EDIT, "plain.safetensors", "m.safetensors", "metadata", "regkit.calls", json.dumps(calibration())],
-                       check=True)
         self.net = Net(SPEC, len(NAMES)).eval()
         self.net.load_state_dict(load_file("plain.safetensors"))
+        calls = json.dumps(calibration(self.logits(self.ref)))
+        subprocess.run([sys.executable, EDIT, "plain.safetensors", "m.safetensors", "metadata", "regkit.calls", calls], check=True)
 
     def logits(self, bases):
         """[marker][base] of a contig, behind which N fills the last stride."""
@@ -79,6 +101,9 @@ def records(text):
             yield columns[2], {key: value.split(",") for key, value in (field.split("=") for field in columns[7].split(";"))}
 
 
+seen = {"REG_GAIN": 0, "REG_LOSS": 0}  # markers of alleles
+
+
 def close(got, expected, what, tolerance=2e-5):
     check(abs(float(got) - expected) <= tolerance * (1 + abs(expected)), f"{what}: {got}, not {expected}")
 
@@ -104,6 +129,16 @@ def expect(name, info, index, pairs, maps):
     folds = np.abs(np.log2((p[1] + PREVALENCE) / (p[0] + PREVALENCE))).max(axis=0)
     close(value["REG_MAXLOG2FC"], folds.max(), f"{name} REG_MAXLOG2FC")
     check(value["REG_MAXLOG2FC_MARKER"] == NAMES[int(np.argmax(folds))], f"{name}: {value}, {folds}")
+    order = sorted(range(3), key=lambda m: -most[m])[:2]
+    told = value["REG_TOP"].split("|")
+    check(told[::2] == [NAMES[m] for m in order], f"{name}: {told}")
+    for m, change in zip(order, told[1::2]):
+        close(abs(float(change)), most[m], f"{name} REG_TOP")
+    sites = [[has_site(m, logits[:, i]) for i, m in enumerate(maps)] for logits in (ref, alt)]
+    for key, here, there in (("REG_GAIN", 1, 0), ("REG_LOSS", 0, 1)):
+        expected = [NAMES[m] for m in range(3) if sites[here][m] and not sites[there][m]]
+        check(value.get(key, ".") == ("|".join(expected) or "."), f"{name}: {key}={value.get(key)}, not {expected}")
+        seen[key] += len(expected)
     for group in set(CLASSES):
         own = delta[:, [m for m in range(3) if CLASSES[m] == group]]
         close(abs(float(value["REG_D_" + group])), np.abs(own).max(), f"{name} REG_D_{group}")
@@ -112,7 +147,7 @@ def expect(name, info, index, pairs, maps):
 def alleles(world, span):
     """One record each of substitutions, insertions and deletions, and one with two alleles."""
     variants = []
-    for at in (0, 3, 1000, 2499, 3507, LENGTH - 30):
+    for at in (0, 3, *range(211, LENGTH - 30, 577), LENGTH - 30):
         base = world.ref[at]
         variants += [(at, base, ["ACGT"[("ACGT".index(base) + 1) % 4]]), (at, base, [base + "GATTA"]),
                      (at, world.ref[at:at + 13], [base])]
@@ -122,9 +157,8 @@ def alleles(world, span):
         for i, (at, ref, alts) in enumerate(variants):
             file.write(f"c\t{at + 1}\tv{i}\t{ref}\t{','.join(alts)}\t.\t.\t.\n")
     pairs = [[world.pairs(at, ref, alt, span) for alt in alts] for at, ref, alts in variants]
-    identity = [{"slope": 1, "intercept": 0}] * 3
-    for model, maps in (("plain", identity), ("m", MAPS)):
-        text = run("regsnp", "-m", f"{model}.safetensors", "-f", "ref.fa", "--span", span, "--device", "cpu", "in.vcf").stdout
+    for model, maps in (("plain", PLAIN), ("m", MAPS)):
+        text = run("regsnp", "-m", f"{model}.safetensors", "-f", "ref.fa", "--span", span, "--device", "cpu", "--top", 2, "in.vcf").stdout
         found = list(records(text))
         check(len(found) == len(variants), text)
         for (name, info), of_alleles in zip(found, pairs):
@@ -138,10 +172,11 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
         world = World()
-        for span in (100, 20):
+        for span in (100, 20, 6):
             alleles(world, span)
+        check(min(seen.values()) > 3, f"few sites appear or vanish: {seen}")
         os.chdir("/")
-    print("regsnp_fields: as expected")
+    print("regsnp_fields: as expected;", seen)
 
 
 if __name__ == "__main__":

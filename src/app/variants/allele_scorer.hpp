@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "app/variants/called_sites.hpp"
 #include "app/variants/marker_scale.hpp"
 #include "app/variants/variant_scorer.hpp"
 #include "io/dataset/dataset.hpp"
@@ -30,6 +31,10 @@ class AlleleScorer {
     // rc_average the mean with those of `reversed`, the windows of the other strand, as VariantScorer's.
     void infer(std::span<const std::uint8_t> codes, std::span<const std::uint8_t> reversed,
                std::int64_t length, std::int64_t begin, std::int64_t end, std::span<float> values);
+    // Notes the marker where one of the two has a site and the other has none; outputs of cells side by side,
+    // known in `stretches`.
+    void note_sites(std::size_t marker, std::span<const float> ref, std::span<const float> alt,
+                    std::span<const KnownStretch> stretches, AlleleEffect& effect);
     // Behind ComparedText::compared: "" or what is said of both strands.
     std::string strands() const;
     // Takes the values of one marker at bases side by side, the first of them at `place`: `effect`, which has
@@ -46,6 +51,7 @@ class AlleleScorer {
     TailOutput output_;
     ScorerOptions options_;
     MarkerScales scales_;
+    CalledSites sites_;
 
   private:
     FetchReference fetch_;

@@ -49,7 +49,7 @@ class Annotator {
 
     AnnotateSummary run() {
         const auto start = std::chrono::steady_clock::now();
-        const AnnotationFields fields(run_.model(), run_.scorer().text());
+        const AnnotationFields fields(run_.model(), run_.scorer().text(), p_.top);
         const std::vector<std::string> about = run_.provenance();
         CachedReference& reference = run_.reference();
         const bool listed =
@@ -130,6 +130,8 @@ class Annotator {
                 if (own[a].compared == 0) alleles.notes[a] = AlleleNote::uncompared;
             }
             summary_.scored += own[a].compared > 0;
+            summary_.gains += !own[a].gained.empty();
+            summary_.losses += !own[a].lost.empty();
             ++nth(summary_.notes, alleles.notes[a]);
         }
         fields.values(record.position(), own, alleles.notes, fields_);
@@ -172,6 +174,9 @@ class Annotator {
                 text += ", " + std::to_string(nth(summary_.notes, i)) + " " +
                         to_string(static_cast<AlleleNote>(i));
         log_.info(text);
+        if (summary_.gains + summary_.losses > 0)
+            log_.info("a site appears with " + counted(summary_.gains, "allele") + ", and vanishes with " +
+                      std::to_string(summary_.losses));
         tell(summary_.outside, "was", "were", "outside the targets, and left out");
         tell(summary_.ref_mismatches, "has", "have", "a REF that is not the reference's");
         tell(summary_.missing_contig, "lies", "lie", "on a contig that the reference lacks");

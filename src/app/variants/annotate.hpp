@@ -28,8 +28,9 @@ struct AnnotateParameters : ScoringParameters {
     // -t and -T with "^": records that begin there are left out, in the targets too.
     std::vector<std::string> excluded;
     std::string excluded_file;
-    bool lossy = false;  // what BCF cannot hold of text is a warning
-    std::string alias;   // rule of ContigAlias; empty = names must agree
+    bool lossy = false;    // what BCF cannot hold of text is a warning
+    std::string alias;     // rule of ContigAlias; empty = names must agree
+    std::int64_t top = 0;  // markers of REG_TOP; 0: there is no such field
     RefMismatch ref_mismatch = RefMismatch::error;
     MissingContig missing_contig = MissingContig::error;
     std::string matrix;  // path of the bgzip TSV; empty = none
@@ -56,12 +57,13 @@ struct AnnotateSummary {
     std::int64_t records = 0;
     std::int64_t alleles = 0;
     std::int64_t scored = 0;
-    std::int64_t outside = 0;          // records that do not begin in the targets: not in the output
-    std::int64_t ref_mismatches = 0;   // records
-    std::int64_t replaced_fields = 0;  // INFO fields of an earlier run of regsnp
-    std::int64_t missing_contig = 0;   // records on contigs that the reference lacks
-    std::int64_t unlisted_contig = 0;  // records on contigs that the header's ##contig lines do not list
-    std::int64_t odd_quality = 0;      // records whose QUAL is no number that a float holds
+    std::int64_t gains = 0, losses = 0;  // alleles with which a marker's site appears, and vanishes
+    std::int64_t outside = 0;            // records that do not begin in the targets: not in the output
+    std::int64_t ref_mismatches = 0;     // records
+    std::int64_t replaced_fields = 0;    // INFO fields of an earlier run of regsnp
+    std::int64_t missing_contig = 0;     // records on contigs that the reference lacks
+    std::int64_t unlisted_contig = 0;    // records on contigs that the header's ##contig lines do not list
+    std::int64_t odd_quality = 0;        // records whose QUAL is no number that a float holds
     std::array<std::int64_t, kAlleleNotes> notes{};
     double seconds = 0;  // of reading, scoring and writing
 };

@@ -55,8 +55,10 @@ std::size_t strongest_marker(const AlleleEffect& effect, const std::vector<std::
     return best;
 }
 
-AnnotationFields::AnnotationFields(const Model& model, ComparedText text)
-    : scales_(model), text_(std::move(text)) {
+AnnotationFields::AnnotationFields(const Model& model, ComparedText text, std::int64_t top)
+    : scales_(model),
+      top_(std::min(static_cast<std::size_t>(top), model.markers.size())),
+      text_(std::move(text)) {
     const std::vector<Marker>& markers = model.markers;
     for (std::size_t i = 0; i < markers.size(); ++i) {
         markers_.push_back(markers[i].name);
@@ -114,12 +116,26 @@ std::vector<InfoDefinition> AnnotationFields::definitions() const {
             over + "; e is the marker's " + (coverage ? "mean" : "prevalence") +
             " in training, or 1e-6 where that is 0");
     define("REG_MAXLOG2FC_MARKER", "String", "The marker behind REG_MAXLOG2FC");
+    if (top_ > 0)
+        define(
+            "REG_TOP", "String",
+            "The " + counted(static_cast<std::int64_t>(top_), "marker") +
+                " of the largest changes, the first as in REG_MARKER, each with its own change behind it, separated by |");
     for (const Class& c : classes_)
         define(c.id, "Float",
                std::string("Largest change of a ") + (coverage ? "coverage" : "logit") +
                    (c.members.size() == 1 ? " of the one marker"
                                           : " among the " + std::to_string(c.members.size()) + " markers") +
                    " of class " + quoted_safe(c.name) + text_.compared + sign);
+    if (!coverage) {
+        define(
+            "REG_GAIN", "String",
+            "Markers, separated by |, that have a site in ALT and none in REF" + text_.compared +
+                (scales_.calibrated()
+                     ? "; sites by the model's cutoffs, as regcall calls them"
+                     : "; a site is where the probability is at least 0.5, since the model is not calibrated"));
+        define("REG_LOSS", "String", "Markers that have a site in REF and none in ALT, likewise");
+    }
     define(
         "REG_NOTE", "String",
         "Why an allele has no score (star, symbolic, breakend, ambiguous: not A C G T only, not_sequence: ALT is nothing that VCF "
@@ -133,6 +149,7 @@ void AnnotationFields::values(std::int64_t position, const std::vector<AlleleEff
     fields.clear();
     if (std::ranges::any_of(effects, [](const AlleleEffect& e) { return e.compared > 0; }))
         scores(position, effects, fields);
+    sites(effects, fields);
     if (std::ranges::all_of(notes, [](AlleleNote n) { return n == AlleleNote::none; })) return;
     InfoField note{"REG_NOTE", {}, {}};
     for (const AlleleNote n : notes) note.texts.emplace_back(to_string(n));
@@ -175,10 +192,43 @@ void AnnotationFields::scores(std::int64_t position, const std::vector<AlleleEff
     number("REG_LOG2FC", [&](std::size_t a) { return log2_fold_change(ref(a), alt(a)); });
     number("REG_MAXLOG2FC", [&](std::size_t a) { return effects[a].fold; });
     text("REG_MAXLOG2FC_MARKER", [&](std::size_t a) { return effects[a].fold_marker; });
+    if (top_ > 0)
+        each("REG_TOP", &InfoField::lists, std::vector<std::string>{},
+             [&](std::size_t a) { return strongest_of(effects[a]); });
     for (const Class& c : classes_)
         number(c.id, [&](std::size_t a) {
             return effects[a].markers[strongest_marker(effects[a], c.members)].delta;
         });
+}
+
+// Of few alleles, so that the others have none of the two.
+void AnnotationFields::sites(const std::vector<AlleleEffect>& effects, std::vector<InfoField>& fields) const {
+    const auto list = [&](const char* id, std::vector<std::size_t> AlleleEffect::*markers) {
+        if (std::ranges::all_of(effects, [&](const AlleleEffect& e) { return (e.*markers).empty(); })) return;
+        InfoField& field = fields.emplace_back(InfoField{id, {}, {}});
+        for (const AlleleEffect& effect : effects) {
+            std::vector<std::string>& names = field.lists.emplace_back();
+            for (const std::size_t m : effect.*markers) names.push_back(markers_[m]);
+        }
+    };
+    list("REG_GAIN", &AlleleEffect::gained);
+    list("REG_LOSS", &AlleleEffect::lost);
+}
+
+std::vector<std::string> AnnotationFields::strongest_of(const AlleleEffect& effect) const {
+    std::vector<std::size_t> order = all_;
+    std::ranges::partial_sort(order, order.begin() + static_cast<std::ptrdiff_t>(top_),
+                              [&](std::size_t a, std::size_t b) {
+                                  const float first = std::fabs(effect.markers[a].delta),
+                                              second = std::fabs(effect.markers[b].delta);
+                                  return first > second || (first == second && a < b);
+                              });
+    std::vector<std::string> parts;
+    for (const std::size_t m : std::span(order).first(top_)) {
+        parts.push_back(markers_[m]);
+        append_vcf_number(parts.emplace_back(), effect.markers[m].delta);
+    }
+    return parts;
 }
 
 bool written_by_regsnp(const InfoDefinition& definition) {

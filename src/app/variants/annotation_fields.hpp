@@ -14,8 +14,9 @@ namespace regkit {
 
 class AnnotationFields {
   public:
-    // The text is VariantScorer's. Of the model, its tensors are not needed.
-    AnnotationFields(const Model& model, ComparedText text);
+    // The text is VariantScorer's; REG_TOP names the `top` strongest markers, and is not there where that is
+    // 0. Of the model, its tensors are not needed.
+    AnnotationFields(const Model& model, ComparedText text, std::int64_t top);
 
     // Definitions of the fields, in the order in which records have them. Each says Source="regsnp".
     std::vector<InfoDefinition> definitions() const;
@@ -27,6 +28,9 @@ class AnnotationFields {
   private:
     void scores(std::int64_t position, const std::vector<AlleleEffect>& effects,
                 std::vector<InfoField>& fields) const;
+    void sites(const std::vector<AlleleEffect>& effects, std::vector<InfoField>& fields) const;
+    // Names and changes by turns, the strongest first.
+    std::vector<std::string> strongest_of(const AlleleEffect& effect) const;
 
     struct Class {
         std::string name, id;
@@ -36,6 +40,7 @@ class AnnotationFields {
     std::vector<Class> classes_;
     std::vector<std::size_t> all_;  // 0, 1, ... of the markers
     MarkerScales scales_;
+    std::size_t top_;
     ComparedText text_;
 };
 

@@ -2,6 +2,7 @@
 // compared base by base; the value of a base is that of the output it lies in.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "app/variants/allele_scorer.hpp"
 #include "io/fasta/fasta.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
@@ -287,36 +289,69 @@ class FlankScorer final : public AlleleScorer {
     AlleleEffect effect(const Allele& allele, const std::vector<BlockPlan>& plans) {
         AlleleEffect result;
         const auto markers = static_cast<std::size_t>(network_.markers());
-        for (const BlockPlan& p : plans) {
-            find_known(allele, p.block);
-            if (known_.empty()) continue;
-            for (const auto& [begin, end] : known_) result.compared += static_cast<std::int64_t>(end - begin);
-            result.markers.resize(markers);
-            for (std::size_t m = 0; m < markers; ++m) compare(p, m, result);
-        }
+        find_known(allele, plans);
+        for (const KnownStretch& known : known_) result.compared += known.end - known.begin;
+        if (result.compared == 0) return result;
+        result.markers.resize(markers);
+        for (std::size_t m = 0; m < markers; ++m) compare(plans, m, result);
         return result;
     }
 
-    // Stretches of the block without N in the reference.
-    void find_known(const Allele& allele, const SharedBlock& block) {
-        bases_.resize(static_cast<std::size_t>(block.length));
+    // Stretches without N in the reference: of each block, and of all blocks laid side by side.
+    void find_known(const Allele& allele, const std::vector<BlockPlan>& plans) {
         const Haplotype ref{allele.contig_length, 0, allele.ref_edit ? &*allele.ref_edit : nullptr};
-        ref.codes(block.ref_begin, contig_fetch(allele.contig), bases_);
         known_.clear();
-        for (std::size_t x = 0; x < bases_.size(); ++x) {
-            if (bases_[x] == kCodeN) continue;
-            if (known_.empty() || known_.back().second != x) known_.emplace_back(x, x);
-            known_.back().second = x + 1;
+        blocks_.clear();
+        std::int64_t before = 0;
+        for (const BlockPlan& p : plans) {
+            bases_.resize(static_cast<std::size_t>(p.block.length));
+            ref.codes(p.block.ref_begin, contig_fetch(allele.contig), bases_);
+            blocks_.push_back({before, known_.size(), known_.size()});
+            std::size_t& end = blocks_.back().known_end;
+            for (std::int64_t x = 0; x < p.block.length; ++x) {
+                if (nth(bases_, x) == kCodeN) continue;
+                if (end == blocks_.back().known_begin || known_.back().end != before + x) {
+                    known_.push_back({before + x, before + x});
+                    ++end;
+                }
+                known_.back().end = before + x + 1;
+            }
+            before += p.block.length;
         }
     }
 
-    void compare(const BlockPlan& p, std::size_t marker, AlleleEffect& effect) {
+    void compare(const std::vector<BlockPlan>& plans, std::size_t marker, AlleleEffect& effect) {
+        const bool called = sites_.calls(marker);
+        float most = -std::numeric_limits<float>::infinity();
+        for (std::size_t b = 0; b < plans.size(); ++b) {
+            const std::int64_t before = blocks_[b].before;
+            const auto [ref, alt] = read_both(plans[b], marker);
+            for (std::size_t k = blocks_[b].known_begin; k < blocks_[b].known_end; ++k) {
+                const auto begin = static_cast<std::size_t>(known_[k].begin - before),
+                           count = static_cast<std::size_t>(known_[k].end - known_[k].begin);
+                take(marker, ref.subspan(begin, count), alt.subspan(begin, count),
+                     plans[b].block.ref_begin + static_cast<std::int64_t>(begin), effect);
+                if (called)
+                    most = std::max(
+                        {most, largest(ref.subspan(begin, count)), largest(alt.subspan(begin, count))});
+            }
+        }
+        if (!called || !sites_.reaches_seed(marker, most)) return;
+        ref_row_.clear();
+        alt_row_.clear();
+        for (const BlockPlan& plan : plans) {
+            const auto [ref, alt] = read_both(plan, marker);
+            ref_row_.insert(ref_row_.end(), ref.begin(), ref.end());
+            alt_row_.insert(alt_row_.end(), alt.begin(), alt.end());
+        }
+        note_sites(marker, ref_row_, alt_row_, known_, effect);
+    }
+
+    std::pair<std::span<const float>, std::span<const float>> read_both(const BlockPlan& plan,
+                                                                        std::size_t marker) {
         const auto m = static_cast<std::int64_t>(marker);
-        const std::span<const float> ref = read_block(p.ref, m, bases_.size(), ref_values_),
-                                     alt = read_block(p.alt, m, bases_.size(), alt_values_);
-        for (const auto& [begin, end] : known_)
-            take(marker, ref.subspan(begin, end - begin), alt.subspan(begin, end - begin),
-                 p.block.ref_begin + static_cast<std::int64_t>(begin), effect);
+        const auto length = static_cast<std::size_t>(plan.block.length);
+        return {read_block(plan.ref, m, length, ref_values_), read_block(plan.alt, m, length, alt_values_)};
     }
 
     Context context_;
@@ -326,10 +361,15 @@ class FlankScorer final : public AlleleScorer {
     std::vector<Piece> pieces_;
     std::vector<std::vector<float>> results_;  // of batches; pieces point into them
     std::vector<std::uint8_t> codes_, reversed_;
-    // Of the block that is compared, kept from marker to marker.
+    // Of the allele that is compared, kept from marker to marker.
+    struct Block {
+        std::int64_t before;                 // bases of the blocks before it
+        std::size_t known_begin, known_end;  // of `known_`
+    };
+    std::vector<Block> blocks_;
+    std::vector<KnownStretch> known_;  // of all blocks, side by side
     std::vector<std::uint8_t> bases_;
-    std::vector<std::pair<std::size_t, std::size_t>> known_;  // begin and end in it
-    std::vector<float> ref_values_, alt_values_;
+    std::vector<float> ref_values_, alt_values_, ref_row_, alt_row_;
     std::vector<std::pair<double, double>> sums_;
 };
 

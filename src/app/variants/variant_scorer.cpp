@@ -28,6 +28,8 @@ AlleleScorer::AlleleScorer(Model model, Backend& backend, FetchReference fetch, 
       output_(model.spec.task == Task::coverage ? TailOutput::rates : TailOutput::logits),
       options_(options),
       scales_(model),
+      // Outputs along the sequence are read base by base.
+      sites_(model, scales_, network_.summary().fixed_window ? layout_.bin : 1),
       fetch_(std::move(fetch)) {
     network_.load(std::move(model.tensors));
     network_.only_predict();
@@ -76,6 +78,13 @@ void AlleleScorer::take(std::size_t marker, std::span<const float> ref, std::spa
             continue;
         best = {deltas[at], ref[begin + at], alt[begin + at], place + static_cast<std::int64_t>(begin + at)};
     }
+}
+
+void AlleleScorer::note_sites(std::size_t marker, std::span<const float> ref, std::span<const float> alt,
+                              std::span<const KnownStretch> stretches, AlleleEffect& effect) {
+    const bool in_ref = sites_.has_site(marker, ref, stretches),
+               in_alt = sites_.has_site(marker, alt, stretches);
+    if (in_ref != in_alt) (in_alt ? effect.gained : effect.lost).push_back(marker);
 }
 
 FetchContig AlleleScorer::contig_fetch(int contig) const {

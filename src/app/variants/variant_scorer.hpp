@@ -72,6 +72,9 @@ struct AlleleEffect {
     // markers at all that was compared, and its marker.
     double fold = 0;
     std::size_t fold_marker = 0;
+    // Markers that have a site (CalledSites) in ALT alone, and in REF alone, among what was compared. Bases
+    // that one of the two lacks are passed over: what lies on either side of them is side by side.
+    std::vector<std::size_t> gained = {}, lost = {};
 };
 
 // For people.

@@ -144,22 +144,40 @@ class WindowScorer final : public AlleleScorer {
         }
     }
 
-    AlleleEffect effect(const std::vector<BinPair>& pairs) const {
+    AlleleEffect effect(const std::vector<BinPair>& pairs) {
         AlleleEffect result;
-        const std::int64_t markers = network_.markers(), count = layout_.count;
-        for (const BinPair& pair : pairs) {
-            const auto ref = static_cast<std::int64_t>(pair.ref), alt = static_cast<std::int64_t>(pair.alt);
-            if (!nth(known_, ref * count + pair.output)) continue;
-            ++result.compared;
-            result.markers.resize(static_cast<std::size_t>(markers));
-            for (std::int64_t m = 0; m < markers; ++m) {
-                const auto value = [&](std::int64_t place) {
-                    return std::span(&nth(values_, (place * markers + m) * count + pair.output), 1);
-                };
-                take(static_cast<std::size_t>(m), value(ref), value(alt), pair.middle, result);
-            }
-        }
+        const std::int64_t markers = network_.markers();
+        stretches_.clear();
+        for (std::int64_t k = 0; k < std::ssize(pairs); ++k)
+            if (is_known(nth(pairs, k))) stretches_.push_back({k * layout_.bin, (k + 1) * layout_.bin});
+        result.compared = std::ssize(stretches_);
+        if (result.compared == 0) return result;
+        result.markers.resize(static_cast<std::size_t>(markers));
+        for (std::int64_t m = 0; m < markers; ++m) compare(pairs, m, result);
         return result;
+    }
+
+    bool is_known(const BinPair& pair) const {
+        return nth(known_, static_cast<std::int64_t>(pair.ref) * layout_.count + pair.output);
+    }
+
+    void compare(const std::vector<BinPair>& pairs, std::int64_t marker, AlleleEffect& effect) {
+        const auto m = static_cast<std::size_t>(marker);
+        ref_.clear();
+        alt_.clear();
+        for (const BinPair& pair : pairs) {
+            const auto value = [&](std::size_t place) {
+                return nth(values_,
+                           (static_cast<std::int64_t>(place) * network_.markers() + marker) * layout_.count +
+                               pair.output);
+            };
+            ref_.push_back(value(pair.ref));
+            alt_.push_back(value(pair.alt));
+            if (is_known(pair))
+                take(m, std::span(ref_).last(1), std::span(alt_).last(1), pair.middle, effect);
+        }
+        if (sites_.calls(m) && sites_.reaches_seed(m, std::max(largest(ref_), largest(alt_))))
+            note_sites(m, ref_, alt_, stretches_, effect);
     }
 
     std::int64_t window_;
@@ -168,6 +186,9 @@ class WindowScorer final : public AlleleScorer {
     std::vector<std::uint8_t> codes_, reversed_;
     std::vector<bool> known_;    // [place][output]
     std::vector<float> values_;  // [place][marker][output]
+    // Of the allele that is compared: bins that are known, and of a marker the values of all.
+    std::vector<KnownStretch> stretches_;
+    std::vector<float> ref_, alt_;
 };
 
 }  // namespace

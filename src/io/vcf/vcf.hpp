@@ -71,6 +71,9 @@ struct InfoField {
     std::vector<std::string>
         texts;  // where there are no numbers; "." is missing, what VCF reserves is percent-encoded
     std::vector<std::int32_t> integers = {};  // where there are neither; kMissingInteger is "."
+    // Where there is none of these: values that are lists, joined by '|', which is percent-encoded in a part
+    // as well; an empty list is ".".
+    std::vector<std::vector<std::string>> lists = {};
 
     static constexpr std::int32_t kMissingInteger = INT32_MIN;
 };

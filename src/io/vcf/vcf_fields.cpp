@@ -14,9 +14,10 @@ namespace {
 constexpr int kDigits = 6;
 
 // VCF 4.3, section 1.2: these cannot stand in the value of an INFO field.
-void append_percent_encoded(std::string& out, const std::string& text) {
+void append_percent_encoded(std::string& out, const std::string& text, char other = '%') {
     for (const char c : text) {
-        if (static_cast<unsigned char>(c) <= ' ' || c == ',' || c == ';' || c == '=' || c == '%') {
+        if (static_cast<unsigned char>(c) <= ' ' || c == ',' || c == ';' || c == '=' || c == '%' ||
+            c == other) {
             char hex[4];
             std::snprintf(hex, sizeof hex, "%%%02X", static_cast<unsigned>(static_cast<unsigned char>(c)));
             out += hex;
@@ -57,6 +58,14 @@ void append_value(std::string& text, const InfoField& field) {
     for (std::size_t i = 0; i < field.integers.size(); ++i) {
         if (i > 0) text += ',';
         text += field.integers[i] == InfoField::kMissingInteger ? "." : std::to_string(field.integers[i]);
+    }
+    for (std::size_t i = 0; i < field.lists.size(); ++i) {
+        if (i > 0) text += ',';
+        if (field.lists[i].empty()) text += '.';
+        for (std::size_t part = 0; part < field.lists[i].size(); ++part) {
+            if (part > 0) text += '|';
+            append_percent_encoded(text, field.lists[i][part], '|');
+        }
     }
 }
 

@@ -126,9 +126,13 @@ std::vector<Variant> variants(const World& world) {
 struct Strongest {
     MarkerEffect best;
     bool any = false;
+    bool in_ref = false,
+         in_alt = false;  // a value with a probability of one half: a site without calibration
     void take(float ref, float alt, std::int64_t place) {
         if (!any || std::fabs(alt - ref) > std::fabs(best.delta)) best = {alt - ref, ref, alt, place};
         any = true;
+        in_ref = in_ref || ref >= 0;
+        in_alt = in_alt || alt >= 0;
     }
 };
 
@@ -213,6 +217,7 @@ std::vector<Strongest> by_flanks(World& world, const Variant& v, std::int64_t sp
 }  // namespace
 
 TEST_CASE("every kind of model: effects are those of both haplotypes written out, to the bit") {
+    int sites = 0;
     for (const Kind& kind : kinds())
         for (const char* device : {"reference", "cpu"}) {
             CAPTURE(kind.name);
@@ -245,10 +250,19 @@ TEST_CASE("every kind of model: effects are those of both haplotypes written out
                         CHECK(effects[i].markers[m].place == wanted[m].best.place);
                     }
                     changed += effects[i].markers[0].delta != 0;
+                    std::vector<std::size_t> gained, lost;
+                    for (std::size_t m = 0; m < kKindMarkers && !world.coverage(); ++m) {
+                        if (wanted[m].in_alt && !wanted[m].in_ref) gained.push_back(m);
+                        if (wanted[m].in_ref && !wanted[m].in_alt) lost.push_back(m);
+                    }
+                    CHECK(effects[i].gained == gained);
+                    CHECK(effects[i].lost == lost);
+                    sites += !gained.empty() || !lost.empty();
                 }
                 CHECK(changed > (span == 0 ? 5 : 15));
             }
         }
+    CHECK(sites > 20);
 }
 
 TEST_CASE("every kind of model: an effect does not depend on the company or the order") {

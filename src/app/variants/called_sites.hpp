@@ -1,0 +1,45 @@
+// Whether a marker has a site among outputs that lie side by side, by the rules by which regcall calls sites
+// when nothing else is asked of it: those of the largest F1, or, where the model is not calibrated, cells
+// whose probability is at least 0.5.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "app/call/interval_caller.hpp"
+#include "app/variants/marker_scale.hpp"
+#include "kernels/backend.hpp"
+#include "kernels/base/thread_pool.hpp"
+
+namespace regkit {
+
+class CalledSites {
+  public:
+    // `scales`, the model's, must outlive it. Cells of `resolution` bases.
+    CalledSites(const Model& model, const MarkerScales& scales, std::int64_t resolution);
+
+    // Of a marker that is called at all: of coverage none is, since models do not say from which on.
+    bool calls(std::size_t marker) const { return callable_[marker]; }
+    // A site holds an output that reaches its seed.
+    bool reaches_seed(std::size_t marker, float output) const;
+    // `outputs` of cells from base 0 on, of which those in `stretches`, which ascend, are known.
+    bool has_site(std::size_t marker, std::span<const float> outputs,
+                  std::span<const KnownStretch> stretches);
+
+  private:
+    const MarkerScales& scales_;
+    std::int64_t resolution_;
+    std::vector<bool> callable_;
+    std::vector<CallRules> rules_;  // seeds are calibrated logits
+    std::vector<float> extensions_;
+    ThreadPool pool_{1};
+    std::vector<float> logits_;
+    CalledRuns runs_;
+};
+
+// The largest of the values; there is at least one.
+float largest(std::span<const float> values);
+
+}  // namespace regkit

@@ -31,6 +31,7 @@
 #include "kernels/ops/norm.hpp"
 #include "kernels/ops/pool.hpp"
 #include "kernels/ops/sequence.hpp"
+#include "kernels/ops/splice.hpp"
 #include "kernels/ops/tail.hpp"
 #include "kernels/ops/up_conv.hpp"
 #include "kernels/ops/up_norm.hpp"
@@ -46,7 +47,7 @@ class Backend : public BackendOf<                                               
                     Flatten, FlattenGrad,                                          //
                     LstmRecurrence, LstmRecurrenceGrad, LstmRoom, Lstm, LstmGrad,  //
                     Moments, UpdateRunning, NormAct, NormActGrad, NormGrad,        //
-                    Pool, PoolGrad, Add, CopyChannels,                             //
+                    Pool, PoolGrad, Add, CopyChannels, Splice,                     //
                     TailInfer, TailCodes, TailRuns, TailTrain,                     //
                     FoldUpNorm, FoldUpNormGrad,                                    //
                     GradNorm, Adam, AllReduce> {};

@@ -100,6 +100,7 @@ class CudaBackend final : public Backend {
     Status run(const PoolGrad& op) noexcept override;
     Status run(const Add& op) noexcept override;
     Status run(const CopyChannels& op) noexcept override;
+    Status run(const Splice& op) noexcept override;
 
     Status run(const TailInfer& op) noexcept override;
     Status run(const TailCodes& op) noexcept override;

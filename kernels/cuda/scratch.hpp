@@ -19,6 +19,7 @@ class Scratch {
         kState,
         kActivations,
         kRankParts,
+        kPieces,
         // Of convolutions on tensor cores.
         kConvInput,
         kConvGradient,

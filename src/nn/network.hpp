@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -36,6 +37,56 @@ struct StepResult {
 // are not negative. Error(input) that begins with `source`.
 void check_tensors(const Spec& spec, int markers, const std::vector<NamedTensor>& tensors, bool with_values,
                    const std::string& source);
+
+// What every layer gives for some windows, kept so that windows that differ from them in a few bases can be
+// computed without all the rest. Must not outlive the back end of the network that filled it.
+class KeptWindows {
+  public:
+    std::int64_t batch() const { return batch_; }
+    std::int64_t length() const { return length_; }
+
+  private:
+    friend class Network;
+    std::int64_t batch_ = 0, length_ = 0;
+    std::vector<Buffer> outputs_;  // one a layer; none of those that the prediction does not need
+};
+
+// A window whose bases are those of a kept one, `left`, but for [begin, end), which are new. Behind these it
+// has the bases of `right`: base p is base p - shift of that. For replaced bases `right` is `left` and shift
+// 0; where bases were inserted or deleted, `moved` says that what follows lies elsewhere. `shift` is a
+// multiple of the stride. All positions count from the first base of `left`.
+struct ChangedWindow {
+    const KeptWindows* left = nullptr;
+    const KeptWindows* right = nullptr;
+    std::int64_t left_sample = 0, right_sample = 0;
+    std::int64_t begin = 0, end = 0;
+    std::int64_t shift = 0;
+    bool moved = false;
+    std::int64_t out_begin = 0, out_end = 0;  // bases whose outputs are wanted; multiples of the stride
+};
+
+// Outputs of some changed windows that can differ from those of the kept ones: of window number `windows[i]`
+// the cells of `cell` bases that begin at base first[i] + j * step, j < cells; the same number for all, so
+// that some may lie outside of what was wanted, and those mean nothing.
+struct ChangedOutputs {
+    std::span<const std::size_t> windows;
+    std::span<const std::int64_t> first;
+    std::int64_t step = 1, cells = 0, cell = 1;
+    std::int64_t outputs = 1;       // of a cell
+    std::span<const float> values;  // [windows][markers][cells * outputs]
+
+    // Those of a marker of the i-th of the windows.
+    std::span<const float> row(std::size_t i, int markers, int marker) const {
+        const auto each = static_cast<std::size_t>(cells * outputs);
+        return values.subspan(
+            (i * static_cast<std::size_t>(markers) + static_cast<std::size_t>(marker)) * each, each);
+    }
+};
+using TakeChanged = std::function<void(const ChangedOutputs&)>;
+// Codes of changed window number `window` from position `begin` of it on, wherever asked for near what
+// changed.
+using FetchChanged =
+    std::function<void(std::size_t window, std::int64_t begin, std::span<std::uint8_t> codes)>;
 
 class Network {
   public:
@@ -82,6 +133,19 @@ class Network {
                     std::span<const float> cutoffs, CalledRuns& out);
     // The same positions as infer: the 8-bit codes of their logits (kernels/sinks.hpp).
     void infer_codes(const Codes& codes, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> out);
+
+    // Whether a base changes only a part of the outputs, which infer_changed computes alone: of every model
+    // but those with an LSTM or a fixed window.
+    bool has_cones() const;
+    // As infer, and keeps what every layer gives. `kept` may hold memory of windows before.
+    void infer_kept(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
+                    std::span<float> out, KeptWindows& kept);
+    // Outputs of changed windows, the same values as infer gives for them: layer by layer only what the
+    // change reaches and a wanted output depends on is computed. Everything that the wanted outputs depend on
+    // must lie inside of the kept windows (padding at their ends is not seen as such). `take` is called for
+    // some windows at a time, in any order; windows of which no wanted output differs are left out.
+    void infer_changed(std::span<const ChangedWindow> windows, const FetchChanged& fetch, TailOutput kind,
+                       const TakeChanged& take);
 
     // The gradient of sum(d_logits * logits) with respect to the bases as one-hot A, C, G, T; as inference:
     // running statistics, no dropout. d_logits: [batch][markers][outputs]; out: [batch][4][codes.length].

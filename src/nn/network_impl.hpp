@@ -96,6 +96,18 @@ struct Network::Impl {
         std::vector<std::int64_t> flat_offsets;
     } training;
 
+    // ---- windows that differ in a few bases
+    struct ConeLayer {
+        std::vector<Buffer> rows;  // what it reads, one an input
+        Buffer output;
+    };
+    struct Cones {
+        std::vector<ConeLayer> layers;  // one a layer
+        std::vector<std::uint8_t> codes, stretch;
+        std::vector<SplicePiece> pieces;
+        std::vector<float> values;
+    } cones;
+
     // ---- gradients of the bases
     struct BaseGradients {
         Capacity capacity;
@@ -172,6 +184,11 @@ struct Network::Impl {
     TailRange infer_trunk(const Codes& codes, std::int64_t begin, std::int64_t end);
     void infer_flat(const TailRange& range, TailOutput kind, std::span<float> out);
     View slot(int index, const Codes& codes) const;
+
+    // network_cone.cpp
+    struct ConeBatch;
+    View cone_row(ConeBatch& batch, int index, std::size_t input);
+    void run_cone_layer(ConeBatch& batch, int index);
 
     // network_train.cpp
     StepResult forward_backward(const Codes& codes, const Labels& labels, const TrainStep& how);

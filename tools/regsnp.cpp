@@ -18,7 +18,7 @@ using namespace regkit;
 
 namespace {
 
-constexpr std::int64_t kMaxSpan = 1'000'000;
+constexpr std::int64_t kMaxSpan = 1'000'000, kMaxVerified = 1'000'000'000;
 constexpr std::int64_t kMaxDeletion = 1000;
 constexpr std::int64_t kMaxCount = 100'000'000;
 constexpr std::int64_t kMaxTop = 1000;
@@ -89,7 +89,16 @@ cli::Option span_option() {
 
 // How alleles are scored.
 std::vector<cli::Option> model_options() {
-    return {cli::common::model(cli::kNeeded), cli::common::markers(), cli::common::rc_average()};
+    return {
+        cli::common::model(cli::kNeeded),
+        cli::common::markers(),
+        cli::common::rc_average(),
+        {.name = "verify",
+         .value = "N",
+         .fallback = "0",
+         .help =
+             "score up to N alleles, ever farther apart, once more in whole windows, and end with an error where that differs",
+         .group = cli::group::model}};
 }
 
 cli::Option phases_option() {
@@ -293,6 +302,7 @@ void read_scoring(const cli::Arguments& args, ScoringParameters& p) {
     p.span = args.integer("span", 0, kMaxSpan);
     p.all_phases = args.text("phases") == "all";
     p.rc_average = args.flag("rc-average");
+    p.verify = args.integer("verify", 0, kMaxVerified);
     p.write_index = args.flag("write-index");
     p.provenance = !args.flag("no-version");
     p.command_line = args.command_line();

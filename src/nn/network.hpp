@@ -137,6 +137,8 @@ class Network {
     // Whether a base changes only a part of the outputs, which infer_changed computes alone: of every model
     // but those with an LSTM or a fixed window.
     bool has_cones() const;
+    // What KeptWindows take, without padding.
+    double kept_bytes_per_base() const;
     // As infer, and keeps what every layer gives. `kept` may hold memory of windows before.
     void infer_kept(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
                     std::span<float> out, KeptWindows& kept);

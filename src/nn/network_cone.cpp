@@ -146,6 +146,13 @@ bool Network::has_cones() const {
     return regkit::has_cones(impl_->spec, impl_->graph, impl_->plan);
 }
 
+double Network::kept_bytes_per_base() const {
+    double bytes = 0;
+    for (const int index : impl_->plan.inference)
+        bytes += 4.0 * impl_->node(index).channels / impl_->node(index).scale;
+    return bytes;
+}
+
 void Network::infer_kept(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
                          std::span<float> out, KeptWindows& kept) {
     Impl& n = *impl_;

@@ -66,7 +66,7 @@ for name in ("min-overlap", "max-n", "max-mask", "dropout", "warmup", "valid-fra
 for name in ("epochs", "lr", "clip", "pos-weight"):
     BAD[name] = REAL
 for name in ("window", "label-bin", "split-block", "seed", "threads", "verbosity", "tile", "min-length", "merge-gap", "resolution", "round",
-             "span", "top", "width", "deletions", "count", "bootstrap", "marker-count", "steps", "batch", "valid-every", "patience", "log-every"):
+             "span", "top", "width", "deletions", "count", "verify", "bootstrap", "marker-count", "steps", "batch", "valid-every", "patience", "log-every"):
     BAD[name] = WHOLE
 for name in ("max-time", "checkpoint-every", "dist-timeout"):
     BAD[name] = {NONSENSE: 2, "-5m": 2, "10x": 2}

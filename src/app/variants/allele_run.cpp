@@ -8,8 +8,15 @@
 #include "app/model/genome_of.hpp"
 #include "base/text.hpp"
 #include "kernels/base/error.hpp"
+#include "kernels/base/thread_pool.hpp"
 
 namespace regkit {
+
+namespace {
+
+constexpr double kVerifyTolerance = 1e-4;  // of a logit
+
+}  // namespace
 
 AlleleRun::AlleleRun(const ScoringParameters& parameters, Log& log)
     : p_(parameters),
@@ -24,7 +31,8 @@ std::int64_t AlleleRun::longest_contig() const {
     return longest;
 }
 
-void AlleleRun::make_scorer(const ScorerOptions& options) {
+void AlleleRun::make_scorer(ScorerOptions options) {
+    options.workers = resolve_workers(p_.backend.workers);
     scorer_ = std::make_unique<VariantScorer>(
         session_.take_model(), session_.backend(),
         [this](int contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
@@ -55,7 +63,35 @@ std::vector<AlleleEffect> AlleleRun::score(std::span<const Allele> alleles,
             changed_ = changed_ || e.delta != 0;
         }
     }
+    verify(alleles, effects);
     return effects;
+}
+
+// Alleles 0, 1, 3, 6, 10, ...: some of every length of run.
+void AlleleRun::verify(std::span<const Allele> alleles, std::span<const AlleleEffect> effects) {
+    for (std::size_t i = 0; i < alleles.size(); ++i) {
+        if (seen_++ != verified_ * (verified_ + 1) / 2 || verified_ == p_.verify) continue;
+        ++verified_;
+        const AlleleEffect whole = scorer_->score(alleles.subspan(i, 1), true).front();
+        for (std::size_t m = 0; m < whole.markers.size(); ++m)
+            for (const auto& [a, b] : {std::pair(effects[i].markers[m].ref, whole.markers[m].ref),
+                                       std::pair(effects[i].markers[m].delta, whole.markers[m].delta)}) {
+                const double difference = std::fabs(static_cast<double>(a) - static_cast<double>(b));
+                if (!(difference <= verified_difference_)) verified_difference_ = difference;
+            }
+    }
+}
+
+// What the CPU computes is the same to the bit; GPUs may add in other orders.
+void AlleleRun::tell_verified() {
+    if (p_.verify == 0) return;
+    const std::string what = counted(verified_, "allele") + " scored once more in whole windows: ";
+    require(verified_difference_ <= kVerifyTolerance, ErrorKind::resource,
+            what + "logits differ by up to " + number_text(verified_difference_) +
+                "; this is a fault of regkit or of the device");
+    log_.info(what + (verified_difference_ == 0
+                          ? "the same"
+                          : "logits differ by at most " + number_text(verified_difference_)));
 }
 
 std::vector<std::string> AlleleRun::provenance() {
@@ -73,6 +109,7 @@ void AlleleRun::tell_end() {
                                   counted(scored_, "allele") + "; it may have learned nothing");
     tell_placeholders(p_.fasta, reference_.fasta().placeholders(), log_);
     tell_empty_records(reference_.fasta(), log_);
+    tell_verified();
 }
 
 }  // namespace regkit

@@ -23,6 +23,7 @@ struct ScoringParameters {
     std::vector<std::string> markers;  // -k; empty = all
     std::int64_t span = 100;
     bool all_phases = false, rc_average = false;
+    std::int64_t verify = 0;       // alleles that are scored once more, in whole windows
     bool check_reference = false;  // all bases of the contigs that the model knows, not only around variants
     bool write_index = false;
     bool provenance = true;  // version, command and digests in the headers
@@ -44,7 +45,7 @@ class AlleleRun {
     std::int64_t longest_contig() const;
     // Called once, when it is known that the options go together: it takes the weights, and makes the back
     // end.
-    void make_scorer(const ScorerOptions& options);
+    void make_scorer(ScorerOptions options);
     VariantScorer& scorer() { return *scorer_; }
 
     // Compares the reference with that of the model's training around the first allele of each contig.
@@ -54,10 +55,14 @@ class AlleleRun {
                                     const std::function<std::string(std::size_t)>& where);
     // "##regsnpVersion=..." and so on; none without `provenance`.
     std::vector<std::string> provenance();
-    // At the end: what was read as N, and of alleles none of which changed any marker.
+    // At the end: what was read as N, of alleles none of which changed any marker, and what came of those
+    // that were scored twice. Error(resource) where these differ.
     void tell_end();
 
   private:
+    void verify(std::span<const Allele> alleles, std::span<const AlleleEffect> effects);
+    void tell_verified();
+
     const ScoringParameters& p_;
     Log& log_;
     Session session_;
@@ -66,7 +71,9 @@ class AlleleRun {
     std::unique_ptr<VariantScorer> scorer_;
     int compared_contig_ = -1;
     std::int64_t scored_ = 0;
-    bool changed_ = false;  // an allele changes some marker
+    bool changed_ = false;                  // an allele changes some marker
+    std::int64_t seen_ = 0, verified_ = 0;  // alleles
+    double verified_difference_ = 0;        // of logits, the largest
 };
 
 }  // namespace regkit

@@ -23,8 +23,9 @@ class AlleleScorer {
 
     // As VariantScorer's.
     virtual std::size_t chunk() const = 0;
-    virtual std::vector<AlleleEffect> score(std::span<const Allele> alleles) = 0;
+    virtual std::vector<AlleleEffect> score(std::span<const Allele> alleles, bool whole) = 0;
     virtual ComparedText text() const = 0;
+    virtual std::int64_t by_cones() const { return 0; }
 
   protected:
     // Predicts [begin, end) of windows of `length` codes, side by side in `codes`, into `values`: with
@@ -34,7 +35,7 @@ class AlleleScorer {
     // Notes the marker where one of the two has a site and the other has none; outputs of cells side by side,
     // known in `stretches`.
     void note_sites(std::size_t marker, std::span<const float> ref, std::span<const float> alt,
-                    std::span<const KnownStretch> stretches, AlleleEffect& effect);
+                    std::span<const KnownStretch> stretches, AlleleEffect& effect, SiteWork& work) const;
     // Behind ComparedText::compared: "" or what is said of both strands.
     std::string strands() const;
     // Takes the values of one marker at bases side by side, the first of them at `place`: `effect`, which has

@@ -29,15 +29,15 @@ bool CalledSites::reaches_seed(std::size_t marker, float output) const {
 }
 
 bool CalledSites::has_site(std::size_t marker, std::span<const float> outputs,
-                           std::span<const KnownStretch> stretches) {
-    logits_.resize(outputs.size());
-    std::ranges::transform(outputs, logits_.begin(),
+                           std::span<const KnownStretch> stretches, SiteWork& work) const {
+    work.logits.resize(outputs.size());
+    std::ranges::transform(outputs, work.logits.begin(),
                            [&](float output) { return static_cast<float>(scales_.logit(marker, output)); });
-    runs_.clear();
-    runs_.append_row(0, 0, logits_, extensions_[marker]);
-    if (runs_.runs.empty()) return false;
+    work.runs.clear();
+    work.runs.append_row(0, 0, work.logits, extensions_[marker]);
+    if (work.runs.runs.empty()) return false;
     IntervalCaller caller({rules_[marker]}, resolution_);
-    caller.add(0, stretches, runs_, pool_);
+    caller.add(0, stretches, work.runs, work.pool);
     caller.end_stretch();
     bool any = false;
     caller.release(0, [&](const CalledInterval&) { any = true; });

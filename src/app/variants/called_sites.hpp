@@ -15,6 +15,13 @@
 
 namespace regkit {
 
+// What has_site works in: one a thread.
+struct SiteWork {
+    ThreadPool pool{1};
+    std::vector<float> logits;
+    CalledRuns runs;
+};
+
 class CalledSites {
   public:
     // `scales`, the model's, must outlive it. Cells of `resolution` bases.
@@ -25,8 +32,8 @@ class CalledSites {
     // A site holds an output that reaches its seed.
     bool reaches_seed(std::size_t marker, float output) const;
     // `outputs` of cells from base 0 on, of which those in `stretches`, which ascend, are known.
-    bool has_site(std::size_t marker, std::span<const float> outputs,
-                  std::span<const KnownStretch> stretches);
+    bool has_site(std::size_t marker, std::span<const float> outputs, std::span<const KnownStretch> stretches,
+                  SiteWork& work) const;
 
   private:
     const MarkerScales& scales_;
@@ -34,9 +41,6 @@ class CalledSites {
     std::vector<bool> callable_;
     std::vector<CallRules> rules_;  // seeds are calibrated logits
     std::vector<float> extensions_;
-    ThreadPool pool_{1};
-    std::vector<float> logits_;
-    CalledRuns runs_;
 };
 
 // The largest of the values; there is at least one.

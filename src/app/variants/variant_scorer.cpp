@@ -81,9 +81,10 @@ void AlleleScorer::take(std::size_t marker, std::span<const float> ref, std::spa
 }
 
 void AlleleScorer::note_sites(std::size_t marker, std::span<const float> ref, std::span<const float> alt,
-                              std::span<const KnownStretch> stretches, AlleleEffect& effect) {
-    const bool in_ref = sites_.has_site(marker, ref, stretches),
-               in_alt = sites_.has_site(marker, alt, stretches);
+                              std::span<const KnownStretch> stretches, AlleleEffect& effect,
+                              SiteWork& work) const {
+    const bool in_ref = sites_.has_site(marker, ref, stretches, work),
+               in_alt = sites_.has_site(marker, alt, stretches, work);
     if (in_ref != in_alt) (in_alt ? effect.gained : effect.lost).push_back(marker);
 }
 
@@ -113,8 +114,12 @@ ComparedText VariantScorer::text() const {
     return scorer_->text();
 }
 
-std::vector<AlleleEffect> VariantScorer::score(std::span<const Allele> alleles) {
-    return scorer_->score(alleles);
+std::int64_t VariantScorer::by_cones() const {
+    return scorer_->by_cones();
+}
+
+std::vector<AlleleEffect> VariantScorer::score(std::span<const Allele> alleles, bool whole) {
+    return scorer_->score(alleles, whole);
 }
 
 }  // namespace regkit

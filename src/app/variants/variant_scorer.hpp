@@ -40,6 +40,7 @@ struct ScorerOptions {
         false;  // means of the predictions of both strands, cut into the same stride cells and bins
     // At least so many bases where the variant changes the length: with a span of 0 there would be none.
     std::int64_t indel_span = 0;
+    int workers = 1;  // threads that compare; those that predict are the back end's
 };
 
 // Codes of [begin, end), inside contig number `contig`.
@@ -95,7 +96,10 @@ class VariantScorer {
     std::size_t chunk() const;
     ComparedText text() const;
     // One effect per allele. Where the reference is N a base is left out, and a bin that is all N.
-    std::vector<AlleleEffect> score(std::span<const Allele> alleles);
+    // `whole`: in whole windows, where else only what an allele reaches would be computed (to check that).
+    std::vector<AlleleEffect> score(std::span<const Allele> alleles, bool whole = false);
+    // How many alleles were scored by what they reach alone so far.
+    std::int64_t by_cones() const;
 
   private:
     std::unique_ptr<AlleleScorer> scorer_;

@@ -55,7 +55,7 @@ class WindowScorer final : public AlleleScorer {
         return {compared + strands(), "the middle of that bin"};
     }
 
-    std::vector<AlleleEffect> score(std::span<const Allele> alleles) override {
+    std::vector<AlleleEffect> score(std::span<const Allele> alleles, bool) override {
         places_.clear();
         known_.clear();
         numbers_.clear();
@@ -177,14 +177,15 @@ class WindowScorer final : public AlleleScorer {
                 take(m, std::span(ref_).last(1), std::span(alt_).last(1), pair.middle, effect);
         }
         if (sites_.calls(m) && sites_.reaches_seed(m, std::max(largest(ref_), largest(alt_))))
-            note_sites(m, ref_, alt_, stretches_, effect);
+            note_sites(m, ref_, alt_, stretches_, effect, work_);
     }
 
     std::int64_t window_;
     std::vector<Place> places_;
     std::map<std::tuple<int, const Edit*, std::int64_t>, std::size_t> numbers_;
     std::vector<std::uint8_t> codes_, reversed_;
-    std::vector<bool> known_;    // [place][output]
+    std::vector<bool> known_;  // [place][output]
+    SiteWork work_;
     std::vector<float> values_;  // [place][marker][output]
     // Of the allele that is compared: bins that are known, and of a marker the values of all.
     std::vector<KnownStretch> stretches_;

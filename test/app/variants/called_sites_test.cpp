@@ -27,6 +27,7 @@ Model model_of(bool calibrated) {
 }  // namespace
 
 TEST_CASE("sites by a model's cutoffs: seed, extension, gap and length") {
+    SiteWork work;
     const Model model = model_of(true);
     const MarkerScales scales(model);
     CalledSites sites(model, scales, 1);
@@ -52,24 +53,26 @@ TEST_CASE("sites by a model's cutoffs: seed, extension, gap and length") {
              Case{{9, 1, 1, 2, 1, 1}, {{1, 3}, {3, 6}}, true},  // blocks side by side are one
              Case{{2, 1, 1, 1}, {}, false},
          })
-        CHECK(sites.has_site(0, outputs, known) == site);
+        CHECK(sites.has_site(0, outputs, known, work) == site);
     CalledSites bins(model, scales, 4);  // one of 4 bases is long enough
-    CHECK(bins.has_site(0, std::vector<float>{0, 2, 0}, std::vector<KnownStretch>{{0, 12}}));
+    CHECK(bins.has_site(0, std::vector<float>{0, 2, 0}, std::vector<KnownStretch>{{0, 12}}, work));
 }
 
 TEST_CASE("without calibration a probability of one half is a site, and coverage has none") {
+    SiteWork work;
     Model model = model_of(false);
     const MarkerScales scales(model);
     CalledSites sites(model, scales, 1);
     const std::vector<KnownStretch> all{{0, 3}};
-    CHECK(sites.has_site(1, std::vector<float>{-1, 0, -1}, all));
-    CHECK_FALSE(sites.has_site(1, std::vector<float>{-1, -0.001f, -1}, all));
+    CHECK(sites.has_site(1, std::vector<float>{-1, 0, -1}, all, work));
+    CHECK_FALSE(sites.has_site(1, std::vector<float>{-1, -0.001f, -1}, all, work));
     model.spec.task = Task::coverage;
     const MarkerScales coverage(model);
     CHECK_FALSE(CalledSites(model, coverage, 1).calls(0));
 }
 
 TEST_CASE("the largest value, of any number of them") {
+    SiteWork work;
     std::mt19937 random(3);
     std::normal_distribution<float> normal(-5);
     for (std::size_t n = 1; n < 70; ++n) {

@@ -217,6 +217,28 @@ TEST_CASE("effects are those of both haplotypes predicted whole, to the bit") {
     }
 }
 
+TEST_CASE("what an allele reaches gives the effects of whole windows, to the bit, in all phases too") {
+    World world("cpu");
+    for (const bool all_phases : {false, true})
+        for (const std::int64_t span : {100, 30}) {
+            VariantScorer scorer = world.scorer({.span = span, .all_phases = all_phases, .workers = 2});
+            const std::vector<Variant> list = variants(world);
+            std::vector<Allele> alleles;
+            for (const Variant& v : list) alleles.push_back(allele_of(world, v));
+            const auto effects = scorer.score(alleles);
+            const std::int64_t by_cones = scorer.by_cones();
+            CHECK(by_cones > std::ssize(alleles) / 3);
+            const auto whole = scorer.score(alleles, true);
+            CHECK(scorer.by_cones() == by_cones);
+            for (std::size_t i = 0; i < list.size(); ++i) {
+                CHECK(effects[i].compared == whole[i].compared);
+                check_equal(effects[i], whole[i], list[i]);
+                CHECK(effects[i].gained == whole[i].gained);
+                CHECK(effects[i].lost == whole[i].lost);
+            }
+        }
+}
+
 TEST_CASE("an effect does not depend on the company or the order") {
     World world("cpu");
     VariantScorer scorer = world.scorer({100, false});

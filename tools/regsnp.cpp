@@ -224,6 +224,10 @@ cli::Tool ism_tool() {
                      .group = cli::group::input}};
     add(tool.options, model_options());
     add(tool.options, {span,
+                       {.name = "target",
+                        .value = "REGION",
+                        .help = "compare predictions in this region instead, wherever the mutation is",
+                        .group = cli::group::model},
                        phases_option(),
                        output,
                        format,
@@ -369,6 +373,9 @@ void run_ism(const cli::Arguments& args, Log& log) {
             "which bases? name them with --region or --regions-file (-R - reads BED from standard input)");
     if (args.given("width")) p.width = args.integer("width", 1, kMaxSpan);
     p.deletions = args.integer("deletions", 0, kMaxDeletion);
+    p.target = args.text("target");
+    require(p.target.empty() || !args.given("span"), ErrorKind::usage,
+            "--span is around the mutation, and --target wherever that is: give one of the two");
     if (args.given("output")) p.outputs = cli::output_files(args, "output", false);
     p.format = args.text("output-format");
     p.modisco = args.flag("modisco");

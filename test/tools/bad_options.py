@@ -82,6 +82,7 @@ BAD["output", "regsnp"] = BAD["output", "regsnp random"] = {**FILE_OUT, "new.unk
 BAD["output", "regcall merge"] = BAD["output", "regcall"]
 BAD["output-format", "regcall"] = BAD["output-format", "regcall merge"] = {NONSENSE: 2, "bw.gz": 2, "vcf": 2, ".bed": 2}
 BAD["output-format", "regsnp ism"] = {NONSENSE: 2, "bed": 2, "bw.gz": 2, "npz.gz": 2}
+BAD["target", "regsnp ism"] = {**REGION, "chr1:1-50,chr1:60-70": 2}
 BAD["output", "regsnp ism"] = {**FILE_OUT, "new.unknown": 2, "{other}.tsv": 2}
 BAD["output-format", "regsnp"] = BAD["output-format", "regsnp random"] = {NONSENSE: 2, "bed": 2, "vcf.": 2, "bcf.gz": 2}
 

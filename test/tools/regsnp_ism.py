@@ -213,6 +213,60 @@ def test_random(bases):
     check("bases that are not N" in draw("-r", "chr2:12101-12200", "-n", 1, code=3).stderr, "of N alone")
 
 
+def test_target(bases):
+    """Around the mutation a target is a span; elsewhere it is what regcall tells of the changed sequence; and the larger of two
+    halves' changes is that of the whole."""
+    def changes(target, region, *args, model="model.safetensors"):
+        text = ism("-r", region, "--target", target, *args, model=model).stdout
+        return {tuple(row[:5]): row[5] for row in rows(text)}
+
+    def of_span(region, span, *args, model="model.safetensors"):
+        return {tuple(row[:5]): row[5] for row in rows(ism("-r", region, "--span", span, *args, model=model).stdout)}
+
+    for model, span, args in (("model", 40, []), ("model", 7, ["--rc-average"]), ("model", 20, ["--phases", "all"]), ("coverage", 30, []), ("lstm", 25, []),
+                              ("bins", 0, [])):
+        model = f"{model}.safetensors"
+        got = changes(f"chr1:{3000 - span}-{3000 + span}", "chr1:3000-3000", *args, model=model)
+        check(got == of_span("chr1:3000-3000", span, *args, model=model) and len(got) == 6, f"{model} {args}: {got}")
+    # Deletions of two bases: what remains on both sides.
+    for model in ("model.safetensors", "coverage.safetensors"):
+        two = {key: value for key, value in changes("chr1:2960-3041", "chr1:3000-3001", "--deletions", 2, model=model).items() if len(key[2]) == 3}
+        near = {key: value for key, value in of_span("chr1:3000-3001", 40, "--deletions", 2, model=model).items() if len(key[2]) == 3}
+        check(two == near and len(two) == 2, f"{model}: {two}, not {near}")
+    halves = [changes(target, "chr1:2990-3010", "--deletions", 2) for target in ("chr1:2960-2999", "chr1:3000-3050")]
+    for key, value in changes("chr1:2960-3050", "chr1:2990-3010", "--deletions", 2).items():
+        expected = max((half[key] for half in halves if half[key] != "."), key=lambda text: abs(float(text)))
+        check(abs(float(value)) == abs(float(expected)), f"{key}: {value}, not {expected}")
+    # The sequence itself is changed; 60 bases away, inside, and farther than the model sees.
+    check("longer than the 1560 bases" in ism("-r", "chr1:3000", "--target", "chr1:2000-4000", model="lstm.safetensors", code=2).stderr, "LSTM")
+    soft = "soft.safetensors"
+    run("random_model", soft, os.path.join(HERE, "data", "tiny.json"), 1, "chr1:60000", "CTCF.K562=TFBS", "open.K562=DNase")
+    one, target = bases["chr1"], (3999, 4060)
+    far = changes("chr1:4000-4060", "chr1:3400-3400", "--deletions", 1, model=soft)
+    check(set(far.values()) == {"0"} and len(far) == 8, f"changes of what is not seen: {far}")
+
+    def logits(sequence, marker):
+        write("changed.fa", f">chr1\n{sequence}\n")
+        if os.path.exists("changed.fa.fai"):
+            os.remove("changed.fa.fai")
+        text = run("regcall", "-m", soft, "-f", "changed.fa", "-r", f"chr1:{target[0] + 1}-{target[1]}", "-k", marker, "--raw",
+                   "--round", 7, "-O", "bedgraph").stdout
+        p = np.array([float(row[3]) for row in rows(text) for _ in range(int(row[1]), int(row[2]))])
+        check(len(p) == target[1] - target[0], f"{len(p)} values")
+        return np.log(p / (1 - p)), 1e-7 / (p * (1 - p)).min()
+
+    there = {marker: logits(one, marker) for marker in MARKERS}
+    seen = 0
+    for at in (3985, 4025, 4071):
+        for (_, _, _, alt, marker), value in changes("chr1:4000-4060", f"chr1:{at + 1}-{at + 1}", model=soft).items():
+            changed, error = logits(one[:at] + alt + one[at + 1:], marker)
+            delta = changed - there[marker][0]
+            seen += bool(float(value))
+            check(abs(abs(float(value)) - np.abs(delta).max()) <= 2 * error + 1e-4 * np.abs(delta).max() + 2e-6,
+                  f"{at + 1} {alt} {marker}: {value}, not {delta[np.abs(delta).argmax()]}")
+    check(seen > 12, f"only {seen} changes")
+
+
 def test_refused():
     for code, word, args in ((2, "--region", []), (4, "chr9", ["-r", "chr9"]), (3, "behind the end", ["-r", "chr1:70000-70001"]),
                              (3, "all N", ["-r", "chr2:12101-12200"]), (2, "nope", ["-r", "chr1:5", "-k", "nope"]),
@@ -221,6 +275,8 @@ def test_refused():
                              (2, "-O goes with one", ["-r", "chr1:5-9", "-O", "tsv", "-o", "no.tsv", "-o", "no.vcf"]),
                              (2, "{marker}", ["-r", "chr1:5-9", "-o", "no.{marker}.vcf"]), (2, ".npz", ["-r", "chr1:5-9", "--modisco"]),
                              (2, "same file", ["-r", "chr1:5-9", "-o", "no.tsv", "-o", "./no.tsv"]), (2, "ref.fa", ["-r", "chr1:5-9", "-O", "tsv", "-o", "ref.fa"]),
+                             (2, "--span", ["-r", "chr1:5-9", "--target", "chr1:50-60", "--span", 5]), (2, "one region", ["-r", "chr1:5-9", "--target", "chr1:50-60,chr1:80-90"]),
+                             (2, "nothing on chr2", ["-r", "chr1:5-9,chr2:5", "--target", "chr1:50-60"]),
                              (2, "bgzip", ["-r", "chr1:5-9", "--write-index", "-o", "no.tsv"]), (3, "standard input", ["-R", "-"])):
         done = ism(*args, code=code) if args != ["-R", "-"] else subprocess.run(
             [os.path.join(tools.BIN, "regsnp"), *"ism -m model.safetensors -f ref.fa -R -".split()], input="", capture_output=True, text=True)
@@ -241,6 +297,9 @@ def main():
         test_arrays(bases)
         test_files()
         test_random(bases)
+
+
+        test_target(bases)
         test_refused()
     assert tools.checks > 1550, tools.checks
     print(f"{tools.checks} checks")

@@ -32,7 +32,8 @@ bool FlankScorer::plan_cones(const Allele& allele, const AllelePlan& plan, std::
                         .border = lead + allele.alt_edit.begin + std::ssize(allele.alt_edit.inserted),
                         .shift = lead + moved - right_lead};
         if (needs_[right.alt[phase]].piece != cone.alt || !is_inside(pieces_[cone.left]) ||
-            !is_inside(pieces_[cone.right]) || !is_inside(pieces_[cone.alt])) {
+            !is_inside(pieces_[cone.right]) || !is_inside(pieces_[cone.alt]) ||
+            !holds(pieces_[cone.alt], lead + allele.alt_edit.begin, cone.border)) {
             cones.resize(before);
             return false;
         }
@@ -49,6 +50,11 @@ bool FlankScorer::plan_cones(const Allele& allele, const AllelePlan& plan, std::
 bool FlankScorer::is_inside(const Piece& piece) const {
     const Window& w = piece.window;
     return w.begin == w.out_begin - context_.left && w.end == w.out_end + context_.right;
+}
+
+// The window of a target that is far away may lack the change.
+bool FlankScorer::holds(const Piece& piece, std::int64_t begin, std::int64_t end) {
+    return piece.window.begin <= begin && end <= piece.window.end;
 }
 
 // In the coordinates of the left piece's window.

@@ -11,6 +11,7 @@
 
 #include "app/model/both_strands.hpp"
 #include "io/fasta/fasta.hpp"
+#include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
 
 namespace regkit {
@@ -35,8 +36,14 @@ FlankScorer::FlankScorer(Model model, Backend& backend, FetchReference fetch, co
     // The other strand sees the same stretch from its other end.
     if (options_.rc_average) context_.left = context_.right = std::max(context_.left, context_.right);
     has_cones_ = network_.has_cones() && !options_.rc_average;
+    // As much is compared as with a span of so many bases.
+    if (options_.target) options_.span = (options_.target->end - options_.target->begin + 1) / 2;
     if (summary.finite_context) return;
     window_ = network_.spec().window;
+    if (options_.target && options_.span > reach())
+        throw Error(ErrorKind::usage, "--target " + options_.target->name + ": longer than the " +
+                                          std::to_string(2 * reach()) +
+                                          " bases that a window of this model surely holds");
     options_.span = std::min(options_.span, reach());
 }
 
@@ -55,11 +62,13 @@ std::size_t FlankScorer::whole_chunk() const {
 }
 
 ComparedText FlankScorer::text() const {
+    const char* const place = scale_ == 1 ? "that base" : "the first base compared of that bin";
+    if (options_.target) return {" in " + options_.target->name + strands(), place};
     const std::string aside = options_.indel_span > 0 ? " (of an indel, beside it)" : "";
     const std::string where = options_.span == 0
                                   ? " at the variant" + aside
                                   : " within " + std::to_string(options_.span) + " bases of the variant";
-    return {where + strands(), scale_ == 1 ? "that base" : "the first base compared of that bin"};
+    return {where + strands(), place};
 }
 
 std::vector<AlleleEffect> FlankScorer::score(std::span<const Allele> alleles, bool whole) {
@@ -85,7 +94,8 @@ std::span<const Allele> FlankScorer::neighbours(std::span<const Allele> alleles)
         const std::int64_t apart = follows ? std::abs(begin - alleles[i - 1].change.begin) : window;
         bases += static_cast<double>(std::min(apart, window));
         if (alleles[i].change.shift() != 0) bases += static_cast<double>(window);  // in another phase
-        whole += alleles[i].ref_edit || begin < window || begin > alleles[i].contig_length - window;
+        whole += alleles[i].ref_edit || begin < window || begin > alleles[i].contig_length - window ||
+                 options_.target;
         if ((bases > most || whole > whole_chunk()) && i > 0) return alleles.first(i);
     }
     return alleles;
@@ -135,7 +145,32 @@ std::int64_t FlankScorer::span_of(const Allele& allele) const {
     return allele.change.shift() != 0 ? std::max(options_.span, options_.indel_span) : options_.span;
 }
 
+// The part of the target that both haplotypes have.
+std::vector<SharedBlock> FlankScorer::target_blocks(const Allele& allele) const {
+    const EffectTarget& target = *options_.target;
+    if (allele.contig != target.contig) return {};
+    const std::int64_t begin = allele.change.begin, end = begin + allele.change.removed;
+    const std::int64_t span = std::max({std::int64_t{0}, begin - target.begin, target.end - end});
+    std::vector<SharedBlock> all = shared_blocks(allele.change, span, allele.contig_length);
+    for (SharedBlock& block : all) {
+        const std::int64_t cut = std::max<std::int64_t>(0, target.begin - block.ref_begin);
+        block.length = std::min(block.ref_begin + block.length, target.end) - block.ref_begin - cut;
+        block.ref_begin += cut;
+        block.alt_begin += cut;
+    }
+    std::erase_if(all, [](const SharedBlock& block) { return block.length <= 0; });
+    return all;
+}
+
+// Where the block touches the variant; or the middle of the target, as far as the block holds it.
+std::int64_t FlankScorer::anchor_of(const SharedBlock& block, const Allele& allele) const {
+    if (!options_.target) return std::max(block.ref_begin, allele.change.begin);
+    return std::clamp((options_.target->begin + options_.target->end) / 2, block.ref_begin,
+                      block.ref_begin + block.length - 1);
+}
+
 std::vector<SharedBlock> FlankScorer::blocks(const Allele& allele) const {
+    if (options_.target) return target_blocks(allele);
     const bool indel = allele.change.shift() != 0;
     std::vector<SharedBlock> all = shared_blocks(allele.change, span_of(allele), allele.contig_length);
     if (window_ > 0 && !indel)  // a change of many bases may leave the window
@@ -152,8 +187,7 @@ AllelePlan FlankScorer::plan(const Allele& allele) {
         BlockPlan& p = plan.blocks.emplace_back();
         p.block = block;
         const std::int64_t shift = block.alt_begin - block.ref_begin;
-        // Where the block touches the variant.
-        const std::int64_t anchor = std::max(block.ref_begin, allele.change.begin);
+        const std::int64_t anchor = anchor_of(block, allele);
         for (int phase = 0; phase < (options_.all_phases ? context_.stride : 1); ++phase) {
             const int ref_lead = options_.all_phases ? phase : lead_for_shift(shift, context_.stride);
             const Haplotype ref{allele.contig_length, ref_lead, ref_edit};

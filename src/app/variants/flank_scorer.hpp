@@ -106,6 +106,8 @@ class FlankScorer final : public AlleleScorer {
     std::size_t need(int contig, const Haplotype& haplotype, std::int64_t begin, std::int64_t length,
                      std::int64_t anchor);
     std::int64_t span_of(const Allele& allele) const;
+    std::vector<SharedBlock> target_blocks(const Allele& allele) const;
+    std::int64_t anchor_of(const SharedBlock& block, const Allele& allele) const;
     std::vector<SharedBlock> blocks(const Allele& allele) const;
     AllelePlan plan(const Allele& allele);
     void find_known(const Allele& allele, AllelePlan& plan);
@@ -118,6 +120,7 @@ class FlankScorer final : public AlleleScorer {
     bool plan_cones(const Allele& allele, const AllelePlan& plan, std::size_t index,
                     std::vector<Cone>& cones);
     bool is_inside(const Piece& piece) const;
+    static bool holds(const Piece& piece, std::int64_t begin, std::int64_t end);
     ChangedWindow changed_window(const Cone& cone, const Allele& allele, const AllelePlan& plan) const;
     // Computes cones and calls take(cone, outputs or none, its number in them, scratch) in several threads.
     template <class Take>

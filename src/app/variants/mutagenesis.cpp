@@ -4,6 +4,7 @@
 #include "app/variants/mutagenesis.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "app/model/regions.hpp"
 #include "app/variants/mutation_output.hpp"
@@ -16,6 +17,7 @@
 namespace regkit {
 namespace {
 
+constexpr std::int64_t kMaxTarget = 100'000;
 constexpr std::int64_t kPiece = 1 << 14;  // bases of the reference read, and bases that wait for scores
 
 class Mutagenesis {
@@ -24,8 +26,11 @@ class Mutagenesis {
         : p_(p), log_(log), tell_(tell), run_(p, log), pool_(p.backend.workers) {
         choose_regions();
         check_outputs();
-        run_.make_scorer(
-            {.span = p.span, .all_phases = p.all_phases, .rc_average = p.rc_average, .indel_span = 1});
+        run_.make_scorer({.span = p.span,
+                          .all_phases = p.all_phases,
+                          .rc_average = p.rc_average,
+                          .indel_span = 1,
+                          .target = target()});
         const MutationContext context{run_, p_, p_.deletions, examples_, p_.modisco, pool_, log_};
         for (const MutationFile& file : files_) outputs_.push_back(make_mutation_output(file, context));
     }
@@ -96,6 +101,23 @@ class Mutagenesis {
                     return true;
             }
         return false;
+    }
+
+    std::optional<EffectTarget> target() {
+        if (p_.target.empty()) return std::nullopt;
+        const FastaFile& fasta = run_.reference().fasta();
+        const std::vector<Region> asked = parse_regions(p_.target, region_rules(fasta, "--target"));
+        const ContigRange range = plan_regions(asked, false, fasta, 1, log_).front();
+        const Contig& contig = nth(fasta.contigs(), range.contig);
+        const std::string name = to_string(Region{contig.name, range.begin, range.end});
+        require(asked.size() == 1, ErrorKind::usage, "--target takes one region");
+        require(range.end - range.begin <= kMaxTarget, ErrorKind::usage,
+                "--target " + name + ": more than " + std::to_string(kMaxTarget) + " bases");
+        for (const ContigRange& mutated : ranges_)
+            require(mutated.contig == range.contig, ErrorKind::usage,
+                    "--target " + name + ": nothing on " + nth(fasta.contigs(), mutated.contig).name +
+                        " changes it; give regions of " + contig.name + " alone");
+        return EffectTarget{range.contig, range.begin, range.end, name};
     }
 
     void check_outputs() {

@@ -16,6 +16,7 @@ struct MutagenesisParameters : ScoringParameters {
     std::string regions_file;
     std::int64_t width = 0;      // bases of every region, around its middle; 0: as it is
     std::int64_t deletions = 0;  // also deletions of up to so many bases
+    std::string target;  // a region: what is compared, wherever the mutation is; "": its neighbourhood
     std::vector<std::string> outputs{"-"};
     std::string format;    // of -O; "": what names tell
     bool modisco = false;  // beside arrays two files for modisco-lite

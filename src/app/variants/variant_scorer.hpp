@@ -33,6 +33,13 @@
 
 namespace regkit {
 
+// Bases [begin, end) of contig number `contig`, on which effects are looked for wherever the variant is.
+struct EffectTarget {
+    int contig = 0;
+    std::int64_t begin = 0, end = 0;
+    std::string name;  // for people: "chr20:1000-1200"
+};
+
 struct ScorerOptions {
     std::int64_t span = 100;  // bases compared on either side of the variant
     bool all_phases = false;
@@ -41,6 +48,8 @@ struct ScorerOptions {
     // At least so many bases where the variant changes the length: with a span of 0 there would be none.
     std::int64_t indel_span = 0;
     int workers = 1;  // threads that compare; those that predict are the back end's
+    // What is compared in place of the variant's neighbourhood; the span does not count then.
+    std::optional<EffectTarget> target = {};
 };
 
 // Codes of [begin, end), inside contig number `contig`.

@@ -7,6 +7,7 @@
 
 #include "app/model/both_strands.hpp"
 #include "app/variants/allele_scorer.hpp"
+#include "base/text.hpp"
 #include "io/fasta/fasta.hpp"
 #include "kernels/base/arithmetic.hpp"
 #include "kernels/base/error.hpp"
@@ -48,6 +49,10 @@ class WindowScorer final : public AlleleScorer {
     }
 
     ComparedText text() const override {
+        if (options_.target)
+            return {" in the " + counted(2 * bins_aside() + 1, "bin") + " around the middle of " +
+                        options_.target->name + strands(),
+                    "the middle of that bin"};
         const std::string size = std::to_string(layout_.bin) + " bases";
         const std::string compared = bins_aside() == 0 ? " in the bin of " + size + " centred on the variant"
                                                        : " in the " + std::to_string(2 * bins_aside() + 1) +
@@ -68,23 +73,32 @@ class WindowScorer final : public AlleleScorer {
     }
 
   private:
-    // Bins compared on either side of the one centred on the variant.
-    std::int64_t bins_aside() const { return options_.span / layout_.bin; }
+    // Bins compared on either side of the one centred on the variant or target; of a target those that hold a
+    // base of it.
+    std::int64_t bins_aside() const {
+        if (!options_.target) return options_.span / layout_.bin;
+        const std::int64_t beside = (options_.target->end - options_.target->begin - layout_.bin + 1) / 2;
+        return std::max<std::int64_t>(0, (beside + layout_.bin - 1) / layout_.bin);
+    }
 
     // The middle base of the middle bin is the first changed base. Both haplotypes are the same to its left;
     // to its right each window holds what its haplotype has there.
     std::vector<BinPair> plan(const Allele& allele) {
         const Haplotype ref{allele.contig_length, 0, allele.ref_edit ? &*allele.ref_edit : nullptr};
         const Haplotype alt{allele.contig_length, 0, &allele.alt_edit};
+        if (options_.target && options_.target->contig != allele.contig) return {};
         const std::int64_t middle = layout_.count / 2;  // output that is centred
-        const std::int64_t first =
-            allele.change.begin - layout_.bin / 2 - middle * layout_.bin - layout_.offset;
+        const std::int64_t centre =
+            options_.target ? (options_.target->begin + options_.target->end) / 2 : allele.change.begin;
+        // To the right of the variant the same bases lie so much further along in ALT.
+        const std::int64_t moved = allele.change.begin < centre ? allele.change.shift() : 0;
+        const std::int64_t first = centre - layout_.bin / 2 - middle * layout_.bin - layout_.offset;
         std::vector<BinPair> pairs;
         for (std::int64_t k = -bins_aside(); k <= bins_aside(); ++k) {
             const std::int64_t w = floor_div(k + middle, layout_.count);
             const std::int64_t begin = first + w * layout_.span();
-            pairs.push_back({place(allele.contig, ref, begin), place(allele.contig, alt, begin),
-                             k + middle - w * layout_.count, allele.change.begin + k * layout_.bin});
+            pairs.push_back({place(allele.contig, ref, begin), place(allele.contig, alt, begin + moved),
+                             k + middle - w * layout_.count, centre + k * layout_.bin});
         }
         return pairs;
     }

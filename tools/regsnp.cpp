@@ -90,7 +90,7 @@ cli::Option span_option() {
 // How alleles are scored.
 std::vector<cli::Option> model_options() {
     return {
-        cli::common::model(cli::kNeeded),
+        cli::common::models(),
         cli::common::markers(),
         cli::common::rc_average(),
         {.name = "verify",
@@ -136,7 +136,7 @@ cli::Tool annotate_tool() {
     cli::Tool tool{.name = "regsnp",
                    .command = "annotate",
                    .title = "annotate variants with their effect on predicted markers",
-                   .usage = {"-m MODEL -f REF [options] [in.vcf|in.vcf.gz|in.bcf|-]"}};
+                   .usage = {"-m MODEL... -f REF [options] [in.vcf|in.vcf.gz|in.bcf|-]"}};
     tool.max_arguments = 1;
     tool.reads_stdin = true;
     tool.options = record_options();
@@ -194,10 +194,11 @@ cli::Tool check_tool() {
 }
 
 cli::Tool ism_tool() {
-    cli::Tool tool{.name = "regsnp",
-                   .command = "ism",
-                   .title = "the effect of every substitution of every base of a region",
-                   .usage = {"-m MODEL -f REF -r REGION [options]", "-m MODEL -f REF -R BED|- [options]"}};
+    cli::Tool tool{
+        .name = "regsnp",
+        .command = "ism",
+        .title = "the effect of every substitution of every base of a region",
+        .usage = {"-m MODEL... -f REF -r REGION [options]", "-m MODEL... -f REF -R BED|- [options]"}};
     cli::Option output = cli::common::output(
         "effects; the name tells the format: .tsv, .matrix.tsv, .npz, .bw, .bedgraph, .vcf or .bcf [standard output]");
     output.repeatable = true;
@@ -254,7 +255,7 @@ cli::Tool random_tool() {
     cli::Tool tool{.name = "regsnp",
                    .command = "random",
                    .title = "substitutions drawn at random, with their effect on predicted markers",
-                   .usage = {"-m MODEL -f REF -n N [-r REGION | -R BED] [options]"}};
+                   .usage = {"-m MODEL... -f REF -n N [-r REGION | -R BED] [options]"}};
     tool.options = {cli::common::fasta(cli::kNeeded),
                     check_reference_option(),
                     cli::common::regions(),
@@ -299,7 +300,7 @@ bool without_caret(std::string& text) {
 
 // What model_options(), phases_option() and run_options() are about, -f, --check-reference and --span.
 void read_scoring(const cli::Arguments& args, ScoringParameters& p) {
-    p.model = cli::model_file(args);
+    p.models = cli::model_files(args);
     p.fasta = cli::fasta_file(args);
     p.check_reference = args.flag("check-reference");
     p.markers = args.list("markers");
@@ -345,7 +346,7 @@ void run_annotate(const cli::Arguments& args, Log& log) {
 void run_check(const cli::Arguments& args, Log& log) {
     AnnotateParameters p;
     read_records(args, p);
-    if (args.given("model")) p.model = cli::model_file(args);
+    if (args.given("model")) p.models = {cli::model_file(args)};
     p.fasta = cli::fasta_file(args);
     p.check_reference = args.flag("check-reference");
     p.span = args.integer("span", 0, kMaxSpan);

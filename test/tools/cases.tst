@@ -189,6 +189,11 @@ case regsnp
 run regsnp -m model.safetensors -f ref.fa --device reference --no-version in.vcf
 golden -
 
+case regsnp with an ensemble
+setup random_model other.safetensors "$TEST_TOOLS/data/tiny.json" 2 chr1:60000 open.K562=DNase CTCF.K562=TFBS
+run regsnp -m model.safetensors -m other.safetensors -f ref.fa --device reference --no-version in.vcf 2> said.txt | grep -e SPREAD -e REG_MAX, -e REG_REF, -e ^chr
+golden -
+
 case regsnp ism
 run C="regsnp ism -m model.safetensors -f ref.fa --device reference --no-version -r chr1:24999-25001 --deletions 2"; $C; $C -O matrix; $C -k 'open*' -O bedgraph --span 50; $C -k 'CTCF*' -O vcf --span 50
 golden -

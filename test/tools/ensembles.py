@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Several models as one, beside numpy: values of regcall are the mean, and spreads the standard deviation, of what each model
-gives alone, in every way to predict; sites are runs of the mean at or above 0.5; regeval measures the mean; what does not
-belong together is refused."""
+gives alone, in every way to predict; sites are runs of the mean at or above 0.5; regeval measures the mean, and
+regsnp compares it; what does not belong together is refused."""
 import glob
 import json
 import os
@@ -292,6 +292,76 @@ def test_regeval(records):
     assert "is the same file as the input" in regeval(*m(["a", "b"]), "-d", "made.regds", "-o", "b", code=2).stderr
 
 
+def regsnp(*args, code=0):
+    done = subprocess.run([os.path.join(BIN, "regsnp"), "annotate", "--no-version", *args], capture_output=True, text=True, timeout=300)
+    assert done.returncode == code, (args, done.returncode, done.stderr)
+    return done
+
+
+def fields_of(line):
+    return dict(field.split("=", 1) for field in line.split("\t")[7].split(";") if "=" in field)
+
+
+def test_regsnp(records):
+    """Substitutions beside regcall's values of a genome that has them; insertions and deletions of one model, twice."""
+    rng = random.Random(4)
+    bases = list(records[0][1].upper())
+    places = [at for at in range(500, 8900, 700) if "N" not in bases[at - 300:at + 300]]
+    head = "##fileformat=VCFv4.2\n##contig=<ID=chr2>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    changed = bases[:]
+    with open("snv.vcf", "w") as file:
+        file.write(head)
+        for at in places:
+            changed[at] = rng.choice([b for b in "ACGT" if b != bases[at]])
+            file.write(f"chr2\t{at + 1}\t.\t{bases[at]}\t{changed[at]}\t.\t.\t.\n")
+    with open("changed.fa", "w") as file:
+        file.write(fasta([("chr2", "".join(changed)), *records[1:]]))
+    with open("all.vcf", "w") as file:
+        file.write(head)
+        for at in places:
+            ref = "".join(bases[at:at + 4])
+            file.write(f"chr2\t{at + 1}\t.\t{ref}\t{ref[0]},{ref}GAT,{'A' if ref[0] != 'A' else 'C'}{ref[1:]}\t.\t.\t.\n")
+    for models in (("a", "b", "wide"), ("calibrated", "b")):
+        alone = [[tracks(records, "-m", one, "-f", genome) for genome in ("g.fa", "changed.fa")] for one in models]
+        lines = [line for line in regsnp(*m(models), "-f", "g.fa", "--span", "20", "snv.vcf").stdout.splitlines() if line[0] != "#"]
+        assert len(lines) == len(places) > 5
+        for at, line in zip(places, lines):
+            found = fields_of(line)
+            here = slice(at - 20, at + 21)
+            logits, each = [], []
+            for i in range(len(NAMES)):
+                both = np.array([[genome[i]["chr2"][here] for genome in one] for one in alone])  # [model][ref, alt][base]
+                each.append(np.log(both / (1 - both)))
+                mean = both.mean(axis=0)
+                logits.append(np.log(mean / (1 - mean)))
+            deltas = [alt - ref for ref, alt in logits]
+            i = max(range(len(NAMES)), key=lambda k: np.abs(deltas[k]).max())
+            x = int(found["REG_POS"]) + 20
+            assert found["REG_MARKER"] == NAMES[i], (line, deltas)
+            assert abs(float(found["REG_MAX"]) - np.abs(deltas[i]).max()) <= 2e-5 and np.abs(deltas[i][x]) >= np.abs(deltas[i]).max() - 2e-5
+            for column, side in (("REG_REF", 0), ("REG_ALT", 1)):
+                expected = 1 / (1 + np.exp(-logits[i][side][x]))
+                assert abs(float(found[column]) - expected) <= 2e-6, (line, expected)
+            spread = (each[i][:, 1, x] - each[i][:, 0, x]).std(ddof=1)
+            assert abs(float(found["REG_SPREAD"]) - spread) <= 2e-5, (line, spread)
+        assert max(float(fields_of(line)["REG_SPREAD"]) for line in lines) > 0.01
+    own, twice = (regsnp(*m(models), "-f", "g.fa", "all.vcf", "--matrix", f"{len(models)}.gz").stdout.splitlines()
+                  for models in (["a"], ["a", "a"]))
+    assert [line for line in own if line[0] != "#"] == [line.replace(";REG_SPREAD=0,0,0", "") for line in twice if line[0] != "#"]
+    assert subprocess.run("zcat 1.gz | cmp - <(zcat 2.gz)", shell=True, executable="/bin/bash").returncode == 0
+    assert sum("REG_SPREAD" in line for line in twice) == 1 + len(places) and "REG_SPREAD" not in "".join(own)
+    assert "of the mean probability over 2 models" in "".join(twice) and "models" not in "".join(own)
+    # what is read back as an earlier run's field is replaced
+    with open("again.vcf", "w") as file:
+        file.write("\n".join(twice) + "\n")
+    assert regsnp("-m", "a", "-f", "g.fa", "again.vcf").stdout.splitlines() == own
+    assert "has no marker 'be_ta'" in regsnp(*m(["a", "less"]), "-f", "g.fa", "all.vcf", code=4).stderr
+    assert "is the same file as the input" in regsnp(*m(["a", "b"]), "-f", "g.fa", "all.vcf", "-o", "b", "-O", "v", code=2).stderr
+    ism = [subprocess.run([os.path.join(BIN, "regsnp"), "ism", "--no-version", *m(models), "-f", "g.fa", "-r", "chr2:601-603", "-O",
+                           "tsv"], capture_output=True, text=True, check=True).stdout for models in (["a"], ["a", "a"])]
+    assert ism[0] == ism[1] and ism[0].count("\n") > 9
+
+
 def main():
     directory = tempfile.mkdtemp(prefix="regkit_ensembles_")
     try:
@@ -304,6 +374,7 @@ def main():
         test_over(records)
         test_refused()
         test_regeval(records)
+        test_regsnp(records)
     finally:
         os.chdir("/")
         shutil.rmtree(directory, ignore_errors=True)

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "app/model/ensemble.hpp"
 #include "app/model/genome_of.hpp"
 #include "base/text.hpp"
 #include "kernels/base/error.hpp"
@@ -19,11 +20,14 @@ constexpr double kVerifyTolerance = 1e-4;  // of a logit
 }  // namespace
 
 AlleleRun::AlleleRun(const ScoringParameters& parameters, Log& log)
-    : p_(parameters),
-      log_(log),
-      session_(p_.model, p_.markers, p_.backend, log),
-      reference_(p_.fasta),
-      trained_(model(), p_.model, reference_.fasta(), log) {}
+    : p_(parameters), log_(log), session_(p_.models, p_.markers, p_.backend, log), reference_(p_.fasta) {
+    for (std::size_t i = 0; i < p_.models.size(); ++i)
+        trained_.emplace_back(session_.models()[i], p_.models[i], reference_.fasta(), log);
+    if (!session_.is_ensemble()) return;
+    mean_.emplace();
+    mean_->spec.task = session_.model().spec.task;
+    mean_->markers = session_.model().markers;
+}
 
 std::int64_t AlleleRun::longest_contig() const {
     std::int64_t longest = 1;
@@ -34,18 +38,20 @@ std::int64_t AlleleRun::longest_contig() const {
 void AlleleRun::make_scorer(ScorerOptions options) {
     options.workers = resolve_workers(p_.backend.workers);
     scorer_ = std::make_unique<VariantScorer>(
-        session_.take_model(), session_.backend(),
+        session_.take_models(), p_.models, session_.backend(),
         [this](int contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
             reference_.read(contig, begin, end, codes);
         },
         options);
-    if (p_.check_reference) trained_.check_all();
+    if (p_.check_reference)
+        for (TrainedReference& one : trained_) one.check_all();
 }
 
 void AlleleRun::compare_with_training(const Allele& allele) {
     if (allele.contig == compared_contig_) return;
     compared_contig_ = allele.contig;
-    trained_.reading(allele.contig, allele.change.begin, allele.change.begin + 1);
+    for (TrainedReference& one : trained_)
+        one.reading(allele.contig, allele.change.begin, allele.change.begin + 1);
 }
 
 std::vector<AlleleEffect> AlleleRun::score(std::span<const Allele> alleles,
@@ -57,7 +63,7 @@ std::vector<AlleleEffect> AlleleRun::score(std::span<const Allele> alleles,
         for (std::size_t m = 0; m < effects[i].markers.size(); ++m) {
             const MarkerEffect& e = effects[i].markers[m];
             if (!std::isfinite(e.delta) || !std::isfinite(e.ref) || !std::isfinite(e.alt))
-                throw Error(ErrorKind::input, p_.model + ": its output for marker " +
+                throw Error(ErrorKind::input, models_text(p_.models) + ": its output for marker " +
                                                   model().markers[m].name + " is not finite at " + where(i) +
                                                   "; the model is damaged or did not learn");
             changed_ = changed_ || e.delta != 0;
@@ -105,7 +111,7 @@ std::vector<std::string> AlleleRun::provenance() {
 
 void AlleleRun::tell_end() {
     if (scored_ > 1 && !changed_)
-        log_.warn("constant", p_.model + ": its output did not change at any of " +
+        log_.warn("constant", models_text(p_.models) + ": its output did not change at any of " +
                                   counted(scored_, "allele") + "; it may have learned nothing");
     tell_placeholders(p_.fasta, reference_.fasta().placeholders(), log_);
     tell_empty_records(reference_.fasta(), log_);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,7 +19,7 @@
 namespace regkit {
 
 struct ScoringParameters {
-    std::string model;
+    std::vector<std::string> models;  // of several the mean: an ensemble
     std::string fasta;
     std::vector<std::string> markers;  // -k; empty = all
     std::int64_t span = 100;
@@ -39,8 +40,9 @@ class AlleleRun {
     AlleleRun(const AlleleRun&) = delete;
     AlleleRun& operator=(const AlleleRun&) = delete;
 
-    // Its weights are the scorer's once there is one.
-    const Model& model() const { return session_.model(); }
+    // Its weights are the scorer's once there is one. Of an ensemble the first, without calibration, which
+    // the mean has none of.
+    const Model& model() const { return mean_ ? *mean_ : session_.model(); }
     CachedReference& reference() { return reference_; }
     std::int64_t longest_contig() const;
     // Called once, when it is known that the options go together: it takes the weights, and makes the back
@@ -67,7 +69,8 @@ class AlleleRun {
     Log& log_;
     Session session_;
     CachedReference reference_;
-    TrainedReference trained_;
+    std::vector<TrainedReference> trained_;  // of each model
+    std::optional<Model> mean_;              // what is known of an ensemble: no tensors
     std::unique_ptr<VariantScorer> scorer_;
     int compared_contig_ = -1;
     std::int64_t scored_ = 0;

@@ -8,15 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "app/variants/called_sites.hpp"
-#include "app/variants/marker_scale.hpp"
+#include "app/variants/allele_comparison.hpp"
 #include "app/variants/variant_scorer.hpp"
 #include "io/dataset/dataset.hpp"
 #include "nn/network.hpp"
 
 namespace regkit {
 
-class AlleleScorer {
+class AlleleScorer : protected AlleleComparison {
   public:
     AlleleScorer(Model model, Backend& backend, FetchReference fetch, const ScorerOptions& options);
     virtual ~AlleleScorer() = default;
@@ -32,17 +31,8 @@ class AlleleScorer {
     // rc_average the mean with those of `reversed`, the windows of the other strand, as VariantScorer's.
     void infer(std::span<const std::uint8_t> codes, std::span<const std::uint8_t> reversed,
                std::int64_t length, std::int64_t begin, std::int64_t end, std::span<float> values);
-    // Notes the marker where one of the two has a site and the other has none; outputs of cells side by side,
-    // known in `stretches`.
-    void note_sites(std::size_t marker, std::span<const float> ref, std::span<const float> alt,
-                    std::span<const KnownStretch> stretches, AlleleEffect& effect, SiteWork& work) const;
     // Behind ComparedText::compared: "" or what is said of both strands.
     std::string strands() const;
-    // Takes the values of one marker at bases side by side, the first of them at `place`: `effect`, which has
-    // all markers, keeps the largest change, the first of equals, and the largest fold. A change that is no
-    // number stays: it must not hide behind others.
-    void take(std::size_t marker, std::span<const float> ref, std::span<const float> alt, std::int64_t place,
-              AlleleEffect& effect) const;
     FetchContig contig_fetch(int contig) const;
     // Alleles whose values, `each` bytes an allele, are held at a time.
     static std::size_t chunk_of(std::int64_t each);
@@ -51,8 +41,6 @@ class AlleleScorer {
     LabelLayout layout_;
     TailOutput output_;
     ScorerOptions options_;
-    MarkerScales scales_;
-    CalledSites sites_;
 
   private:
     FetchReference fetch_;

@@ -83,8 +83,10 @@ class Annotator {
     void check_outputs(std::vector<std::string> outputs) const {
         outputs.insert(outputs.begin(), p_.output);
         if (!p_.matrix.empty()) outputs.push_back(p_.matrix);
-        refuse_inputs_as_outputs(outputs, {p_.input, p_.model, p_.fasta, p_.alias, p_.regions_file,
-                                           p_.targets_file, p_.excluded_file});
+        std::vector<std::string> inputs = p_.models;
+        inputs.insert(inputs.end(),
+                      {p_.input, p_.fasta, p_.alias, p_.regions_file, p_.targets_file, p_.excluded_file});
+        refuse_inputs_as_outputs(outputs, inputs);
         refuse_equal_outputs(outputs);
     }
 

@@ -80,6 +80,13 @@ AnnotationFields::AnnotationFields(const Model& model, ComparedText text, std::i
     std::iota(all_.begin(), all_.end(), std::size_t{0});
 }
 
+// What an ensemble's outputs are, behind "coverage" or "logit".
+std::string AnnotationFields::of_mean() const {
+    if (text_.models == 1) return "";
+    return (scales_.coverage() ? " (mean over " : " (of the mean probability over ") +
+           counted(text_.models, "model") + ")";
+}
+
 std::vector<InfoDefinition> AnnotationFields::definitions() const {
     std::vector<InfoDefinition> all;
     const auto define = [&](const std::string& id, const char* type, const std::string& description) {
@@ -89,7 +96,8 @@ std::vector<InfoDefinition> AnnotationFields::definitions() const {
     const std::string sign = "; ALT minus REF, so positive where ALT raises it";
     const std::string over = text_.compared + ", over " + counted(std::ssize(markers_), "marker");
     define("REG_MAX", "Float",
-           "Largest absolute change of a marker's " + std::string(coverage ? "coverage" : "logit") + over);
+           "Largest absolute change of a marker's " + std::string(coverage ? "coverage" : "logit") +
+               of_mean() + over);
     define("REG_DELTA", "Float", "The change behind REG_MAX" + sign);
     define("REG_MARKER", "String", "The marker behind REG_MAX");
     define("REG_POS", "Integer",
@@ -98,6 +106,8 @@ std::vector<InfoDefinition> AnnotationFields::definitions() const {
     define(
         "REG_REF", "Float",
         coverage ? "Coverage of that marker there, in REF"
+        : text_.models > 1
+            ? "Mean probability of that marker there, in REF, over the models, of calibrated ones as calibrated"
         : scales_.calibrated()
             ? "Calibrated probability of that marker there, in REF"
             : "Probability of that marker there, in REF: the sigmoid of its logit, since the model is not calibrated");
@@ -107,6 +117,10 @@ std::vector<InfoDefinition> AnnotationFields::definitions() const {
                std::string("The logit of REG_ALT less that of REG_REF") +
                    (scales_.calibrated() ? "; REG_DELTA has the logits as they are before calibration"
                                          : ", which is REG_DELTA without calibration"));
+    if (text_.models > 1)
+        define("REG_SPREAD", "Float",
+               "Standard deviation over " + counted(text_.models, "model") +
+                   " (of a sample, n - 1) of the change that each by itself gives of that marker there");
     define("REG_LOG2FC", "Float", "log2((REG_ALT + 1e-6) / (REG_REF + 1e-6))");
     define(
         "REG_MAXLOG2FC", "Float",
@@ -128,12 +142,12 @@ std::vector<InfoDefinition> AnnotationFields::definitions() const {
                                           : " among the " + std::to_string(c.members.size()) + " markers") +
                    " of class " + quoted_safe(c.name) + text_.compared + sign);
     if (!coverage) {
-        define(
-            "REG_GAIN", "String",
-            "Markers, separated by |, that have a site in ALT and none in REF" + text_.compared +
-                (scales_.calibrated()
-                     ? "; sites by the model's cutoffs, as regcall calls them"
-                     : "; a site is where the probability is at least 0.5, since the model is not calibrated"));
+        define("REG_GAIN", "String",
+               "Markers, separated by |, that have a site in ALT and none in REF" + text_.compared +
+                   (scales_.calibrated()
+                        ? "; sites by the model's cutoffs, as regcall calls them"
+                        : std::string("; a site is where the probability is at least 0.5, since the ") +
+                              (text_.models > 1 ? "mean of models" : "model") + " is not calibrated"));
         define("REG_LOSS", "String", "Markers that have a site in REF and none in ALT, likewise");
     }
     define(
@@ -189,6 +203,7 @@ void AnnotationFields::scores(std::int64_t position, const std::vector<AlleleEff
         number("REG_LOGIT", [&](std::size_t a) {
             return scales_.logit(best[a], strongest(a).alt) - scales_.logit(best[a], strongest(a).ref);
         });
+    if (text_.models > 1) number("REG_SPREAD", [&](std::size_t a) { return effects[a].spreads[best[a]]; });
     number("REG_LOG2FC", [&](std::size_t a) { return log2_fold_change(ref(a), alt(a)); });
     number("REG_MAXLOG2FC", [&](std::size_t a) { return effects[a].fold; });
     text("REG_MAXLOG2FC_MARKER", [&](std::size_t a) { return effects[a].fold_marker; });

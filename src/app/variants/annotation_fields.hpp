@@ -26,6 +26,7 @@ class AnnotationFields {
                 const std::vector<AlleleNote>& notes, std::vector<InfoField>& fields) const;
 
   private:
+    std::string of_mean() const;
     void scores(std::int64_t position, const std::vector<AlleleEffect>& effects,
                 std::vector<InfoField>& fields) const;
     void sites(const std::vector<AlleleEffect>& effects, std::vector<InfoField>& fields) const;

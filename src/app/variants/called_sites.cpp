@@ -24,8 +24,13 @@ CalledSites::CalledSites(const Model& model, const MarkerScales& scales, std::in
     }
 }
 
+void CalledSites::call_everything() {
+    callable_.assign(callable_.size(), true);
+    any_reaches_ = true;
+}
+
 bool CalledSites::reaches_seed(std::size_t marker, float output) const {
-    return static_cast<float>(scales_.logit(marker, output)) >= rules_[marker].seed;
+    return any_reaches_ || static_cast<float>(scales_.logit(marker, output)) >= rules_[marker].seed;
 }
 
 bool CalledSites::has_site(std::size_t marker, std::span<const float> outputs,

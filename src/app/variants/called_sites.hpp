@@ -27,6 +27,8 @@ class CalledSites {
     // `scales`, the model's, must outlive it. Cells of `resolution` bases.
     CalledSites(const Model& model, const MarkerScales& scales, std::int64_t resolution);
 
+    // From now on every marker is called, and any output reaches its seed: all of them are asked for.
+    void call_everything();
     // Of a marker that is called at all: of coverage none is, since models do not say from which on.
     bool calls(std::size_t marker) const { return callable_[marker]; }
     // A site holds an output that reaches its seed.
@@ -39,6 +41,7 @@ class CalledSites {
     const MarkerScales& scales_;
     std::int64_t resolution_;
     std::vector<bool> callable_;
+    bool any_reaches_ = false;
     std::vector<CallRules> rules_;  // seeds are calibrated logits
     std::vector<float> extensions_;
 };

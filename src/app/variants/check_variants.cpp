@@ -45,11 +45,11 @@ class Checker {
   public:
     Checker(const AnnotateParameters& parameters, Log& log, const TellWork& tell)
         : p_(parameters), log_(log), tell_(tell), reference_(p_.fasta), reader_(p_.input, &log) {
-        if (p_.model.empty()) return;
-        model_ = load_model(p_.model, log_);
+        if (p_.models.empty()) return;
+        model_ = load_model(p_.models.front(), log_);
         model_.tensors.clear();
         fixed_window_ = summarise(model_.spec, static_cast<int>(model_.markers.size())).fixed_window;
-        trained_.emplace(model_, p_.model, reference_.fasta(), compared_);
+        trained_.emplace(model_, p_.models.front(), reference_.fasta(), compared_);
         if (p_.check_reference) trained_->check_all();
     }
 
@@ -318,8 +318,8 @@ std::string check_table(const AnnotateParameters& parameters, const VariantCheck
     for (int i = 1; i < kAlleleNotes; ++i)
         count(std::string("note_") + to_string(static_cast<AlleleNote>(i)), nth(check.counts.notes, i));
     count("fields_replaced", check.counts.replaced_fields);
-    if (!parameters.model.empty()) {
-        row("model", parameters.model);
+    if (!parameters.models.empty()) {
+        row("model", parameters.models.front());
         row("model_reference", check.model_reference);
     }
     row("annotate", check.stop ? std::string("stops: ") + check.stop->what() : "runs");

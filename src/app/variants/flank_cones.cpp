@@ -140,7 +140,7 @@ void FlankScorer::compute_cones(std::span<const Allele> alleles, std::span<const
         alleles, plans, cones,
         [&](const Cone& cone, const ChangedOutputs* outputs, std::size_t number, CompareScratch& scratch) {
             AlleleEffect& to = effects[cone.allele];
-            if (scale_ == 1 && !cone.moved(pieces_)) {
+            if (scale_ == 1 && !cone.moved(pieces_) && !options_.rows) {
                 to = effect_of_cells(cone, plans[cone.allele], outputs, number, scratch);
             } else {
                 lay_over(cone, outputs, number, scratch.alt_piece);

@@ -47,9 +47,9 @@ FlankScorer::FlankScorer(Model model, Backend& backend, FetchReference fetch, co
     options_.span = std::min(options_.span, reach());
 }
 
-// By cones no values are held, only effects.
+// By cones no values are held, only effects, unless they are what is wanted.
 std::size_t FlankScorer::chunk() const {
-    if (!has_cones_) return whole_chunk();
+    if (!has_cones_ || options_.rows) return whole_chunk();
     const std::int64_t each = network_.markers() * std::int64_t{sizeof(MarkerEffect)};
     return static_cast<std::size_t>(std::clamp<std::int64_t>(kEffectBytes / each, 64, kMaxNeighbours));
 }

@@ -139,7 +139,9 @@ class Mutagenesis {
         require(!p_.modisco || arrays, ErrorKind::usage, "--modisco goes with an output in .npz");
         require(!p_.write_index || indexed, ErrorKind::usage,
                 "--write-index goes with an output in bgzip VCF, BCF or bgzip TSV");
-        refuse_inputs_as_outputs(paths, {p_.model, p_.fasta, p_.regions_file});
+        std::vector<std::string> inputs = p_.models;
+        inputs.insert(inputs.end(), {p_.fasta, p_.regions_file});
+        refuse_inputs_as_outputs(paths, inputs);
         refuse_equal_outputs(paths);
     }
 

@@ -47,7 +47,9 @@ class RandomVariants {
         std::vector<std::string> outputs{p.output};
         if (is_compressed(format))
             for (std::string& name : index_names(p.output)) outputs.push_back(std::move(name));
-        refuse_inputs_as_outputs(outputs, {p.model, p.fasta, p.regions_file});
+        std::vector<std::string> inputs = p.models;
+        inputs.insert(inputs.end(), {p.fasta, p.regions_file});
+        refuse_inputs_as_outputs(outputs, inputs);
         draw();
         run_.make_scorer({.span = p.span, .all_phases = p.all_phases, .rc_average = p.rc_average});
         vcf_.emplace(p.output, format, run_, p, log);

@@ -4,13 +4,13 @@
 #include "app/variants/variant_scorer.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <utility>
 
 #include "app/model/both_strands.hpp"
 #include "app/model/label_fit.hpp"
+#include "app/variants/allele_ensemble.hpp"
 #include "app/variants/allele_scorer.hpp"
+#include "base/text.hpp"
 #include "kernels/base/error.hpp"
 
 namespace regkit {
@@ -19,17 +19,25 @@ namespace {
 constexpr std::int64_t kChunkBytes = std::int64_t{96} << 20;  // values of one chunk
 constexpr std::size_t kMaxChunk = 256;
 
+SpecSummary summary_of(const Model& model) {
+    return summarise(model.spec, static_cast<int>(model.markers.size()));
+}
+
+// Outputs along the sequence are read base by base.
+std::int64_t compared_cell(const Model& model) {
+    const SpecSummary summary = summary_of(model);
+    return summary.fixed_window ? output_layout(model, summary).bin : 1;
+}
+
 }  // namespace
 
 AlleleScorer::AlleleScorer(Model model, Backend& backend, FetchReference fetch, const ScorerOptions& options)
-    : network_(model.spec, static_cast<int>(model.markers.size()), backend),
+    : AlleleComparison(model, compared_cell(model), options.rows),
+      network_(model.spec, static_cast<int>(model.markers.size()), backend),
       layout_(output_layout(model, network_.summary())),
       // In f32: most effects, differences of two values, are below a step of the 8-bit codes.
       output_(model.spec.task == Task::coverage ? TailOutput::rates : TailOutput::logits),
       options_(options),
-      scales_(model),
-      // Outputs along the sequence are read base by base.
-      sites_(model, scales_, network_.summary().fixed_window ? layout_.bin : 1),
       fetch_(std::move(fetch)) {
     network_.load(std::move(model.tensors));
     network_.only_predict();
@@ -56,38 +64,6 @@ std::string AlleleScorer::strands() const {
                                          : ", mean of both strands";
 }
 
-void AlleleScorer::take(std::size_t marker, std::span<const float> ref, std::span<const float> alt,
-                        std::int64_t place, AlleleEffect& effect) const {
-    constexpr std::size_t kTogether = MarkerScales::kTogether;
-    MarkerEffect& best = effect.markers[marker];
-    std::array<float, kTogether> deltas;
-    for (std::size_t begin = 0; begin < ref.size(); begin += kTogether) {
-        const std::size_t count = std::min(kTogether, ref.size() - begin);
-        for (std::size_t i = 0; i < count; ++i) deltas[i] = alt[begin + i] - ref[begin + i];
-        const std::size_t at = largest_magnitude({deltas.data(), count});
-        const float change = std::fabs(deltas[at]);
-        const double fold = scales_.larger_fold(marker, ref.subspan(begin, count), alt.subspan(begin, count),
-                                                change, effect.fold);
-        if (fold > effect.fold) {
-            effect.fold = fold;
-            effect.fold_marker = marker;
-        }
-        // The first that is compared is taken whether or not it changed.
-        if (best.place != MarkerEffect::kNowhere &&
-            (std::isnan(best.delta) || change <= std::fabs(best.delta)))
-            continue;
-        best = {deltas[at], ref[begin + at], alt[begin + at], place + static_cast<std::int64_t>(begin + at)};
-    }
-}
-
-void AlleleScorer::note_sites(std::size_t marker, std::span<const float> ref, std::span<const float> alt,
-                              std::span<const KnownStretch> stretches, AlleleEffect& effect,
-                              SiteWork& work) const {
-    const bool in_ref = sites_.has_site(marker, ref, stretches, work),
-               in_alt = sites_.has_site(marker, alt, stretches, work);
-    if (in_ref != in_alt) (in_alt ? effect.gained : effect.lost).push_back(marker);
-}
-
 FetchContig AlleleScorer::contig_fetch(int contig) const {
     return [this, contig](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> out) {
         fetch_(contig, begin, end, out);
@@ -98,28 +74,90 @@ std::size_t AlleleScorer::chunk_of(std::int64_t each) {
     return std::clamp(static_cast<std::size_t>(kChunkBytes / each), std::size_t{1}, kMaxChunk);
 }
 
+namespace {
+
+// Both ways to compare, or bins of different lengths, have no bases in common.
+void require_comparable(const std::vector<Model>& models, const std::vector<std::string>& paths) {
+    const auto what = [](const Model& model) {
+        const SpecSummary summary = summary_of(model);
+        const std::string size = counted(output_layout(model, summary).bin, "base");
+        return summary.fixed_window ? "a bin of " + size + " around the variant"
+                                    : "outputs of " + size + " along the sequence";
+    };
+    const std::string first = what(models.front());
+    for (std::size_t i = 1; i < models.size(); ++i)
+        require(what(models[i]) == first, ErrorKind::mismatch,
+                paths[i] + ": predicts " + what(models[i]) + ", " + paths.front() + " " + first +
+                    "; there is no mean of the two");
+}
+
+// How far from the variant every model sees: one without finite context reads a window of its own length.
+std::int64_t common_span(const std::vector<Model>& models, std::int64_t span) {
+    for (const Model& model : models) {
+        const SpecSummary summary = summary_of(model);
+        if (!summary.fixed_window && !summary.finite_context)
+            span = std::min(span, std::max<std::int64_t>(0, model.spec.window / 2 - summary.stride));
+    }
+    return span;
+}
+
+std::vector<Model> one(Model model) {
+    std::vector<Model> models;
+    models.push_back(std::move(model));
+    return models;
+}
+
+}  // namespace
+
 VariantScorer::VariantScorer(Model model, Backend& backend, FetchReference fetch,
-                             const ScorerOptions& options) {
-    const bool fixed = summarise(model.spec, static_cast<int>(model.markers.size())).fixed_window;
-    scorer_ = (fixed ? make_window_scorer : make_flank_scorer)(std::move(model), backend, std::move(fetch),
-                                                               options);
+                             const ScorerOptions& options)
+    : VariantScorer(one(std::move(model)), {""}, backend, fetch, options) {}
+
+VariantScorer::VariantScorer(std::vector<Model> models, const std::vector<std::string>& paths,
+                             Backend& backend, const FetchReference& fetch, ScorerOptions options) {
+    if (models.size() > 1) {
+        require_comparable(models, paths);
+        ensemble_ = std::make_unique<AlleleEnsemble>(models, compared_cell(models.front()));
+        options.rows = true;
+        options.span = common_span(models, options.span);
+    }
+    for (Model& model : models) {
+        const bool fixed = summary_of(model).fixed_window;
+        scorers_.push_back(
+            (fixed ? make_window_scorer : make_flank_scorer)(std::move(model), backend, fetch, options));
+    }
 }
 VariantScorer::~VariantScorer() = default;
 
 std::size_t VariantScorer::chunk() const {
-    return scorer_->chunk();
+    std::size_t least = scorers_.front()->chunk();
+    for (const auto& scorer : scorers_) least = std::min(least, scorer->chunk());
+    return std::max<std::size_t>(1, least / scorers_.size());
 }
 
 ComparedText VariantScorer::text() const {
-    return scorer_->text();
+    ComparedText text = scorers_.front()->text();
+    text.models = static_cast<int>(scorers_.size());
+    return text;
 }
 
 std::int64_t VariantScorer::by_cones() const {
-    return scorer_->by_cones();
+    return scorers_.front()->by_cones();
 }
 
 std::vector<AlleleEffect> VariantScorer::score(std::span<const Allele> alleles, bool whole) {
-    return scorer_->score(alleles, whole);
+    return ensemble_ ? score_together(alleles, whole) : scorers_.front()->score(alleles, whole);
+}
+
+std::vector<AlleleEffect> VariantScorer::score_together(std::span<const Allele> alleles, bool whole) {
+    std::vector<std::vector<AlleleEffect>> of_models(alleles.size());  // of each allele
+    for (const auto& scorer : scorers_) {
+        std::vector<AlleleEffect> effects = scorer->score(alleles, whole);
+        for (std::size_t i = 0; i < effects.size(); ++i) of_models[i].push_back(std::move(effects[i]));
+    }
+    std::vector<AlleleEffect> effects;
+    for (std::vector<AlleleEffect>& of_allele : of_models) effects.push_back(ensemble_->effect(of_allele));
+    return effects;
 }
 
 }  // namespace regkit

@@ -27,6 +27,7 @@
 #include <string>
 #include <vector>
 
+#include "app/call/interval_caller.hpp"
 #include "app/model/model.hpp"
 #include "app/variants/variant.hpp"
 #include "kernels/backend.hpp"
@@ -50,6 +51,7 @@ struct ScorerOptions {
     int workers = 1;  // threads that compare; those that predict are the back end's
     // What is compared in place of the variant's neighbourhood; the span does not count then.
     std::optional<EffectTarget> target = {};
+    bool rows = false;  // nothing is compared, effects have ComparedRows instead: of an ensemble's models
 };
 
 // Codes of [begin, end), inside contig number `contig`.
@@ -74,6 +76,13 @@ struct MarkerEffect {
     std::int64_t place = kNowhere;  // the base of the contig; of a bin see ComparedText
 };
 
+// All that would be compared of an allele: outputs of cells side by side.
+struct ComparedRows {
+    std::vector<std::vector<float>> ref = {}, alt = {};  // of each marker
+    std::vector<KnownStretch> stretches = {};            // of their bases, those that are compared
+    std::vector<std::int64_t> places = {};  // of each stretch MarkerEffect::place of its first cell
+};
+
 struct AlleleEffect {
     std::int64_t compared =
         0;  // bases or bins; 0: there is nothing to compare (span 0 at an indel, no flank, all N)
@@ -85,20 +94,30 @@ struct AlleleEffect {
     // Markers that have a site (CalledSites) in ALT alone, and in REF alone, among what was compared. Bases
     // that one of the two lacks are passed over: what lies on either side of them is side by side.
     std::vector<std::size_t> gained = {}, lost = {};
+    // Of an ensemble, of each marker: the standard deviation over the models, of a sample, of their own
+    // change at its place.
+    std::vector<float> spreads = {};
+    ComparedRows rows = {};
 };
 
 // For people.
 struct ComparedText {
     std::string compared;  // what is compared: " within 100 bases of the variant"
     std::string place;     // what MarkerEffect::place is: "that base"
+    int models = 1;        // of several, outputs are their mean
 };
 
+class AlleleEnsemble;
 class AlleleScorer;
 
 class VariantScorer {
   public:
     // `backend` must outlive it. Error(usage) when a model of a fixed window is asked for phases.
     VariantScorer(Model model, Backend& backend, FetchReference fetch, const ScorerOptions& options);
+    // The same by the mean of several, which have the same markers (Session); `paths` name them in messages.
+    // Error(mismatch) where they cannot be compared by the same bases or bins.
+    VariantScorer(std::vector<Model> models, const std::vector<std::string>& paths, Backend& backend,
+                  const FetchReference& fetch, ScorerOptions options);
     ~VariantScorer();
 
     // Alleles that are best scored at a time: enough to fill batches, few enough for memory.
@@ -107,11 +126,14 @@ class VariantScorer {
     // One effect per allele. Where the reference is N a base is left out, and a bin that is all N.
     // `whole`: in whole windows, where else only what an allele reaches would be computed (to check that).
     std::vector<AlleleEffect> score(std::span<const Allele> alleles, bool whole = false);
-    // How many alleles were scored by what they reach alone so far.
+    // How many alleles were scored by what they reach alone so far (of an ensemble by its first model).
     std::int64_t by_cones() const;
 
   private:
-    std::unique_ptr<AlleleScorer> scorer_;
+    std::vector<AlleleEffect> score_together(std::span<const Allele> alleles, bool whole);
+
+    std::vector<std::unique_ptr<AlleleScorer>> scorers_;  // of each model
+    std::unique_ptr<AlleleEnsemble> ensemble_;            // of several
 };
 
 }  // namespace regkit

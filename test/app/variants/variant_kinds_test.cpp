@@ -39,9 +39,10 @@ struct World {
         for (const std::uint8_t code : random_contig(1203, 3)) contig += "NACGT"[code];
     }
 
-    VariantScorer scorer(const ScorerOptions& options) {
+    VariantScorer scorer(const ScorerOptions& options) { return scorer({model}, options); }
+    VariantScorer scorer(const std::vector<Model>& models, const ScorerOptions& options) {
         return VariantScorer(
-            model, *backend,
+            models, std::vector<std::string>(models.size(), "m"), *backend,
             [this](int, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
                 REQUIRE((begin >= 0 && end <= static_cast<std::int64_t>(contig.size())));
                 for (std::int64_t x = begin; x < end; ++x)
@@ -283,6 +284,73 @@ TEST_CASE("every kind of model: an effect does not depend on the company or the 
             }
         }
     }
+}
+
+TEST_CASE("every kind of model: of one model three times the effects are its own, and the spread is none") {
+    for (const Kind& kind : kinds()) {
+        CAPTURE(kind.name);
+        World world(kind, "cpu");
+        std::vector<Allele> alleles;
+        for (const Variant& v : variants(world)) alleles.push_back(world.allele(v));
+        for (const ScorerOptions& options :
+             {ScorerOptions{.span = 40}, ScorerOptions{.span = 0, .rc_average = true}}) {
+            VariantScorer one = world.scorer(options);
+            VariantScorer three = world.scorer({world.model, world.model, world.model}, options);
+            CHECK(three.text().models == 3);
+            CHECK(three.text().compared == one.text().compared);
+            const auto alone = one.score(alleles), together = three.score(alleles);
+            for (std::size_t i = 0; i < alleles.size(); ++i) {
+                CHECK(alone[i].compared == together[i].compared);
+                CHECK(alone[i].fold == together[i].fold);
+                CHECK(alone[i].fold_marker == together[i].fold_marker);
+                CHECK((alone[i].gained == together[i].gained && alone[i].lost == together[i].lost));
+                CHECK(together[i].spreads == std::vector<float>(alone[i].markers.size(), 0.0f));
+                REQUIRE(alone[i].markers.size() == together[i].markers.size());
+                for (std::size_t m = 0; m < alone[i].markers.size(); ++m) {
+                    const MarkerEffect &a = alone[i].markers[m], &b = together[i].markers[m];
+                    CHECK((a.delta == b.delta && a.ref == b.ref && a.alt == b.alt && a.place == b.place));
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("an ensemble of kinds that are compared alike: the logit of the mean, at the place that it names") {
+    const auto named = [](const char* name) {
+        return *std::ranges::find_if(kinds(),
+                                     [&](const Kind& kind) { return kind.name == std::string(name); });
+    };
+    World lstm(named("LSTM"), "cpu"), uneven(named("more context on the right than on the left"), "cpu");
+    std::vector<Allele> alleles;
+    for (const Variant& v : variants(lstm)) alleles.push_back(lstm.allele(v));
+    VariantScorer first = lstm.scorer({.span = 0}), second = lstm.scorer({uneven.model}, {.span = 0}),
+                  both = lstm.scorer({lstm.model, uneven.model}, {.span = 0});
+    const auto a = first.score(alleles), b = second.score(alleles), mean = both.score(alleles);
+    const auto probability = [](float logit) { return 1 / (1 + std::exp(-static_cast<double>(logit))); };
+    int compared = 0;
+    for (std::size_t i = 0; i < alleles.size(); ++i)
+        for (std::size_t m = 0; m < mean[i].markers.size(); ++m) {
+            const MarkerEffect &x = a[i].markers[m], &y = b[i].markers[m], &z = mean[i].markers[m];
+            if (mean[i].compared != 1) continue;  // at one base there is no choice of the place
+            ++compared;
+            CHECK(z.place == x.place);
+            CHECK(probability(z.ref) ==
+                  doctest::Approx((probability(x.ref) + probability(y.ref)) / 2).epsilon(1e-5));
+            CHECK(probability(z.alt) ==
+                  doctest::Approx((probability(x.alt) + probability(y.alt)) / 2).epsilon(1e-5));
+            CHECK(z.delta == z.alt - z.ref);
+            CHECK(mean[i].spreads[m] ==
+                  doctest::Approx(std::fabs(static_cast<double>(x.delta - y.delta)) / std::sqrt(2.0))
+                      .epsilon(1e-4));
+        }
+    CHECK(compared > 10);
+    World bins(named("position-wise bins"), "cpu"), window(named("one bin a window"), "cpu");
+    CHECK_THROWS_AS(bins.scorer({bins.model, window.model}, {.span = 0}), Error);
+    World other(named("LSTM of bins"), "cpu");
+    CHECK_THROWS_AS(bins.scorer({bins.model, other.model}, {.span = 0}), Error);
+    // The window of the first ends before the span of the second.
+    CHECK(lstm.scorer({lstm.model, uneven.model}, {.span = 80}).text().compared ==
+          " within 45 bases of the variant");
 }
 
 TEST_CASE("averages over phases are for models that have phases") {

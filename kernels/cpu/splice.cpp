@@ -27,9 +27,11 @@ void take(const float* from, std::int64_t length, std::int64_t first, std::int64
     std::fill(to + high, to + end, 0.0f);
 }
 
-// The least j >= 0 with first + j * step >= position.
-std::int64_t reaches(std::int64_t first, std::int64_t step, std::int64_t position) {
-    return position <= first ? 0 : ceil_div(position - first, step);
+// How many of first, first + step, ..., `count` of them, lie before `position`, which may be the largest
+// number there is.
+std::int64_t before(std::int64_t first, std::int64_t step, std::int64_t count, std::int64_t position) {
+    if (position <= first) return 0;
+    return position >= first + count * step ? count : ceil_div(position - first, step);
 }
 
 }  // namespace
@@ -42,7 +44,7 @@ Status CpuBackend::run(const Splice& op) noexcept {
             const std::int64_t s = task / y.channels, c = task % y.channels;
             const SplicePiece& piece = op.pieces[static_cast<std::size_t>(s)];
             float* const to = y.row(s, c);
-            const std::int64_t border = std::min(reaches(piece.first, op.step, piece.border), y.length);
+            const std::int64_t border = before(piece.first, op.step, y.length, piece.border);
             take(left.row(piece.left, c), left.length, piece.first, op.step, 0, border, to);
             take(right.row(piece.right, c), right.length, piece.first - piece.shift, op.step, border,
                  y.length, to);

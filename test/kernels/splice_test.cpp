@@ -1,6 +1,8 @@
 // Rows put together of others.
 #include <doctest/doctest.h>
 
+#include <cstdint>
+
 #include "kernels/base/error.hpp"
 #include "test/kernels/harness.hpp"
 
@@ -25,6 +27,8 @@ const std::vector<SpliceCase> kSpliceCases = {
     {20, 30, 3, 1, 1, 60, {{0, 1, -12, 9, -3, -13}, {1, 1, -12, 9, 4, 46}}},
     {20, 30, 9, 1, 1, 5, {{0, 1, 4, 9, -3, 2}, {0, 1, 4, 9, -3, -50}}},
     {20, 30, 0, 2, 2, 17, {{2, 1, -3, 10, 1, 0}}},
+    // No border at all.
+    {20, 30, 3, 3, 3, 9, {{2, 1, -5, INT64_MAX, 0, 4}, {0, 0, 1, INT64_MAX, 0, 1}}},
 };
 
 }  // namespace

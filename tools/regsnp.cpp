@@ -82,8 +82,7 @@ std::vector<cli::Option> record_options() {
 cli::Option span_option() {
     return {.name = "span",
             .value = "BASES",
-            .fallback = std::to_string(AnnotateParameters().span),
-            .help = "compare predictions this far to either side of the variant",
+            .help = "compare predictions this far to either side of the variant [the model's field]",
             .group = cli::group::model};
 }
 
@@ -298,13 +297,17 @@ bool without_caret(std::string& text) {
     return true;
 }
 
+std::int64_t span_of(const cli::Arguments& args) {
+    return args.text("span").empty() ? ScorerOptions::kField : args.integer("span", 0, kMaxSpan);
+}
+
 // What model_options(), phases_option() and run_options() are about, -f, --check-reference and --span.
 void read_scoring(const cli::Arguments& args, ScoringParameters& p) {
     p.models = cli::model_files(args);
     p.fasta = cli::fasta_file(args);
     p.check_reference = args.flag("check-reference");
     p.markers = args.list("markers");
-    p.span = args.integer("span", 0, kMaxSpan);
+    p.span = span_of(args);
     p.all_phases = args.text("phases") == "all";
     p.rc_average = args.flag("rc-average");
     p.verify = args.integer("verify", 0, kMaxVerified);
@@ -349,7 +352,7 @@ void run_check(const cli::Arguments& args, Log& log) {
     if (args.given("model")) p.models = {cli::model_file(args)};
     p.fasta = cli::fasta_file(args);
     p.check_reference = args.flag("check-reference");
-    p.span = args.integer("span", 0, kMaxSpan);
+    p.span = span_of(args);
     cli::Progress line(args);
     const VariantCheck check = check_variants(p, log, line.tell());
     line.finish();

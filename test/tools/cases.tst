@@ -312,7 +312,7 @@ run regds-build -f ref.fa --sheet sheet.tsv --window 5000 --valid chr1:1-10000 -
 out 2\n2\n2
 
 case regsnp says in the header that both strands were averaged
-run regsnp -m model.safetensors -f ref.fa --rc-average in.vcf | grep -c '^##INFO=<ID=REG_MAX,.*within 100 bases of the variant, of the mean probability of both strands'
+run regsnp -m model.safetensors -f ref.fa --rc-average --span 100 in.vcf | grep -c '^##INFO=<ID=REG_MAX,.*within 100 bases of the variant, of the mean probability of both strands'
 out 1
 
 case regeval's tables are bgzipped where their names say so

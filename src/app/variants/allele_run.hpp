@@ -22,7 +22,7 @@ struct ScoringParameters {
     std::vector<std::string> models;  // of several the mean: an ensemble
     std::string fasta;
     std::vector<std::string> markers;  // -k; empty = all
-    std::int64_t span = 100;
+    std::int64_t span = ScorerOptions::kField;
     bool all_phases = false, rc_average = false;
     std::int64_t verify = 0;       // alleles that are scored once more, in whole windows
     bool check_reference = false;  // all bases of the contigs that the model knows, not only around variants

@@ -15,6 +15,10 @@
 
 namespace regkit {
 
+// Of a model that reads its whole window for every output: how far from the base that a window is centred on
+// it surely holds what it should.
+std::int64_t reach_of(const Spec& spec, const SpecSummary& summary);
+
 class AlleleScorer : protected AlleleComparison {
   public:
     AlleleScorer(Model model, Backend& backend, FetchReference fetch, const ScorerOptions& options);

@@ -45,10 +45,13 @@ class Checker {
   public:
     Checker(const AnnotateParameters& parameters, Log& log, const TellWork& tell)
         : p_(parameters), log_(log), tell_(tell), reference_(p_.fasta), reader_(p_.input, &log) {
+        if (p_.span != ScorerOptions::kField) span_ = p_.span;
         if (p_.models.empty()) return;
         model_ = load_model(p_.models.front(), log_);
         model_.tensors.clear();
-        fixed_window_ = summarise(model_.spec, static_cast<int>(model_.markers.size())).fixed_window;
+        const SpecSummary summary = summarise(model_.spec, static_cast<int>(model_.markers.size()));
+        fixed_window_ = summary.fixed_window;
+        if (p_.span == ScorerOptions::kField) span_ = default_span(model_.spec, summary);
         trained_.emplace(model_, p_.models.front(), reference_.fasta(), compared_);
         if (p_.check_reference) trained_->check_all();
     }
@@ -201,7 +204,7 @@ class Checker {
     // compared itself, and so is a bin that holds it.
     bool is_compared(const Allele& allele) {
         if (fixed_window_ || allele.change.shift() == 0) return true;
-        for (const SharedBlock& block : shared_blocks(allele.change, p_.span, allele.contig_length)) {
+        for (const SharedBlock& block : shared_blocks(allele.change, span_, allele.contig_length)) {
             codes_.resize(static_cast<std::size_t>(block.length));
             reference_.read(allele.contig, block.ref_begin, block.ref_begin + block.length, codes_);
             if (std::any_of(codes_.begin(), codes_.end(), [](std::uint8_t code) { return code != kCodeN; }))
@@ -246,6 +249,7 @@ class Checker {
     NullLog quiet_;  // what annotate says of single records
     WarningKeeper compared_;
     Model model_;
+    std::int64_t span_ = ScorerOptions().span;
     bool fixed_window_ = false;
     CachedReference reference_;
     std::optional<TrainedReference> trained_;

@@ -67,7 +67,8 @@ ComparedText FlankScorer::text() const {
     const std::string aside = options_.indel_span > 0 ? " (of an indel, beside it)" : "";
     const std::string where = options_.span == 0
                                   ? " at the variant" + aside
-                                  : " within " + std::to_string(options_.span) + " bases of the variant";
+                                  : " within " + std::to_string(options_.span) + " bases of the variant" +
+                                        (options_.whole_field ? " (the model's field)" : "");
     return {where + strands(), place};
 }
 
@@ -129,9 +130,8 @@ std::vector<AlleleEffect> FlankScorer::score_neighbours(std::span<const Allele> 
     return effects;
 }
 
-// How far from the base it is centred on a window surely holds what it should.
 std::int64_t FlankScorer::reach() const {
-    return std::max<std::int64_t>(0, window_ / 2 - context_.stride);
+    return reach_of(network_.spec(), network_.summary());
 }
 
 std::size_t FlankScorer::need(int contig, const Haplotype& haplotype, std::int64_t begin, std::int64_t length,

@@ -31,6 +31,16 @@ std::int64_t compared_cell(const Model& model) {
 
 }  // namespace
 
+std::int64_t default_span(const Spec& spec, const SpecSummary& summary) {
+    if (summary.fixed_window) return ScorerOptions().span;
+    if (!summary.finite_context) return reach_of(spec, summary);
+    return std::max(summary.context_left, summary.context_right);
+}
+
+std::int64_t reach_of(const Spec& spec, const SpecSummary& summary) {
+    return std::max<std::int64_t>(0, spec.window / 2 - summary.stride);
+}
+
 AlleleScorer::AlleleScorer(Model model, Backend& backend, FetchReference fetch, const ScorerOptions& options)
     : AlleleComparison(model, compared_cell(model), options.rows),
       network_(model.spec, static_cast<int>(model.markers.size()), backend),
@@ -41,7 +51,7 @@ AlleleScorer::AlleleScorer(Model model, Backend& backend, FetchReference fetch, 
       fetch_(std::move(fetch)) {
     network_.load(std::move(model.tensors));
     network_.only_predict();
-    require(options.span >= 0, ErrorKind::usage, "--span is negative");
+    require(options_.span >= 0, ErrorKind::usage, "--span is negative");
 }
 
 void AlleleScorer::infer(std::span<const std::uint8_t> codes, std::span<const std::uint8_t> reversed,
@@ -91,14 +101,19 @@ void require_comparable(const std::vector<Model>& models, const std::vector<std:
                     "; there is no mean of the two");
 }
 
-// How far from the variant every model sees: one without finite context reads a window of its own length.
-std::int64_t common_span(const std::vector<Model>& models, std::int64_t span) {
+// The span that is meant, and no more than every model sees: one without finite context reads a window of its
+// own length.
+void settle_span(const std::vector<Model>& models, ScorerOptions& options) {
+    options.whole_field = options.span == ScorerOptions::kField;
+    for (const Model& model : models)
+        if (options.whole_field)
+            options.span = std::max(options.span, default_span(model.spec, summary_of(model)));
     for (const Model& model : models) {
         const SpecSummary summary = summary_of(model);
-        if (!summary.fixed_window && !summary.finite_context)
-            span = std::min(span, std::max<std::int64_t>(0, model.spec.window / 2 - summary.stride));
+        if (summary.fixed_window || summary.finite_context) continue;
+        options.span = std::min(options.span, reach_of(model.spec, summary));
+        options.whole_field = false;
     }
-    return span;
 }
 
 std::vector<Model> one(Model model) {
@@ -119,8 +134,8 @@ VariantScorer::VariantScorer(std::vector<Model> models, const std::vector<std::s
         require_comparable(models, paths);
         ensemble_ = std::make_unique<AlleleEnsemble>(models, compared_cell(models.front()));
         options.rows = true;
-        options.span = common_span(models, options.span);
     }
+    settle_span(models, options);
     for (Model& model : models) {
         const bool fixed = summary_of(model).fixed_window;
         scorers_.push_back(

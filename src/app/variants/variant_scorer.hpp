@@ -42,7 +42,10 @@ struct EffectTarget {
 };
 
 struct ScorerOptions {
+    static constexpr std::int64_t kField = -1;  // default_span()
+
     std::int64_t span = 100;  // bases compared on either side of the variant
+
     bool all_phases = false;
     bool rc_average =
         false;  // means of the predictions of both strands, cut into the same stride cells and bins
@@ -51,8 +54,14 @@ struct ScorerOptions {
     int workers = 1;  // threads that compare; those that predict are the back end's
     // What is compared in place of the variant's neighbourhood; the span does not count then.
     std::optional<EffectTarget> target = {};
+    bool whole_field = false;  // the span is as far as a variant changes anything: set by VariantScorer
     bool rows = false;  // nothing is compared, effects have ComparedRows instead: of an ensemble's models
 };
+
+// How far to either side of a changed base the model's predictions can change; with an LSTM as far as they
+// are compared at all, and of a fixed window 100 bases, which by its bins is mostly the one that holds the
+// variant.
+std::int64_t default_span(const Spec& spec, const SpecSummary& summary);
 
 // Codes of [begin, end), inside contig number `contig`.
 using FetchReference =

@@ -266,6 +266,44 @@ TEST_CASE("every kind of model: effects are those of both haplotypes written out
     CHECK(sites > 20);
 }
 
+TEST_CASE("beyond the model's field a variant changes nothing, and within it it does") {
+    for (const Kind& kind : kinds()) {
+        CAPTURE(kind.name);
+        World world(kind);
+        const std::int64_t field = default_span(world.model.spec, world.summary);
+        if (world.summary.fixed_window) {
+            CHECK(field == 100);
+            continue;
+        }
+        CHECK(world.scorer({ScorerOptions::kField})
+                  .text()
+                  .compared.find(" within " + std::to_string(field) + " bases") == 0);
+        if (!world.summary.finite_context) {
+            CHECK(field == world.model.spec.window / 2 - world.summary.stride);
+            continue;
+        }
+        std::int64_t farthest = 0;
+        for (std::int64_t x = 600; x < 600 + 2 * world.summary.stride; ++x) {
+            const Variant v =
+                world.variant(x, 1, world.contig[static_cast<std::size_t>(x)] == 'A' ? "C" : "A");
+            const std::int64_t length = 1200;  // whole strides
+            const Values ref = world.predict(world.contig, 0, length),
+                         alt = world.predict(world.mutated(v), 0, length);
+            for (std::size_t m = 0; m < kKindMarkers; ++m)
+                for (std::int64_t base = 0; base < length; ++base) {
+                    const auto cell = static_cast<std::size_t>(base / world.summary.scale);
+                    if (ref[m][cell] == alt[m][cell]) continue;
+                    // The base of the cell that is nearest: the others have its value.
+                    const std::int64_t first = base / world.summary.scale * world.summary.scale,
+                                       nearest = std::clamp(x, first, first + world.summary.scale - 1);
+                    farthest = std::max(farthest, std::abs(nearest - x));
+                }
+        }
+        CHECK(farthest <= field);
+        CHECK(farthest >= field - world.summary.scale);
+    }
+}
+
 TEST_CASE("every kind of model: an effect does not depend on the company or the order") {
     for (const Kind& kind : kinds()) {
         CAPTURE(kind.name);

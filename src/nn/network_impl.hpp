@@ -20,12 +20,16 @@ struct Capacity {
     std::int64_t length = 0;  // bases
 
     bool holds(const Codes& codes) const { return codes.batch <= batch && codes.length <= length; }
-    // Calls make(the larger capacity) when it has to grow. Where that throws, there are no buffers: a
-    // capacity of nothing.
+    std::int64_t bases() const { return batch * length; }
+    // Calls make(the larger capacity) when it has to grow. Many short windows and a few long ones by turns
+    // would come to many long ones: where that is twice what either needs, it is made anew for each. Where
+    // make throws, there are no buffers: a capacity of nothing.
     template <typename Make>
     void grow(const Codes& codes, const Make& make) {
         if (holds(codes)) return;
-        const Capacity larger{std::max(batch, codes.batch), std::max(length, codes.length)};
+        const Capacity asked{codes.batch, codes.length};
+        const Capacity both{std::max(batch, codes.batch), std::max(length, codes.length)};
+        const Capacity larger = both.bases() <= 2 * std::max(bases(), asked.bases()) ? both : asked;
         *this = {};
         make(larger);
         *this = larger;

@@ -253,7 +253,7 @@ void FlankScorer::merge_needs() {
     });
     const std::int64_t gap = (context_.left + context_.right) / 2;
     const std::int64_t longest =
-        std::max<std::int64_t>(1, kMergedBytes / (4 * std::int64_t{network_.markers()}));
+        std::clamp<std::int64_t>(kMergedBytes / (4 * std::int64_t{network_.markers()}), 1, kBatchBases);
     const Need* open = nullptr;
     std::int64_t begin = 0, end = 0;
     const auto close = [&] {

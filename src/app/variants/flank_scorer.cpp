@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::int64_t kBatchBases = 50000;                    // codes per call of Network::infer
 constexpr std::int64_t kMergedBytes = std::int64_t{16} << 20;  // predictions of one merged window
-constexpr double kKeptBytes = 48 << 20;                        // of layers of REF, about
+constexpr double kKeptBytes = 96 << 20;                        // of REF's layers and values, about
 constexpr std::int64_t kEffectBytes = std::int64_t{16} << 20, kMaxNeighbours = 2048;  // of a chunk
 
 }  // namespace
@@ -85,7 +85,9 @@ std::vector<AlleleEffect> FlankScorer::score(std::span<const Allele> alleles, bo
 // The first alleles whose pieces of REF, kept with all layers, have room.
 std::span<const Allele> FlankScorer::neighbours(std::span<const Allele> alleles) const {
     if (!has_cones_) return alleles;
-    const double most = kKeptBytes / network_.kept_bytes_per_base();
+    const double each =
+        network_.kept_bytes_per_base() + 4.0 * network_.markers() / static_cast<double>(scale_);
+    const double most = kKeptBytes / each;
     double bases = 0;
     std::size_t whole = 0;
     for (std::size_t i = 0; i < alleles.size(); ++i) {
@@ -241,7 +243,7 @@ void FlankScorer::centre_needs() {
 }
 
 // Needs of one haplotype that lie near each other share a window: a gap costs the tail over its bases, a
-// window of its own the trunk over the context once more.
+// window of its own the trunk over the context once more. Where needs overlap, they share memory too.
 void FlankScorer::merge_needs() {
     std::vector<std::size_t> order(needs_.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -263,8 +265,9 @@ void FlankScorer::merge_needs() {
     };
     for (const std::size_t i : order) {
         Need& n = needs_[i];
+        const std::int64_t most = n.begin <= end ? kBatchBases : longest;
         const bool joins = open != nullptr && n.stretch() == open->stretch() && n.begin <= end + gap &&
-                           (n.end <= end || n.end - begin <= longest);
+                           (n.end <= end || n.end - begin <= most);
         if (!joins) {
             close();
             open = &n;

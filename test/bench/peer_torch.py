@@ -2,6 +2,7 @@
 """A preset in PyTorch, at the speed that PyTorch has for it: the peer of model_speed.cpp.
 
   peer_torch.py train|infer stock|tuned PRESET [--batch 1] [--threads 2] [--markers 919] [--seconds 5] [--cpu-time] [--precision bf16]
+                [--window BASES [--keep BASES]]
 
 Prints the seconds of each step after the first, one a line; then "rss" and the largest resident memory in MiB. Runs with any
 Python that has torch. A training step is forward, loss, backward and Adam; inference ends with the probabilities.
@@ -10,6 +11,8 @@ stock: PyTorch's modules as they come. tuned, in training: up-convolutions as ma
 layers on rows. tuned, in inference: batch norm folded into weights, convolutions in 2-D channels-last, and from the up-convolution
 on rows of positions in pieces that fit the caches, worked on in place in memory that is reused. `TUNED` is the environment that
 goes with either: memory is kept between steps instead of faulted in anew.
+
+--window, tuned inference: windows of another length; --keep: predictions of the middle bases alone, which the tail is run on.
 
 bf16, in inference: all weights and all that is computed are bf16, the probabilities too. In training: autocast, as PyTorch's
 documentation has it: weights and Adam stay in f32.
@@ -48,7 +51,8 @@ def fold(layer, module):
 class TunedForward:
     """Of an embedding, convolutions, an up-convolution and dense layers, one after another."""
 
-    def __init__(self, net):
+    def __init__(self, net, keep=None):
+        self.keep = keep
         self.net, self.trunk, self.tail, self.out = net, [], [], None  # of any precision: that of net's weights
         for layer in net.layers:
             module = net.get_submodule(layer["name"])
@@ -72,9 +76,13 @@ class TunedForward:
             left, right, _ = self.net.slides(layer, x.shape[3])
             x = torch.relu_(F.conv2d(F.pad(x, (left, right)), weight, bias, (1, layer.get("stride", 1)), 0,
                                      (1, layer.get("dilation", 1))))
-        rows = x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
         weight, bias = self.tail[0]
         channels, stride = self.up
+        if self.keep:
+            count = self.keep // stride
+            begin = (x.shape[3] - count) // 2
+            x = x[..., begin : begin + count]
+        rows = x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
         if self.out is None:
             self.out = rows.new_empty(rows.shape[0] * stride, self.tail[-1][0].shape[1])
         for i in range(0, rows.shape[0], ROWS // stride):
@@ -92,13 +100,13 @@ def stepper(a):
 
     spec = preset_spec(a.preset)
     net = Net(spec, a.markers, dropout=spec["dropout"], rows=a.config == "tuned")
-    codes = torch.randint(1, 5, (a.batch, spec["window"]))
+    codes = torch.randint(1, 5, (a.batch, a.window or spec["window"]))
     bf16 = a.precision == "bf16"
     if a.mode == "infer":
         net.eval()
         if bf16:
             net.bfloat16()
-        forward = TunedForward(net) if a.config == "tuned" else lambda c: torch.sigmoid(net(c))
+        forward = TunedForward(net, a.keep) if a.config == "tuned" else lambda c: torch.sigmoid(net(c))
 
         def infer():
             with torch.no_grad():
@@ -128,6 +136,8 @@ def main():
     p.add_argument("--batch", type=int, default=1)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--markers", type=int, default=919)
+    p.add_argument("--window", type=int)
+    p.add_argument("--keep", type=int)
     p.add_argument("--seconds", type=float, default=5)
     p.add_argument("--precision", choices=("f32", "bf16"), default="f32")
     p.add_argument("--cpu-time", action="store_true", help="processor time of the process instead of wall time")

@@ -5,6 +5,7 @@
 
 #include "app/model/input_kind.hpp"
 #include "app/variants/annotate.hpp"
+#include "app/variants/background_run.hpp"
 #include "app/variants/check_variants.hpp"
 #include "app/variants/mutagenesis.hpp"
 #include "app/variants/mutation_output.hpp"
@@ -146,6 +147,11 @@ cli::Tool annotate_tool() {
             phases_option(),
             cli::common::output("annotated variants [standard output]"),
             variants_option(),
+            {.name = "background",
+             .value = "FILE",
+             .help =
+                 "a file of regsnp background: also write how many of its variants have effects as large (REG_Q)",
+             .group = cli::group::input},
             {.name = "lossy",
              .help = "what BCF cannot hold of text input is warned of and counted, instead of ending the run",
              .group = cli::group::output},
@@ -285,6 +291,44 @@ cli::Tool random_tool() {
     return tool;
 }
 
+cli::Tool background_tool() {
+    cli::Tool tool{.name = "regsnp",
+                   .command = "background",
+                   .title = "effects of random variants, to compare others with",
+                   .usage = {"-m MODEL... -f REF -o FILE [-n N] [-r REGION | -R BED] [options]",
+                             "-m MODEL... -f REF -o FILE --from VCF [options]"}};
+    tool.options = {
+        cli::common::fasta(cli::kNeeded),
+        check_reference_option(),
+        cli::common::regions(),
+        cli::common::regions_file(),
+        {.name = "count",
+         .letter = 'n',
+         .value = "N",
+         .fallback = std::to_string(BackgroundParameters().count),
+         .help = "how many random variants",
+         .group = cli::group::input},
+        {.name = "from",
+         .value = "VCF",
+         .help = "the alleles of a VCF or BCF, of common variants for example, in place of random ones",
+         .group = cli::group::input},
+        cli::common::seed("1")};
+    tool.options.back().group = cli::group::input;
+    add(tool.options, model_options());
+    cli::Option output = cli::common::output("the background; bgzip where its name ends in .gz");
+    output.needed = true;
+    add(tool.options, {span_option(), phases_option(), output});
+    add(tool.options, run_options());
+    tool.examples = {
+        {"regsnp background -m model.safetensors -f hg19.fa -o background.tsv.gz && regsnp -m model.safetensors -f hg19.fa "
+         "--background background.tsv.gz in.vcf | bcftools view -i 'REG_Q<0.01'",
+         "variants whose effect one of a hundred random ones has"},
+        {"regsnp background -m model.safetensors -f hg19.fa --from common.vcf.gz -o common.tsv.gz",
+         "beside variants that many people carry"},
+    };
+    return tool;
+}
+
 RefMismatch ref_mismatch(const std::string& text) {
     if (text == "skip") return RefMismatch::skip;
     return text == "use-vcf" ? RefMismatch::use_vcf : RefMismatch::error;
@@ -311,7 +355,6 @@ void read_scoring(const cli::Arguments& args, ScoringParameters& p) {
     p.all_phases = args.text("phases") == "all";
     p.rc_average = args.flag("rc-average");
     p.verify = args.integer("verify", 0, kMaxVerified);
-    p.write_index = args.flag("write-index");
     p.provenance = !args.flag("no-version");
     p.command_line = args.command_line();
     p.backend = cli::backend_options(args);
@@ -339,8 +382,10 @@ void run_annotate(const cli::Arguments& args, Log& log) {
     if (args.given("output-format")) p.format = parse_variant_format(args.text("output-format"), p.output);
     read_scoring(args, p);
     p.lossy = args.flag("lossy");
+    p.write_index = args.flag("write-index");
     p.top = args.integer("top", 0, kMaxTop);
     p.matrix = cli::output_file(args, "matrix");
+    if (args.given("background")) p.background = cli::readable_file(args, "background");
     cli::Progress line(args, p.output == "-");
     annotate(p, log, line.tell());
     line.finish();
@@ -383,6 +428,7 @@ void run_ism(const cli::Arguments& args, Log& log) {
     if (args.given("output")) p.outputs = cli::output_files(args, "output", false);
     p.format = args.text("output-format");
     p.modisco = args.flag("modisco");
+    p.write_index = args.flag("write-index");
     cli::Progress line(args, std::count(p.outputs.begin(), p.outputs.end(), "-") > 0);
     mutagenesis(p, log, line.tell());
     line.finish();
@@ -391,6 +437,7 @@ void run_ism(const cli::Arguments& args, Log& log) {
 void run_random(const cli::Arguments& args, Log& log) {
     RandomParameters p;
     read_scoring(args, p);
+    p.write_index = args.flag("write-index");
     p.regions = args.all("region");
     p.regions_file = bed_file(args);
     p.count = args.integer("count", 1, kMaxCount);
@@ -402,6 +449,25 @@ void run_random(const cli::Arguments& args, Log& log) {
     line.finish();
 }
 
+void run_background(const cli::Arguments& args, Log& log) {
+    BackgroundParameters p;
+    read_scoring(args, p);
+    p.regions = args.all("region");
+    p.regions_file = bed_file(args);
+    p.count = args.integer("count", 1, kMaxCount);
+    if (args.given("from")) {
+        p.from = cli::readable_file(args, "from");
+        require_kind(p.from, {FileKind::variants}, "--from takes VCF or BCF");
+        require(p.regions.empty() && p.regions_file.empty() && !args.given("count"), ErrorKind::usage,
+                "--from takes all alleles of the VCF: it has no --region, --regions-file and --count");
+    }
+    p.seed = static_cast<std::uint64_t>(args.integer("seed", 0, INT64_MAX));
+    p.output = cli::output_file(args, "output");
+    cli::Progress line(args, p.output == "-");
+    make_background(p, log, line.tell());
+    line.finish();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -409,5 +475,6 @@ int main(int argc, char** argv) {
                     {{annotate_tool(), run_annotate},
                      {check_tool(), run_check},
                      {ism_tool(), run_ism},
-                     {random_tool(), run_random}});
+                     {random_tool(), run_random},
+                     {background_tool(), run_background}});
 }

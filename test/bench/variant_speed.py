@@ -60,6 +60,7 @@ def write_model(path, markers):
                 for part in ("bias", "running_mean"):
                     tensors[f"{name}.norm.{part}"] = ((filters,), [0.0] * filters)
         channels = filters
+    tensors[f"{name}.bias"] = ((markers,), [-4.0] * markers)  # as prevalences of 2 % give
     header = {"__metadata__": {"format": "pt", "regkit.model": "1", "regkit.reference": "[]", "regkit.summary": "{}", "regkit.spec": json.dumps(spec), "regkit.markers": json.dumps(
         [{"name": f"M{i}", "class": "TFBS", "cell": "", "target": "", "prevalence": 0.02} for i in range(markers)])}}
     at = 0

@@ -53,6 +53,7 @@ void AlleleComparison::note_sites(std::size_t marker, std::span<const float> ref
     }
     const bool in_ref = sites_.has_site(marker, ref, stretches, work),
                in_alt = sites_.has_site(marker, alt, stretches, work);
+    effect.ref_site = effect.ref_site || in_ref;
     if (in_ref != in_alt) (in_alt ? effect.gained : effect.lost).push_back(marker);
 }
 

@@ -100,6 +100,28 @@ void AlleleRun::tell_verified() {
                           : "logits differ by at most " + number_text(verified_difference_)));
 }
 
+std::vector<std::string> AlleleRun::settings() {
+    std::vector<std::string> lines;
+    for (const std::string& digest : session_.digests()) lines.push_back("model=sha256:" + digest);
+    std::string names;
+    for (const Marker& marker : model().markers) names += (names.empty() ? "" : ",") + marker.name;
+    lines.push_back("markers=" + names);
+    lines.push_back("compared=" + scorer_->text().compared.substr(1));
+    lines.push_back(std::string("phases=") + (p_.all_phases ? "all" : "own"));
+    return lines;
+}
+
+std::optional<VariantKind> AlleleRun::kind_of(const Allele& allele) {
+    const std::int64_t begin = allele.change.begin, end = begin + allele.change.removed;
+    std::vector<std::uint8_t> around(static_cast<std::size_t>(end - begin + 2), kCodeN);
+    const std::int64_t from = std::max<std::int64_t>(0, begin - 1),
+                       to = std::min(end + 1, allele.contig_length);
+    reference_.read(allele.contig, from, to,
+                    std::span(around).subspan(static_cast<std::size_t>(from - (begin - 1)),
+                                              static_cast<std::size_t>(to - from)));
+    return variant_kind(allele.change, around);
+}
+
 std::vector<std::string> AlleleRun::provenance() {
     if (!p_.provenance) return {};
     std::vector<std::string> lines = tool_lines("regsnp", p_.command_line);

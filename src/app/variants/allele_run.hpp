@@ -12,6 +12,7 @@
 #include "app/model/session.hpp"
 #include "app/model/trained_reference.hpp"
 #include "app/variants/cached_reference.hpp"
+#include "app/variants/variant_kind.hpp"
 #include "app/variants/variant_scorer.hpp"
 #include "base/log.hpp"
 #include "kernels/backend.hpp"
@@ -55,6 +56,10 @@ class AlleleRun {
     // One effect an allele. Error(input) for one that is no number, with `where` of its index.
     std::vector<AlleleEffect> score(std::span<const Allele> alleles,
                                     const std::function<std::string(std::size_t)>& where);
+    // What effects depend on, a line each: models, markers, what is compared.
+    std::vector<std::string> settings();
+    // Of what is compared with others of its kind; none where it lies beside N.
+    std::optional<VariantKind> kind_of(const Allele& allele);
     // "##regsnpVersion=..." and so on; none without `provenance`.
     std::vector<std::string> provenance();
     // At the end: what was read as N, of alleles none of which changed any marker, and what came of those

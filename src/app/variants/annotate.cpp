@@ -10,6 +10,7 @@
 #include "app/variants/allele_run.hpp"
 #include "app/variants/annotation_fields.hpp"
 #include "app/variants/annotation_header.hpp"
+#include "app/variants/background.hpp"
 #include "app/variants/effect_matrix.hpp"
 #include "app/variants/record_alleles.hpp"
 #include "app/variants/record_choice.hpp"
@@ -44,12 +45,17 @@ class Annotator {
         if (is_compressed(format_))
             for (std::string& name : index_names(p_.output)) beside.push_back(std::move(name));
         check_outputs(std::move(beside));
+        if (!p_.background.empty()) {
+            background_ = Background::read(p_.background);
+            classes_.emplace(run_.model().markers);
+        }
         run_.make_scorer({.span = p_.span, .all_phases = p_.all_phases, .rc_average = p_.rc_average});
+        if (background_) background_->require_settings(run_.settings(), p_.background);
     }
 
     AnnotateSummary run() {
         const auto start = std::chrono::steady_clock::now();
-        const AnnotationFields fields(run_.model(), run_.scorer().text(), p_.top);
+        const AnnotationFields fields(run_.model(), run_.scorer().text(), p_.top, background_.has_value());
         const std::vector<std::string> about = run_.provenance();
         CachedReference& reference = run_.reference();
         const bool listed =
@@ -84,8 +90,8 @@ class Annotator {
         outputs.insert(outputs.begin(), p_.output);
         if (!p_.matrix.empty()) outputs.push_back(p_.matrix);
         std::vector<std::string> inputs = p_.models;
-        inputs.insert(inputs.end(),
-                      {p_.input, p_.fasta, p_.alias, p_.regions_file, p_.targets_file, p_.excluded_file});
+        inputs.insert(inputs.end(), {p_.input, p_.fasta, p_.alias, p_.regions_file, p_.targets_file,
+                                     p_.excluded_file, p_.background});
         refuse_inputs_as_outputs(outputs, inputs);
         refuse_equal_outputs(outputs);
     }
@@ -115,6 +121,17 @@ class Annotator {
         return filled_ > 0;
     }
 
+    std::vector<std::optional<EffectQuantiles>> quantiles_of(const RecordAlleles& alleles,
+                                                             const std::vector<AlleleEffect>& effects) {
+        std::vector<std::optional<EffectQuantiles>> quantiles(effects.size());
+        for (std::size_t a = 0; a < effects.size(); ++a) {
+            if (effects[a].compared == 0) continue;
+            const std::optional<VariantKind> kind = run_.kind_of(nth(alleles_, alleles.queries[a]));
+            if (kind) quantiles[a] = background_->quantiles(classes_->effect_of(effects[a], *kind));
+        }
+        return quantiles;
+    }
+
     void tell_records(bool complete) {
         tell_({.unit = "records",
                .done = summary_.records,
@@ -137,6 +154,7 @@ class Annotator {
             ++nth(summary_.notes, alleles.notes[a]);
         }
         fields.values(record.position(), own, alleles.notes, fields_);
+        if (background_) fields.add_quantiles(quantiles_of(alleles, own), fields_);
         summary_.replaced_fields += writer.write(record, fields_);
         if (matrix) matrix->add(record, own);
         if (record.bytes() > kKeptBytes) record.release();
@@ -206,6 +224,8 @@ class Annotator {
     std::vector<Allele> alleles_;
     std::vector<InfoField> fields_;
     AnnotateSummary summary_;
+    std::optional<Background> background_;
+    std::optional<MarkerClasses> classes_;
 };
 
 }  // namespace

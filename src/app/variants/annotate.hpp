@@ -33,7 +33,8 @@ struct AnnotateParameters : ScoringParameters {
     std::int64_t top = 0;  // markers of REG_TOP; 0: there is no such field
     RefMismatch ref_mismatch = RefMismatch::error;
     MissingContig missing_contig = MissingContig::error;
-    std::string matrix;  // path of the bgzip TSV; empty = none
+    std::string background;  // of regsnp background, for REG_Q; empty = none
+    std::string matrix;      // path of the bgzip TSV; empty = none
 };
 
 // Why an allele has no score, or which caveat its score has: the values of REG_NOTE.

@@ -29,6 +29,11 @@ std::string info_id(const std::string& class_name) {
     return id;
 }
 
+// REG_D_X and REG_Q_X are of the same class.
+std::string quantile_id(const std::string& class_id) {
+    return "REG_Q_" + class_id.substr(std::string_view(kClassPrefix).size());
+}
+
 std::string quoted_safe(std::string text) {
     std::replace(text.begin(), text.end(), '"', '\'');
     std::replace(text.begin(), text.end(), '\\', '/');
@@ -55,9 +60,10 @@ std::size_t strongest_marker(const AlleleEffect& effect, const std::vector<std::
     return best;
 }
 
-AnnotationFields::AnnotationFields(const Model& model, ComparedText text, std::int64_t top)
+AnnotationFields::AnnotationFields(const Model& model, ComparedText text, std::int64_t top, bool quantiles)
     : scales_(model),
       top_(std::min(static_cast<std::size_t>(top), model.markers.size())),
+      quantiles_(quantiles),
       text_(std::move(text)) {
     const std::vector<Marker>& markers = model.markers;
     for (std::size_t i = 0; i < markers.size(); ++i) {
@@ -150,6 +156,21 @@ std::vector<InfoDefinition> AnnotationFields::definitions() const {
                               (text_.models > 1 ? "mean of models" : "model") + " is not calibrated"));
         define("REG_LOSS", "String", "Markers that have a site in REF and none in ALT, likewise");
     }
+    if (quantiles_) {
+        const std::string of =
+            " of background variants whose REG_MAX is at least as large: (r + 1) / (n + 1)";
+        define("REG_Q", "Float", "Share" + of);
+        define(
+            "REG_QM", "Float",
+            "The same among background variants of its kind (substitutions by trinucleotide, insertions and deletions by "
+            "length) and, like it, with or without a site in REF among what is compared; of its type where there are fewer "
+            "than " +
+                std::to_string(Background::kLeastMatched));
+        for (const Class& c : classes_)
+            define(quantile_id(c.id), "Float",
+                   "Share of background variants whose largest change of class " + quoted_safe(c.name) +
+                       " is at least as large");
+    }
     define(
         "REG_NOTE", "String",
         "Why an allele has no score (star, symbolic, breakend, ambiguous: not A C G T only, not_sequence: ALT is nothing that VCF "
@@ -214,6 +235,20 @@ void AnnotationFields::scores(std::int64_t position, const std::vector<AlleleEff
         number(c.id, [&](std::size_t a) {
             return effects[a].markers[strongest_marker(effects[a], c.members)].delta;
         });
+}
+
+void AnnotationFields::add_quantiles(const std::vector<std::optional<EffectQuantiles>>& quantiles,
+                                     std::vector<InfoField>& fields) const {
+    if (std::ranges::none_of(quantiles, [](const auto& q) { return q.has_value(); })) return;
+    const auto add = [&](const std::string& id, const auto& value) {
+        InfoField& field = fields.emplace_back(InfoField{id, {}, {}});
+        for (const std::optional<EffectQuantiles>& q : quantiles)
+            field.numbers.push_back(q ? value(*q) : kMissing);
+    };
+    add("REG_Q", [](const EffectQuantiles& q) { return q.all; });
+    add("REG_QM", [](const EffectQuantiles& q) { return q.matched; });
+    for (std::size_t c = 0; c < classes_.size(); ++c)
+        add(quantile_id(classes_[c].id), [c](const EffectQuantiles& q) { return q.by_class[c]; });
 }
 
 // Of few alleles, so that the others have none of the two.

@@ -6,6 +6,7 @@
 
 #include "app/model/model.hpp"
 #include "app/variants/annotate.hpp"
+#include "app/variants/background.hpp"
 #include "app/variants/marker_scale.hpp"
 #include "app/variants/variant_scorer.hpp"
 #include "io/vcf/vcf.hpp"
@@ -16,7 +17,8 @@ class AnnotationFields {
   public:
     // The text is VariantScorer's; REG_TOP names the `top` strongest markers, and is not there where that is
     // 0. Of the model, its tensors are not needed.
-    AnnotationFields(const Model& model, ComparedText text, std::int64_t top);
+    // With `quantiles` there are fields of EffectQuantiles.
+    AnnotationFields(const Model& model, ComparedText text, std::int64_t top, bool quantiles = false);
 
     // Definitions of the fields, in the order in which records have them. Each says Source="regsnp".
     std::vector<InfoDefinition> definitions() const;
@@ -24,6 +26,9 @@ class AnnotationFields {
     // only the note where no ALT has a score, and nothing where there is no ALT. `fields` is replaced.
     void values(std::int64_t position, const std::vector<AlleleEffect>& effects,
                 const std::vector<AlleleNote>& notes, std::vector<InfoField>& fields) const;
+    // Behind those: one for each ALT, none of those without; nothing where no ALT has any.
+    void add_quantiles(const std::vector<std::optional<EffectQuantiles>>& quantiles,
+                       std::vector<InfoField>& fields) const;
 
   private:
     std::string of_mean() const;
@@ -42,6 +47,7 @@ class AnnotationFields {
     std::vector<std::size_t> all_;  // 0, 1, ... of the markers
     MarkerScales scales_;
     std::size_t top_;
+    bool quantiles_;
     ComparedText text_;
 };
 

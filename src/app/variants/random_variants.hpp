@@ -28,7 +28,4 @@ struct RandomParameters : ScoringParameters {
 // come to be.
 void random_variants(const RandomParameters& parameters, Log& log, const TellWork& tell = tell_nobody);
 
-// `count` different numbers below `total`, ascending.
-std::vector<std::int64_t> random_numbers(std::int64_t total, std::int64_t count, std::uint64_t seed);
-
 }  // namespace regkit

@@ -103,6 +103,7 @@ struct AlleleEffect {
     // Markers that have a site (CalledSites) in ALT alone, and in REF alone, among what was compared. Bases
     // that one of the two lacks are passed over: what lies on either side of them is side by side.
     std::vector<std::size_t> gained = {}, lost = {};
+    bool ref_site = false;  // some marker has a site in REF
     // Of an ensemble, of each marker: the standard deviation over the models, of a sample, of their own
     // change at its place.
     std::vector<float> spreads = {};

@@ -1,11 +1,11 @@
 // Numbers drawn without replacement: all different, the same for a seed, and each set as likely as any other.
-#include "app/variants/random_variants.hpp"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
+
+#include "app/variants/known_bases.hpp"
 
 namespace regkit {
 

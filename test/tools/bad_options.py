@@ -26,11 +26,13 @@ GOOD = {
     "regsnp check": "-f ref.fa in.vcf",
     "regsnp ism": "-m model.safetensors -f ref.fa -r chr1:100-102 -o new.tsv",
     "regsnp random": "-m model.safetensors -f ref.fa -r chr1:100-102 -n 2 -o new.vcf",
+    "regsnp background": "-m model.safetensors -f ref.fa -r chr1:100-102 -n 2 -o new.tsv",
     "regmodel": "model.safetensors",
 }
 # Words that go with an option instead of the command's arguments, so that it is looked at.
 WITH = {("regds-build", "sheet"): "-f ref.fa -o new.regds", ("regds-build", "split-block"): "-f ref.fa -o new.regds --split random:1,0,0 b.bed",
         ("regeval", "motifs"): "-m model.safetensors -d small.regds -o new.tsv --bootstrap 0 --baselines",
+        ("regsnp background", "from"): "-m model.safetensors -f ref.fa -o new.tsv",
         ("regsnp", "region"): "-m model.safetensors -f ref.fa -o new.vcf indexed.vcf.gz",
         ("regsnp", "regions-file"): "-m model.safetensors -f ref.fa -o new.vcf indexed.vcf.gz",
         ("regsnp check", "region"): "-f ref.fa indexed.vcf.gz", ("regsnp check", "regions-file"): "-f ref.fa indexed.vcf.gz",
@@ -83,6 +85,9 @@ BAD["output", "regcall merge"] = BAD["output", "regcall"]
 BAD["output-format", "regcall"] = BAD["output-format", "regcall merge"] = {NONSENSE: 2, "bw.gz": 2, "vcf": 2, ".bed": 2}
 BAD["output-format", "regsnp ism"] = {NONSENSE: 2, "bed": 2, "bw.gz": 2, "npz.gz": 2}
 BAD["target", "regsnp ism"] = {**REGION, "chr1:1-50,chr1:60-70": 2}
+BAD["background", "regsnp"] = {**FILE_IN, "in.vcf": 3}
+BAD["from", "regsnp background"] = {**FILE_IN, "ref.fa": 3}
+BAD["output", "regsnp background"] = FILE_OUT
 BAD["output", "regsnp ism"] = {**FILE_OUT, "new.unknown": 2, "{other}.tsv": 2}
 BAD["output-format", "regsnp"] = BAD["output-format", "regsnp random"] = {NONSENSE: 2, "bed": 2, "vcf.": 2, "bcf.gz": 2}
 

@@ -11,9 +11,9 @@ set -euo pipefail
 declare -A packages=(
     [build]="g++ cmake make pkg-config libboost-program-options-dev libdeflate-dev libhts-dev libhwy-dev libopenmpi-dev
              libssl-dev nlohmann-json3-dev doctest-dev zlib1g-dev"
-    [demo]="bedops"
+    [demo]="bedops python3-matplotlib"
     [bench]="libbenchmark-dev libdnnl-dev libopenblas0-pthread python3-torch"
-    [oracles]="bcftools bedtools bedops clang-format igv mandoc openmpi-bin python3-numpy python3-pybigwig python3-sklearn python3-torch samtools
+    [oracles]="bcftools bedtools bedops clang-format igv mandoc openmpi-bin python3-matplotlib python3-numpy python3-pybigwig python3-sklearn python3-torch samtools
                snakemake strace tabix xauth xvfb zsh"
     [fuzz]="clang libclang-rt-dev"
     [neon]="g++-aarch64-linux-gnu qemu-user"

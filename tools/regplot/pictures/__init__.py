@@ -1,0 +1,1 @@
+"""A module a picture, each with draw(arguments) -> Picture."""

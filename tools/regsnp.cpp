@@ -159,6 +159,11 @@ cli::Tool annotate_tool() {
              .value = "FILE",
              .help = "also write a bgzip TSV with a row for each allele and a column for each marker",
              .group = cli::group::output},
+            {.name = "target",
+             .value = "BED",
+             .help =
+                 "sum changes up in these intervals as well, such as promoters, where a variant reaches them (REG_TARGET)",
+             .group = cli::group::input},
             {.name = "top",
              .value = "N",
              .fallback = "0",
@@ -384,6 +389,7 @@ void run_annotate(const cli::Arguments& args, Log& log) {
     p.lossy = args.flag("lossy");
     p.write_index = args.flag("write-index");
     p.top = args.integer("top", 0, kMaxTop);
+    if (args.given("target")) p.target = cli::readable_file(args, "target");
     p.matrix = cli::output_file(args, "matrix");
     if (args.given("background")) p.background = cli::readable_file(args, "background");
     cli::Progress line(args, p.output == "-");

@@ -89,6 +89,7 @@ BAD["output-format", "regplot"] = {NONSENSE: 2, "bed": 2}
 BAD["output", "regcall merge"] = BAD["output", "regcall"]
 BAD["output-format", "regcall"] = BAD["output-format", "regcall merge"] = {NONSENSE: 2, "bw.gz": 2, "vcf": 2, ".bed": 2}
 BAD["output-format", "regsnp ism"] = {NONSENSE: 2, "bed": 2, "bw.gz": 2, "npz.gz": 2}
+BAD["target", "regsnp"] = BED
 BAD["target", "regsnp ism"] = {**REGION, "chr1:1-50,chr1:60-70": 2}
 BAD["background", "regsnp"] = {**FILE_IN, "in.vcf": 3}
 BAD["from", "regsnp background"] = {**FILE_IN, "ref.fa": 3}

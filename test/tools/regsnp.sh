@@ -50,7 +50,7 @@ other() { echo "$1" | tr ACGT CGTA; }
     row chr2 777 last "$(base chr2 777 777)" "$(base chr2 777 777)ACGTACGTACGTA" .
 } > in.vcf
 run() { "$bin/regsnp" annotate -m m.safetensors -f ref.fa --device cpu "$@"; }
-ours='REG_MAX|REG_DELTA|REG_MARKER|REG_POS|REG_REF|REG_ALT|REG_LOGIT|REG_LOG2FC|REG_MAXLOG2FC|REG_MAXLOG2FC_MARKER|REG_TOP|REG_GAIN|REG_LOSS|REG_NOTE|REG_D_TFBS|REG_D_Histone_mark'
+ours='REG_MAX|REG_DELTA|REG_MARKER|REG_POS|REG_REF|REG_ALT|REG_LOGIT|REG_LOG2FC|REG_MAXLOG2FC|REG_MAXLOG2FC_MARKER|REG_TOP|REG_GAIN|REG_LOSS|REG_TARGET|REG_NOTE|REG_D_TFBS|REG_D_Histone_mark'
 strip() { bcftools annotate --no-version -x "INFO/${ours//|/,INFO/},INFO/REG_D_gone" "$1" 2> /dev/null | bcftools view -H; }
 
 run --matrix m.tsv.gz in.vcf > out.vcf 2> words || { cat words; fail "annotate ends with $?"; }
@@ -168,6 +168,17 @@ bcftools query -f '%ID %REG_MARKER|%REG_DELTA\n' split.vcf | grep -v ' \.|' > ex
 bcftools norm --no-version -m- top.vcf 2> /dev/null | bcftools query -f '%ID %REG_TOP\n' | grep -v ' \.$' | cut -d'|' -f1,2 > got
 same expected got "REG_TOP does not begin with REG_MARKER"
 (($(run --top 100 in.vcf 2> /dev/null | grep -o 'REG_TOP=[^;,]*' | head -1 | tr -cd '|' | wc -c) == 5)) || fail "--top with more than there are"
+
+# intervals: those within reach, by the reference's contigs
+printf 'chr1\t900\t990\tpro|moter\nchr1\t1999\t2100\nchr1\t4000\t4100\tfar\nchr9\t1\t50\tnowhere\n' > targets.bed
+run --no-version -k CTCF --target targets.bed in.vcf 2> words > target.vcf || { fail "--target ends with $?"; cat words; }
+grep -q 'targets.bed: the reference has no contig chr9; their intervals are left out' words || { fail "an interval on no contig is not told"; cat words; }
+bcftools query -f '%ID %REG_TARGET\n' target.vcf | sed -E 's/(CTCF\|)-?[0-9.e-]+/\1x/g' | grep -v ' \.$' > got
+printf 'snv pro%%7Cmoter|-10|CTCF|x\nsnv_again pro%%7Cmoter|-10|CTCF|x\nmulti pro%%7Cmoter|-10|CTCF|x,pro%%7Cmoter|-10|CTCF|x,.,.\ndeletion chr1:2000-2100|0|CTCF|x\n' > expected
+same expected got "REG_TARGET"
+status=0
+run --target <(grep chr9 targets.bed) in.vcf > /dev/null 2> words || status=$?
+[[ $status == 4 ]] && grep -q 'the reference has no contig chr9' words || { fail "--target of another genome ends with $status"; cat words; }
 
 # ---- the matrix
 bgzip -dc m.tsv.gz | grep -v '^##' > m.tsv
@@ -470,11 +481,18 @@ if [[ -e $real && -e $data/genome/hg19.chr20.fa.gz ]]; then
     if ! grep -q __asan_init "$bin/regsnp"; then
         "$bin/random_model" wide.safetensors "$source/examples/models/cnn7.json" 2.5 chr20:63025520 CTCF=TFBS
         bcftools view "$real" 2> /dev/null | head -400 > some.vcf || true
-        peak=$("${REGKIT_PYTHON:-python3}" -c 'import resource, subprocess, sys
+        peak() {  # kB that a run takes
+            "${REGKIT_PYTHON:-python3}" -c 'import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stderr=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' \
-            "$bin/regsnp" -m wide.safetensors -f "$data/genome/hg19.chr20.fa.gz" -o some.out.vcf some.vcf)
-        ((peak < 256 * 1024)) || fail "$peak kB of memory for $(grep -vc '^#' some.vcf) variants"
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$@"
+        }
+        most=$(peak "$bin/regsnp" -m wide.safetensors -f "$data/genome/hg19.chr20.fa.gz" -o some.out.vcf some.vcf)
+        ((most < 256 * 1024)) || fail "$most kB of memory for $(grep -vc '^#' some.vcf) variants"
+        # a wide field, and the values of all markers over it
+        "$bin/random_model" many.safetensors dilated 1 chr20:63025520 $(seq -f 'm%g=TFBS' 300)
+        head -60 some.vcf > few.vcf
+        most=$(peak "$bin/regsnp" -m many.safetensors -f "$data/genome/hg19.chr20.fa.gz" -@ 1 -o few.out.vcf few.vcf)
+        ((most < 256 * 1024)) || fail "$most kB of memory for $(grep -vc '^#' few.vcf) variants of 300 markers"
     fi
 else
     echo "SKIPPED: no $real"

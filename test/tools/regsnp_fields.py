@@ -3,6 +3,7 @@
 in which the model's calibration is written a second time."""
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 NAMES = ("CTCF", "H3K4", "GATA1")
 CLASSES = ("TFBS", "Histone", "TFBS")
 PREVALENCE = 0.2  # that random_model gives its markers
-STRIDE, LENGTH = 10, 6000
+STRIDE, LENGTH, LONG, ALLELE = 10, 6000, 26_000, 10_000
+FIELD = 69  # bases to either side that a base changes, of SPEC
+TARGETS = [(211, 300, "p1"), (700, 790, "p2"), (760, 830, "."), (5000, 5900, "long")]
 SPEC = {"name": "tiny", "window": 500, "dropout": 0, "layers": [
     {"name": "embed", "type": "embedding", "filters": 4},
     {"name": "conv1", "type": "conv", "filters": 8, "width": 10, "stride": 10, "relu": True},
@@ -60,11 +63,19 @@ def has_site(marker, logits):
     return any(end - begin >= marker["min_length"] and values[begin:end].max() >= marker["seed"] for begin, end in runs)
 
 
+def trimmed(at, ref, alt):
+    """Begin and end of what remains of REF without what both share."""
+    right = len(os.path.commonprefix([ref[::-1], alt[::-1]]))
+    left = len(os.path.commonprefix([ref[:len(ref) - right], alt[:len(alt) - right]]))
+    return at + left, at + len(ref) - right
+
+
 class World:
-    def __init__(self):
+    def __init__(self, length):
         rng = np.random.default_rng(4)
-        self.ref = "".join(rng.choice(list("ACGT"), LENGTH))
+        self.ref = "".join(rng.choice(list("ACGT"), length))
         write("ref.fa", ">c\n" + self.ref + "\n")
+        pathlib.Path("ref.fa.fai").unlink(missing_ok=True)
         write("tiny.json", json.dumps(SPEC))
         run("random_model", "plain.safetensors", "tiny.json", 2.5, f"c:{LENGTH}", *map("=".join, zip(NAMES, CLASSES)))
         self.net = Net(SPEC, len(NAMES)).eval()
@@ -82,15 +93,14 @@ class World:
         """(offset from POS, REF's logits, ALT's logits) of every base that is compared, from left to right."""
         assert self.ref[at:at + len(ref)] == ref
         shift = len(alt) - len(ref)
-        right = len(os.path.commonprefix([ref[::-1], alt[::-1]]))
-        left = len(os.path.commonprefix([ref[:len(ref) - right], alt[:len(alt) - right]]))
+        
         changed = self.logits(self.ref[:at] + alt + self.ref[at + len(ref):])
         lead = shift % STRIDE
         plain, shifted = self.logits(self.ref), self.logits("N" * lead + self.ref)[:, lead:]
-        begin, after = at + left, at + len(ref) - right
+        begin, after = trimmed(at, ref, alt)
         left = [(x - at, plain[:, x], changed[:, x]) for x in range(max(0, begin - span), begin)]
         inside = [(x - at, plain[:, x], changed[:, x]) for x in range(begin, after) if shift == 0]
-        right = [(x - at, shifted[:, x], changed[:, x + shift]) for x in range(after, min(LENGTH, after + span))]
+        right = [(x - at, shifted[:, x], changed[:, x + shift]) for x in range(after, min(len(self.ref), after + span))]
         return left + inside + right
 
 
@@ -101,11 +111,31 @@ def records(text):
             yield columns[2], {key: value.split(",") for key, value in (field.split("=") for field in columns[7].split(";"))}
 
 
-seen = {"REG_GAIN": 0, "REG_LOSS": 0}  # markers of alleles
+seen = {"REG_GAIN": 0, "REG_LOSS": 0, "REG_TARGET": 0}  # markers of alleles; intervals
 
 
 def close(got, expected, what, tolerance=2e-5):
     check(abs(float(got) - expected) <= tolerance * (1 + abs(expected)), f"{what}: {got}, not {expected}")
+
+
+def log2_ratios(ref, alt, maps):
+    """[base][marker] of logits."""
+    p = [np.stack([probability(mapped(m, logits[:, i])) for i, m in enumerate(maps)], axis=1) for logits in (ref, alt)]
+    return np.log2((p[1] + PREVALENCE) / (p[0] + PREVALENCE))
+
+
+def expect_targets(name, value, position, edit, span, offsets, ratios):
+    """name|distance|marker|sum of every interval that the compared bases reach."""
+    told = value.get("REG_TARGET", ".").split("|")
+    expected = [t for t in TARGETS if t[0] < edit[1] + span and t[1] > edit[0] - span]
+    check(told[::4] == [n if n != "." else f"c:{b + 1}-{e}" for b, e, n in expected] or (told == ["."] and not expected), f"{name}: {told}")
+    for (begin, end, _), distance, marker, total in zip(expected, told[1::4], told[2::4], told[3::4]):
+        check(int(distance) == (begin - position if begin > position else min(0, end - 1 - position)), f"{name}: {told}")
+        sums = ratios[(offsets + position >= begin) & (offsets + position < end)].sum(axis=0)
+        best = int(np.argmax(np.abs(sums)))
+        check(marker == NAMES[best] or not sums.any(), f"{name}: {told}, {sums}")
+        close(total, sums[best], f"{name} REG_TARGET")
+        seen["REG_TARGET"] += 1
 
 
 def expect(name, info, index, pairs, maps):
@@ -126,7 +156,7 @@ def expect(name, info, index, pairs, maps):
     close(value["REG_LOGIT"], there[1] - there[0], f"{name} REG_LOGIT")
     close(value["REG_LOG2FC"], np.log2((probability(there[1]) + 1e-6) / (probability(there[0]) + 1e-6)), f"{name} REG_LOG2FC")
     p = [np.stack([probability(mapped(m, logits[:, i])) for i, m in enumerate(maps)], axis=1) for logits in (ref, alt)]
-    folds = np.abs(np.log2((p[1] + PREVALENCE) / (p[0] + PREVALENCE))).max(axis=0)
+    folds = np.abs(log2_ratios(ref, alt, maps)).max(axis=0)
     close(value["REG_MAXLOG2FC"], folds.max(), f"{name} REG_MAXLOG2FC")
     check(value["REG_MAXLOG2FC_MARKER"] == NAMES[int(np.argmax(folds))], f"{name}: {value}, {folds}")
     order = sorted(range(3), key=lambda m: -most[m])[:2]
@@ -142,6 +172,14 @@ def expect(name, info, index, pairs, maps):
     for group in set(CLASSES):
         own = delta[:, [m for m in range(3) if CLASSES[m] == group]]
         close(abs(float(value["REG_D_" + group])), np.abs(own).max(), f"{name} REG_D_{group}")
+    return value, offsets, log2_ratios(ref, alt, maps)
+
+
+def write_variants(variants, length):
+    with open("in.vcf", "w") as file:
+        file.write(f"##fileformat=VCFv4.2\n##contig=<ID=c,length={length}>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")
+        for i, (at, ref, alts) in enumerate(variants):
+            file.write(f"c\t{at + 1}\tv{i}\t{ref}\t{','.join(alts)}\t.\t.\t.\n")
 
 
 def alleles(world, span):
@@ -152,29 +190,46 @@ def alleles(world, span):
         variants += [(at, base, ["ACGT"[("ACGT".index(base) + 1) % 4]]), (at, base, [base + "GATTA"]),
                      (at, world.ref[at:at + 13], [base])]
     variants.append((4000, world.ref[4000:4003], ["GTA", "CCC"]))
-    with open("in.vcf", "w") as file:
-        file.write(f"##fileformat=VCFv4.2\n##contig=<ID=c,length={LENGTH}>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")
-        for i, (at, ref, alts) in enumerate(variants):
-            file.write(f"c\t{at + 1}\tv{i}\t{ref}\t{','.join(alts)}\t.\t.\t.\n")
+    write_variants(variants, LENGTH)
+    write("targets.bed", "".join(f"c\t{b}\t{e}" + ("" if n == "." else "\t" + n) + "\n" for b, e, n in TARGETS))
     pairs = [[world.pairs(at, ref, alt, span) for alt in alts] for at, ref, alts in variants]
     for model, maps in (("plain", PLAIN), ("m", MAPS)):
-        text = run("regsnp", "-m", f"{model}.safetensors", "-f", "ref.fa", "--span", span, "--device", "cpu", "--top", 2, "in.vcf").stdout
+        text = run("regsnp", "-m", f"{model}.safetensors", "-f", "ref.fa", "--span", span, "--device", "cpu", "--top", 2,
+                   "--target", "targets.bed", "in.vcf").stdout
         found = list(records(text))
         check(len(found) == len(variants), text)
         for (name, info), of_alleles in zip(found, pairs):
             for index, compared in enumerate(of_alleles):
-                expect(f"{model} {name} span {span}", info, index, compared, maps)
+                value, *found_there = expect(f"{model} {name} span {span}", info, index, compared, maps)
+                at, ref, alts = variants[int(name[1:])]
+                expect_targets(f"{model} {name} span {span}", value, at, trimmed(at, ref, alts[index]), span, *found_there)
         said = [line for line in text.splitlines() if "ID=REG_REF," in line]
         check(len(said) == 1 and ("alibrated probability" in said[0]) == (model == "m"), said)
+
+
+def long_alleles(world):
+    """10,000 bases deleted, inserted and replaced, as far as the model's field."""
+    rng = np.random.default_rng(5)
+    new = "".join(rng.choice(list("ACGT"), ALLELE))
+    ref = world.ref
+    variants = [(3000, ref[3000:3001 + ALLELE], [ref[3000]]), (8004, ref[8004], [ref[8004] + new]),
+                (9000, ref[9000:9000 + ALLELE], [new, new[:ALLELE // 2 + 3]])]
+    write_variants(variants, LONG)
+    text = run("regsnp", "-m", "plain.safetensors", "-f", "ref.fa", "--device", "cpu", "--top", 2, "in.vcf").stdout
+    check(f"within {FIELD} bases of the variant (the model's field)" in text, text[:2000])
+    for (at, ref_bases, alts), (name, info) in zip(variants, records(text)):
+        for index, alt in enumerate(alts):
+            expect(f"long {name}", info, index, world.pairs(at, ref_bases, alt, FIELD), PLAIN)
 
 
 def main():
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
-        world = World()
+        world = World(LENGTH)
         for span in (100, 20, 6):
             alleles(world, span)
         check(min(seen.values()) > 3, f"few sites appear or vanish: {seen}")
+        long_alleles(World(LONG))
         os.chdir("/")
     print("regsnp_fields: as expected;", seen)
 

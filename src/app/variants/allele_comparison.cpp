@@ -7,7 +7,7 @@
 namespace regkit {
 
 AlleleComparison::AlleleComparison(const Model& model, std::int64_t resolution, bool rows)
-    : scales_(model), sites_(model, scales_, resolution), rows_(rows) {
+    : scales_(model), sites_(model, scales_, resolution), resolution_(resolution), rows_(rows) {
     if (rows) sites_.call_everything();
 }
 
@@ -17,6 +17,7 @@ void AlleleComparison::take(std::size_t marker, std::span<const float> ref, std:
         if (marker == 0) effect.rows.places.push_back(place);
         return;
     }
+    if (!effect.intervals.empty()) sum_intervals(marker, ref, alt, place, effect);
     constexpr std::size_t kTogether = MarkerScales::kTogether;
     MarkerEffect& best = effect.markers[marker];
     std::array<float, kTogether> deltas;
@@ -37,6 +38,27 @@ void AlleleComparison::take(std::size_t marker, std::span<const float> ref, std:
             continue;
         best = {deltas[at], ref[begin + at], alt[begin + at], place + static_cast<std::int64_t>(begin + at)};
     }
+}
+
+void AlleleComparison::begin_intervals(std::span<const NamedRegion* const> intervals,
+                                       AlleleEffect& effect) const {
+    for (const NamedRegion* interval : intervals)
+        effect.intervals.push_back({interval, std::vector<double>(effect.markers.size())});
+}
+
+// A cell of several bases has its place in its middle.
+void AlleleComparison::sum_intervals(std::size_t marker, std::span<const float> ref,
+                                     std::span<const float> alt, std::int64_t place,
+                                     AlleleEffect& effect) const {
+    const std::int64_t first = place - resolution_ / 2;
+    for (IntervalEffect& of : effect.intervals)
+        for (std::size_t i = 0; i < ref.size(); ++i) {
+            const std::int64_t begin = first + static_cast<std::int64_t>(i) * resolution_;
+            const std::int64_t bases =
+                std::min(of.interval->end, begin + resolution_) - std::max(of.interval->begin, begin);
+            if (bases > 0 && ref[i] != alt[i])
+                of.sums[marker] += static_cast<double>(bases) * scales_.log2_fold(marker, ref[i], alt[i]);
+        }
 }
 
 void AlleleComparison::note_sites(std::size_t marker, std::span<const float> ref, std::span<const float> alt,

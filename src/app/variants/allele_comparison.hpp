@@ -20,6 +20,8 @@ class AlleleComparison {
     AlleleComparison(const AlleleComparison&) = delete;
     AlleleComparison& operator=(const AlleleComparison&) = delete;
 
+    // Before what is compared is taken: the intervals of an effect that has its markers.
+    void begin_intervals(std::span<const NamedRegion* const> intervals, AlleleEffect& effect) const;
     // Takes the values of one marker at bases side by side, the first of them at `place`: `effect`, which has
     // all markers, keeps the largest change, the first of equals, and the largest fold. A change that is no
     // number stays: it must not hide behind others.
@@ -35,6 +37,10 @@ class AlleleComparison {
     CalledSites sites_;
 
   private:
+    void sum_intervals(std::size_t marker, std::span<const float> ref, std::span<const float> alt,
+                       std::int64_t place, AlleleEffect& effect) const;
+
+    std::int64_t resolution_;
     bool rows_;
 };
 

@@ -86,6 +86,9 @@ AlleleEffect AlleleEnsemble::effect(std::span<AlleleEffect> of_models) {
     }
     if (result.compared == 0) return result;
     result.markers.resize(markers_);
+    std::vector<const NamedRegion*> intervals;
+    for (const IntervalEffect& of : of_models.front().intervals) intervals.push_back(of.interval);
+    comparison_.begin_intervals(intervals, result);
     for (std::size_t m = 0; m < markers_; ++m) compare(m, cells, result);
     return result;
 }

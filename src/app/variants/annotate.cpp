@@ -14,6 +14,7 @@
 #include "app/variants/effect_matrix.hpp"
 #include "app/variants/record_alleles.hpp"
 #include "app/variants/record_choice.hpp"
+#include "app/variants/target_intervals.hpp"
 #include "base/text.hpp"
 #include "io/files/output_check.hpp"
 #include "io/files/output_set.hpp"
@@ -51,11 +52,14 @@ class Annotator {
         }
         run_.make_scorer({.span = p_.span, .all_phases = p_.all_phases, .rc_average = p_.rc_average});
         if (background_) background_->require_settings(run_.settings(), p_.background);
+        if (!p_.target.empty()) targets_ = TargetIntervals(p_.target, run_.reference().fasta(), log_);
     }
 
     AnnotateSummary run() {
         const auto start = std::chrono::steady_clock::now();
-        const AnnotationFields fields(run_.model(), run_.scorer().text(), p_.top, background_.has_value());
+        const AnnotationFields fields(
+            run_.model(), run_.scorer().text(),
+            {.top = p_.top, .target = p_.target, .quantiles = background_.has_value()});
         const std::vector<std::string> about = run_.provenance();
         CachedReference& reference = run_.reference();
         const bool listed =
@@ -91,7 +95,7 @@ class Annotator {
         if (!p_.matrix.empty()) outputs.push_back(p_.matrix);
         std::vector<std::string> inputs = p_.models;
         inputs.insert(inputs.end(), {p_.input, p_.fasta, p_.alias, p_.regions_file, p_.targets_file,
-                                     p_.excluded_file, p_.background});
+                                     p_.excluded_file, p_.background, p_.target});
         refuse_inputs_as_outputs(outputs, inputs);
         refuse_equal_outputs(outputs);
     }
@@ -114,6 +118,7 @@ class Annotator {
             const std::size_t before = alleles_.size();
             finder.find(next.record, next.alleles, alleles_);
             if (alleles_.size() > before) run_.compare_with_training(alleles_[before]);
+            for (std::size_t a = before; a < alleles_.size(); ++a) find_intervals(alleles_[a]);
             // Records without alternatives count too, or a stretch of them would pile up.
             seen += std::max<std::size_t>(1, next.alleles.notes.size());
             bytes += next.record.bytes();
@@ -130,6 +135,11 @@ class Annotator {
             if (kind) quantiles[a] = background_->quantiles(classes_->effect_of(effects[a], *kind));
         }
         return quantiles;
+    }
+
+    void find_intervals(Allele& allele) {
+        const std::int64_t reach = run_.scorer().reach(), end = allele.change.begin + allele.change.removed;
+        allele.intervals = targets_.within(allele.contig, allele.change.begin - reach, end + reach);
     }
 
     void tell_records(bool complete) {
@@ -218,6 +228,7 @@ class Annotator {
     const TellWork& tell_;
     VariantFormat format_ = VariantFormat::vcf;
     AlleleRun run_;
+    TargetIntervals targets_;
     VcfReader reader_;
     std::vector<Pending> chunk_;
     std::size_t filled_ = 0;

@@ -31,6 +31,7 @@ struct AnnotateParameters : ScoringParameters {
     bool lossy = false;    // what BCF cannot hold of text is a warning
     std::string alias;     // rule of ContigAlias; empty = names must agree
     std::int64_t top = 0;  // markers of REG_TOP; 0: there is no such field
+    std::string target;    // a BED file of intervals for REG_TARGET; empty: there is no such field
     RefMismatch ref_mismatch = RefMismatch::error;
     MissingContig missing_contig = MissingContig::error;
     std::string background;  // of regsnp background, for REG_Q; empty = none

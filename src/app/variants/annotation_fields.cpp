@@ -12,6 +12,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/printable.hpp"
 #include "base/text.hpp"
 
 namespace regkit {
@@ -60,10 +61,11 @@ std::size_t strongest_marker(const AlleleEffect& effect, const std::vector<std::
     return best;
 }
 
-AnnotationFields::AnnotationFields(const Model& model, ComparedText text, std::int64_t top, bool quantiles)
+AnnotationFields::AnnotationFields(const Model& model, ComparedText text, const More& more)
     : scales_(model),
-      top_(std::min(static_cast<std::size_t>(top), model.markers.size())),
-      quantiles_(quantiles),
+      top_(std::min(static_cast<std::size_t>(more.top), model.markers.size())),
+      target_(more.target),
+      quantiles_(more.quantiles),
       text_(std::move(text)) {
     const std::vector<Marker>& markers = model.markers;
     for (std::size_t i = 0; i < markers.size(); ++i) {
@@ -156,6 +158,11 @@ std::vector<InfoDefinition> AnnotationFields::definitions() const {
                               (text_.models > 1 ? "mean of models" : "model") + " is not calibrated"));
         define("REG_LOSS", "String", "Markers that have a site in REF and none in ALT, likewise");
     }
+    if (!target_.empty())
+        define(
+            "REG_TARGET", "String",
+            "Intervals of " + quoted_safe(printable(target_)) +
+                " that the bases compared reach, of each, separated by |: name, distance (bases from POS to it, negative to the left), the marker whose sum is largest in magnitude, and that sum of log2((ALT + e) / (REF + e)) over its bases, as of REG_MAXLOG2FC");
     if (quantiles_) {
         const std::string of =
             " of background variants whose REG_MAX is at least as large: (r + 1) / (n + 1)";
@@ -185,6 +192,7 @@ void AnnotationFields::values(std::int64_t position, const std::vector<AlleleEff
     if (std::ranges::any_of(effects, [](const AlleleEffect& e) { return e.compared > 0; }))
         scores(position, effects, fields);
     sites(effects, fields);
+    targets(position, effects, fields);
     if (std::ranges::all_of(notes, [](AlleleNote n) { return n == AlleleNote::none; })) return;
     InfoField note{"REG_NOTE", {}, {}};
     for (const AlleleNote n : notes) note.texts.emplace_back(to_string(n));
@@ -263,6 +271,23 @@ void AnnotationFields::sites(const std::vector<AlleleEffect>& effects, std::vect
     };
     list("REG_GAIN", &AlleleEffect::gained);
     list("REG_LOSS", &AlleleEffect::lost);
+}
+
+void AnnotationFields::targets(std::int64_t position, const std::vector<AlleleEffect>& effects,
+                               std::vector<InfoField>& fields) const {
+    if (std::ranges::all_of(effects, [](const AlleleEffect& e) { return e.intervals.empty(); })) return;
+    InfoField& field = fields.emplace_back(InfoField{"REG_TARGET", {}, {}});
+    for (const AlleleEffect& effect : effects) {
+        std::vector<std::string>& parts = field.lists.emplace_back();
+        for (const auto& [interval, sums] : effect.intervals) {
+            const auto best = std::ranges::max_element(sums, {}, [](double sum) { return std::fabs(sum); });
+            const std::int64_t left = interval->begin - position, right = interval->end - 1 - position;
+            parts.push_back(interval->name);
+            parts.push_back(std::to_string(left > 0 ? left : std::min<std::int64_t>(right, 0)));
+            parts.push_back(markers_[static_cast<std::size_t>(best - sums.begin())]);
+            append_vcf_number(parts.emplace_back(), static_cast<float>(*best));
+        }
+    }
 }
 
 std::vector<std::string> AnnotationFields::strongest_of(const AlleleEffect& effect) const {

@@ -15,10 +15,14 @@ namespace regkit {
 
 class AnnotationFields {
   public:
-    // The text is VariantScorer's; REG_TOP names the `top` strongest markers, and is not there where that is
-    // 0. Of the model, its tensors are not needed.
-    // With `quantiles` there are fields of EffectQuantiles.
-    AnnotationFields(const Model& model, ComparedText text, std::int64_t top, bool quantiles = false);
+    // What there is besides the fields that all have.
+    struct More {
+        std::int64_t top = 0;     // markers of REG_TOP
+        std::string target = {};  // the file of the intervals of REG_TARGET
+        bool quantiles = false;   // fields of EffectQuantiles
+    };
+    // The text is VariantScorer's. Of the model, its tensors are not needed.
+    AnnotationFields(const Model& model, ComparedText text, const More& more);
 
     // Definitions of the fields, in the order in which records have them. Each says Source="regsnp".
     std::vector<InfoDefinition> definitions() const;
@@ -35,6 +39,8 @@ class AnnotationFields {
     void scores(std::int64_t position, const std::vector<AlleleEffect>& effects,
                 std::vector<InfoField>& fields) const;
     void sites(const std::vector<AlleleEffect>& effects, std::vector<InfoField>& fields) const;
+    void targets(std::int64_t position, const std::vector<AlleleEffect>& effects,
+                 std::vector<InfoField>& fields) const;
     // Names and changes by turns, the strongest first.
     std::vector<std::string> strongest_of(const AlleleEffect& effect) const;
 
@@ -47,6 +53,7 @@ class AnnotationFields {
     std::vector<std::size_t> all_;  // 0, 1, ... of the markers
     MarkerScales scales_;
     std::size_t top_;
+    std::string target_;
     bool quantiles_;
     ComparedText text_;
 };

@@ -63,7 +63,7 @@ class Checker {
         Model model;
         model.spec.task = model_.spec.task;
         model.markers = markers_of_fields();
-        const AnnotationFields fields(model, {}, p_.top);
+        const AnnotationFields fields(model, {}, {});
         const AlleleEffect scored{1, std::vector<MarkerEffect>(model.markers.size(), {.place = 0})};
         bool listed = !reader_.header().contigs().empty();
         bool writes = true;

@@ -83,6 +83,7 @@ AlleleEffect FlankScorer::effect(const AllelePlan& plan, CompareScratch& scratch
     for (const KnownStretch& known : plan.known) result.compared += known.end - known.begin;
     if (result.compared == 0) return result;
     result.markers.resize(static_cast<std::size_t>(network_.markers()));
+    begin_intervals(plan.intervals, result);
     for (std::size_t m = 0; m < result.markers.size(); ++m) compare(plan, m, result, scratch);
     return result;
 }

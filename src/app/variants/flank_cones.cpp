@@ -140,7 +140,9 @@ void FlankScorer::compute_cones(std::span<const Allele> alleles, std::span<const
         alleles, plans, cones,
         [&](const Cone& cone, const ChangedOutputs* outputs, std::size_t number, CompareScratch& scratch) {
             AlleleEffect& to = effects[cone.allele];
-            if (scale_ == 1 && !cone.moved(pieces_) && !options_.rows) {
+            // Sums are over all values, changed or not.
+            const bool all = options_.rows || !plans[cone.allele].intervals.empty();
+            if (scale_ == 1 && !cone.moved(pieces_) && !all) {
                 to = effect_of_cells(cone, plans[cone.allele], outputs, number, scratch);
             } else {
                 lay_over(cone, outputs, number, scratch.alt_piece);

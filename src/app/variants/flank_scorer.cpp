@@ -40,11 +40,11 @@ FlankScorer::FlankScorer(Model model, Backend& backend, FetchReference fetch, co
     if (options_.target) options_.span = (options_.target->end - options_.target->begin + 1) / 2;
     if (summary.finite_context) return;
     window_ = network_.spec().window;
-    if (options_.target && options_.span > reach())
+    if (options_.target && options_.span > window_reach())
         throw Error(ErrorKind::usage, "--target " + options_.target->name + ": longer than the " +
-                                          std::to_string(2 * reach()) +
+                                          std::to_string(2 * window_reach()) +
                                           " bases that a window of this model surely holds");
-    options_.span = std::min(options_.span, reach());
+    options_.span = std::min(options_.span, window_reach());
 }
 
 // By cones no values are held, only effects, unless they are what is wanted.
@@ -132,7 +132,7 @@ std::vector<AlleleEffect> FlankScorer::score_neighbours(std::span<const Allele> 
     return effects;
 }
 
-std::int64_t FlankScorer::reach() const {
+std::int64_t FlankScorer::window_reach() const {
     return reach_of(network_.spec(), network_.summary());
 }
 
@@ -177,7 +177,7 @@ std::vector<SharedBlock> FlankScorer::blocks(const Allele& allele) const {
     std::vector<SharedBlock> all = shared_blocks(allele.change, span_of(allele), allele.contig_length);
     if (window_ > 0 && !indel)  // a change of many bases may leave the window
         for (SharedBlock& block : all)
-            block.length = std::min(block.length, allele.change.begin + reach() - block.ref_begin);
+            block.length = std::min(block.length, allele.change.begin + window_reach() - block.ref_begin);
     std::erase_if(all, [](const SharedBlock& block) { return block.length <= 0; });
     return all;
 }
@@ -199,6 +199,7 @@ AllelePlan FlankScorer::plan(const Allele& allele) {
         }
     }
     find_known(allele, plan);
+    plan.intervals = allele.intervals;
     return plan;
 }
 

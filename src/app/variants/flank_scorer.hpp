@@ -50,6 +50,7 @@ struct AllelePlan {
     std::vector<BlockPlan> blocks;
     // Stretches without N in the reference, of all blocks laid side by side.
     std::vector<KnownStretch> known;
+    std::vector<const NamedRegion*> intervals;  // the allele's
 
     std::span<const KnownStretch> known_of(const BlockPlan& block) const {
         return std::span(known).subspan(block.known_begin, block.known_end - block.known_begin);
@@ -98,7 +99,7 @@ class FlankScorer final : public AlleleScorer {
     std::size_t whole_chunk() const;  // of alleles in whole windows
     std::span<const Allele> neighbours(std::span<const Allele> alleles) const;
     std::vector<AlleleEffect> score_neighbours(std::span<const Allele> alleles, bool by_cones);
-    std::int64_t reach() const;
+    std::int64_t window_reach() const;
     std::int64_t down(std::int64_t x) const { return x < 0 ? 0 : x / context_.stride * context_.stride; }
     std::int64_t up(std::int64_t x) const {
         return (x + context_.stride - 1) / context_.stride * context_.stride;

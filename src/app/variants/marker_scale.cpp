@@ -82,9 +82,9 @@ double MarkerScales::value(std::size_t marker, float output) const {
     return coverage_ ? static_cast<double>(output) : probability_of(logit(marker, output));
 }
 
-double MarkerScales::fold(std::size_t marker, float ref, float alt) const {
+double MarkerScales::log2_fold(std::size_t marker, float ref, float alt) const {
     const double e = pseudocounts_[marker];
-    return std::fabs(std::log2((value(marker, alt) + e) / (value(marker, ref) + e)));
+    return std::log2((value(marker, alt) + e) / (value(marker, ref) + e));
 }
 
 void MarkerScales::changes(std::size_t marker, std::span<const float> ref, std::span<const float> alt,
@@ -126,7 +126,7 @@ double MarkerScales::larger_fold(std::size_t marker, std::span<const float> ref,
     const std::span<float> here(some.data(), ref.size());
     changes(marker, ref, alt, here);
     const std::size_t at = largest_magnitude(here);
-    return std::max(least, fold(marker, ref[at], alt[at]));
+    return std::max(least, std::fabs(log2_fold(marker, ref[at], alt[at])));
 }
 
 }  // namespace regkit

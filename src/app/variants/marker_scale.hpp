@@ -28,13 +28,16 @@ class MarkerScales {
     double larger_fold(std::size_t marker, std::span<const float> ref, std::span<const float> alt,
                        float change, double least) const;
 
+    // log2((alt + e) / (ref + e)) of two.
+    double log2_fold(std::size_t marker, float ref, float alt) const;
+
     static constexpr double kFoldFloor = 1e-6;
     static constexpr std::size_t kTogether = 256;
 
   private:
     void changes(std::size_t marker, std::span<const float> ref, std::span<const float> alt,
                  std::span<float> out) const;
-    double fold(std::size_t marker, float ref, float alt) const;
+
     double most_fold(std::size_t marker, double change, double value) const;
 
     bool coverage_, calibrated_;

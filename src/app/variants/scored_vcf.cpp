@@ -10,7 +10,7 @@ namespace regkit {
 ScoredVcf::ScoredVcf(const std::string& path, VariantFormat format, AlleleRun& run,
                      const ScoringParameters& p, Log& log)
     : run_(run),
-      fields_(run.model(), run.scorer().text(), 0),
+      fields_(run.model(), run.scorer().text(), {}),
       source_(std::make_shared<const std::string>(p.fasta)) {
     VcfHeader header = VcfHeader::made(*source_);
     complete_header(header, fields_, run.reference().contigs(), run.provenance(), p.fasta, log);

@@ -156,6 +156,10 @@ ComparedText VariantScorer::text() const {
     return text;
 }
 
+std::int64_t VariantScorer::reach() const {
+    return scorers_.front()->reach();
+}
+
 std::int64_t VariantScorer::by_cones() const {
     return scorers_.front()->by_cones();
 }

@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "app/call/interval_caller.hpp"
+#include "app/call/region_table.hpp"
 #include "app/model/model.hpp"
 #include "app/variants/variant.hpp"
 #include "kernels/backend.hpp"
@@ -73,6 +74,7 @@ struct Allele {
     Edit change;                   // trimmed: where bases are compared
     std::optional<Edit> ref_edit;  // the REF haplotype differs from the reference (--ref-mismatch use-vcf)
     Edit alt_edit;                 // reference to ALT haplotype; `change` unless ref_edit is set
+    std::vector<const NamedRegion*> intervals = {};  // of this contig, for AlleleEffect::intervals
 };
 
 // At the base or bin where |alt - ref| is largest, the first of equals.
@@ -83,6 +85,13 @@ struct MarkerEffect {
     float ref = 0;
     float alt = 0;
     std::int64_t place = kNowhere;  // the base of the contig; of a bin see ComparedText
+};
+
+// Of each marker, the sum of log2((alt + e) / (ref + e)), MarkerScales::log2_fold, over the bases of an
+// interval that are compared.
+struct IntervalEffect {
+    const NamedRegion* interval = nullptr;
+    std::vector<double> sums;
 };
 
 // All that would be compared of an allele: outputs of cells side by side.
@@ -108,6 +117,7 @@ struct AlleleEffect {
     // change at its place.
     std::vector<float> spreads = {};
     ComparedRows rows = {};
+    std::vector<IntervalEffect> intervals = {};  // of the allele's, in order
 };
 
 // For people.
@@ -133,6 +143,8 @@ class VariantScorer {
     // Alleles that are best scored at a time: enough to fill batches, few enough for memory.
     std::size_t chunk() const;
     ComparedText text() const;
+    // How far from a variant bases are compared.
+    std::int64_t reach() const;
     // One effect per allele. Where the reference is N a base is left out, and a bin that is all N.
     // `whole`: in whole windows, where else only what an allele reaches would be computed (to check that).
     std::vector<AlleleEffect> score(std::span<const Allele> alleles, bool whole = false);

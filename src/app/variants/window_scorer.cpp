@@ -68,9 +68,11 @@ class WindowScorer final : public AlleleScorer {
         for (const Allele& allele : alleles) plans.push_back(plan(allele));
         predict();
         std::vector<AlleleEffect> effects;
-        for (const auto& pairs : plans) effects.push_back(effect(pairs));
+        for (std::size_t i = 0; i < plans.size(); ++i) effects.push_back(effect(alleles[i], plans[i]));
         return effects;
     }
+
+    std::int64_t reach() const override { return bins_aside() * layout_.bin + layout_.bin / 2; }
 
   private:
     // Bins compared on either side of the one centred on the variant or target; of a target those that hold a
@@ -158,7 +160,7 @@ class WindowScorer final : public AlleleScorer {
         }
     }
 
-    AlleleEffect effect(const std::vector<BinPair>& pairs) {
+    AlleleEffect effect(const Allele& allele, const std::vector<BinPair>& pairs) {
         AlleleEffect result;
         const std::int64_t markers = network_.markers();
         stretches_.clear();
@@ -167,6 +169,7 @@ class WindowScorer final : public AlleleScorer {
         result.compared = std::ssize(stretches_);
         if (result.compared == 0) return result;
         result.markers.resize(static_cast<std::size_t>(markers));
+        begin_intervals(allele.intervals, result);
         for (std::int64_t m = 0; m < markers; ++m) compare(pairs, m, result);
         return result;
     }

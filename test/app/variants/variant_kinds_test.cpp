@@ -124,12 +124,26 @@ std::vector<Variant> variants(const World& world) {
     return list;
 }
 
+const NamedRegion kIntervals[] = {{0, 20, "a"}, {590, 615, "b"}, {602, 700, "c"}};
+
+// Of logits, or of coverage.
+double log2_fold(double ref, double alt, bool coverage) {
+    const auto value = [&](double x) { return coverage ? x : 1 / (1 + std::exp(-x)); };
+    return std::log2((value(alt) + 0.2) / (value(ref) + 0.2));  // the markers' prevalence
+}
+
 struct Strongest {
+    double sums[std::size(kIntervals)] = {};
     MarkerEffect best;
     bool any = false;
     bool in_ref = false,
          in_alt = false;  // a value with a probability of one half: a site without calibration
-    void take(float ref, float alt, std::int64_t place) {
+    void take(float ref, float alt, std::int64_t place, std::int64_t begin, std::int64_t bases,
+              bool coverage) {
+        const double fold = log2_fold(static_cast<double>(ref), static_cast<double>(alt), coverage);
+        for (std::size_t k = 0; k < std::size(kIntervals); ++k)
+            for (std::int64_t x = begin; x < begin + bases; ++x)
+                if (x >= kIntervals[k].begin && x < kIntervals[k].end) sums[k] += fold;
         if (!any || std::fabs(alt - ref) > std::fabs(best.delta)) best = {alt - ref, ref, alt, place};
         any = true;
         in_ref = in_ref || ref >= 0;
@@ -160,7 +174,7 @@ std::vector<Strongest> by_windows(World& world, const Variant& v, std::int64_t s
         const Values ref = world.predict(world.contig, begin, end), other = world.predict(alt, begin, end);
         for (std::size_t m = 0; m < kKindMarkers; ++m)
             effects[m].take(ref[m][static_cast<std::size_t>(p)], other[m][static_cast<std::size_t>(p)],
-                            edit.begin + k * layout.bin);
+                            edit.begin + k * layout.bin, bin_begin, layout.bin, world.coverage());
     }
     return effects;
 }
@@ -206,10 +220,10 @@ std::vector<Strongest> by_flanks(World& world, const Variant& v, std::int64_t sp
         for (std::size_t m = 0; m < kKindMarkers; ++m) {
             if (x < after)
                 effects[m].take(left_ref[m][static_cast<std::size_t>(x)],
-                                left_alt[m][static_cast<std::size_t>(x)], x);
+                                left_alt[m][static_cast<std::size_t>(x)], x, x, 1, world.coverage());
             else
                 effects[m].take(right_ref[m][static_cast<std::size_t>(x + lead)],
-                                right_alt[m][static_cast<std::size_t>(x + shift)], x);
+                                right_alt[m][static_cast<std::size_t>(x + shift)], x, x, 1, world.coverage());
         }
     }
     return effects;
@@ -218,7 +232,7 @@ std::vector<Strongest> by_flanks(World& world, const Variant& v, std::int64_t sp
 }  // namespace
 
 TEST_CASE("every kind of model: effects are those of both haplotypes written out, to the bit") {
-    int sites = 0;
+    int sites = 0, summed = 0;
     for (const Kind& kind : kinds())
         for (const char* device : {"reference", "cpu"}) {
             CAPTURE(kind.name);
@@ -233,7 +247,11 @@ TEST_CASE("every kind of model: effects are those of both haplotypes written out
                 CAPTURE(world.both);
                 const std::vector<Variant> list = variants(world);
                 std::vector<Allele> alleles;
-                for (const Variant& v : list) alleles.push_back(world.allele(v));
+                for (const Variant& v : list) {
+                    alleles.push_back(world.allele(v));
+                    for (const NamedRegion& interval : kIntervals)
+                        alleles.back().intervals.push_back(&interval);
+                }
                 const std::vector<AlleleEffect> effects = world.scorer(options).score(alleles);
                 int changed = 0;
                 for (std::size_t i = 0; i < list.size(); ++i) {
@@ -249,6 +267,11 @@ TEST_CASE("every kind of model: effects are those of both haplotypes written out
                         CHECK(effects[i].markers[m].ref == wanted[m].best.ref);
                         CHECK(effects[i].markers[m].alt == wanted[m].best.alt);
                         CHECK(effects[i].markers[m].place == wanted[m].best.place);
+                        for (std::size_t k = 0; k < std::size(kIntervals); ++k) {
+                            const double sum = effects[i].intervals[k].sums[m];
+                            CHECK(std::fabs(sum - wanted[m].sums[k]) <= 1e-6 * (1 + std::fabs(sum)));
+                            summed += sum != 0;
+                        }
                     }
                     changed += effects[i].markers[0].delta != 0;
                     std::vector<std::size_t> gained, lost;
@@ -264,6 +287,7 @@ TEST_CASE("every kind of model: effects are those of both haplotypes written out
             }
         }
     CHECK(sites > 20);
+    CHECK(summed > 1000);
 }
 
 TEST_CASE("beyond the model's field a variant changes nothing, and within it it does") {
@@ -329,7 +353,10 @@ TEST_CASE("every kind of model: of one model three times the effects are its own
         CAPTURE(kind.name);
         World world(kind, "cpu");
         std::vector<Allele> alleles;
-        for (const Variant& v : variants(world)) alleles.push_back(world.allele(v));
+        for (const Variant& v : variants(world)) {
+            alleles.push_back(world.allele(v));
+            alleles.back().intervals.push_back(&kIntervals[1]);
+        }
         for (const ScorerOptions& options :
              {ScorerOptions{.span = 40}, ScorerOptions{.span = 0, .rc_average = true}}) {
             VariantScorer one = world.scorer(options);
@@ -342,6 +369,8 @@ TEST_CASE("every kind of model: of one model three times the effects are its own
                 CHECK(alone[i].fold == together[i].fold);
                 CHECK(alone[i].fold_marker == together[i].fold_marker);
                 CHECK((alone[i].gained == together[i].gained && alone[i].lost == together[i].lost));
+                REQUIRE(alone[i].intervals.size() == together[i].intervals.size());
+                if (alone[i].compared > 0) CHECK(alone[i].intervals[0].sums == together[i].intervals[0].sums);
                 CHECK(together[i].spreads == std::vector<float>(alone[i].markers.size(), 0.0f));
                 REQUIRE(alone[i].markers.size() == together[i].markers.size());
                 for (std::size_t m = 0; m < alone[i].markers.size(); ++m) {

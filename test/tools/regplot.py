@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import pathlib
+import re
 import shutil
 import struct
 import subprocess
@@ -209,7 +210,83 @@ def test_calibration():
         check(not inside.any() or abs(found.observed[i] - labels[inside].mean()) <= 1e-9, f"bin {i}: observed")
 
 
+def test_variant():
+    """The strongest change is that of regsnp, of every kind of allele."""
+    run("regsnp", "-m", "model.safetensors", "-f", "ref.fa", "--span", 100, "-o", "near.vcf", "in.vcf")
+    asked = 0
+    for line in open("near.vcf"):
+        if line.startswith("#"):
+            continue
+        contig, pos, name, ref, alts, *_, info = line.rstrip().split("\t")
+        fields = dict(field.partition("=")[::2] for field in info.split(";"))
+        for alt, delta, marker in zip(alts.split(","), fields["REG_DELTA"].split(","), fields["REG_MARKER"].split(",")):
+            if delta != ".":
+                caption = drawn("variant", "-m", "model.safetensors", "-f", "ref.fa", f"{contig}:{pos}:{ref}:{alt}", "--span", "100", "--by", "logit").caption
+                told = float(re.search(r"largest Δ logit is (\S+), of", caption).group(1).replace("−", "-"))
+                check(abs(told - float(delta)) <= 0.01 * abs(float(delta)) + 2e-4 and f"of {marker} at" in caption, f"{line}: {delta}, not {caption}")
+                asked += 1
+    check(asked == 5, f"{asked} alleles")
+    picture("variant", "-m", "model.safetensors", "-f", "ref.fa", "near.vcf", "--id", "deletion", "--genome", "test1",
+            contains=["deletion, chr1:25,010", "REF", "ALT", "chr1 (test1, bp)", "open.K562"])
+
+
+def test_field():
+    with open("norm.bedgraph", "w") as file:
+        file.writelines(f"chr2\t{at}\t{at + 1}\t{max(0, 2 - abs(at - 4600) / 75):g}\n" for at in range(4000, 5000))
+    words = ["field", "-r", "chr2:4,001-5,000", "a=norm.bedgraph", "b=norm.bedgraph", "--peaks", "a.narrowPeak", "--predictions", f"a={MARKER}.bw",
+             "--predictions", "b=open.K562.bw"]
+    picture(*words, contains=["gradient norm", "positive outputs", "a: 297 bp", "chr2 (bp)", "1 %"])
+    top, below = drawn("field", "-r", "chr2:4,001-5,000", "norm.bedgraph", "--peaks", "a.narrowPeak").figure.axes[:2]
+    shown = np.concatenate([[height] * int(end - begin) for height, begin, end in zip(*(lambda h, e, _: (h, e[:-1], e[1:]))(*top.patches[0].get_data()))])
+    positive = np.zeros(1000)
+    for line in open("a.narrowPeak"):
+        contig, begin, end = line.split("\t")[:3]
+        if contig == "chr2":
+            positive[max(0, int(begin) - 4000):max(0, int(end) - 4000)] = 1
+    check(np.abs(shown - positive).sum() <= 4, "positive outputs")  # a point stands for two bases
+    check(abs(below.patches[0].get_data()[0].max() - 2) <= 1e-9, "the largest norm")
+
+
+MEME = """MEME version 4
+
+ALPHABET= ACGT
+
+Background letter frequencies
+A 0.25 C 0.25 G 0.25 T 0.25
+"""
+
+
+def motif(name, word, strong=0.97):
+    rows = [" ".join(f"{strong if base == letter else (1 - strong) / 3:.6f}" for base in "ACGT") for letter in word]
+    return f"\nMOTIF {name}\nletter-probability matrix: alength= 4 w= {len(word)} nsites= 20 E= 0\n" + "\n".join(rows) + "\n"
+
+
+def test_motifs():
+    write("found.meme", MEME + motif("pattern_0", "TGACTCA") + motif("pattern_1", "CCACTAGGG", 1.0))
+    write("known.meme", MEME + motif("M1 other", "GGGGGGGG") + motif("M2 AP1", "AATGACTCATT") + motif("M3 CTCF", "CCCTAGTGGCC"))
+    picture("motifs", "found.meme", "--collection", "known.meme", contains=["pattern_0", "AP1", "CTCF", "reverse complement", "bits", "closest of 3"])
+    axes = drawn("motifs", "found.meme", "--names", "pattern_1").figure.axes[0]
+    tops = [patch.get_path().get_extents() for patch in axes.patches]
+    check(len(tops) == 9 and all(abs(box.y1 - 2) <= 1e-6 and abs(box.y0) <= 1e-6 for box in tops), "letters of two bits")
+    from regplot import motifs
+    found, known = (motifs.read(name)[0] for name in ("found.meme", "known.meme"))
+    matches = [motifs.best_by_correlation(each, known) for each in found]
+    check([(match.motif.alternative, match.offset, match.reverse) for match in matches] == [("AP1", -2, False), ("CTCF", -2, True)], f"{matches}")
+    check(all(abs(match.score - 1) <= 1e-3 for match in matches), f"{matches}")
+
+
 BAD = [
+    (["field", "norm.bedgraph", "-r", "chr1:1-100", "--peaks", "a.narrowPeak"], 4, "no gradient"),
+    (["field", "norm.bedgraph", "-r", "chr2:4001-4100"], 4, "--peaks"),
+    (["variant", "-m", "model.safetensors", "-f", "ref.fa", "chr1:5:A"], 2, "chr20:1,000:A:G"),
+    (["variant", "-m", "model.safetensors", "-f", "ref.fa", "chr9:5:A:G"], 4, "chr9"),
+    (["variant", "-m", "model.safetensors", "-f", "ref.fa", "chr1:20000:" + "ACGT" * 9 + ":G"], 4, "REF"),
+    (["variant", "-m", "model.safetensors", "-f", "ref.fa", "in.vcf", "--id", "none"], 4, "--id"),
+    (["variant", "-m", "e.npz", "-f", "ref.fa", "in.vcf"], 3, "regmodel"),
+    (["variant", "-m", "model.safetensors", "-f", "b.bed", "in.vcf"], 1, "b.bed.fai"),
+    (["motifs", "in.vcf"], 3, "MEME"),
+    (["motifs", "torn.meme"], 3, "cut off"),
+    (["motifs", "found.meme", "--names", "nothing"], 2, "pattern_0"),
     (["ism", "e.matrix.tsv"], 2, "2 markers"),
     (["ism", "e.matrix.tsv", "-k", "other"], 2, MARKER),
     (["ism", "e.matrix.tsv", "-k", MARKER, "-r", "chr9:1-5"], 4, "chr9"),
@@ -245,6 +322,7 @@ def test_refused():
     write("torn.npz", "PK but no archive")
     with open("torn.tsv.gz", "wb") as file:
         file.write(read("e.tsv.gz")[:200])
+    write("torn.meme", "\n".join(read("found.meme").decode().splitlines()[:-1]))
     write("notes.vcf", "#no header\n")
     write("wrong.tsv", "split\tmarker\tclass\tcurve\tthreshold\tx\ty\ntest\ta\tb\tpr\t1\tmany\t0.5\n")
     before = sorted(os.listdir("."))
@@ -267,8 +345,10 @@ def main():
         tools.BIN = os.path.abspath(tools.BIN)
         tools.run.__defaults__ = (0, tools.BIN)
         os.chdir(work)
+        os.environ["PATH"] = f"{tools.BIN}:{os.environ['PATH']}"
         make_inputs()
-        for test in (test_bases, test_locus, test_curves, test_metrics, test_training, test_calibration, test_refused):
+        for test in (test_bases, test_locus, test_curves, test_metrics, test_training, test_calibration, test_variant, test_field,
+                     test_motifs, test_refused):
             test()
         os.chdir("/")
     check(tools.checks > 200, f"only {tools.checks} checks")

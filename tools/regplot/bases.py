@@ -67,6 +67,13 @@ def rows_of_matrix(table, wanted):
         yield int(row["pos"]) - 1, row["ref"], values, [table.number(index, name) for name in names]
 
 
+def rows_of_contributions(table, wanted):
+    """A value a base, of the one that is there."""
+    for index in wanted:
+        row, value = table.rows[index], table.number(index, "contribution")
+        yield int(row["pos"]) - 1, row["ref"], [value if base == row["ref"] else np.nan for base in BASES], []
+
+
 def rows_of_alleles(table, wanted):
     """The long table, an allele a row, as rows of the matrix."""
     found, deleted = {}, {}
@@ -84,8 +91,10 @@ def rows_of_alleles(table, wanted):
 
 def from_table(arguments, path):
     table = tables.Table(path, ("chrom", "pos", "ref"), "a table of regsnp ism or grad")
-    if not ("delta" in table.columns and "alt" in table.columns or all(base in table.columns for base in BASES)):
-        raise InputError(f"{path}: there are neither columns A, C, G, T nor alt and delta")
+    kinds = {rows_of_alleles: ("alt", "delta"), rows_of_matrix: tuple(BASES), rows_of_contributions: ("contribution",)}
+    rows_of = next((kind for kind, names in kinds.items() if all(name in table.columns for name in names)), None)
+    if rows_of is None:
+        raise InputError(f"{path}: there are neither columns A, C, G, T nor alt and delta nor contribution")
     marker = ""
     wanted = range(len(table.rows))
     if "marker" in table.columns:
@@ -100,7 +109,7 @@ def from_table(arguments, path):
         raise UsageError(f"{path} has several contigs; choose with -r: {style.short(contigs)}")
     contig = region.contig if region else contigs[0]
     wanted = [index for index in wanted if table.rows[index]["chrom"] == contig]
-    rows = list((rows_of_alleles if "delta" in table.columns else rows_of_matrix)(table, wanted))
+    rows = list(rows_of(table, wanted))
     if region:
         rows = [row for row in rows if region.begin <= row[0] < region.end]
     if not rows:
@@ -231,6 +240,7 @@ def caption(effects, words, place, clipped):
     cells = np.where(np.isfinite(effects.values), effects.values, 0)
     base, at = np.unravel_index(np.abs(cells).argmax(), cells.shape)
     where = f"{effects.contig}:{effects.begin + at + 1:,}" if effects.contig else f"base {at + 1}"
-    known = sum(base in BASES for base in effects.sequence)
+    known = sum(each in BASES for each in effects.sequence)
+    what = f"{effects.sequence[at]}>{BASES[base]}" if effects.sequence[at] != BASES[base] else f"the {BASES[base]} that is there"
     return (f"{words['caption']} {effects.marker or 'the marker'}, {place}: {known} known bases. The largest is "
-            f"{style.figures(cells[base, at])}, {effects.sequence[at]}>{BASES[base]} at {where}. {clipped}").strip()
+            f"{style.figures(cells[base, at])}, {what} at {where}. {clipped}").strip()

@@ -117,7 +117,7 @@ step chr20.regds regds-build -f chr20.fa --sheet markers.tsv --valid chr20:1-8,0
 say "3. regtrain: convolutions, $max_time"
 if [[ -n ${MAX_TIME:-} && -e model.safetensors && $(cat trained.for 2> /dev/null || echo unknown) != "$MAX_TIME" ]]; then
     echo "model.safetensors was trained for another time: it is made anew"
-    rm -f model.safetensors test.tsv igv.xml calls.narrowPeak open.in.*.bw* variants.scored.vcf
+    rm -f model.safetensors test.tsv test.curves.tsv igv.xml calls.narrowPeak open.in.*.bw* variants.scored.vcf effects.matrix.tsv
 fi
 train() {
     local resume=()
@@ -129,13 +129,33 @@ train() {
 step model.safetensors train
 
 say "4. regeval: the held-out arm $held_out"
-step test.tsv regeval -m model.safetensors -d chr20.regds --split test -o test.tsv
+step test.curves.tsv regeval -m model.safetensors -d chr20.regds --split test -o test.tsv --curves test.curves.tsv
 
 say "5. regcall: peaks and tracks of $region"
 step igv.xml regcall -m model.safetensors -f chr20.fa -r $region -o calls.narrowPeak -o '{marker}.bw' --igv igv.xml
 
 say "6. regsnp: what variants change"
 step variants.scored.vcf regsnp -m model.safetensors -f chr20.fa -o variants.scored.vcf variants.vcf
+effects() {  # of every substitution around the summit of the strongest site
+    local site
+    site=$(grep -v '^#' calls.narrowPeak | sort -k7,7gr | awk -F'\t' 'NR == 1 {print $1 ":" $2 + $10 - 58 "-" $2 + $10 + 61 " " $4}')
+    if [[ -z $site ]]; then
+        echo "no site was called in $region, so that there is none to look into"
+    else
+        regsnp ism -m model.safetensors -f chr20.fa -r "${site% *}" -k "${site#* }" -o effects.matrix.tsv
+    fi
+}
+step effects.matrix.tsv effects
+
+say "7. regplot: pictures of all that"
+pictures() {
+    local code=0
+    regplot report --genome hg19 . || code=$?
+    # Pictures are what the demo can do without, where Python or matplotlib is missing.
+    ((code == 0 || code == 1 || code == 127)) || exit $code
+    ((code == 0)) || echo "No pictures: the line above says why."
+}
+pictures
 
 say "The test arm, by marker (average precision of chance is the prevalence)"
 awk -F'\t' 'NR == 1 {for (i = 1; i <= NF; ++i) column[$i] = i; printf "%-14s %10s %10s %12s %8s\n", "marker", "ROC AUC", "avg. prec.", "prevalence", "ratio"; next}
@@ -160,6 +180,8 @@ cat << END
   calls.narrowPeak      called intervals: $(grep -vc '^#' calls.narrowPeak || true) in $region
   open.in.*.bw          probability tracks
   igv.xml               both, to look at: open it in IGV
+  effects.matrix.tsv    what every substitution near the strongest site would change
+  index.html            pictures of all that, where matplotlib is installed: open it in a browser
   variants.scored.vcf   $(grep -vc '^#' variants.scored.vcf) variants with REG_* scores
 
 Next: train longer (run this again with MAX_TIME=1h), give regds-build peaks of your own (--sheet), and read

@@ -275,7 +275,40 @@ def test_motifs():
     check(all(abs(match.score - 1) <= 1e-3 for match in matches), f"{matches}")
 
 
+def test_report():
+    run("regsnp", "-m", "model.safetensors", "-f", "ref.fa", "-o", "scored.vcf", "in.vcf")
+    os.mkdir("done")
+    for name in ("new.log.tsv", "m.tsv", "c.tsv", "e.matrix.tsv", f"{MARKER}.bw", "calls.narrowPeak", "scored.vcf", "model.safetensors", "ref.fa",
+                 "ref.fa.fai", "found.meme"):
+        shutil.copy(name, "done")
+    shutil.copytree("small.regds", "done/small.regds")
+    write("done/notes.txt", "nothing for regplot")
+    done = run("regplot", "report", "done", "--genome", "test1")
+    check("done/index.html: 9 pictures" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr)
+    page = read("done/index.html")
+    root = ElementTree.fromstring(page.replace(b"<!DOCTYPE html>", b"").replace(b'<meta charset="utf-8">', b"").split(b"<body>")[1].split(b"</body>")[0]
+                                  .join((b"<body>", b"</body>")))
+    check(len([1 for element in root.iter() if element.tag.endswith("}svg")]) == 9, "pictures of the page")
+    headings = [element.text for element in root.iter("h2")]
+    for text in ("Training", "Metrics: m", "Precision and recall", "ROC", "Calibration", "A stretch of the genome", "Every substitution: e",
+                 "Variants: scored", "The strongest variant", "Motifs: found"):
+        check(text in headings, f"'{text}' is not in {headings}")
+    names = re.findall(rb'\bid="([^"]+)"', page)
+    check(len(names) == len(set(names)), "names of several pictures collide")
+    check(all(name in names for name in re.findall(rb'(?:href="|url\()#([^")]+)', page)), "a name is missing")
+    check(not re.search(rb'(src|href)="(?!#|data:)', page) and b"<script" not in page, "the page asks the network")
+    run("regplot", "report", "done", "--genome", "test1", "-o", "again.html", "--verbosity", 1)
+    check(read("again.html") == page, "two runs differ")
+    os.remove("done/index.html")
+    write("done/torn.log.tsv", "step\tepoch\tloss\tgrad_norm\tlr\tvalid_loss\n1\t2\n")
+    done = run("regplot", "report", "done")
+    check("warning: not drawn: done/torn.log.tsv:2" in done.stderr and b"could not be drawn" in read("done/index.html"), done.stderr)
+    os.mkdir("empty")
+
+
 BAD = [
+    (["report", "empty"], 3, "nothing to draw"),
+    (["report", "absent"], 1, "absent"),
     (["field", "norm.bedgraph", "-r", "chr1:1-100", "--peaks", "a.narrowPeak"], 4, "no gradient"),
     (["field", "norm.bedgraph", "-r", "chr2:4001-4100"], 4, "--peaks"),
     (["variant", "-m", "model.safetensors", "-f", "ref.fa", "chr1:5:A"], 2, "chr20:1,000:A:G"),
@@ -327,7 +360,7 @@ def test_refused():
     write("wrong.tsv", "split\tmarker\tclass\tcurve\tthreshold\tx\ty\ntest\ta\tb\tpr\t1\tmany\t0.5\n")
     before = sorted(os.listdir("."))
     for words, code, named in BAD:
-        lines = called(*words, "-o", "new.svg", code=code).splitlines()
+        lines = called(*words, "-o", "new.html", code=code).splitlines()
         check(len(lines) == 1 and lines[0].startswith("regplot: ") and named in lines[0], f"{words}: says {lines}")
     check(sorted(os.listdir(".")) == before, "something is left of what was refused")
     os.mkdir("fake")
@@ -348,7 +381,7 @@ def main():
         os.environ["PATH"] = f"{tools.BIN}:{os.environ['PATH']}"
         make_inputs()
         for test in (test_bases, test_locus, test_curves, test_metrics, test_training, test_calibration, test_variant, test_field,
-                     test_motifs, test_refused):
+                     test_motifs, test_report, test_refused):
             test()
         os.chdir("/")
     check(tools.checks > 200, f"only {tools.checks} checks")

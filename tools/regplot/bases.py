@@ -175,7 +175,7 @@ def draw_line(page, effects, part, top, axes_left, width, bound, height_limits, 
         if height and effects.sequence[i] != "N":
             letters.draw(logo, effects.sequence[i], effects.begin + i, 0, height)
     logo.axhline(0, color="black", linewidth=0.4, xmax=(end - begin) / words["per_line"])
-    logo.set_ylabel(words["logo"])
+    logo.set_ylabel(words["logo"], labelpad=1)
     logo.set_xticks([])
     logo.spines["bottom"].set_visible(False)
     logo.locator_params(axis="y", nbins=3)
@@ -209,6 +209,8 @@ def draw(arguments, hypothetical, words):
     effects = read(arguments, hypothetical)
     bound, clipped = limit(arguments, effects)
     per_line = min(arguments.integer("per-line", 10, 400), len(effects.sequence))
+    if not arguments.given("per-line"):  # lines of equal length
+        per_line = -(-len(effects.sequence) // -(-len(effects.sequence) // per_line))
     lines = [(at, min(at + per_line, len(effects.sequence))) for at in range(0, len(effects.sequence), per_line)]
     height = LOGO + 1 + CELL * (4 + len(effects.deletions)) + 7
     width = arguments.number("width", 60, 1000)
@@ -219,7 +221,7 @@ def draw(arguments, hypothetical, words):
     margin = 0.06 * (high - low) or 1
     words = {**{name: text.format(unit=arguments.text("unit")) for name, text in words.items()}, "per_line": per_line,
              "positions": style.position_label(effects.contig or "position in the region", arguments.text("genome"))}
-    left, right = 14, 17
+    left, right = 17, 17
     for number, part in enumerate(lines):
         image = draw_line(page, effects, part, 8 + number * height, left, width - left - right, bound, (low - margin, high + margin), words,
                           part is lines[-1])

@@ -59,7 +59,9 @@ def module_of(command):
 
 
 def draw(arguments):
-    """Makes the picture and its files; gives what there is to say of it."""
+    """Makes the picture and its files; gives what there is to say of it, and warnings."""
+    if arguments.command.name == "report":
+        return module_of(arguments.command).write(arguments)
     wanted = files.outputs(arguments)
     dpi = arguments.number("dpi", 30, 1200)
     arguments.number("width", 60, 1000)
@@ -72,7 +74,7 @@ def draw(arguments):
         picture = module.draw(arguments)
     picture.name = arguments.command.name
     output.save(picture, wanted, dpi)
-    return picture.caption
+    return picture.caption, []
 
 
 def run(words):
@@ -92,7 +94,9 @@ def run(words):
         word = arguments.words[0] if arguments.words else ""
         raise UsageError(f"'{word}' is no picture; see regplot --help" if word else "which picture? See regplot --help")
     verify(arguments)
-    caption = draw(arguments)
+    caption, warnings = draw(arguments)
+    for warning in warnings if verbosity >= 3 else []:
+        say(f"warning: {warning}")
     if verbosity >= 4:
         say(caption)
     return 0

@@ -101,3 +101,10 @@ COMMANDS = [
 
 for command in COMMANDS[1:]:
     command.options = command.options + COMMON
+
+COMMANDS.append(
+    Command("report", "one HTML page of everything that lies in a run's folder", ("[options] DIR",),
+            [Option("output", "o", "FILE", help="the page [DIR/index.html]", group=OUTPUT),
+             Option("region", "r", "REGION", help="the stretch of the genome to draw [around the strongest site]"), GENOME,
+             *(option for option in COMMON if option.name in ("title", "verbosity", "help", "version", "completion"))],
+            (("regplot report demo", "demo/index.html, of make demo's run"),), 1, 1))

@@ -156,4 +156,4 @@ def layout(arguments, shown, several, split, axis_names, baseline, explained):
     page.title(title)
     page.note(explained)
     count = sum(len(panel[1]) + len(panel[2]) for panel in shown)
-    return output.Picture(page.figure, title, f"{axis_names[2]}: {count} curves in {len(shown)} panels, {split} split. {explained}")
+    return output.Picture(page.figure, title, f"{axis_names[2]}: {count} curves in {len(shown)} panel{'s' if len(shown) > 1 else ''}, {split} split. {explained}")

@@ -24,6 +24,7 @@ def kind_of(name, asked):
 def outputs(arguments, formats=FORMATS):
     """[(name, kind)]: checked before any work is done."""
     asked = arguments.text("output-format") if arguments.given("output-format") else ""
+    asked = formats[0] if len(formats) == 1 else asked
     names = arguments.all("output") or ["-"]
     if len(set(names)) < len(names):
         raise UsageError("-o: two outputs have the same name")

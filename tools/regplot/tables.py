@@ -17,7 +17,7 @@ def named(word):
         return name, path
     base = os.path.basename(word)
     for ending in (".gz", ".bgz", ".tsv", ".txt", ".log", ".narrowPeak", ".broadPeak", ".bed", ".bw", ".bigWig", ".bedgraph", ".bedGraph", ".bdg",
-                   ".npz", ".matrix", ".meme"):
+                   ".npz", ".matrix", ".meme", ".vcf"):
         if base.endswith(ending) and base != ending:
             base = base[:-len(ending)]
     return base, word

@@ -5,7 +5,7 @@ from .. import output, reliability, style, tables, tracks
 from ..errors import InputError, UsageError
 from .locus import kind
 
-TICKS = (1e-4, 1e-3, 1e-2, 0.1, 0.5, 0.9)
+TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.5, 0.9, 0.99)
 
 
 def draw(arguments):
@@ -47,13 +47,13 @@ def of_track(arguments, word):
 def scaled(axes, found, which):
     """Logits inside, probabilities on the axis."""
     shown = found.counts > 0
-    ends = reliability.logit(np.clip(np.concatenate([found.predicted[shown], found.observed[shown]]), 1e-4, 1 - 1e-4))
+    ends = reliability.logit(np.clip(np.concatenate([found.predicted[shown], found.observed[shown & (found.observed > 0)]]), 1e-6, 1 - 1e-4))
     low, high = ends.min() - 0.5, ends.max() + 0.5
     ticks = [tick for tick in TICKS if low <= reliability.logit(tick) <= high]
     for axis in which:
         getattr(axes, f"set_{axis}lim")(low, high)
         getattr(axes, f"set_{axis}ticks")([reliability.logit(tick) for tick in ticks])
-        getattr(axes, f"set_{axis}ticklabels")([f"{tick:g}" for tick in ticks])
+        getattr(axes, f"set_{axis}ticklabels")([f"{tick:.6f}".rstrip("0") for tick in ticks])
     return low, high
 
 

@@ -177,7 +177,7 @@ def draw(arguments):
     width = arguments.number("width", 80, 1000)
     left = min(8 + max((len(row.name) for row in rows), default=0) * 1.35, width / 3)
     inner = width - left - 12
-    lollipops = 30 if has_variants else 0
+    lollipops = 30 if scored else 0
     per_point = -(-(region.end - region.begin) // POINTS)
     notes = ([f"Tracks: the largest value in each {per_point} bp."] if per_point > 1 and tops else [])
     page = style.Page(width, 8 + sum(row.height() for row in rows) + lollipops + 10 + 3.2 * (len(notes) + has_variants))
@@ -192,7 +192,9 @@ def draw(arguments):
                 draw_strip(page, at, found, region, colour, left, inner, label)
                 at += STRIP * 1.5
         at += 2 - (0.6 if row.values is not None else 0)
-    if has_variants:
+    if has_variants and not scored:
+        notes.append("No variant of the file lies here.")
+    elif has_variants:
         unnamed = draw_variants(page, at + 1, lollipops - 2, scored, region, left, inner, least)
         at += lollipops
         named = f"named where |Δ logit| ≥ {least:g}" + (f", but for {unnamed} for want of room" if unnamed else "")

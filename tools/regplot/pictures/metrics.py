@@ -58,13 +58,18 @@ def draw(arguments):
     lines = lines_of(keys, arguments.all("markers"), arguments.words[0])
     if len(lines) > MOST:
         lines = [key for key in keys if key[0] == "mean"]
+    without = [name for name, values in series.items() if not any(np.isfinite(values[key][0]) for key in lines if key in values)]
+    series = {name: values for name, values in series.items() if name not in without}
+    if not series:
+        raise UsageError(f"--metric {metric}: there is no value of it")
+    ranked = [name for name in series if name != "prevalence"]
+    offsets = dict(zip(ranked, np.linspace(-0.3, 0.3, len(ranked)) if len(ranked) > 1 else [0]), prevalence=0)
     width = arguments.number("width", 80, 1000)
     left = min(6 + 1.35 * max(len(marker if marker != "mean" else f"mean, {group}") for marker, group in lines), width / 2)
-    height = LINE * (len(lines) + 1)
+    line = max(LINE, 1.1 * len(ranked))
+    height = line * (len(lines) + 1)
     page = style.Page(width, 9 + height + 15)
     axes = page.axes(left, 9, width - left - 40, height)
-    ranked = [name for name in series if name != "prevalence"]
-    offsets = dict(zip(ranked, np.linspace(-0.22, 0.22, len(ranked)) if len(ranked) > 1 else [0]), prevalence=0)
     drawn = 0
     for index, (name, values) in enumerate(series.items()):
         colour = style.COLOURS[index % len(style.COLOURS)] if name != "prevalence" else style.GREY
@@ -86,7 +91,8 @@ def draw(arguments):
     intervals = any(np.isfinite(high) for values in series.values() for _, _, high in values.values())
     note = "Lines: 95 % intervals by regeval's bootstrap of blocks." if intervals else "The table has no intervals of this metric."
     missing = len(lines) * len(series) - drawn
-    note += f" Not drawn, since there is no value: {missing} of {len(lines) * len(series)}." if missing else ""
+    note += f" Not drawn, since there is no value: {missing} of {len(lines) * len(series)}" + (f", and all of {style.short(without)}." if without else
+                                                                                              ".") if missing or without else ""
     page.note(note)
     return output.Picture(page.figure, title, f"{metric} of {len(lines)} markers and means by {style.short(series)}, {split} split. {note}")
 

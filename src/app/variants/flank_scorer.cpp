@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::int64_t kBatchBases = 50000;                    // codes per call of Network::infer
 constexpr std::int64_t kMergedBytes = std::int64_t{16} << 20;  // predictions of one merged window
+constexpr double kMostKeptBytes = 192 << 20;                   // of one allele
 constexpr double kKeptBytes = 96 << 20;                        // of REF's layers and values, about
 constexpr std::int64_t kEffectBytes = std::int64_t{16} << 20, kMaxNeighbours = 2048;  // of a chunk
 
@@ -38,6 +39,10 @@ FlankScorer::FlankScorer(Model model, Backend& backend, FetchReference fetch, co
     has_cones_ = network_.has_cones() && !options_.rc_average;
     // As much is compared as with a span of so many bases.
     if (options_.target) options_.span = (options_.target->end - options_.target->begin + 1) / 2;
+    if (has_cones_ && options_.all_phases) {  // all of an allele's phases are kept at a time
+        const std::int64_t bases = context_.stride * (2 * options_.span + context_.left + context_.right);
+        has_cones_ = network_.kept_bytes_per_base() * static_cast<double>(bases) <= kMostKeptBytes;
+    }
     if (summary.finite_context) return;
     window_ = network_.spec().window;
     if (options_.target && options_.span > window_reach())
@@ -87,7 +92,8 @@ std::span<const Allele> FlankScorer::neighbours(std::span<const Allele> alleles)
     if (!has_cones_) return alleles;
     const double each =
         network_.kept_bytes_per_base() + 4.0 * network_.markers() / static_cast<double>(scale_);
-    const double most = kKeptBytes / each;
+    // In all phases REF is kept in each.
+    const double most = kKeptBytes / each / (options_.all_phases ? context_.stride : 1);
     double bases = 0;
     std::size_t whole = 0;
     for (std::size_t i = 0; i < alleles.size(); ++i) {
@@ -96,7 +102,8 @@ std::span<const Allele> FlankScorer::neighbours(std::span<const Allele> alleles)
         const bool follows = i > 0 && alleles[i].contig == alleles[i - 1].contig;
         const std::int64_t apart = follows ? std::abs(begin - alleles[i - 1].change.begin) : window;
         bases += static_cast<double>(std::min(apart, window));
-        if (alleles[i].change.shift() != 0) bases += static_cast<double>(window);  // in another phase
+        if (alleles[i].change.shift() != 0 && !options_.all_phases)
+            bases += static_cast<double>(window);  // in another phase
         whole += alleles[i].ref_edit || begin < window || begin > alleles[i].contig_length - window ||
                  options_.target;
         if ((bases > most || whole > whole_chunk()) && i > 0) return alleles.first(i);

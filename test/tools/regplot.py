@@ -88,12 +88,23 @@ def picture(*words, contains):
         os.remove(name)
 
 
+def has_grad():
+    return "regsnp grad" in run("regsnp", "grad", "--help", code=None).stdout
+
+
 def make_inputs():
     subprocess.run([os.path.join(HERE, "fixture.sh")], check=True, capture_output=True,
                    env={**os.environ, "PATH": f"{os.path.abspath(tools.BIN)}:{os.environ['PATH']}", "TEST_TOOLS": HERE})
     model = ["-m", "model.safetensors"]
     run("regsnp", "ism", *model, "-f", "ref.fa", "-r", "chr1:101-160", "--deletions", 2, "-o", "e.matrix.tsv", "-o", "e.tsv.gz")
     run("regsnp", "ism", *model, "-f", "ref.fa", "-r", "chr1:101-160", "-k", MARKER, "-o", "e.npz")
+    if not has_grad():
+        print("this regsnp has no grad: its files are not drawn")
+        shutil.copy("e.npz", "g.npz")
+    else:
+        run("regsnp", "grad", *model, "-f", "ref.fa", "-r", "chr1:101-160", "-k", MARKER, "-o", "g.matrix.tsv", "-o", "g.npz", "-o", "g.tsv")
+        run("regsnp", "grad", *model, "-f", "ref.fa", "-r", "chr2:4001-5000", "--target", "chr2:4500-4600", "--method", "norm", "-k", MARKER,
+            "-o", "g.bw")
     run("regcall", *model, "-f", "ref.fa", "-r", "chr2:1-30000", "-o", "{marker}.bw", "-o", "calls.narrowPeak", "-c", "0.5", "--raw")
     run("regcall", *model, "-f", "ref.fa", "-r", "chr2:1-30000", "-o", "{marker}.bedgraph")
     run("regsnp", *model, "-f", "ref.fa", "-o", "scored.vcf.gz", "in.vcf")
@@ -136,16 +147,22 @@ def test_bases():
             box = patch.get_path().get_extents()
             highest[round(box.x0 - 100.04)] = box.y1 if box.y1 > 1e-9 else box.y0
         check(len(highest) > 50 and all(abs(height - projected[at]) <= 1e-5 for at, height in highest.items()), f"{source}: letters {highest}")
-    gradient = drawn("grad", "e.npz").figure
-    arrays = np.load("e.npz")
-    cells = np.asarray(gradient.axes[1].collections[0].get_array()).reshape(-1, 60)
-    check((np.abs(cells - arrays["contributions"][0]) <= 1e-6).all(), "grad draws contributions as they are")
-    picture("grad", "e.npz", contains=["position in the region", "gradient (logit a base)"])
     clipped = drawn("ism", "e.matrix.tsv", "-k", MARKER, "--clip", str(np.abs(values).max() / 2)).caption
     beyond = sum(abs(float(row[name])) > np.abs(values).max() / 2 for row in rows for name in (*"ACGT", "del1", "del2") if row[name] != ".")
     check(f"{beyond} of {4 * 60 + sum(row[name] != '.' for row in rows for name in ('del1', 'del2'))} cells lie beyond" in clipped, clipped)
     long = drawn("ism", "e.matrix.tsv", "-k", MARKER, "--per-line", "25").figure
     check(len(long.axes) == 3 * 2 + 1, f"{len(long.axes)} axes of three lines")
+
+
+def test_grad():
+    picture("grad", "g.npz", contains=["position in the region", "gradient (logit a base)"])
+    cells = np.asarray(drawn("grad", "g.npz").figure.axes[1].collections[0].get_array()).reshape(-1, 60)
+    check((np.abs(cells - np.load("g.npz")["contributions"][0]) <= 1e-6).all(), "contributions are drawn as they are")
+    if has_grad():
+        values = np.array([[float(row[base]) for row in table("g.matrix.tsv")] for base in "ACGT"])
+        drawn_table = np.asarray(drawn("grad", "g.matrix.tsv").figure.axes[1].collections[0].get_array()).reshape(-1, 60)
+        check((np.abs(drawn_table - values) <= 1e-9).all() and (np.abs(cells - values) <= 1e-5 * np.maximum(1, np.abs(values))).all(), "the table")
+        picture("grad", "g.tsv", contains=["chr1 (bp)", "gradient ×"])
 
 
 def test_locus():
@@ -236,6 +253,11 @@ def test_field():
     words = ["field", "-r", "chr2:4,001-5,000", "a=norm.bedgraph", "b=norm.bedgraph", "--peaks", "a.narrowPeak", "--predictions", f"a={MARKER}.bw",
              "--predictions", "b=open.K562.bw"]
     picture(*words, contains=["gradient norm", "positive outputs", "a: 297 bp", "chr2 (bp)", "1 %"])
+    if has_grad():
+        values = drawn("field", "-r", "chr2:4,001-5,000", "g.bw", "--peaks", "a.narrowPeak").figure.axes[1].patches[0].get_data()[0]
+        with pyBigWig.open("g.bw") as file:
+            largest = np.nanmax(file.values("chr2", 4000, 5000, numpy=True))
+        check(abs(values.max() - largest) <= 1e-9 and largest > 0, "the norm of regsnp grad")
     top, below = drawn("field", "-r", "chr2:4,001-5,000", "norm.bedgraph", "--peaks", "a.narrowPeak").figure.axes[:2]
     shown = np.concatenate([[height] * int(end - begin) for height, begin, end in zip(*(lambda h, e, _: (h, e[:-1], e[1:]))(*top.patches[0].get_data()))])
     positive = np.zeros(1000)
@@ -380,7 +402,7 @@ def main():
         os.chdir(work)
         os.environ["PATH"] = f"{tools.BIN}:{os.environ['PATH']}"
         make_inputs()
-        for test in (test_bases, test_locus, test_curves, test_metrics, test_training, test_calibration, test_variant, test_field,
+        for test in (test_bases, test_grad, test_locus, test_curves, test_metrics, test_training, test_calibration, test_variant, test_field,
                      test_motifs, test_report, test_refused):
             test()
         os.chdir("/")

@@ -14,8 +14,8 @@ def matched(queries, collection):
     """The best match of each, and how it was found."""
     if importlib.util.find_spec("memelite"):
         return motif.best_by_tomtom(queries, collection), "TOMTOM's test (memelite); q by Benjamini and Hochberg"
-    return [motif.best_by_correlation(query, collection) for query in queries], ("the largest mean correlation of columns, without a test "
-                                                                               "(memelite, which has one, is not installed)")
+    return [motif.best_by_correlation(query, collection) for query in queries], ("the largest r, without a test (memelite, which has one, is "
+                                                                               "not installed)")
 
 
 def draw_logo(page, left, top, matrix, background, first, columns, column):
@@ -66,12 +66,13 @@ def draw(arguments):
         if match:
             matrix = motif.turned(match.motif.matrix) if match.reverse else match.motif.matrix
             draw_logo(page, left + text, top + LOGO + 2, matrix, background, lead + match.offset, longest, column)
-            measure = f"correlation {match.score:.2f}".replace("-", "−") + (f", q = {match.q:.1e}".replace("-", "−") if np.isfinite(match.q) else "")
+            measure = f"r = {match.score:.2f}" + (f", q = {match.q:.1e}" if np.isfinite(match.q) else "")
+            measure = measure.replace("-", "−")
             page.text(left, top + LOGO + 3, cut(match.motif.label()))
             page.text(left, top + LOGO + 6.2, measure + ("\nreverse complement" if match.reverse else ""), fontsize=6, linespacing=1.3)
     title = style.title_of(arguments, f"{len(shown)} motif{'s' if len(shown) > 1 else ''} of {tables.named(path)[0]}")
     page.title(title)
-    note = f"Below each: the closest of {len(collection)} motifs, by {how}." if collection else "Heights: relative entropy to the background."
+    note = f"Below each: the closest of {len(collection)} motifs, by {how}. r: mean correlation of columns." if collection else "Heights: relative entropy to the background."
     page.note(note)
     return output.Picture(page.figure, title, f"{title}: {style.short(each.label() for each in shown)}. {note}")
 

@@ -1,4 +1,6 @@
 // regsnp: what variants do to predicted markers. Options to parameters; the work is in src/app.
+#include "regsnp.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
@@ -8,7 +10,7 @@
 #include "app/variants/background_run.hpp"
 #include "app/variants/check_variants.hpp"
 #include "app/variants/mutagenesis.hpp"
-#include "app/variants/mutation_output.hpp"
+#include "app/variants/mutation_file.hpp"
 #include "app/variants/random_variants.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
@@ -23,11 +25,6 @@ constexpr std::int64_t kMaxSpan = 1'000'000, kMaxVerified = 1'000'000'000;
 constexpr std::int64_t kMaxDeletion = 1000;
 constexpr std::int64_t kMaxCount = 100'000'000;
 constexpr std::int64_t kMaxTop = 1000;
-
-cli::Option check_reference_option() {
-    return cli::common::check_reference(
-        "compare all of the reference that the model remembers, not only a part of each contig");
-}
 
 // Which records are read, and what is done with those that do not fit the reference.
 std::vector<cli::Option> record_options() {
@@ -111,12 +108,6 @@ cli::Option phases_option() {
             "shifted alike; all: the mean over all shifts within the model's stride (slow)",
         .group = cli::group::model,
         .choices = {"own", "all"}};
-}
-
-// What is told of the run, and where it computes.
-std::vector<cli::Option> run_options() {
-    return {cli::common::no_version(), cli::common::threads(), cli::common::device(),
-            cli::common::precision(),  cli::common::isa(),     cli::common::progress()};
 }
 
 void add(std::vector<cli::Option>& options, std::vector<cli::Option> more) {
@@ -216,7 +207,7 @@ cli::Tool ism_tool() {
         {},
         "tsv, matrix, npz, bigwig, bedgraph, vcf or bcf; text with .gz behind it is bgzip; by default what names "
         "say, tsv on standard output");
-    format.suggestions = mutation_words();
+    format.suggestions = mutation_words(BaseOutputs::effects);
     cli::Option span = span_option();
     span.fallback = "0";
     span.help = "compare predictions this far to either side too; 0: at the substituted base alone";
@@ -411,14 +402,6 @@ void run_check(const cli::Arguments& args, Log& log) {
     if (check.stop) throw *check.stop;
 }
 
-// A BED file, or "-" for one on standard input.
-std::string bed_file(const cli::Arguments& args) {
-    if (!args.given("regions-file") || args.text("regions-file") == "-") return args.text("regions-file");
-    const std::string path = cli::readable_file(args, "regions-file");
-    require_kind(path, {FileKind::intervals, FileKind::bed_graph}, "-R takes regions, a BED file");
-    return path;
-}
-
 void run_ism(const cli::Arguments& args, Log& log) {
     MutagenesisParameters p;
     read_scoring(args, p);
@@ -476,11 +459,29 @@ void run_background(const cli::Arguments& args, Log& log) {
 
 }  // namespace
 
+cli::Option regkit::check_reference_option() {
+    return cli::common::check_reference(
+        "compare all of the reference that the model remembers, not only a part of each contig");
+}
+
+std::vector<cli::Option> regkit::run_options() {
+    return {cli::common::no_version(), cli::common::threads(), cli::common::device(),
+            cli::common::precision(),  cli::common::isa(),     cli::common::progress()};
+}
+
+std::string regkit::bed_file(const cli::Arguments& args) {
+    if (!args.given("regions-file") || args.text("regions-file") == "-") return args.text("regions-file");
+    const std::string path = cli::readable_file(args, "regions-file");
+    require_kind(path, {FileKind::intervals, FileKind::bed_graph}, "-R takes regions, a BED file");
+    return path;
+}
+
 int main(int argc, char** argv) {
     return cli::run(argc, argv,
                     {{annotate_tool(), run_annotate},
                      {check_tool(), run_check},
                      {ism_tool(), run_ism},
+                     {grad_tool(), run_grad},
                      {random_tool(), run_random},
                      {background_tool(), run_background}});
 }

@@ -88,6 +88,13 @@ using TakeChanged = std::function<void(const ChangedOutputs&)>;
 using FetchChanged =
     std::function<void(std::size_t window, std::int64_t begin, std::span<std::uint8_t> codes)>;
 
+// Windows on the way from others: as one-hot, every base of window s is share[s] times its own and the rest
+// that of `from` [batch][length].
+struct BetweenCodes {
+    std::span<const std::uint8_t> from;
+    std::span<const float> share;  // [batch]
+};
+
 class Network {
   public:
     // Throws Error(input) when the spec does not fit. `backend` must outlive the network.
@@ -154,6 +161,15 @@ class Network {
     // What a change from base a to base b is worth to first order is the difference of their two values.
     // Holds the values of all layers, and for every position one of each marker.
     void base_gradients(const Codes& codes, std::span<const float> d_logits, std::span<float> out);
+    // Of one marker after the other the gradient of the sum of weights [batch][outputs] times its logits,
+    // with respect to N, A, C, G and T as one-hot: out [markers.size()][batch][5][codes.length]. N has a row
+    // of its own in the table of an embedding; to a one_hot it is nothing, and its gradient 0. With `between`
+    // at these bases, which are none. Holds as much as base_gradients.
+    void symbol_gradients(const Codes& codes, const BetweenCodes* between, std::span<const float> weights,
+                          std::span<const int> markers, std::span<float> out);
+
+    // What they hold, about.
+    double gradient_bytes_per_base() const;
 
     // Forward and backward: gradients replace those of the step before; parameters stay. Running statistics
     // are updated unless the result is not finite. Labels end inside codes.length.

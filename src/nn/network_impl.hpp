@@ -117,10 +117,13 @@ struct Network::Impl {
         Capacity capacity;
         Plan plan;  // without fused tails
         std::vector<LayerState> layers;
-        std::vector<Buffer> bases;     // of sequence layers; one a layer
+        std::vector<Buffer> bases;     // of sequence layers, N, A, C, G, T; one a layer
+        bool between = false;          // sequence layers have outputs, for bases between two
+        Buffer symbols;                // these bases as one-hot
         Buffer discarded;              // gradients of parameters that come along
         std::vector<float> by_marker;  // of a flat head, [markers][batch]
-        std::vector<float> more;       // of a second sequence layer
+        std::vector<float> d_logits;   // of one marker alone
+        std::vector<float> more;       // [batch][5][length], in or out
     } base_gradients;
 
     const LayerSpec& layer(int index) const { return nth(spec.layers, index); }
@@ -146,10 +149,10 @@ struct Network::Impl {
     LstmMemory make_lstm(int index, const Capacity& capacity, bool training) const;  // none but for LSTMs
     Buffer make_flat(const TailPlan& tail_plan, const Capacity& capacity) const;
     // The operation of a layer into y, without its norm and dropout; `relu` as its epilogue. x(layer): an
-    // output.
+    // output. `look_up`: what reads a sequence layer takes its sums from the codes, not from its output.
     template <typename Output>
     void run_layer(int index, const Codes& codes, const Weights& weights, const Output& x, LstmMemory& memory,
-                   bool relu, const View& y) {
+                   bool relu, const View& y, bool look_up = true) {
         const LayerParameters& at = weights.at(index);
         kind(index).forward({.backend = backend,
                              .codes = codes,
@@ -158,7 +161,7 @@ struct Network::Impl {
                              .weight = slice(weights.arena, at.weight),
                              .weight_hh = slice(weights.arena, at.weight_hh),
                              .bias = slice(weights.arena, at.bias),
-                             .table = table(index, weights),
+                             .table = look_up ? table(index, weights) : Slice{},
                              .relu = relu,
                              .memory = &memory,
                              .x = [&](std::size_t i) { return x(node(index).inputs[i]); },
@@ -218,9 +221,15 @@ struct Network::Impl {
     void run_normed_tail(TailStep step, const Codes& codes, const Labels& labels, const TrainStep& how);
 
     // network_bases.cpp
-    void prepare_base_gradients(const Codes& codes);
+    void prepare_base_gradients(const Codes& codes, bool between);
+    Halo read_beyond(int index) const;
     void write_head_gradient(const Codes& codes, std::span<const float> d_logits);
+    void write_between(const Codes& codes, const BetweenCodes& between);
+    void forward_to_head(const Codes& codes, const BetweenCodes* between);
     void backward_to_bases(int index, const Codes& codes);
+    // Of the last `symbols` of N, A, C, G, T: out [batch][symbols][length].
+    void backward_from_head(const Codes& codes, std::span<const float> d_logits, int symbols,
+                            std::span<float> out);
 
     // network_share.cpp: a batch that several ranks share
     static std::int64_t batch_size(const Codes& codes, const TrainStep& how) {

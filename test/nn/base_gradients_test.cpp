@@ -230,6 +230,50 @@ TEST_CASE("gradients of the bases do not depend on the batch, and follow new wei
     CHECK(infer_all(network, w) == before);
 }
 
+// Marker by marker what base_gradients gives; all the way at one end of the path what the look-up gives
+// there.
+TEST_CASE("gradients of the symbols are those of the bases, at both ends of a path") {
+    const auto cpu = backend("cpu");
+    for (const Spec& spec : specs_of_every_kind()) {
+        CAPTURE(spec.name);
+        Network network(spec, kMarkers, *cpu);
+        randomise(network, 7);
+        const Windows w = windows_of(spec, 2, kMarkers, 12), other = windows_of(spec, 2, kMarkers, 13);
+        const auto outputs = static_cast<std::size_t>(w.batch * w.positions);
+        const std::vector<float> weights = random_weights(outputs, 6);
+        const std::vector<int> markers{2, 0};
+        const auto one = static_cast<std::size_t>(w.batch * kSymbols * w.length);
+        const auto symbols = [&](const Windows& at, const BetweenCodes* between) {
+            std::vector<float> out(markers.size() * one, NAN);
+            network.symbol_gradients(at.view(), between, weights, markers, out);
+            return out;
+        };
+        const std::vector<float> found = symbols(w, nullptr);
+        CHECK(largest(found) > 0);
+        for (std::size_t i = 0; i < markers.size(); ++i) {
+            std::vector<float> d_logits(outputs * kMarkers, 0.0f);
+            const auto m = static_cast<std::int64_t>(markers[i]);
+            for (std::int64_t s = 0; s < w.batch; ++s)
+                std::copy_n(weights.begin() + s * w.positions, w.positions,
+                            d_logits.begin() + (s * kMarkers + m) * w.positions);
+            const std::vector<float> bases = gradients_of(network, w, d_logits);
+            const auto length = static_cast<std::size_t>(w.length);
+            for (std::size_t row = 0; row < static_cast<std::size_t>(w.batch) * kBases; ++row)
+                CHECK(std::equal(
+                    bases.begin() + static_cast<std::ptrdiff_t>(row * length),
+                    bases.begin() + static_cast<std::ptrdiff_t>((row + 1) * length),
+                    found.begin() + static_cast<std::ptrdiff_t>(
+                                        i * one + (row / kBases * kSymbols + row % kBases + 1) * length)));
+        }
+        const std::vector<float> all{1, 1}, none{0, 0};
+        const BetweenCodes here{other.codes, all}, there{other.codes, none};
+        CHECK(largest_difference(symbols(w, &here), found) <= 2e-5 * largest(found));
+        const std::vector<float> of_other = symbols(other, nullptr);
+        CHECK(largest_difference(symbols(w, &there), of_other) <= 2e-5 * largest(of_other));
+        CHECK(symbols(w, nullptr) == found);
+    }
+}
+
 TEST_CASE("gradients of the bases check their sizes") {
     const auto cpu = backend("cpu");
     Network network(small_spec(), kMarkers, *cpu);
@@ -243,4 +287,12 @@ TEST_CASE("gradients of the bases check their sizes") {
     d_logits.push_back(0);
     out.pop_back();
     CHECK_THROWS_AS(network.base_gradients(w.view(), d_logits, out), Error);
+    const std::vector<float> weights(static_cast<std::size_t>(w.positions)), none;
+    const std::vector<int> marker{1};
+    std::vector<float> symbols(static_cast<std::size_t>(kSymbols * w.length));
+    const BetweenCodes without{w.codes, none};
+    CHECK_NOTHROW(network.symbol_gradients(w.view(), nullptr, weights, marker, symbols));
+    CHECK_THROWS_AS(network.symbol_gradients(w.view(), &without, weights, marker, symbols), Error);
+    symbols.pop_back();
+    CHECK_THROWS_AS(network.symbol_gradients(w.view(), nullptr, weights, marker, symbols), Error);
 }

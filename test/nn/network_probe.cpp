@@ -55,10 +55,28 @@ void dump(const Spec& spec, const std::string& device, const std::string& folder
     NamedTensor bases{"bases", {w.batch, 4, w.length}, {}};
     bases.values.resize(static_cast<std::size_t>(w.batch * 4 * w.length));
     network.base_gradients(w.view(), d_logits.values, bases.values);
+    // Between the windows and themselves backwards, of two markers.
+    const std::vector<std::uint8_t> from(w.codes.rbegin(), w.codes.rend());
+    const std::vector<int> two{2, 5};
+    NamedTensor share{"share", {w.batch}, {}}, weights_of{"weights_of", {w.batch, w.positions}, {}};
+    for (std::int64_t s = 0; s < w.batch; ++s)
+        share.values.push_back(static_cast<float>(next_random(random) % 1000) / 1000);
+    for (std::int64_t i = 0; i < w.batch * w.positions; ++i)
+        weights_of.values.push_back(static_cast<float>(next_random(random) % 2001) / 1000.0f - 1);
+    NamedTensor symbols{"symbols", {2, w.batch, 5, w.length}, {}};
+    symbols.values.resize(static_cast<std::size_t>(2 * w.batch * 5 * w.length));
+    const BetweenCodes between{from, share.values};
+    network.symbol_gradients(w.view(), &between, weights_of.values, two, symbols.values);
     const StepResult step = network.forward_backward(w.view(), w.labels(), {1, 0, 1.5f, 0});
-    results.tensors = {codes,  dense_labels(w, spec.task),
-                       logits, d_logits,
-                       bases,  {"loss", {1}, {static_cast<float>(step.loss)}}};
+    results.tensors = {codes,
+                       dense_labels(w, spec.task),
+                       logits,
+                       d_logits,
+                       bases,
+                       share,
+                       weights_of,
+                       symbols,
+                       {"loss", {1}, {static_cast<float>(step.loss)}}};
     for (NamedTensor& gradient : network.gradients()) {
         gradient.name = "gradient." + gradient.name;
         results.tensors.push_back(std::move(gradient));

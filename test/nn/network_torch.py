@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Forward, the gradient of the bases, loss and every gradient of every preset, and of small networks with what no preset has, against PyTorch, in double
+"""Forward, the gradient of the bases and of bases between two, loss and every gradient of every preset, and of small networks with what no preset has, against PyTorch, in double
 precision there: the reference back end, and the cpu's once for each instruction set that the machine has.
 
   network_torch.py [--seeds N] [PRESET...]      N: seeds that must pass, 1 unless said
@@ -118,7 +118,7 @@ def small(spec):
     return dict(spec, layers=layers)
 
 
-def results(net, codes, labels, d_logits):
+def results(net, codes, labels, d_logits, share, weights_of):
     """Named as network_probe names them."""
     net.eval()
     with torch.no_grad():
@@ -126,6 +126,12 @@ def results(net, codes, labels, d_logits):
     net.symbols = torch.nn.functional.one_hot(codes, 5).to(d_logits.dtype).requires_grad_()
     (net(codes) * d_logits).sum().backward()
     found["bases"] = net.symbols.grad[:, :, 1:].transpose(1, 2)
+    one_hot = torch.nn.functional.one_hot(codes, 5).to(d_logits.dtype)
+    backwards = one_hot.flatten(0, 1).flip(0).unflatten(0, codes.shape)
+    net.symbols = (share[:, None, None] * one_hot + (1 - share[:, None, None]) * backwards).requires_grad_()
+    logits = net(codes)
+    found["symbols"] = torch.stack([torch.autograd.grad((logits[:, m] * weights_of).sum(), net.symbols, retain_graph=True)[0]
+                                    for m in (2, 5)]).transpose(2, 3)
     net.symbols = None
     net.train()
     net.zero_grad()
@@ -154,7 +160,7 @@ class Problem:
             json.dump(spec, f)
         got = self.probe("cpu")
         self.weights = load_file(f"{folder}/weights.safetensors")
-        self.given = got["codes"].long(), got["labels"].double(), got["d_logits"].double()
+        self.given = got["codes"].long(), *(got[name].double() for name in ("labels", "d_logits", "share", "weights_of"))
         self.net = loaded(Net(spec, MARKERS), self.weights)
         self.right = results(self.net, *self.given)
         self.squares, self.draws, self.margin = dict.fromkeys(self.right, 0.0), 0, float("inf")
@@ -211,7 +217,7 @@ class Problem:
                 sys.exit(f"{title}: {name} is 0: the test would say nothing")
             largest, count = max(largest, (difference / allowed, name)), count + 1
         weights = {"after." + name for name, _ in self.net.named_parameters()}  # as they were: this step is no optimiser's
-        more = set(got) - set(self.right) - weights - {"codes", "labels", "d_logits"}
+        more = set(got) - set(self.right) - weights - {"codes", "labels", "d_logits", "share", "weights_of"}
         if more:
             sys.exit(f"{title}: PyTorch has no {sorted(more)}")
         print(f"{title}\tseed {self.seed}\t{count} tensors\t{largest[0]:.2f} of what is allowed at {largest[1]}", flush=True)

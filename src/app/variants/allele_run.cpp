@@ -38,20 +38,23 @@ std::int64_t AlleleRun::longest_contig() const {
 void AlleleRun::make_scorer(ScorerOptions options) {
     options.workers = resolve_workers(p_.backend.workers);
     scorer_ = std::make_unique<VariantScorer>(
-        session_.take_models(), p_.models, session_.backend(),
+        take_models(), p_.models, session_.backend(),
         [this](int contig, std::int64_t begin, std::int64_t end, std::span<std::uint8_t> codes) {
             reference_.read(contig, begin, end, codes);
         },
         options);
-    if (p_.check_reference)
-        for (TrainedReference& one : trained_) one.check_all();
 }
 
-void AlleleRun::compare_with_training(const Allele& allele) {
-    if (allele.contig == compared_contig_) return;
-    compared_contig_ = allele.contig;
-    for (TrainedReference& one : trained_)
-        one.reading(allele.contig, allele.change.begin, allele.change.begin + 1);
+std::vector<Model> AlleleRun::take_models() {
+    if (p_.check_reference)
+        for (TrainedReference& one : trained_) one.check_all();
+    return session_.take_models();
+}
+
+void AlleleRun::compare_with_training(int contig, std::int64_t position) {
+    if (contig == compared_contig_) return;
+    compared_contig_ = contig;
+    for (TrainedReference& one : trained_) one.reading(contig, position, position + 1);
 }
 
 std::vector<AlleleEffect> AlleleRun::score(std::span<const Allele> alleles,

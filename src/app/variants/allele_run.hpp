@@ -1,4 +1,4 @@
-// What every run of regsnp that scores alleles has: a model, a reference, and what an output tells of them.
+// What every run of regsnp with a model has: a model, a reference, and what an output tells of them.
 #pragma once
 
 #include <cstdint>
@@ -50,9 +50,17 @@ class AlleleRun {
     // end.
     void make_scorer(ScorerOptions options);
     VariantScorer& scorer() { return *scorer_; }
+    // Instead of that, for what has the network itself: called once too.
+    std::vector<Model> take_models();
+    Backend& backend() { return session_.backend(); }
+    void tell_notices() { session_.tell_notices(); }
 
-    // Compares the reference with that of the model's training around the first allele of each contig.
-    void compare_with_training(const Allele& allele);
+    // Compares the reference with that of the model's training around the first base that is told of each
+    // contig.
+    void compare_with_training(int contig, std::int64_t position);
+    void compare_with_training(const Allele& allele) {
+        compare_with_training(allele.contig, allele.change.begin);
+    }
     // One effect an allele. Error(input) for one that is no number, with `where` of its index.
     std::vector<AlleleEffect> score(std::span<const Allele> alleles,
                                     const std::function<std::string(std::size_t)>& where);

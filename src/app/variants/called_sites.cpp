@@ -35,11 +35,8 @@ bool CalledSites::reaches_seed(std::size_t marker, float output) const {
 
 bool CalledSites::has_site(std::size_t marker, std::span<const float> outputs,
                            std::span<const KnownStretch> stretches, SiteWork& work) const {
-    work.logits.resize(outputs.size());
-    std::ranges::transform(outputs, work.logits.begin(),
-                           [&](float output) { return static_cast<float>(scales_.logit(marker, output)); });
     work.runs.clear();
-    work.runs.append_row(0, 0, work.logits, extensions_[marker]);
+    append_logits(marker, 0, outputs, work);
     if (work.runs.runs.empty()) return false;
     IntervalCaller caller({rules_[marker]}, resolution_);
     caller.add(0, stretches, work.runs, work.pool);
@@ -47,6 +44,18 @@ bool CalledSites::has_site(std::size_t marker, std::span<const float> outputs,
     bool any = false;
     caller.release(0, [&](const CalledInterval&) { any = true; });
     return any;
+}
+
+void CalledSites::append_runs(std::size_t marker, std::span<const float> outputs, SiteWork& work) const {
+    if (callable_[marker]) append_logits(marker, static_cast<int>(marker), outputs, work);
+}
+
+void CalledSites::append_logits(std::size_t marker, int row, std::span<const float> outputs,
+                                SiteWork& work) const {
+    work.logits.resize(outputs.size());
+    std::ranges::transform(outputs, work.logits.begin(),
+                           [&](float output) { return static_cast<float>(scales_.logit(marker, output)); });
+    work.runs.append_row(0, row, work.logits, extensions_[marker]);
 }
 
 float largest(std::span<const float> values) {

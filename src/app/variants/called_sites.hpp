@@ -36,8 +36,14 @@ class CalledSites {
     // `outputs` of cells from base 0 on, of which those in `stretches`, which ascend, are known.
     bool has_site(std::size_t marker, std::span<const float> outputs, std::span<const KnownStretch> stretches,
                   SiteWork& work) const;
+    // For sites of long stretches: a caller by the rules of all markers, and the runs that it takes, of which
+    // a marker that is not called has none. `outputs` of one marker.
+    IntervalCaller caller() const { return {rules_, resolution_}; }
+    void append_runs(std::size_t marker, std::span<const float> outputs, SiteWork& work) const;
 
   private:
+    void append_logits(std::size_t marker, int row, std::span<const float> outputs, SiteWork& work) const;
+
     const MarkerScales& scales_;
     std::int64_t resolution_;
     std::vector<bool> callable_;

@@ -6,18 +6,17 @@
 #include <algorithm>
 #include <optional>
 
-#include "app/model/regions.hpp"
+#include "app/variants/base_files.hpp"
+#include "app/variants/base_regions.hpp"
 #include "app/variants/mutation_output.hpp"
 #include "app/variants/variant_regions.hpp"
 #include "base/text.hpp"
-#include "io/files/output_check.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
 
-constexpr std::int64_t kMaxTarget = 100'000;
 constexpr std::int64_t kPiece = 1 << 14;  // bases of the reference read, and bases that wait for scores
 
 class Mutagenesis {
@@ -25,7 +24,10 @@ class Mutagenesis {
     Mutagenesis(const MutagenesisParameters& p, Log& log, const TellWork& tell)
         : p_(p), log_(log), tell_(tell), run_(p, log), pool_(p.backend.workers) {
         choose_regions();
-        check_outputs();
+        std::vector<std::string> inputs = p.models;
+        inputs.insert(inputs.end(), {p.fasta, p.regions_file});
+        files_ = mutation_files({p.outputs, p.format, p.modisco, p.write_index}, BaseOutputs::effects,
+                                names_of(run_.model().markers), inputs);
         run_.make_scorer({.span = p.span,
                           .all_phases = p.all_phases,
                           .rc_average = p.rc_average,
@@ -64,85 +66,27 @@ class Mutagenesis {
     // The examples as they were asked for, and their bases once each.
     void choose_regions() {
         const FastaFile& fasta = run_.reference().fasta();
-        std::vector<Region> regions = parse_regions(p_.regions, region_rules(fasta, "--region"));
-        if (!p_.regions_file.empty())
-            for (Region& region : read_bed_regions(p_.regions_file, log_))
-                regions.push_back(std::move(region));
-        require(
-            !regions.empty(), ErrorKind::input,
-            (p_.regions_file == "-" ? "standard input" : p_.regions_file) + ": holds no region to mutate");
-        plan_regions(regions, false, fasta, 1, log_);  // says what is wrong with them as they were given
-        for (Region& region : regions) {
-            const int contig = fasta.find(region.contig);
-            const std::int64_t length = nth(fasta.contigs(), contig).length;
-            region.end = std::min(region.end, length);
-            if (p_.width > 0) {
-                region.begin += (region.end - region.begin) / 2 - p_.width / 2;
-                region.end = region.begin + p_.width;
-            }
-            examples_.push_back({contig, region.begin, region.end});
-            region.begin = std::max<std::int64_t>(0, region.begin);
-            region.end = std::min(region.end, length);
+        std::vector<Region> inside;
+        for (const ContigRange& asked :
+             asked_regions(p_.regions, p_.regions_file, fasta, "to mutate", log_)) {
+            examples_.push_back(around_middle(asked, p_.width));
+            const ContigRange range = inside_contig(examples_.back(), fasta);
+            inside.push_back({nth(fasta.contigs(), range.contig).name, range.begin, range.end});
         }
-        ranges_ = plan_regions(regions, false, fasta, 1, log_);
+        ranges_ = plan_regions(inside, false, fasta, 1, log_);
         for (const ContigRange& range : ranges_) total_ += range.end - range.begin;
-        require(any_known(), ErrorKind::input,
-                "the regions are all N in " + p_.fasta + ": there is nothing to mutate");
-    }
-
-    bool any_known() {
-        std::vector<std::uint8_t> codes;
-        for (const ContigRange& range : ranges_)
-            for (std::int64_t begin = range.begin; begin < range.end; begin += kPiece) {
-                const std::int64_t end = std::min(range.end, begin + kPiece);
-                codes.resize(static_cast<std::size_t>(end - begin));
-                run_.reference().read(range.contig, begin, end, codes);
-                if (std::any_of(codes.begin(), codes.end(), [](std::uint8_t c) { return c != kCodeN; }))
-                    return true;
-            }
-        return false;
+        require_known(ranges_, run_.reference(), p_.fasta, "to mutate");
     }
 
     std::optional<EffectTarget> target() {
         if (p_.target.empty()) return std::nullopt;
-        const FastaFile& fasta = run_.reference().fasta();
-        const std::vector<Region> asked = parse_regions(p_.target, region_rules(fasta, "--target"));
-        const ContigRange range = plan_regions(asked, false, fasta, 1, log_).front();
-        const Contig& contig = nth(fasta.contigs(), range.contig);
-        const std::string name = to_string(Region{contig.name, range.begin, range.end});
-        require(asked.size() == 1, ErrorKind::usage, "--target takes one region");
-        require(range.end - range.begin <= kMaxTarget, ErrorKind::usage,
-                "--target " + name + ": more than " + std::to_string(kMaxTarget) + " bases");
+        const std::vector<Contig>& contigs = run_.reference().contigs();
+        EffectTarget target = effect_target(p_.target, run_.reference().fasta(), log_);
         for (const ContigRange& mutated : ranges_)
-            require(mutated.contig == range.contig, ErrorKind::usage,
-                    "--target " + name + ": nothing on " + nth(fasta.contigs(), mutated.contig).name +
-                        " changes it; give regions of " + contig.name + " alone");
-        return EffectTarget{range.contig, range.begin, range.end, name};
-    }
-
-    void check_outputs() {
-        require(p_.format.empty() || p_.outputs.size() == 1, ErrorKind::usage,
-                "-O goes with one output; of several the names tell the formats");
-        std::vector<std::string> markers, paths;
-        for (const Marker& marker : run_.model().markers) markers.push_back(marker.name);
-        bool arrays = false, indexed = false;
-        for (const std::string& name : p_.outputs) {
-            files_.push_back(mutation_file(name, p_.format));
-            const MutationFile& file = files_.back();
-            arrays = arrays || file.kind == MutationFile::Kind::arrays;
-            for (const std::string& path : paths_of(file, markers, p_.modisco)) paths.push_back(path);
-            if (file.gz || is_compressed(file.variants))
-                for (std::string& beside : index_names(name)) paths.push_back(std::move(beside));
-            indexed = indexed || (p_.write_index && file.kind != MutationFile::Kind::track &&
-                                  file.kind != MutationFile::Kind::arrays);
-        }
-        require(!p_.modisco || arrays, ErrorKind::usage, "--modisco goes with an output in .npz");
-        require(!p_.write_index || indexed, ErrorKind::usage,
-                "--write-index goes with an output in bgzip VCF, BCF or bgzip TSV");
-        std::vector<std::string> inputs = p_.models;
-        inputs.insert(inputs.end(), {p_.fasta, p_.regions_file});
-        refuse_inputs_as_outputs(paths, inputs);
-        refuse_equal_outputs(paths);
+            require(mutated.contig == target.contig, ErrorKind::usage,
+                    "--target " + target.name + ": nothing on " + nth(contigs, mutated.contig).name +
+                        " changes it; give regions of " + nth(contigs, target.contig).name + " alone");
+        return target;
     }
 
     void walk(int contig, std::int64_t begin, std::int64_t end) {

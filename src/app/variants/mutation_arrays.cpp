@@ -3,66 +3,26 @@
 #include <algorithm>
 #include <cmath>
 
+#include "app/variants/base_files.hpp"
 #include "app/variants/mutation_output.hpp"
-#include "base/text.hpp"
 #include "io/fasta/fasta.hpp"
-#include "io/files/npz_writer.hpp"
-#include "kernels/base/error.hpp"
-#include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
 
 constexpr std::int64_t kBases = 4;
-constexpr std::size_t kTogether = 4096;  // values of a track that are handed over at a time
-constexpr int kDecimals = 6;
-
-std::vector<std::string> names_of(const std::vector<Marker>& markers) {
-    std::vector<std::string> names;
-    for (const Marker& marker : markers) names.push_back(marker.name);
-    return names;
-}
-
-std::vector<std::string> header_of(AlleleRun& run) {
-    std::vector<std::string> lines = run.provenance();
-    for (std::string& line : lines) line.erase(0, 2);  // "##"
-    return lines;
-}
-
 class Track final : public MutationOutput {
   public:
     Track(const MutationFile& file, const MutationContext& context)
-        : run_(context.run), values_(run_.model().markers.size()) {
-        const TrackOutput output{file.name, file.track, file.gz};
-        TrackOptions options;
-        options.markers = names_of(run_.model().markers);
-        options.header = header_of(run_);
-        options.decimals = kDecimals;
-        tracks_ = std::make_unique<TrackSet>(std::span(&output, 1), options, context.pool);
-        for (const Contig& contig : run_.reference().contigs())
-            tracks_->declare_contig(contig.name, contig.length);
-    }
+        : track_(file, context.run, names_of(context.run.model().markers), context.pool),
+          values_(context.run.model().markers.size()) {}
     void add(const MutatedBase& base) override {
-        if (base.contig != contig_ || base.position != begin_ + std::ssize(values_.front()) ||
-            values_.front().size() == kTogether)
-            hand_over();
-        if (base.contig != contig_) {
-            contig_ = base.contig;
-            const Contig& contig = nth(run_.reference().contigs(), contig_);
-            number_ = tracks_->add_contig(contig.name, contig.length, contig_);
-        }
-        if (values_.front().empty()) begin_ = base.position;
         if (base.code == kCodeN) return;
-        for (std::size_t m = 0; m < values_.size(); ++m) values_[m].push_back(largest(base, m));
+        for (std::size_t m = 0; m < values_.size(); ++m) values_[m] = largest(base, m);
+        track_.add(base.contig, base.position, values_);
     }
-    void flush() override {
-        hand_over();
-        tracks_->flush();
-    }
-    void add_to(OutputSet& outputs) override {
-        hand_over();
-        tracks_->finish(outputs);
-    }
+    void flush() override { track_.flush(); }
+    void add_to(OutputSet& outputs) override { track_.add_to(outputs); }
 
   private:
     static float largest(const MutatedBase& base, std::size_t marker) {
@@ -73,36 +33,15 @@ class Track final : public MutationOutput {
         return most;
     }
 
-    void hand_over() {
-        const std::int64_t count = std::ssize(values_.front());
-        if (count == 0) return;
-        rows_.clear();
-        for (std::vector<float>& row : values_) {
-            rows_.insert(rows_.end(), row.begin(), row.end());
-            row.clear();
-        }
-        tracks_->values(number_, begin_, 1, count, rows_, count);
-        begin_ += count;
-    }
-
-    AlleleRun& run_;
-    std::unique_ptr<TrackSet> tracks_;
-    int contig_ = -1, number_ = -1;
-    std::int64_t begin_ = 0;
-    std::vector<std::vector<float>> values_;  // of each marker, from `begin_` on
-    std::vector<float> rows_;
+    BaseTrack track_;
+    std::vector<float> values_;  // of a base, one a marker
 };
 
 class Arrays final : public MutationOutput {
   public:
     Arrays(const MutationFile& file, const MutationContext& context)
         : regions_(context.regions), modisco_(context.modisco) {
-        length_ = regions_.front().end - regions_.front().begin;
-        for (const ContigRange& region : regions_)
-            require(region.end - region.begin == length_, ErrorKind::usage,
-                    "-o " + file.name + ": its arrays are of one length, and regions have " +
-                        std::to_string(length_) + " bases and " + std::to_string(region.end - region.begin) +
-                        "; --width gives all the same");
+        length_ = one_length(regions_, file.name);
         const std::vector<std::string> names = names_of(context.run.model().markers);
         paths_ = paths_of(file, names, modisco_);
         sequences_.resize(cells());
@@ -134,7 +73,6 @@ class Arrays final : public MutationOutput {
 
   private:
     std::size_t cells() const { return regions_.size() * static_cast<std::size_t>(kBases * length_); }
-    std::vector<std::int64_t> shape() const { return {std::ssize(regions_), kBases, length_}; }
     // Of base `b` (code - 1) at place x of an example.
     std::size_t cell(std::size_t example, std::int64_t b, std::int64_t x) const {
         return (example * kBases + static_cast<std::size_t>(b)) * static_cast<std::size_t>(length_) +
@@ -177,17 +115,8 @@ class Arrays final : public MutationOutput {
     void write(std::size_t marker, std::size_t path, OutputSet& outputs) {
         std::vector<float>& values = changes_[marker];
         centre(values);
-        NpzWriter all(paths_[path]);
-        all.add("sequences", shape(), sequences_);
-        all.add("contributions", shape(), values);
-        all.add("projected", {std::ssize(regions_), length_}, at_sequence(values));
-        all.add_to(outputs);
-        if (!modisco_) return;
-        NpzWriter one_hot(paths_[path + 1]), hypothetical(paths_[path + 2]);
-        one_hot.add("arr_0", shape(), sequences_);
-        one_hot.add_to(outputs);
-        hypothetical.add("arr_0", shape(), values);
-        hypothetical.add_to(outputs);
+        write_arrays({std::ssize(regions_), length_, sequences_, values, at_sequence(values)},
+                     std::span(paths_).subspan(path, modisco_ ? 3 : 1), outputs);
     }
 
     const std::vector<ContigRange>& regions_;

@@ -10,9 +10,8 @@
 #include "app/model/regions.hpp"
 #include "app/variants/allele_run.hpp"
 #include "app/variants/made_allele.hpp"
+#include "app/variants/mutation_file.hpp"
 #include "io/files/output_set.hpp"
-#include "io/tracks/track_set.hpp"
-#include "io/vcf/vcf.hpp"
 #include "kernels/base/thread_pool.hpp"
 
 namespace regkit {
@@ -34,24 +33,6 @@ class MutationOutput {
     virtual void flush() {}  // what is complete is visible to a reader of the pipe
     virtual void add_to(OutputSet& outputs) = 0;
 };
-
-// What -o and -O say of one output.
-struct MutationFile {
-    enum class Kind { table, matrix, track, arrays, variants };
-    std::string name;
-    Kind kind = Kind::table;
-    bool gz = false;                     // a table that is bgzipped
-    const TrackFormat* track = nullptr;  // of a track
-    VariantFormat variants = VariantFormat::vcf;
-};
-// `word` is what -O says, "" where the name tells. Error(usage) where neither does.
-MutationFile mutation_file(const std::string& name, const std::string& word);
-// What -O takes, for completions.
-std::vector<std::string> mutation_words();
-// All files that it makes, one a marker where its name has {marker}. Error(usage) where one file cannot hold
-// the markers. `modisco` asks for two more of arrays.
-std::vector<std::string> paths_of(const MutationFile& file, const std::vector<std::string>& markers,
-                                  bool modisco);
 
 // What the outputs of a run share; all of it outlives them.
 struct MutationContext {

@@ -1,77 +1,14 @@
 // Tables of the effects of mutations. Numbers are those of annotate's matrix, with six significant digits;
 // what was not compared is ".".
-#include <optional>
-
+#include "app/variants/base_files.hpp"
 #include "app/variants/mutation_output.hpp"
-#include "base/printable.hpp"
 #include "io/fasta/fasta.hpp"
-#include "io/files/atomic_file.hpp"
-#include "io/files/bgzf_writer.hpp"
-#include "kernels/base/error.hpp"
 #include "kernels/base/nth.hpp"
 
 namespace regkit {
 namespace {
 
 constexpr std::string_view kBases = "ACGT";
-
-// Text with contig and position in its first columns.
-class TableFile {
-  public:
-    TableFile(const MutationFile& file, const MutationContext& context)
-        : indexed_(context.parameters.write_index), longest_(context.run.longest_contig()) {
-        require(!indexed_ || file.gz, ErrorKind::usage,
-                "--write-index: " + (file.name.empty() ? "standard output" : file.name) +
-                    " is no bgzip file; end its name in .gz");
-        if (file.gz)
-            bgzip_.emplace(file.name);
-        else
-            plain_.emplace(file.name);
-        for (const std::string& line : context.run.provenance()) write(printable(line) + "\n");
-    }
-    void write(std::string_view text) {
-        if (bgzip_)
-            bgzip_->write(text);
-        else
-            plain_->write(text);
-    }
-    void flush() {
-        if (plain_) plain_->flush();
-    }
-    void add_to(OutputSet& outputs) {
-        if (plain_)
-            outputs.add(std::move(*plain_));
-        else if (indexed_)
-            bgzip_->add_indexed_to(outputs, {.contig = 1, .begin = 2, .end = 2, .zero_based = false},
-                                   longest_);
-        else
-            bgzip_->add_to(outputs);
-    }
-
-  private:
-    std::optional<AtomicFile> plain_;
-    std::optional<BgzfWriter> bgzip_;
-    bool indexed_;
-    std::int64_t longest_;
-};
-
-// "chr1\t1000\t", the first columns of both tables.
-class RowStart {
-  public:
-    explicit RowStart(AlleleRun& run) : run_(run) {}
-    void append_to(std::string& text, int contig, std::int64_t position) {
-        if (contig != contig_) name_ = printable(nth(run_.reference().contigs(), contig).name) + "\t";
-        contig_ = contig;
-        text += name_;
-        text += std::to_string(position + 1);
-        text += '\t';
-    }
-
-  private:
-    AlleleRun& run_;
-    int contig_ = -1;
-    std::string name_;
-};
 
 void append_change(std::string& text, const AlleleEffect& effect, std::size_t marker) {
     text += '\t';
@@ -84,7 +21,9 @@ void append_change(std::string& text, const AlleleEffect& effect, std::size_t ma
 class Table final : public MutationOutput {
   public:
     Table(const MutationFile& file, const MutationContext& context)
-        : file_(file, context), start_(context.run), markers_(context.run.model().markers) {
+        : file_(file, context.run, context.parameters.write_index),
+          start_(context.run),
+          markers_(context.run.model().markers) {
         file_.write("#chrom\tpos\tref\talt\tmarker\tdelta\n");
     }
     void add(const MutatedBase& base) override {
@@ -111,7 +50,7 @@ class Table final : public MutationOutput {
 class Matrix final : public MutationOutput {
   public:
     Matrix(const MutationFile& file, const MutationContext& context)
-        : file_(file, context),
+        : file_(file, context.run, context.parameters.write_index),
           start_(context.run),
           markers_(context.run.model().markers),
           deletions_(static_cast<std::size_t>(context.deletions)) {

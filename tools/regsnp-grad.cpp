@@ -85,7 +85,7 @@ cli::Tool grad_tool() {
         seed,
         {.name = "steps",
          .value = "N",
-         .help = "points on the way from each baseline; by default 16, or thrice as many up to 432 until "
+         .help = "points on the way from each baseline; by default 16, or thrice as many up to 1296 until "
                  "contributions sum up to the difference of the predictions within 1 %",
          .group = cli::group::model},
         cli::common::rc_average(),

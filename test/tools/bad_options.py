@@ -25,6 +25,7 @@ GOOD = {
     "regsnp": "-m model.safetensors -f ref.fa -o new.vcf in.vcf",
     "regsnp check": "-f ref.fa in.vcf",
     "regsnp ism": "-m model.safetensors -f ref.fa -r chr1:100-102 -o new.tsv",
+    "regsnp grad": "-m model.safetensors -f ref.fa -r chr1:100-102 -o new.tsv",
     "regsnp random": "-m model.safetensors -f ref.fa -r chr1:100-102 -n 2 -o new.vcf",
     "regsnp background": "-m model.safetensors -f ref.fa -r chr1:100-102 -n 2 -o new.tsv",
     "regmodel": "model.safetensors",
@@ -33,6 +34,8 @@ GOOD = {
 # Words that go with an option instead of the command's arguments, so that it is looked at.
 WITH = {("regds-build", "sheet"): "-f ref.fa -o new.regds", ("regds-build", "split-block"): "-f ref.fa -o new.regds --split random:1,0,0 b.bed",
         ("regeval", "motifs"): "-m model.safetensors -d small.regds -o new.tsv --bootstrap 0 --baselines",
+        **{("regsnp grad", name): "-m model.safetensors -f ref.fa -r chr1:100-102 -o new.tsv --method integrated" for name in ("steps", "seed", "baseline")},
+        **{("regsnp grad", name): "-m model.safetensors -f ref.fa -r chr1:100-102 -o new.bed" for name in ("bin", "top")},
         ("regsnp background", "from"): "-m model.safetensors -f ref.fa -o new.tsv",
         ("regsnp", "region"): "-m model.safetensors -f ref.fa -o new.vcf indexed.vcf.gz",
         ("regsnp", "regions-file"): "-m model.safetensors -f ref.fa -o new.vcf indexed.vcf.gz",
@@ -94,6 +97,12 @@ BAD["target", "regsnp ism"] = {**REGION, "chr1:1-50,chr1:60-70": 2}
 BAD["background", "regsnp"] = {**FILE_IN, "in.vcf": 3}
 BAD["from", "regsnp background"] = {**FILE_IN, "ref.fa": 3}
 BAD["output", "regsnp background"] = FILE_OUT
+BAD["output-format", "regsnp grad"] = {NONSENSE: 2, "vcf": 2, "bw.gz": 2, "npz.gz": 2}
+BAD["target", "regsnp grad"] = BAD["target", "regsnp ism"]
+BAD["method", "regsnp grad"] = {NONSENSE: 2}
+BAD["baseline", "regsnp grad"] = {NONSENSE: 2, "shuffled:": 2, "shuffled:0": 2, "shuffled:1.5": 2}
+BAD["bin", "regsnp grad"] = WHOLE
+BAD["output", "regsnp grad"] = {**FILE_OUT, "new.unknown": 2, "{other}.tsv": 2}
 BAD["output", "regsnp ism"] = {**FILE_OUT, "new.unknown": 2, "{other}.tsv": 2}
 BAD["output-format", "regsnp"] = BAD["output-format", "regsnp random"] = {NONSENSE: 2, "bed": 2, "vcf.": 2, "bcf.gz": 2}
 

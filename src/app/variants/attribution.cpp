@@ -21,10 +21,11 @@ namespace regkit {
 namespace {
 
 constexpr std::int64_t kBases = 4;
-constexpr double kBatchBytes = 256 << 20;                   // of all that is held for a batch, about
-constexpr double kMarkerBytes = 4 * 8 + 5 * 4 + 4 * 4;      // of sums, gradients and contributions, a base
-constexpr std::int64_t kMostBases = 50'000;                 // of a batch
-constexpr std::int64_t kFirstSteps = 16, kMostSteps = 432;  // thrice as many each time
+constexpr double kBatchBytes = 256 << 20;                    // of all that is held for a batch, about
+constexpr double kMarkerBytes = 4 * 8 + 5 * 4 + 4 * 4;       // of sums, gradients and contributions, a base
+constexpr std::int64_t kMostBases = 50'000;                  // of a batch
+constexpr double kRounding = 0x1p-21;                        // of a logit
+constexpr std::int64_t kFirstSteps = 16, kMostSteps = 1296;  // thrice as many each time
 
 // A window of one strand, and the weights of its outputs.
 struct Strand {
@@ -85,7 +86,14 @@ class Overlaps {
 }  // namespace
 
 double Completeness::off() const {
-    return sum == difference ? 0 : std::fabs(sum - difference) / std::fabs(difference);
+    const double error = std::fabs(sum - difference);
+    return error <= rounding ? 0 : (error - rounding) / std::fabs(difference);
+}
+
+void Completeness::add(const Completeness& other, double factor) {
+    sum += factor * other.sum;
+    difference += factor * other.difference;
+    rounding += factor * other.rounding;
 }
 
 struct Attribution::Impl {
@@ -119,7 +127,7 @@ struct Attribution::Impl {
     void fold(const AttributedPiece& piece, const Row& row, std::size_t marker,
               std::span<const float> gradient);
     void add_outputs(const Strand& strand, std::span<const std::uint8_t> sequence,
-                     std::span<const int> markers, double factor, std::vector<double>& to);
+                     std::span<const int> markers, double factor, std::vector<Completeness>& to);
     double sum_of_present(std::size_t marker) const;
     void scale(double factor) {
         for (double& sum : sums) sum *= factor;
@@ -183,39 +191,32 @@ void Attribution::Impl::integrate(int contig, const AttributedPiece& piece, cons
     const IntegrationOptions& how = *options.integration;
     const std::int64_t baselines = std::max<std::int64_t>(1, how.shuffles);
     std::vector<std::vector<std::uint8_t>> starts;  // [strand][baseline]
-    std::vector<double> difference(markers.size());
+    std::vector<Completeness> whole(markers.size());
     for (const Strand& strand : both) {
-        add_outputs(strand, strand.codes, markers, static_cast<double>(baselines), difference);
+        add_outputs(strand, strand.codes, markers, static_cast<double>(baselines), whole);
         for (std::int64_t number = 0; number < baselines; ++number) {
             starts.push_back(baseline(contig, strand, number));
-            add_outputs(strand, starts.back(), markers, -1, difference);
+            add_outputs(strand, starts.back(), markers, -1, whole);
         }
     }
-    const double ways = static_cast<double>(baselines * windows.phases() * (options.rc_average ? 2 : 1));
-    std::vector<double> found(markers.size());
-    for (std::int64_t steps = how.steps.value_or(kFirstSteps), old = 0;; old = steps, steps *= 3) {
+    std::int64_t steps = how.steps.value_or(kFirstSteps);
+    for (bool first = true;; first = false, steps *= 3) {
         std::vector<Row> rows;
         for (std::size_t way = 0; way < starts.size(); ++way)
             for (std::int64_t step = 0; step < steps; ++step)
-                if (old == 0 || step % 3 != 1)
+                if (first || step % 3 != 1)
                     rows.push_back({.strand = &both[way / static_cast<std::size_t>(baselines)],
                                     .baseline = &starts[way],
                                     .share = static_cast<float>((static_cast<double>(step) + 0.5) /
                                                                 static_cast<double>(steps))});
         add(piece, rows, markers);
-        bool all = true;
-        for (std::size_t m = 0; m < markers.size(); ++m) {
-            found[m] = sum_of_present(m) / static_cast<double>(steps);
-            all = all && Completeness{found[m], difference[m]}.off() <= IntegrationOptions::kComplete;
-        }
-        if (!how.steps && !all && steps < kMostSteps) continue;
-        scale(1 / (ways * static_cast<double>(steps)));
-        break;
+        for (std::size_t m = 0; m < markers.size(); ++m)
+            whole[m].sum = sum_of_present(m) / static_cast<double>(steps);
+        if (how.steps || steps >= kMostSteps || std::ranges::all_of(whole, &Completeness::holds)) break;
     }
-    for (std::size_t m = 0; m < markers.size(); ++m) {
-        complete[m].sum += found[m] / ways;
-        complete[m].difference += difference[m] / ways;
-    }
+    const double ways = static_cast<double>(baselines * windows.phases() * (options.rc_average ? 2 : 1));
+    scale(1 / (ways * static_cast<double>(steps)));
+    for (std::size_t m = 0; m < markers.size(); ++m) complete[m].add(whole[m], 1 / ways);
 }
 
 // That of the other strand is the reverse complement of this one's, where both have the same bases.
@@ -295,14 +296,18 @@ void Attribution::Impl::fold(const AttributedPiece& piece, const Row& row, std::
 }
 
 void Attribution::Impl::add_outputs(const Strand& strand, std::span<const std::uint8_t> sequence,
-                                    std::span<const int> markers, double factor, std::vector<double>& to) {
+                                    std::span<const int> markers, double factor,
+                                    std::vector<Completeness>& to) {
     const std::int64_t outputs = std::ssize(strand.weights), length = std::ssize(sequence);
     logits.resize(static_cast<std::size_t>(network.markers() * outputs));
     network.infer({sequence.data(), 1, length}, 0, length, TailOutput::logits, logits);
     for (std::size_t m = 0; m < markers.size(); ++m)
-        for (std::int64_t o = 0; o < outputs; ++o)
-            to[m] += factor * static_cast<double>(nth(strand.weights, o)) *
-                     static_cast<double>(nth(logits, markers[m] * outputs + o));
+        for (std::int64_t o = 0; o < outputs; ++o) {
+            const double value = factor * static_cast<double>(nth(strand.weights, o)) *
+                                 static_cast<double>(nth(logits, markers[m] * outputs + o));
+            to[m].difference += value;
+            to[m].rounding += kRounding * std::fabs(value);
+        }
 }
 
 double Attribution::Impl::sum_of_present(std::size_t marker) const {

@@ -51,7 +51,11 @@ struct AttributionTarget {
 // Of a marker: the sum of the contributions of all bases that are there, and what it should be.
 struct Completeness {
     double sum = 0, difference = 0;
-    double off() const;  // of the difference; 0 where both are 0
+    double rounding = 0;  // how far the difference may be off, since logits have 32 bits
+
+    void add(const Completeness& other, double factor);
+    double off() const;  // by how much more than that, of the difference
+    bool holds() const { return off() <= IntegrationOptions::kComplete; }
 };
 
 class Attribution {

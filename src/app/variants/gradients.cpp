@@ -205,10 +205,7 @@ class Gradients {
                 [&](std::int64_t begin, std::int64_t end, std::span<const float> contributions) {
                     kept_.add(begin, end, contributions, static_cast<float>(1 / models));
                 });
-            for (std::size_t m = 0; m < mean.size(); ++m) {
-                mean[m].sum += complete[m].sum / models;
-                mean[m].difference += complete[m].difference / models;
-            }
+            for (std::size_t m = 0; m < mean.size(); ++m) mean[m].add(complete[m], 1 / models);
         }
         tell_complete(mean);
     }
@@ -217,7 +214,7 @@ class Gradients {
         run_.tell_notices();
         for (const Completeness& c : complete) {
             ++sums_;
-            incomplete_ += !(c.off() <= IntegrationOptions::kComplete);
+            incomplete_ += !c.holds();
             summary_.off = std::max(summary_.off, c.off());
         }
     }
@@ -277,15 +274,13 @@ class Gradients {
                   counted(summary_.bases, "base") +
                   (summary_.unknown > 0 ? "; " + counted(summary_.unknown, "base") + " of N left out" : ""));
         if (p_.method != GradientMethod::integrated) return;
+        const std::string sum_up = "sum up to the difference from the baseline within ";
         if (incomplete_ == 0)
-            log_.info("contributions sum up to the difference from the baseline within " +
-                      percent(summary_.off));
+            log_.info("contributions " + sum_up + percent(summary_.off));
         else
-            log_.warn("incomplete",
-                      std::to_string(incomplete_) + " of " + counted(sums_, "sum") +
-                          " of contributions differ by more than 1 % from the difference from the "
-                          "baseline, by up to " +
-                          percent(summary_.off) + "; see --steps");
+            log_.warn("incomplete", "contributions of " + std::to_string(incomplete_) + " of " +
+                                        std::to_string(sums_) + " (targets times markers) do not " + sum_up +
+                                        "1 %, but only " + percent(summary_.off) + "; see --steps");
     }
 
     const GradientParameters& p_;

@@ -8,7 +8,7 @@
 #include "cli/progress.hpp"
 #include "kernels/base/error.hpp"
 #include "kernels/base/number.hpp"
-#include "regsnp.hpp"
+#include "tools/regsnp.hpp"
 
 namespace regkit {
 namespace {

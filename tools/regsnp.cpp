@@ -1,5 +1,5 @@
 // regsnp: what variants do to predicted markers. Options to parameters; the work is in src/app.
-#include "regsnp.hpp"
+#include "tools/regsnp.hpp"
 
 #include <algorithm>
 #include <cstdio>

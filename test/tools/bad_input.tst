@@ -180,7 +180,7 @@ run for call in 'regsnp in.vcf' regcall 'regeval -d small.regds'; do $call -m re
 case regsnp without arguments
 run regsnp < /dev/null
 exit 2
-err Usage: regsnp annotate -m MODEL -f REF *
+err Usage: regsnp annotate -m MODEL... -f REF *
 err See regsnp annotate --help or man regsnp.
 
 case variants as the model

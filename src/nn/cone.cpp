@@ -14,10 +14,6 @@ std::int64_t ceil_of(std::int64_t a, std::int64_t b) {
     return -floor_div(-a, b);
 }
 
-std::int64_t reach_of(const ConvGeometry& g) {
-    return std::int64_t{g.width - 1} * g.dilation;
-}
-
 Lattice span_lattice(std::int64_t first, std::int64_t end) {
     return {first, 1, std::max<std::int64_t>(0, end - first)};
 }
@@ -33,23 +29,6 @@ Lattice joined(const Lattice& a, const Lattice& b, bool dense) {
     all.step = std::max<std::int64_t>(all.step, 1);
     all.count = (std::max(a.end(), b.end()) - 1 - all.first) / all.step + 1;
     return all;
-}
-
-// Positions that read one of `in`.
-Lattice readers(const Layer& kind, const LayerSpec& layer, const Node& node, const Lattice& in, bool moved) {
-    if (kind.upsamples()) return span_lattice(in.first * layer.stride, in.end() * layer.stride);
-    const ConvGeometry& g = node.geometry;
-    const std::int64_t first = ceil_of(in.first + g.pad_left - reach_of(g), g.stride);
-    if (in.count == 0 && !moved) return {first, 1, 0};
-    const std::int64_t end = floor_div(in.end() - 1 + g.pad_left, g.stride) + 1;
-    if (moved || g.stride > 1) return span_lattice(first, end);
-    Lattice out{first, 1, 0};
-    if (g.width == 1)
-        out.step = in.step;
-    else
-        out.step = std::gcd(in.count > 1 ? in.step : 0, std::int64_t{g.dilation});
-    out.count = (end - 1 - first) / out.step + 1;
-    return out;
 }
 
 // The part of `all` in [wanted.low, wanted.high], in whole groups of `unit` positions side by side.
@@ -90,7 +69,7 @@ std::vector<LayerCone> cone_of(const Spec& spec, const Graph& graph, const Plan&
             const Lattice& more = is_bases ? bases : nth(cones, from).reached;
             in = i == 0 ? more : joined(in, more, change.moved);
         }
-        nth(cones, index).reached = readers(kind_of(layer), layer, node, in, change.moved);
+        nth(cones, index).reached = kind_of(layer).readers(layer, node, in, change.moved);
     }
     nth(needed, plan.tails.back().input) = wanted;
     for (auto at = plan.inference.rbegin(); at != plan.inference.rend(); ++at) {
@@ -111,18 +90,6 @@ std::vector<LayerCone> cone_of(const Spec& spec, const Graph& graph, const Plan&
         }
     }
     return cones;
-}
-
-ConeStep cone_step(const Layer& kind, const LayerSpec& layer, const Node& node, const Lattice& out) {
-    if (kind.upsamples())
-        return {{floor_div(out.first, layer.stride), 1, out.count / layer.stride}, node.geometry};
-    const ConvGeometry& g = node.geometry;
-    const std::int64_t first = out.first * g.stride - g.pad_left;
-    if (g.stride > 1)
-        return {{first, 1, (out.count - 1) * g.stride + reach_of(g) + 1},
-                {g.width, g.stride, g.dilation, 0, 0}};
-    const int apart = g.width > 1 ? static_cast<int>(g.dilation / out.step) : 1;
-    return {{first, out.step, out.count + std::int64_t{g.width - 1} * apart}, {g.width, 1, apart, 0, 0}};
 }
 
 }  // namespace regkit

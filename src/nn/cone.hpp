@@ -16,16 +16,6 @@
 
 namespace regkit {
 
-// Positions first, first + step, ..., of a layer's row, or of the bases; perhaps none.
-struct Lattice {
-    std::int64_t first = 0;
-    std::int64_t step = 1;
-    std::int64_t count = 0;
-
-    std::int64_t end() const { return count > 0 ? first + (count - 1) * step + 1 : first; }
-    bool operator==(const Lattice&) const = default;
-};
-
 struct LayerCone {
     Lattice reached;   // all that differ,
     Lattice computed;  // and those of them that the wanted outputs depend on
@@ -39,19 +29,10 @@ struct BaseChange {
 };
 
 // One a layer of the plan's inference, by the layer's number; others are empty. `wanted`: positions of the
-// tail's input. Rows are taken to be endless: the caller sees to it that all that is read lies inside of what
-// is kept. Of layers that are not computed from a span of their inputs (LSTM, flatten) nothing is known:
-// has_cones.
+// tail's input. Rows are taken to be endless: the caller sees to it that all that is read is kept. Only of
+// networks with has_cones: others have a layer that reads all of its window (LSTM, flatten).
 std::vector<LayerCone> cone_of(const Spec& spec, const Graph& graph, const Plan& plan,
                                const BaseChange& change, Span wanted);
 bool has_cones(const Spec& spec, const Graph& graph, const Plan& plan);
-
-// What one layer reads to compute `out`: positions of each of its inputs, and the geometry with which a row
-// of just these gives just `out`.
-struct ConeStep {
-    Lattice row;
-    ConvGeometry geometry;
-};
-ConeStep cone_step(const Layer& kind, const LayerSpec& layer, const Node& node, const Lattice& out);
 
 }  // namespace regkit

@@ -146,9 +146,11 @@ class Network {
     bool has_cones() const;
     // What KeptWindows take, without padding.
     double kept_bytes_per_base() const;
-    // As infer, and keeps what every layer gives. `kept` may hold memory of windows before.
-    void infer_kept(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
-                    std::span<float> out, KeptWindows& kept);
+    // Runs the trunk, and keeps what every layer gives. `kept` may hold memory of windows before.
+    void keep(const Codes& codes, KeptWindows& kept);
+    // As infer, of kept windows.
+    void infer_kept(const KeptWindows& kept, std::int64_t begin, std::int64_t end, TailOutput kind,
+                    std::span<float> out);
     // Outputs of changed windows, the same values as infer gives for them: layer by layer only what the
     // change reaches and a wanted output depends on is computed. Everything that the wanted outputs depend on
     // must lie inside of the kept windows (padding at their ends is not seen as such). `take` is called for

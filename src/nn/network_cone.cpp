@@ -20,8 +20,15 @@ namespace {
 constexpr std::int64_t kBatchBytes = std::int64_t{8} << 20;
 constexpr std::int64_t kMostWindows = 64;
 
-// What windows of a batch have in common, so that their rows line up.
-using BatchKey = std::vector<std::int64_t>;
+// What windows of a batch have in common, so that their rows line up and none is much longer than another.
+struct BatchKey {
+    const KeptWindows *left, *right;
+    bool moved;
+    int length;                       // of what is computed of the tail's input: its binary digits
+    std::vector<std::int64_t> steps;  // of every layer
+
+    auto operator<=>(const BatchKey&) const = default;
+};
 
 // Memory for `shape`: what is there already where that is large enough.
 View room(Backend& backend, Buffer& buffer, const Shape& shape) {
@@ -63,7 +70,7 @@ View Network::Impl::cone_row(ConeBatch& batch, int index, std::size_t input) {
     Lattice row;
     for (std::size_t i = 0; i < batch.chosen.size(); ++i) {
         const ChangedWindow& window = batch.window(i);
-        row = cone_step(kind(index), layer(index), node(index), batch.computed(i, index)).row;
+        row = local_row(index, batch.computed(i, index)).row;
         const LayerCone& source = nth(*batch.cones[i], from);
         const Lattice changed = batch.computed(i, from);
         same = same && row == changed;
@@ -95,6 +102,20 @@ View Network::Impl::cone_row(ConeBatch& batch, int index, std::size_t input) {
     return y;
 }
 
+// What a layer that looks its sums up reads: a row of codes for each window.
+Codes Network::Impl::cone_codes(ConeBatch& batch, int index) {
+    const std::int64_t length = local_row(index, batch.computed(0, index)).row.count;
+    cones.codes.resize(static_cast<std::size_t>(batch.size() * length));
+    auto to = cones.codes.begin();
+    for (std::size_t i = 0; i < batch.chosen.size(); ++i) {
+        const Lattice row = local_row(index, batch.computed(i, index)).row;
+        cones.stretch.resize(static_cast<std::size_t>(row.end() - row.first));
+        batch.fetch(batch.chosen[i], row.first, cones.stretch);
+        for (std::int64_t j = 0; j < length; ++j) *to++ = nth(cones.stretch, j * row.step);
+    }
+    return {cones.codes.data(), batch.size(), length};
+}
+
 void Network::Impl::run_cone_layer(ConeBatch& batch, int index) {
     const std::int64_t count = nth(batch.count, index);
     if (count == 0) return;
@@ -102,44 +123,18 @@ void Network::Impl::run_cone_layer(ConeBatch& batch, int index) {
     memory.rows.resize(node(index).inputs.size());
     Codes codes;
     std::vector<View> inputs;
-    const bool looks_up = is_sequence(node(index).inputs[0]);
-    if (looks_up) {
-        const std::int64_t length =
-            cone_step(kind(index), layer(index), node(index), batch.computed(0, index)).row.count;
-        cones.codes.resize(static_cast<std::size_t>(batch.size() * length));
-        for (std::size_t i = 0; i < batch.chosen.size(); ++i) {
-            const Lattice row =
-                cone_step(kind(index), layer(index), node(index), batch.computed(i, index)).row;
-            cones.stretch.resize(static_cast<std::size_t>(row.end() - row.first));
-            batch.fetch(batch.chosen[i], row.first, cones.stretch);
-            for (std::int64_t j = 0; j < length; ++j)
-                nth(cones.codes, static_cast<std::int64_t>(i) * length + j) =
-                    nth(cones.stretch, j * row.step);
-        }
-        codes = {cones.codes.data(), batch.size(), length};
-    } else {
+    if (is_sequence(node(index).inputs[0]))
+        codes = cone_codes(batch, index);
+    else
         for (std::size_t i = 0; i < node(index).inputs.size(); ++i)
             inputs.push_back(cone_row(batch, index, i));
-    }
-    const View y = room(backend, memory.output, {batch.size(), node(index).channels, count});
     Node local = node(index);
-    local.geometry = cone_step(kind(index), layer(index), local, batch.computed(0, index)).geometry;
-    const Weights weights{inference.parameters, inference.places};
-    const LayerParameters& at = weights.at(index);
+    local.geometry = local_row(index, batch.computed(0, index)).geometry;
     LstmMemory none;
-    const auto x = [&](std::size_t i) { return inputs[i]; };
-    kind(index).forward({.backend = backend,
-                         .codes = codes,
-                         .layer = layer(index),
-                         .node = local,
-                         .weight = slice(weights.arena, at.weight),
-                         .weight_hh = {},
-                         .bias = slice(weights.arena, at.bias),
-                         .table = table(index, weights),
-                         .relu = layer(index).relu,
-                         .memory = &none,
-                         .x = x,
-                         .y = y});
+    forward_layer(
+        index, local, codes, {inference.parameters, inference.places},
+        [&](std::size_t i) { return inputs[i]; }, none, layer(index).relu,
+        room(backend, memory.output, {batch.size(), node(index).channels, count}));
 }
 
 bool Network::has_cones() const {
@@ -153,30 +148,33 @@ double Network::kept_bytes_per_base() const {
     return bytes;
 }
 
-void Network::infer_kept(const Codes& codes, std::int64_t begin, std::int64_t end, TailOutput kind,
-                         std::span<float> out, KeptWindows& kept) {
+void Network::keep(const Codes& codes, KeptWindows& kept) {
     Impl& n = *impl_;
-    require(has_cones(), ErrorKind::usage, "infer_kept: every base of this model reaches every output");
+    require(has_cones(), ErrorKind::usage, "keep: every base of this model reaches every output");
     n.check_window(codes);
     n.refresh_inference();
-    const bool holds = kept.batch_ >= codes.batch && kept.length_ >= codes.length;
-    if (!holds) kept.outputs_.clear();
+    if (kept.batch_ < codes.batch || kept.length_ < codes.length) kept.outputs_.clear();
     kept.outputs_.resize(n.spec.layers.size());
-    const Capacity capacity{codes.batch, codes.length};
     const auto x = [&](int from) { return n.view(nth(kept.outputs_, from), from, codes); };
-    const Impl::Weights weights{n.inference.parameters, n.inference.places};
     LstmMemory none;
     for (const int index : n.plan.inference) {
         Buffer& output = nth(kept.outputs_, index);
-        if (!output) output = n.make_buffer(index, capacity, nth(n.plan.halo, index));
-        n.run_layer(index, codes, weights, x, none, n.layer(index).relu, x(index));
+        if (!output) output = n.make_buffer(index, {codes.batch, codes.length}, nth(n.plan.halo, index));
+        n.run_layer(index, codes, {n.inference.parameters, n.inference.places}, x, none, n.layer(index).relu,
+                    x(index));
     }
     kept.batch_ = codes.batch;
     kept.length_ = codes.length;
+}
+
+void Network::infer_kept(const KeptWindows& kept, std::int64_t begin, std::int64_t end, TailOutput kind,
+                         std::span<float> out) {
+    Impl& n = *impl_;
     const TailPlan& last = n.plan.tails.back();
     const int scale = n.node(last.input).scale;
-    n.backend(TailInfer{.h = x(last.input),
-                        .tail = n.tail(last, weights),
+    const Shape shape = n.graph.shape(last.input, kept.batch_, kept.length_);
+    n.backend(TailInfer{.h = nth(kept.outputs_, last.input).view(shape.batch, shape.length),
+                        .tail = n.tail(last, {n.inference.parameters, n.inference.places}),
                         .begin = begin / scale,
                         .end = end / scale,
                         .kind = kind,
@@ -188,60 +186,65 @@ void Network::infer_changed(std::span<const ChangedWindow> windows, const FetchC
     Impl& n = *impl_;
     const TailPlan& last = n.plan.tails.back();
     const int scale = n.node(last.input).scale;
-    n.cones.layers.resize(n.spec.layers.size());
     std::vector<std::vector<LayerCone>> cones;
-    std::map<BatchKey, std::vector<std::size_t>> batches;
+    std::map<BatchKey, std::vector<std::size_t>> alike;
     for (std::size_t i = 0; i < windows.size(); ++i) {
         const ChangedWindow& w = windows[i];
         require(w.shift % n.graph.stride == 0, ErrorKind::usage, "infer_changed: a shift between cells");
         cones.push_back(cone_of(n.spec, n.graph, n.plan, {w.begin, w.end, w.moved},
                                 {w.out_begin / scale, w.out_end / scale - 1}));
-        const std::int64_t wanted = nth(cones.back(), last.input).computed.count;
+        const auto wanted = static_cast<std::uint64_t>(nth(cones.back(), last.input).computed.count);
         if (wanted == 0) continue;
-        BatchKey key{reinterpret_cast<std::intptr_t>(w.left), reinterpret_cast<std::intptr_t>(w.right),
-                     w.moved, static_cast<std::int64_t>(std::bit_width(static_cast<std::uint64_t>(wanted)))};
-        for (const int index : n.plan.inference) key.push_back(nth(cones.back(), index).computed.step);
-        batches[key].push_back(i);
+        BatchKey key{w.left, w.right, w.moved, static_cast<int>(std::bit_width(wanted)), {}};
+        for (const int index : n.plan.inference) key.steps.push_back(nth(cones.back(), index).computed.step);
+        alike[key].push_back(i);
     }
-    const Impl::Weights weights{n.inference.parameters, n.inference.places};
-    for (const auto& [key, members] : batches) {
-        const std::int64_t most = std::int64_t{1} << key[3];
-        const std::int64_t bytes = 4 * most * last.stride * n.markers;
-        const auto size =
+    for (const auto& [key, members] : alike) {
+        const std::int64_t bytes = (std::int64_t{4} << key.length) * last.stride * n.markers;
+        const auto most =
             static_cast<std::size_t>(std::clamp<std::int64_t>(kBatchBytes / bytes, 1, kMostWindows));
-        for (std::size_t begin = 0; begin < members.size(); begin += size) {
-            const std::span<const std::size_t> chosen =
-                std::span(members).subspan(begin, std::min(size, members.size() - begin));
-            const ChangedWindow& one = windows[chosen.front()];
-            Impl::ConeBatch batch{windows, chosen, {}, one.left->outputs_, one.right->outputs_, fetch, {}};
-            batch.count.resize(n.spec.layers.size());
-            for (const std::size_t i : chosen) {
-                batch.cones.push_back(&cones[i]);
-                for (const int index : n.plan.inference)
-                    nth(batch.count, index) =
-                        std::max(nth(batch.count, index), nth(cones[i], index).computed.count);
-            }
-            for (const int index : n.plan.inference) n.run_cone_layer(batch, index);
-            const std::int64_t cells = nth(batch.count, last.input);
-            n.cones.values.resize(static_cast<std::size_t>(batch.size() * n.markers * cells * last.stride));
-            n.backend(TailInfer{.h = nth(n.cones.layers, last.input).output.view(batch.size(), cells),
-                                .tail = n.tail(last, weights),
-                                .begin = 0,
-                                .end = cells,
-                                .kind = kind,
-                                .out = n.cones.values});
-            std::vector<std::int64_t> first;
-            for (const std::size_t i : chosen)
-                first.push_back(nth(cones[i], last.input).computed.first * scale);
-            take({.windows = chosen,
-                  .first = first,
-                  .step = nth(*batch.cones[0], last.input).computed.step * scale,
-                  .cells = cells,
-                  .cell = scale,
-                  .outputs = last.stride,
-                  .values = n.cones.values});
+        for (std::size_t begin = 0; begin < members.size(); begin += most) {
+            Impl::ConeBatch batch{windows,
+                                  std::span(members).subspan(begin),
+                                  {},
+                                  key.left->outputs_,
+                                  key.right->outputs_,
+                                  fetch,
+                                  {}};
+            batch.chosen = batch.chosen.first(std::min(most, batch.chosen.size()));
+            for (const std::size_t i : batch.chosen) batch.cones.push_back(&cones[i]);
+            n.run_cones(batch, kind, take);
         }
     }
+}
+
+void Network::Impl::run_cones(ConeBatch& batch, TailOutput output, const TakeChanged& take) {
+    const TailPlan& last = plan.tails.back();
+    const int scale = node(last.input).scale;
+    cones.layers.resize(spec.layers.size());
+    batch.count.resize(spec.layers.size());
+    for (const std::vector<LayerCone>* cone : batch.cones)
+        for (const int index : plan.inference)
+            nth(batch.count, index) = std::max(nth(batch.count, index), nth(*cone, index).computed.count);
+    for (const int index : plan.inference) run_cone_layer(batch, index);
+    const std::int64_t cells = nth(batch.count, last.input);
+    cones.values.resize(static_cast<std::size_t>(batch.size() * markers * cells * last.stride));
+    backend(TailInfer{.h = nth(cones.layers, last.input).output.view(batch.size(), cells),
+                      .tail = tail(last, {inference.parameters, inference.places}),
+                      .begin = 0,
+                      .end = cells,
+                      .kind = output,
+                      .out = cones.values});
+    std::vector<std::int64_t> first;
+    for (const std::vector<LayerCone>* cone : batch.cones)
+        first.push_back(nth(*cone, last.input).computed.first * scale);
+    take({.windows = batch.chosen,
+          .first = first,
+          .step = nth(*batch.cones[0], last.input).computed.step * scale,
+          .cells = cells,
+          .cell = scale,
+          .outputs = last.stride,
+          .values = cones.values});
 }
 
 }  // namespace regkit

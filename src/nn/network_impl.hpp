@@ -153,18 +153,25 @@ struct Network::Impl {
     template <typename Output>
     void run_layer(int index, const Codes& codes, const Weights& weights, const Output& x, LstmMemory& memory,
                    bool relu, const View& y, bool look_up = true) {
+        const auto inputs = [&](std::size_t i) { return x(node(index).inputs[i]); };
+        forward_layer(index, node(index), codes, weights, inputs, memory, relu, y, look_up);
+    }
+    // The same with inputs by their number, and as a node that may differ from the graph's in its geometry.
+    void forward_layer(int index, const Node& as, const Codes& codes, const Weights& weights,
+                       const ByInput<View>& inputs, LstmMemory& memory, bool relu, const View& y,
+                       bool look_up = true) {
         const LayerParameters& at = weights.at(index);
         kind(index).forward({.backend = backend,
                              .codes = codes,
                              .layer = layer(index),
-                             .node = node(index),
+                             .node = as,
                              .weight = slice(weights.arena, at.weight),
                              .weight_hh = slice(weights.arena, at.weight_hh),
                              .bias = slice(weights.arena, at.bias),
                              .table = look_up ? table(index, weights) : Slice{},
                              .relu = relu,
                              .memory = &memory,
-                             .x = [&](std::size_t i) { return x(node(index).inputs[i]); },
+                             .x = inputs,
                              .y = y});
     }
     // What a backward pass goes over: weights, where the gradients of parameters go, values and gradients.
@@ -194,8 +201,13 @@ struct Network::Impl {
 
     // network_cone.cpp
     struct ConeBatch;
+    LocalRow local_row(int index, const Lattice& out) const {
+        return kind(index).local_row(layer(index), node(index), out);
+    }
     View cone_row(ConeBatch& batch, int index, std::size_t input);
+    Codes cone_codes(ConeBatch& batch, int index);
     void run_cone_layer(ConeBatch& batch, int index);
+    void run_cones(ConeBatch& batch, TailOutput output, const TakeChanged& take);
 
     // network_train.cpp
     StepResult forward_backward(const Codes& codes, const Labels& labels, const TrainStep& how);

@@ -1,12 +1,13 @@
 // Windows that differ from kept ones in a few bases, computed by what the change reaches alone, are held
 // against whole windows.
+#include "nn/cone.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "kernels/base/error.hpp"
-#include "nn/cells.hpp"
 #include "support.hpp"
 
 using namespace regkit;
@@ -66,10 +67,10 @@ std::vector<float> by_cone(const Case& c, const Codes8& contig, const Change& ch
     KeptWindows left, right;
     std::vector<float> before(static_cast<std::size_t>(kMarkers * c.outputs())),
         after(static_cast<std::size_t>(kMarkers * (c.length / s.scale)));
-    network.infer_kept({contig.data() + at, 1, c.length}, c.out_begin, c.out_end, TailOutput::logits, before,
-                       left);
-    network.infer_kept({contig.data() + right_at, 1, c.length}, 0, c.length, TailOutput::logits, after,
-                       right);
+    network.keep({contig.data() + at, 1, c.length}, left);
+    network.infer_kept(left, c.out_begin, c.out_end, TailOutput::logits, before);
+    network.keep({contig.data() + right_at, 1, c.length}, right);
+    network.infer_kept(right, 0, c.length, TailOutput::logits, after);
     const std::int64_t begin = change.begin - at, end = begin + inserted;
     const ChangedWindow window{.left = &left,
                                .right = moved_by != 0 ? &right : &left,
@@ -163,4 +164,72 @@ TEST_CASE("a cone's outputs are those of the whole window, of every model that h
         }
     }
     CHECK(tried > 60);
+}
+
+// Dilations that are multiples of 3 leave two cells of three alone.
+TEST_CASE("a base of `dilated` reaches 1, 10, 37, 118 and 361 cells, every third; an insertion all between") {
+    const Spec spec = preset("dilated");
+    const Graph graph = resolve(spec, kMarkers, "dilated");
+    const Plan plan = make_plan(spec, graph, true);
+    const Span all{-100'000, 100'000};
+    const auto reached = [&](const BaseChange& change) {
+        const std::vector<LayerCone> cones = cone_of(spec, graph, plan, change, all);
+        return std::vector<LayerCone>(cones.begin() + 1, cones.begin() + 6);
+    };
+    const std::vector<LayerCone> snv = reached({12345, 12346, false}),
+                                 insertion = reached({12345, 12348, true});
+    const std::vector<std::int64_t> counts{1, 10, 37, 118, 361}, dense{1, 28, 109, 352, 1081};
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+        CHECK(snv[i].reached.count == counts[i]);
+        CHECK(snv[i].computed == snv[i].reached);
+        CHECK((i == 0 || snv[i].reached.step == 3));
+        CHECK(insertion[i].reached.count == dense[i]);
+        CHECK(insertion[i].reached.step == 1);
+    }
+    // Of one output what leads there alone.
+    const Span one{snv[4].reached.first + 3, snv[4].reached.first + 3};
+    const std::vector<LayerCone> pruned = cone_of(spec, graph, plan, {12345, 12346, false}, one);
+    CHECK(pruned[5].computed == Lattice{one.low, 3, 1});
+    for (std::size_t i = 1; i < 5; ++i) CHECK(pruned[i].computed.count <= 2);
+}
+
+// Without ReLU every path from a base to an output counts; a pool still hides most of what it reads, and what
+// a far base adds through three stacks is less than an output's rounding.
+TEST_CASE("what is computed for a replaced base does change, but where pools hide it") {
+    const auto b = backend("reference");
+    int exact = 0;
+    for (Spec spec : all_specs()) {
+        for (LayerSpec& layer : spec.layers) layer.relu = false;
+        Network network(spec, kMarkers, *b);
+        const SpecSummary& s = network.summary();
+        if (!network.has_cones() || s.context_left > 500 || spec.name == "id-cnn") continue;
+        if (std::ranges::any_of(spec.layers, [](const LayerSpec& l) { return l.type == LayerType::pool; }))
+            continue;
+        CAPTURE(spec.name);
+        randomise(network, 5);
+        const std::int64_t context =
+            std::max(s.context_left, s.context_right) / s.stride * s.stride + 40 * s.stride;
+        const std::int64_t half = (context / s.stride + 1) * s.stride;
+        const Case c{network, 2 * (context + half), context, context + 2 * half};
+        const Codes8 contig = random_codes(c.length + 8 * s.stride, 9);
+        Change change{c.length / 2 + s.stride, 1, {}};
+        change.inserted = {static_cast<std::uint8_t>(contig[static_cast<std::size_t>(change.begin)] % 4 + 1)};
+        std::int64_t computed = 0, changed = 0;
+        by_cone(c, contig, change, s.stride, computed);
+        const std::vector<float> before = c.whole(contig, s.stride),
+                                 after = c.whole(changed_codes(contig, change), s.stride);
+        for (std::int64_t i = 0; i < c.outputs(); ++i) {
+            bool any = false;
+            for (std::int64_t m = 0; m < kMarkers; ++m) {
+                const auto at = static_cast<std::size_t>(m * c.outputs() + i);
+                any = any || before[at] != after[at];
+            }
+            changed += any;
+        }
+        // Four cells side by side and taps that are five apart leave one cell alone between two taps, where a
+        // row of equal steps goes on.
+        CHECK(computed == changed + (spec.name == "unstrided" ? 2 : 0));
+        ++exact;
+    }
+    CHECK(exact > 3);
 }

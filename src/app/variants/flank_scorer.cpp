@@ -266,10 +266,14 @@ void FlankScorer::merge_needs() {
         std::clamp<std::int64_t>(kMergedBytes / (4 * std::int64_t{network_.markers()}), 1, kBatchBases);
     const Need* open = nullptr;
     std::int64_t begin = 0, end = 0;
+    std::vector<Stretch> wanted;
     const auto close = [&] {
         if (open == nullptr) return;
-        pieces_.push_back({open->contig, open->haplotype,
-                           window_for(begin, end, open->haplotype.length(), context_), nullptr});
+        pieces_.push_back({.contig = open->contig,
+                           .haplotype = open->haplotype,
+                           .window = window_for(begin, end, open->haplotype.length(), context_),
+                           .wanted = std::move(wanted)});
+        wanted.clear();
     };
     for (const std::size_t i : order) {
         Need& n = needs_[i];
@@ -284,6 +288,11 @@ void FlankScorer::merge_needs() {
         }
         end = std::max(end, n.end);
         n.piece = pieces_.size();
+        const Stretch outputs{down(n.begin), up(n.end)};
+        if (!wanted.empty() && outputs.first <= wanted.back().second)
+            wanted.back().second = std::max(wanted.back().second, outputs.second);
+        else
+            wanted.push_back(outputs);
     }
     close();
 }
@@ -318,11 +327,7 @@ void FlankScorer::predict_batch(std::span<Piece* const> batch) {
     const std::int64_t out_begin = shape.out_begin - shape.begin, out_end = out_begin + shape.out_length();
     const KeptWindows* kept = nullptr;
     if (batch.front()->is_kept) {
-        if (kept_used_ == kept_.size()) kept_.push_back(std::make_unique<KeptWindows>());
-        KeptWindows& memory = *kept_[kept_used_++];
-        network_.infer_kept({codes_.data(), std::ssize(batch), shape.length()}, out_begin, out_end, output_,
-                            values, memory);
-        kept = &memory;
+        kept = &keep_batch(batch, values);
     } else {
         if (options_.rc_average) reverse_rows(codes_, shape.length(), reversed_);
         infer(codes_, reversed_, shape.length(), out_begin, out_end, values);
@@ -332,6 +337,28 @@ void FlankScorer::predict_batch(std::span<Piece* const> batch) {
         batch[i]->kept = kept;
         batch[i]->sample = static_cast<std::int64_t>(i);
     }
+}
+
+// Of a window alone, as where variants lie near each other, the tail runs where somebody wants its outputs.
+const KeptWindows& FlankScorer::keep_batch(std::span<Piece* const> batch, std::span<float> values) {
+    const Window& w = batch.front()->window;
+    if (kept_used_ == kept_.size()) kept_.push_back(std::make_unique<KeptWindows>());
+    KeptWindows& kept = *kept_[kept_used_++];
+    network_.keep({codes_.data(), std::ssize(batch), w.length()}, kept);
+    if (batch.size() > 1) {
+        network_.infer_kept(kept, w.out_begin - w.begin, w.out_end - w.begin, output_, values);
+        return kept;
+    }
+    const std::int64_t row = w.out_length() / scale_;
+    for (const auto& [begin, end] : batch.front()->wanted) {
+        const std::int64_t count = (end - begin) / scale_;
+        some_values_.resize(static_cast<std::size_t>(network_.markers() * count));
+        network_.infer_kept(kept, begin - w.begin, end - w.begin, output_, some_values_);
+        for (std::int64_t m = 0; m < network_.markers(); ++m)
+            std::copy_n(some_values_.data() + m * count, count,
+                        values.data() + m * row + (begin - w.out_begin) / scale_);
+    }
+    return kept;
 }
 
 std::unique_ptr<AlleleScorer> make_flank_scorer(Model model, Backend& backend, FetchReference fetch,

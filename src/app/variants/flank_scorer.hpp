@@ -14,14 +14,18 @@
 
 namespace regkit {
 
+using Stretch = std::pair<std::int64_t, std::int64_t>;  // begin and end
+
 // A stretch of one haplotype to predict, and where its values are once it has been.
 struct Piece {
     int contig = 0;
     Haplotype haplotype;
     Window window;
     const float* values = nullptr;  // [markers][window.out_length() / scale]
-    bool is_kept = false;           // cones are computed from it
-    bool by_cone = false;           // is not predicted itself
+    std::vector<Stretch> wanted =
+        {};                // bases whose outputs somebody needs: multiples of the stride, ascending
+    bool is_kept = false;  // cones are computed from it
+    bool by_cone = false;  // is not predicted itself
     const KeptWindows* kept = nullptr;
     std::int64_t sample = 0;  // in `kept`
 };
@@ -116,6 +120,7 @@ class FlankScorer final : public AlleleScorer {
     void merge_needs();
     void predict_pieces();
     void predict_batch(std::span<Piece* const> batch);
+    const KeptWindows& keep_batch(std::span<Piece* const> batch, std::span<float> values);
 
     // ---- flank_cones.cpp
     bool plan_cones(const Allele& allele, const AllelePlan& plan, std::size_t index,
@@ -167,6 +172,7 @@ class FlankScorer final : public AlleleScorer {
     std::vector<std::unique_ptr<KeptWindows>> kept_;  // memory that is used again
     std::size_t kept_used_ = 0;
     std::vector<std::uint8_t> codes_, reversed_, bases_;
+    std::vector<float> some_values_;
     ThreadPool pool_;
     std::vector<CompareScratch> scratch_;  // one a worker
 };

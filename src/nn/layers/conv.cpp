@@ -18,8 +18,11 @@ class ConvLayer final : public Layer {
     std::optional<Span> reach(const LayerSpec&, const Node& node, Span out) const override {
         return sliding_reach(node.geometry, out);
     }
-    Cells reached(const LayerSpec&, const Node& node, const Cells& in, std::int64_t length) const override {
-        return sliding_reached(node.geometry, in, length);
+    Lattice readers(const LayerSpec&, const Node& node, const Lattice& in, bool moved) const override {
+        return sliding_readers(node.geometry, in, moved);
+    }
+    LocalRow local_row(const LayerSpec&, const Node& node, const Lattice& out) const override {
+        return sliding_row(node.geometry, out);
     }
     Halo input_halo(const Node& node) const override {
         return {node.geometry.pad_left, node.geometry.pad_right};

@@ -33,10 +33,6 @@ class DenseLayer final : public Layer {
     std::optional<Span> reach(const LayerSpec& layer, const Node&, Span out) const override {
         return layer.flatten ? std::nullopt : std::optional(out);
     }
-    Cells reached(const LayerSpec& layer, const Node&, const Cells& in, std::int64_t) const override {
-        if (!layer.flatten) return in;
-        return in.empty() ? Cells{} : Cells{0};
-    }
 
     std::vector<TensorSpec> tensors(const LayerSpec&, const Node& node) const override {
         return weight_and_bias({node.channels, node.channels_in}, 0, node.channels_in);

@@ -30,7 +30,6 @@ class JoinLayer : public Layer {
         n.channels = needs_equal_channels() ? n.channels_in : static_cast<int>(channels);
     }
     std::optional<Span> reach(const LayerSpec&, const Node&, Span out) const final { return out; }
-    Cells reached(const LayerSpec&, const Node&, const Cells& in, std::int64_t) const final { return in; }
 
     void estimate(const LayerExtent& e, LayerCost& cost) const final {
         cost.seconds += e.out() * e.length * static_cast<double>(e.node.inputs.size()) / kElementsPerSecond;

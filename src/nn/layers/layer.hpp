@@ -94,8 +94,22 @@ struct Span {
     std::int64_t low, high;
 };
 
-// Positions of a row, ascending, none twice.
-using Cells = std::vector<std::int64_t>;
+// Positions first, first + step, ... of a row, or bases of a window; perhaps none.
+struct Lattice {
+    std::int64_t first = 0;
+    std::int64_t step = 1;
+    std::int64_t count = 0;
+
+    std::int64_t end() const { return count > 0 ? first + (count - 1) * step + 1 : first; }
+    bool operator==(const Lattice&) const = default;
+};
+
+// What a layer reads to give some positions of its output alone: positions of each of its inputs, and the
+// geometry with which a row of just these gives just the output.
+struct LocalRow {
+    Lattice row;
+    ConvGeometry geometry;
+};
 
 enum class Reads { sequence, one_layer, several_layers };
 // What part of a fused tail it can be.
@@ -126,10 +140,16 @@ class Layer {
     virtual void shape(const Shaping& shaping) const = 0;
     // Positions of its input that positions `out` of its output depend on; none: all of the window.
     virtual std::optional<Span> reach(const LayerSpec& layer, const Node& node, Span out) const = 0;
-    // Positions of its output, of `length`, that can change where positions `in` of its input do. Of several
-    // inputs: where any of them does.
-    virtual Cells reached(const LayerSpec& layer, const Node& node, const Cells& in,
-                          std::int64_t length) const = 0;
+    // Positions of its output that read one of `in`, of several inputs where any of them does; perhaps some
+    // more. `moved`: what follows lies elsewhere than before, so that what reads from both sides of `in`
+    // counts too, and they lie side by side. This and local_row are not asked of a kind without a reach.
+    virtual Lattice readers(const LayerSpec&, const Node&, const Lattice& in, bool /*moved*/) const {
+        return in;
+    }
+    // For positions of its output as readers() gives them, or every n-th of those.
+    virtual LocalRow local_row(const LayerSpec&, const Node& node, const Lattice& out) const {
+        return {out, node.geometry};
+    }
     // What it reads beyond its input's row, and its gradient beyond the row of its output's gradient.
     virtual Halo input_halo(const Node&) const { return {}; }
     virtual Halo gradient_halo(const Node&) const { return {}; }

@@ -2,7 +2,6 @@
 // tensors are PyTorch's, directions one after the other, so that the input's projections of both are one
 // convolution of width 1; but for the second bias, of which PyTorch adds the two.
 #include <cmath>
-#include <numeric>
 
 #include "kernels/compose.hpp"
 #include "nn/layers/kinds.hpp"
@@ -29,13 +28,6 @@ class LstmLayerKind final : public Layer {
         s.node.channels = s.node.directions * s.layer.filters;
     }
     std::optional<Span> reach(const LayerSpec&, const Node&, Span) const override { return std::nullopt; }
-    Cells reached(const LayerSpec& layer, const Node&, const Cells& in, std::int64_t length) const override {
-        if (in.empty()) return {};
-        const std::int64_t first = layer.bidirectional ? 0 : in.front();  // one that reads on has no past
-        Cells out(static_cast<std::size_t>(length - first));
-        std::iota(out.begin(), out.end(), first);
-        return out;
-    }
 
     std::vector<TensorSpec> tensors(const LayerSpec& layer, const Node& node) const override {
         const std::int64_t hidden = layer.filters, gates = 4 * hidden;

@@ -15,7 +15,6 @@ class SequenceLayer : public Layer {
   public:
     Reads reads() const final { return Reads::sequence; }
     std::optional<Span> reach(const LayerSpec&, const Node&, Span out) const final { return out; }
-    Cells reached(const LayerSpec&, const Node&, const Cells& in, std::int64_t) const final { return in; }
     void estimate(const LayerExtent&, LayerCost&) const final {}
 
     void forward(const ForwardStep& s) const final {

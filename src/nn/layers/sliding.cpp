@@ -2,6 +2,9 @@
 #include "nn/layers/sliding.hpp"
 
 #include <algorithm>
+#include <numeric>
+
+#include "kernels/base/arithmetic.hpp"
 
 namespace regkit {
 
@@ -22,18 +25,26 @@ void slide(const Shaping& s) {
     n.length = n.geometry.output_length(n.length);
 }
 
-Cells sliding_reached(const ConvGeometry& g, const Cells& in, std::int64_t length) {
-    Cells out;
-    for (const std::int64_t q : in)
-        for (int t = 0; t < g.width; ++t) {
-            const std::int64_t from_start = q + g.pad_left - std::int64_t{t} * g.dilation;  // = p * stride
-            if (from_start < 0) break;
-            if (from_start % g.stride == 0 && from_start / g.stride < length)
-                out.push_back(from_start / g.stride);
-        }
-    std::sort(out.begin(), out.end());
-    out.erase(std::unique(out.begin(), out.end()), out.end());
+Lattice sliding_readers(const ConvGeometry& g, const Lattice& in, bool moved) {
+    const std::int64_t reach = std::int64_t{g.width - 1} * g.dilation;
+    // The first position whose last tap does not lie before `in`, and the first whose first tap lies behind.
+    Lattice out{-floor_div(reach - g.pad_left - in.first, g.stride), 1, 0};
+    if (in.count == 0 && !moved) return out;
+    const std::int64_t end = floor_div(in.end() - 1 + g.pad_left, g.stride) + 1;
+    if (!moved && g.stride == 1)
+        out.step = g.width == 1 ? in.step : std::gcd(in.count > 1 ? in.step : 0, std::int64_t{g.dilation});
+    out.count = std::max<std::int64_t>(0, floor_div(end - 1 - out.first, out.step) + 1);
     return out;
+}
+
+LocalRow sliding_row(const ConvGeometry& g, const Lattice& out) {
+    const std::int64_t first = out.first * g.stride - g.pad_left;
+    if (g.stride > 1) {
+        const std::int64_t reach = std::int64_t{g.width - 1} * g.dilation;
+        return {{first, 1, (out.count - 1) * g.stride + reach + 1}, {g.width, g.stride, g.dilation, 0, 0}};
+    }
+    const int apart = g.width > 1 ? static_cast<int>(g.dilation / out.step) : 1;
+    return {{first, out.step, out.count + std::int64_t{g.width - 1} * apart}, {g.width, 1, apart, 0, 0}};
 }
 
 }  // namespace regkit

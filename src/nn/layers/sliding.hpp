@@ -14,7 +14,8 @@ inline Span sliding_reach(const ConvGeometry& g, Span out) {
             out.high * g.stride - g.pad_left + std::int64_t{g.width - 1} * g.dilation};
 }
 
-// Positions p in [0, length) with p * stride - pad_left + t * dilation in `in` for a tap t.
-Cells sliding_reached(const ConvGeometry& g, const Cells& in, std::int64_t length);
+// Layer::readers and local_row. Behind a dilation of 3 one position is read by every third.
+Lattice sliding_readers(const ConvGeometry& g, const Lattice& in, bool moved);
+LocalRow sliding_row(const ConvGeometry& g, const Lattice& out);
 
 }  // namespace regkit

@@ -1,7 +1,5 @@
 // Up-convolution whose width is its stride: each position of its input becomes `stride` positions, each with
 // weights of its own. Without overlap, so that a position depends on one of the input's.
-#include <algorithm>
-
 #include "kernels/base/arithmetic.hpp"
 #include "nn/layers/kinds.hpp"
 
@@ -29,12 +27,11 @@ class UpConvLayer final : public Layer {
     std::optional<Span> reach(const LayerSpec& layer, const Node&, Span out) const override {
         return Span{floor_div(out.low, layer.stride), floor_div(out.high, layer.stride)};
     }
-    Cells reached(const LayerSpec& layer, const Node&, const Cells& in, std::int64_t length) const override {
-        Cells out;
-        for (const std::int64_t q : in)
-            for (std::int64_t p = q * layer.stride; p < std::min((q + 1) * layer.stride, length); ++p)
-                out.push_back(p);
-        return out;
+    Lattice readers(const LayerSpec& layer, const Node&, const Lattice& in, bool) const override {
+        return {in.first * layer.stride, 1, (in.end() - in.first) * layer.stride};
+    }
+    LocalRow local_row(const LayerSpec& layer, const Node& node, const Lattice& out) const override {
+        return {{floor_div(out.first, layer.stride), 1, out.count / layer.stride}, node.geometry};
     }
 
     std::vector<TensorSpec> tensors(const LayerSpec& layer, const Node& node) const override {

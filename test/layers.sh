@@ -27,6 +27,8 @@ allowed() {
         app/model) echo "$app" ;;
         app/dataset | app/evaluate | app/call) echo "$app app/model/" ;;
         app/variants) echo "$app app/model/ app/call/" ;;
+        app/mutations) echo "$app app/model/ app/variants/" ;;
+        app/attribution) echo "$app app/model/ app/call/ app/variants/ app/mutations/" ;;
         app/train) echo "$app app/model/ app/evaluate/ ranks/" ;;
         cli) echo "std posix kernels/base/ base/ app/ ranks/ boost/" ;;
         tools) echo "std kernels/base/ base/ app/ ranks/ cli/" ;;

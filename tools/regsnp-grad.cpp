@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <string_view>
 
-#include "app/variants/gradients.hpp"
-#include "app/variants/mutation_file.hpp"
+#include "app/attribution/gradients.hpp"
+#include "app/mutations/mutation_file.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
 #include "kernels/base/error.hpp"

@@ -6,12 +6,12 @@
 #include <iterator>
 
 #include "app/model/input_kind.hpp"
+#include "app/mutations/background_run.hpp"
+#include "app/mutations/mutagenesis.hpp"
+#include "app/mutations/mutation_file.hpp"
+#include "app/mutations/random_variants.hpp"
 #include "app/variants/annotate.hpp"
-#include "app/variants/background_run.hpp"
 #include "app/variants/check_variants.hpp"
-#include "app/variants/mutagenesis.hpp"
-#include "app/variants/mutation_file.hpp"
-#include "app/variants/random_variants.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
 #include "cli/run.hpp"

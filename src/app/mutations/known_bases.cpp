@@ -1,6 +1,6 @@
 // Known bases are counted first, and a second walk finds those that were drawn, so that the reference is read
 // front to back and what is drawn is sorted.
-#include "app/variants/known_bases.hpp"
+#include "app/mutations/known_bases.hpp"
 
 #include <algorithm>
 #include <unordered_set>

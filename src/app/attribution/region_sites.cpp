@@ -1,5 +1,5 @@
 // Tiles of logits become runs at or above each marker's extension cutoff, and the caller makes sites of them.
-#include "app/variants/region_sites.hpp"
+#include "app/attribution/region_sites.hpp"
 
 #include <algorithm>
 

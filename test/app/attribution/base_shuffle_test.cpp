@@ -1,5 +1,5 @@
 // Shuffles keep what they promise, and every order that they may give comes as often as any other.
-#include "app/variants/base_shuffle.hpp"
+#include "app/attribution/base_shuffle.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,14 +1,14 @@
 // Bases are walked in order, each once however many regions hold it. Their alleles gather until the scorer
 // has as many as it works on best, all of them neighbours; then bases go to the outputs in the order in which
 // they came.
-#include "app/variants/mutagenesis.hpp"
+#include "app/mutations/mutagenesis.hpp"
 
 #include <algorithm>
 #include <optional>
 
-#include "app/variants/base_files.hpp"
-#include "app/variants/base_regions.hpp"
-#include "app/variants/mutation_output.hpp"
+#include "app/mutations/base_files.hpp"
+#include "app/mutations/base_regions.hpp"
+#include "app/mutations/mutation_output.hpp"
 #include "app/variants/variant_regions.hpp"
 #include "base/text.hpp"
 #include "kernels/base/error.hpp"

@@ -1,5 +1,5 @@
 // Stretches are cut where tiles of the contig are, so that no bin is cut.
-#include "app/variants/attribution_windows.hpp"
+#include "app/attribution/attribution_windows.hpp"
 
 #include <algorithm>
 

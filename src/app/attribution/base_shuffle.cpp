@@ -1,7 +1,7 @@
 // A sequence is a walk over four bases that takes each of its steps once; any other such walk from the same
 // start has the same steps. It gets through if the last steps out of the bases lead to the last base, as a
 // tree does; the order of all other steps is free.
-#include "app/variants/base_shuffle.hpp"
+#include "app/attribution/base_shuffle.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 // Tables of the effects of mutations. Numbers are those of annotate's matrix, with six significant digits;
 // what was not compared is ".".
-#include "app/variants/base_files.hpp"
-#include "app/variants/mutation_output.hpp"
+#include "app/mutations/base_files.hpp"
+#include "app/mutations/mutation_output.hpp"
 #include "io/fasta/fasta.hpp"
 #include "kernels/base/nth.hpp"
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "app/model/regions.hpp"
+#include "app/mutations/made_allele.hpp"
+#include "app/mutations/mutation_file.hpp"
 #include "app/variants/allele_run.hpp"
-#include "app/variants/made_allele.hpp"
-#include "app/variants/mutation_file.hpp"
 #include "io/files/output_set.hpp"
 #include "kernels/base/thread_pool.hpp"
 

@@ -1,6 +1,6 @@
 // A deletion is trimmed from its record's REF and ALT by the same function as one that is read, so that the
 // same variant has one score, wherever in a repeat its record has it.
-#include "app/variants/made_allele.hpp"
+#include "app/mutations/made_allele.hpp"
 
 #include <algorithm>
 #include <vector>

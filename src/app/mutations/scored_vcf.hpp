@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "app/mutations/made_allele.hpp"
 #include "app/variants/allele_run.hpp"
 #include "app/variants/annotation_fields.hpp"
-#include "app/variants/made_allele.hpp"
 #include "base/log.hpp"
 #include "io/files/output_set.hpp"
 #include "io/vcf/vcf.hpp"

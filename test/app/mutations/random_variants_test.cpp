@@ -5,7 +5,7 @@
 #include <cmath>
 #include <map>
 
-#include "app/variants/known_bases.hpp"
+#include "app/mutations/known_bases.hpp"
 
 namespace regkit {
 

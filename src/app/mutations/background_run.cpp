@@ -1,15 +1,15 @@
 // Random variants are drawn as regsnp random draws its substitutions; a generator of their own then makes
 // some of them insertions and deletions at the same place. They are scored in the order of the reference.
-#include "app/variants/background_run.hpp"
+#include "app/mutations/background_run.hpp"
 
 #include <algorithm>
 #include <functional>
 #include <optional>
 
+#include "app/mutations/known_bases.hpp"
+#include "app/mutations/made_allele.hpp"
 #include "app/variants/annotate.hpp"
 #include "app/variants/background.hpp"
-#include "app/variants/known_bases.hpp"
-#include "app/variants/made_allele.hpp"
 #include "app/variants/record_alleles.hpp"
 #include "base/text.hpp"
 #include "io/files/bgzf_writer.hpp"

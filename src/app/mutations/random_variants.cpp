@@ -1,9 +1,9 @@
 // All substitutions of the regions have a number each, in their order, and numbers are drawn.
-#include "app/variants/random_variants.hpp"
+#include "app/mutations/random_variants.hpp"
 
-#include "app/variants/known_bases.hpp"
-#include "app/variants/made_allele.hpp"
-#include "app/variants/scored_vcf.hpp"
+#include "app/mutations/known_bases.hpp"
+#include "app/mutations/made_allele.hpp"
+#include "app/mutations/scored_vcf.hpp"
 #include "base/text.hpp"
 #include "io/files/output_check.hpp"
 #include "kernels/base/error.hpp"

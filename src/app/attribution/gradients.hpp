@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "app/attribution/attribution.hpp"
 #include "app/variants/allele_run.hpp"
-#include "app/variants/attribution.hpp"
 #include "base/log.hpp"
 #include "base/work_done.hpp"
 

@@ -1,5 +1,5 @@
 // A word of -O is taken before the name; of names the endings tell.
-#include "app/variants/mutation_file.hpp"
+#include "app/mutations/mutation_file.hpp"
 
 #include <algorithm>
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "app/variants/base_files.hpp"
-#include "app/variants/mutation_output.hpp"
+#include "app/mutations/base_files.hpp"
+#include "app/mutations/mutation_output.hpp"
 #include "io/fasta/fasta.hpp"
 
 namespace regkit {

@@ -1,5 +1,5 @@
 // Regions are held against the reference as they were given, so that messages name them so.
-#include "app/variants/base_regions.hpp"
+#include "app/mutations/base_regions.hpp"
 
 #include <algorithm>
 

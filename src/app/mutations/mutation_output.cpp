@@ -1,7 +1,7 @@
 // Names tell formats as those of regcall's outputs do; a matrix, which is a TSV as well, says so in its name.
-#include "app/variants/mutation_output.hpp"
+#include "app/mutations/mutation_output.hpp"
 
-#include "app/variants/scored_vcf.hpp"
+#include "app/mutations/scored_vcf.hpp"
 
 namespace regkit {
 namespace {

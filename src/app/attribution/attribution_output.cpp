@@ -1,11 +1,11 @@
 // Tables and tracks are written as bases come; arrays, and the bins of a region, when all have come.
-#include "app/variants/attribution_output.hpp"
+#include "app/attribution/attribution_output.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "app/variants/base_files.hpp"
+#include "app/mutations/base_files.hpp"
 #include "base/printable.hpp"
 #include "io/fasta/fasta.hpp"
 #include "kernels/base/error.hpp"

@@ -1,16 +1,16 @@
 // Rows of a batch are windows of one length: of both strands, and on the ways from baselines as many as there
 // are points. What a row gives is folded into the contributions of its bases at once, so that memory is that
 // of a piece.
-#include "app/variants/attribution.hpp"
+#include "app/attribution/attribution.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
 
+#include "app/attribution/attribution_windows.hpp"
+#include "app/attribution/base_shuffle.hpp"
 #include "app/model/label_fit.hpp"
-#include "app/variants/attribution_windows.hpp"
-#include "app/variants/base_shuffle.hpp"
 #include "base/splitmix.hpp"
 #include "io/fasta/fasta.hpp"
 #include "kernels/base/error.hpp"

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "app/model/regions.hpp"
+#include "app/mutations/mutation_file.hpp"
 #include "app/variants/allele_run.hpp"
-#include "app/variants/mutation_file.hpp"
 #include "io/files/output_set.hpp"
 #include "kernels/base/thread_pool.hpp"
 

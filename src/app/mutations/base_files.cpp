@@ -1,5 +1,5 @@
 // A track is handed over in long rows, since each way through its writer has a price.
-#include "app/variants/base_files.hpp"
+#include "app/mutations/base_files.hpp"
 
 #include "base/printable.hpp"
 #include "io/files/npz_writer.hpp"

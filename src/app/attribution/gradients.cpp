@@ -1,6 +1,6 @@
 // Regions ascend, and each is told of on its own, however many hold a base: its target is its own. With
 // --target that is the same for all, so that it is attributed once and kept.
-#include "app/variants/gradients.hpp"
+#include "app/attribution/gradients.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -8,10 +8,10 @@
 #include <numeric>
 #include <optional>
 
-#include "app/variants/attribution_output.hpp"
-#include "app/variants/base_files.hpp"
-#include "app/variants/base_regions.hpp"
-#include "app/variants/region_sites.hpp"
+#include "app/attribution/attribution_output.hpp"
+#include "app/attribution/region_sites.hpp"
+#include "app/mutations/base_files.hpp"
+#include "app/mutations/base_regions.hpp"
 #include "base/text.hpp"
 #include "io/fasta/fasta.hpp"
 #include "kernels/base/error.hpp"

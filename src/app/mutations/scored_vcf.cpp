@@ -1,6 +1,6 @@
 // The header is completed by the same function as one that annotate has read: a record here and one of a VCF
 // that annotate was given have the same fields.
-#include "app/variants/scored_vcf.hpp"
+#include "app/mutations/scored_vcf.hpp"
 
 #include "app/variants/annotation_header.hpp"
 #include "kernels/base/nth.hpp"

@@ -13,8 +13,6 @@
 namespace regkit {
 namespace {
 
-constexpr std::int64_t kMaxSpan = 1'000'000;
-constexpr std::int64_t kMaxTop = 1000;
 constexpr std::int64_t kMaxSteps = 100'000;
 
 // shuffled:N or n.
@@ -47,72 +45,59 @@ cli::Tool grad_tool() {
         "tsv, matrix, npz, bigwig, bedgraph or bed; text with .gz behind it is bgzip; by default what names say, tsv "
         "on standard output");
     format.suggestions = mutation_words(BaseOutputs::attributions);
-    cli::Option seed = cli::common::seed(std::to_string(integration.seed));
-    seed.group = cli::group::model;
+    cli::Option seed = seed_option(std::to_string(integration.seed), cli::group::model);
     seed.help = "start of the order of shuffled baselines";
-    tool.options = {
-        cli::common::fasta(cli::kNeeded),
-        check_reference_option(),
-        cli::common::regions(),
-        cli::common::regions_file(),
-        {.name = "width",
-         .value = "BASES",
-         .help = "tell of so many bases around the middle of each region or site, instead of its own",
-         .group = cli::group::input},
-        {.name = "sites",
-         .help = "instead of the regions the sites that are called in them, each by itself",
-         .group = cli::group::input},
-        cli::common::models(),
-        cli::common::markers(),
-        {.name = "target",
-         .value = "REGION",
-         .help = "contributions to predictions in this region, instead of those in the region itself",
-         .group = cli::group::model},
-        {.name = "method",
-         .value = "NAME",
-         .fallback = "input",
-         .help = "one value a base: input, the gradient times the base that is there; norm, of the gradient; "
-                 "integrated, integrated gradients",
-         .group = cli::group::model,
-         .choices = {"input", "norm", "integrated"}},
-        {.name = "baseline",
-         .value = "KIND",
-         .fallback = "shuffled:" + std::to_string(integration.shuffles),
-         .help = "where integrated gradients begin: shuffled:N, N sequences with the same pairs of bases in "
-                 "another order, or n, N alone",
-         .group = cli::group::model,
-         .suggestions = {"shuffled:", "n"}},
-        seed,
-        {.name = "steps",
-         .value = "N",
-         .help = "points on the way from each baseline; by default 16, or thrice as many up to 1296 until "
-                 "contributions sum up to the difference of the predictions within 1 %",
-         .group = cli::group::model},
-        cli::common::rc_average(),
-        {.name = "phases",
-         .value = "WHICH",
-         .fallback = "own",
-         .help = "cells of the model's stride lie on the contig as they do for regcall (own), or the mean is "
-                 "taken over all shifts of them (all; slow)",
-         .group = cli::group::model,
-         .choices = {"own", "all"}},
-        output,
-        format,
-        {.name = "bin",
-         .value = "BASES",
-         .fallback = std::to_string(defaults.bin),
-         .help = "of BED: bases of a bin",
-         .group = cli::group::output},
-        {.name = "top",
-         .value = "N",
-         .fallback = std::to_string(defaults.top),
-         .help = "of BED: the N bins of each region and marker with the largest contributions",
-         .group = cli::group::output},
-        {.name = "modisco",
-         .help = "beside X.npz also X.ohe.npz and X.shap.npz, which tfmodisco-lite reads",
-         .group = cli::group::output},
-        {.name = "write-index", .help = "index the outputs in bgzip TSV", .group = cli::group::output}};
-    for (cli::Option& option : run_options()) tool.options.push_back(std::move(option));
+    cli::Option phases = phases_option();
+    phases.help =
+        "cells of the model's stride lie on the contig as they do for regcall (own), or the mean is taken over all "
+        "shifts of them (all; slow)";
+    tool.options = region_options();
+    add(tool.options,
+        {width_option("tell of so many bases around the middle of each region or site, instead of its own"),
+         {.name = "sites",
+          .help = "instead of the regions the sites that are called in them, each by itself",
+          .group = cli::group::input},
+         cli::common::models(),
+         cli::common::markers(),
+         target_option("contributions to predictions in this region, instead of those in the region itself"),
+         {.name = "method",
+          .value = "NAME",
+          .fallback = "input",
+          .help =
+              "one value a base: input, the gradient times the base that is there; norm, of the gradient; "
+              "integrated, integrated gradients",
+          .group = cli::group::model,
+          .choices = {"input", "norm", "integrated"}},
+         {.name = "baseline",
+          .value = "KIND",
+          .fallback = "shuffled:" + std::to_string(integration.shuffles),
+          .help = "where integrated gradients begin: shuffled:N, N sequences with the same pairs of bases in "
+                  "another order, or n, N alone",
+          .group = cli::group::model,
+          .suggestions = {"shuffled:", "n"}},
+         seed,
+         {.name = "steps",
+          .value = "N",
+          .help = "points on the way from each baseline; by default 16, or thrice as many up to 1296 until "
+                  "contributions sum up to the difference of the predictions within 1 %",
+          .group = cli::group::model},
+         cli::common::rc_average(),
+         phases,
+         output,
+         format,
+         {.name = "bin",
+          .value = "BASES",
+          .fallback = std::to_string(defaults.bin),
+          .help = "of BED: bases of a bin",
+          .group = cli::group::output},
+         {.name = "top",
+          .value = "N",
+          .fallback = std::to_string(defaults.top),
+          .help = "of BED: the N bins of each region and marker with the largest contributions",
+          .group = cli::group::output},
+         modisco_option(),
+         write_index_option("the outputs in bgzip TSV")});
+    add(tool.options, run_options());
     tool.examples = {
         {"regsnp grad -m model.safetensors -f hg19.fa -r chr20:1,000,001-1,000,200 -k CTCF.K562 -O bedgraph",
          "the gradient times each base, of the sum of logits in the region"},
@@ -129,18 +114,9 @@ cli::Tool grad_tool() {
 
 void run_grad(const cli::Arguments& args, Log& log) {
     GradientParameters p;
-    p.models = cli::model_files(args);
-    p.fasta = cli::fasta_file(args);
-    p.check_reference = args.flag("check-reference");
-    p.markers = args.list("markers");
-    p.all_phases = args.text("phases") == "all";
-    p.rc_average = args.flag("rc-average");
+    read_run(args, p);
     p.write_index = args.flag("write-index");
-    p.provenance = !args.flag("no-version");
-    p.command_line = args.command_line();
-    p.backend = cli::backend_options(args);
-    p.regions = args.all("region");
-    p.regions_file = bed_file(args);
+    read_regions(args, p);
     require(!p.regions.empty() || !p.regions_file.empty(), ErrorKind::usage,
             "which bases? name them with --region or --regions-file (-R - reads BED from standard input)");
     if (args.given("width")) p.width = args.integer("width", 1, kMaxSpan);

@@ -42,9 +42,10 @@ struct Slice {
     void* data = nullptr;
     std::int64_t offset = 0;
     std::int64_t count = 0;
+    bool constant = false;  // Buffer::set_constant
 
     explicit operator bool() const { return count > 0; }
-    Slice at(std::int64_t begin, std::int64_t n) const { return {data, offset + begin, n}; }
+    Slice at(std::int64_t begin, std::int64_t n) const { return {data, offset + begin, n, constant}; }
 };
 
 // Owned memory on a back end; move-only; must not outlive its Device. Made by Device::alloc and alloc_flat,
@@ -74,8 +75,12 @@ class Buffer {
         return {data_, {batch, shape_.channels, length}, halo_};
     }
     // A flat array (alloc_flat): the whole, or a range of it.
-    Slice slice() const { return {data_, 0, shape_.length}; }
-    Slice slice(std::int64_t offset, std::int64_t count) const { return {data_, offset, count}; }
+    Slice slice() const { return {data_, 0, shape_.length, constant_}; }
+    Slice slice(std::int64_t offset, std::int64_t count) const { return {data_, offset, count, constant_}; }
+
+    // From now on no operation writes to this flat array, only Device::write and fill do: a back end may keep
+    // what it makes of the values, such as weights in the order in which it reads them.
+    void set_constant() { constant_ = true; }
 
   private:
     void swap(Buffer& other) noexcept {
@@ -83,11 +88,13 @@ class Buffer {
         std::swap(data_, other.data_);
         std::swap(shape_, other.shape_);
         std::swap(halo_, other.halo_);
+        std::swap(constant_, other.constant_);
     }
     Device* owner_ = nullptr;
     void* data_ = nullptr;
     Shape shape_{0, 0, 0};
     Halo halo_;
+    bool constant_ = false;
 };
 
 }  // namespace regkit

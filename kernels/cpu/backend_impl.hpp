@@ -10,6 +10,7 @@
 #include "kernels/base/thread_pool.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/layout.hpp"
+#include "kernels/cpu/packed_weights.hpp"
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/cpu/tail_sink.hpp"
 
@@ -27,6 +28,7 @@ struct Correlation {
     int dilation = 0;                      // between neighbouring taps' offsets, where it is one; or 0
     const float* w = nullptr;              // element (o, t, k) at w[o*w_out + t*w_tap + k*w_in]
     std::int64_t w_out = 0, w_tap = 0, w_in = 0;
+    const void* constant = nullptr;  // the array that w lies in, if nothing but a write changes it
     const float* bias = nullptr;
     bool relu = false, accumulate = false;
     bool exact = false;   // in f32 whatever the precision
@@ -119,6 +121,15 @@ class CpuBackend final : public Backend {
         pool_.run(tasks, std::cref(body));
     }
 
+    // Weights as `pack` puts them: in `room`, or, of a constant array, kept.
+    template <typename Pack>
+    const float* pack_weights(const cpu::PackedWeights::Key& key, std::int64_t count, float* room,
+                              const Pack& pack) {
+        if (key.array) return packed_weights_.get(key, count, pack);
+        pack(room);
+        return room;
+    }
+
     // conv.cpp
     void correlate(cpu::Correlation job);
     void pair(cpu::Correlation& job);
@@ -155,6 +166,7 @@ class CpuBackend final : public Backend {
     ThreadPool pool_;
     std::string description_;
     cpu::Scratch scratch_;
+    cpu::PackedWeights packed_weights_;
     std::vector<CalledRuns> called_;  // of each worker, on their way to the caller
     std::vector<cpu::CalledPiece> pieces_;
 };

@@ -92,16 +92,21 @@ void CpuBackend::correlate(Correlation job) {
     pair(job);
     const cpu::TileKernels& kernel = job.exact ? *kernels_.tile : *kernels_.product_tile;
     const cpu::Blocks blocks(job.out, kernel.block);
-    float* const packed =
-        scratch_.get<float>(Slot::packed, kernel.packed_size(job.out, job.taps, job.in) + cpu::kAlign);
+    const std::int64_t size = kernel.packed_size(job.out, job.taps, job.in) + cpu::kAlign;
+    float* const room = job.constant ? nullptr : scratch_.get<float>(Slot::packed, size);
     const InputPieces pieces(job);
-    parallel(std::int64_t{blocks.count} * pieces.count(), [&](std::int64_t task, int) {
-        const int b = static_cast<int>(task / pieces.count()),
-                  piece = static_cast<int>(task % pieces.count());
-        const int k = pieces.begin(piece);
-        kernel.pack(job.w + k * job.w_in, job.w_out, job.w_tap, job.w_in, job.out, job.taps,
-                    pieces.begin(piece + 1) - k, b, b + 1, packed + kernel.packed_size(job.out, job.taps, k));
-    });
+    const float* const packed = pack_weights(
+        {job.constant, job.w, job.w_out, job.w_tap, job.w_in, job.out, job.taps, job.in, &kernel}, size, room,
+        [&](float* to) {
+            parallel(std::int64_t{blocks.count} * pieces.count(), [&](std::int64_t task, int) {
+                const int b = static_cast<int>(task / pieces.count()),
+                          piece = static_cast<int>(task % pieces.count());
+                const int k = pieces.begin(piece);
+                kernel.pack(job.w + k * job.w_in, job.w_out, job.w_tap, job.w_in, job.out, job.taps,
+                            pieces.begin(piece + 1) - k, b, b + 1,
+                            to + kernel.packed_size(job.out, job.taps, k));
+            });
+        });
     const std::int64_t range =
         std::clamp(kSliceFloats / kernel.rows(job.in) / 32 * 32, std::int64_t{128}, std::int64_t{1024});
     const std::int64_t ranges = ceil_div(job.y.length, range);
@@ -199,6 +204,7 @@ Status CpuBackend::run(const Conv& op) noexcept {
         job.out = static_cast<int>(job.y.channels);
         job.taps = op.geometry.width;
         job.w = floats(op.weight);
+        job.constant = cpu::constant_array(op.weight);
         job.w_out = x.channels * op.geometry.width;
         job.w_tap = 1;
         job.w_in = op.geometry.width;
@@ -237,6 +243,7 @@ Status CpuBackend::run(const ConvGradInput& op) noexcept {
         job.offset = offset;
         job.dilation = op.geometry.dilation;
         job.w = floats(op.weight);
+        job.constant = cpu::constant_array(op.weight);
         job.w_out = op.geometry.width;
         job.w_tap = 1;
         job.w_in = dx.channels * op.geometry.width;
@@ -323,6 +330,7 @@ Status CpuBackend::run(const UpConv& op) noexcept {
         job.x_sample = x.channels * x.stride;
         job.x_row = x.stride;
         job.offset = &zero;
+        job.constant = cpu::constant_array(op.weight);
         job.w_out = op.stride;
         job.w_in = y.channels * op.stride;
         job.bias = floats(op.bias);
@@ -355,6 +363,7 @@ Status CpuBackend::run(const UpConvGradInput& op) noexcept {
         job.out = static_cast<int>(job.y.channels);
         job.taps = op.stride;
         job.w = floats(op.weight);
+        job.constant = cpu::constant_array(op.weight);
         job.w_out = dy.channels * op.stride;
         job.w_tap = 1;
         job.w_in = op.stride;

@@ -72,4 +72,9 @@ inline float* floats(const Slice& slice) {
     return slice ? static_cast<float*>(slice.data) + slice.offset : nullptr;
 }
 
+// The array that it lies in, if nothing but a write changes that.
+inline const void* constant_array(const Slice& slice) {
+    return slice.constant ? slice.data : nullptr;
+}
+
 }  // namespace regkit::cpu

@@ -63,6 +63,7 @@ Status CpuBackend::do_alloc_flat(std::int64_t count, void** data) noexcept {
 }
 
 void CpuBackend::do_free(void* data) noexcept {
+    packed_weights_.forget(data);
     std::free(data);
 }
 
@@ -87,11 +88,13 @@ Status CpuBackend::do_read(const View& from, double* values) noexcept {
 }
 
 Status CpuBackend::do_write(const Slice& to, const float* values) noexcept {
+    packed_weights_.forget(to.data);
     copy(values, to.count, floats(to));
     return {};
 }
 
 Status CpuBackend::do_write(const Slice& to, const double* values) noexcept {
+    packed_weights_.forget(to.data);
     copy(values, to.count, floats(to));
     return {};
 }
@@ -107,6 +110,7 @@ Status CpuBackend::do_read(const Slice& from, double* values) noexcept {
 }
 
 Status CpuBackend::do_fill(const Slice& to, float value) noexcept {
+    packed_weights_.forget(to.data);
     std::fill_n(floats(to), to.count, value);
     return {};
 }

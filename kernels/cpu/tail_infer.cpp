@@ -38,8 +38,8 @@ struct InferWork {
 // Packed weights: of the up-convolution by phase, of the last layer by groups of markers.
 struct InferWeights {
     std::int64_t phase_size = 0;
-    float* up = nullptr;
-    float* dense[kMaxDense] = {};
+    const float* up = nullptr;
+    const float* dense[kMaxDense] = {};
 };
 
 // Rows of words or floats, as the next product reads them.
@@ -129,24 +129,35 @@ void CpuBackend::infer_blocks(const View& h_view, const Tail& tail, std::int64_t
     std::int64_t size = weights.phase_size * stride;
     for (int i = 0; i <= last; ++i) size += tile.packed_size(tail.dense[i].out, 1, tail.dense[i].in);
     cpu::Carve plan(scratch_.get<float>(Slot::tail_plan, size + (stride + kMaxDense) * cpu::kAlign));
-    weights.up = plan.take(weights.phase_size * stride);
-    if (tail.has_up())
-        parallel(stride, [&](std::int64_t j, int) {
-            tile.pack(floats(tail.up.weight) + j, stride, 0, std::int64_t{tail.up.out} * stride, tail.up.out,
-                      1, tail.up.in, 0, cpu::Blocks(tail.up.out, tile.block).count,
-                      weights.up + j * weights.phase_size);
-        });
+    float* const up_room = plan.take(weights.phase_size * stride);
+    if (tail.has_up()) {
+        const float* const w = floats(tail.up.weight);
+        const std::int64_t w_in = std::int64_t{tail.up.out} * stride;
+        weights.up = pack_weights(
+            {cpu::constant_array(tail.up.weight), w, stride, 1, w_in, tail.up.out, stride, tail.up.in, &tile},
+            weights.phase_size * stride, up_room, [&](float* to) {
+                parallel(stride, [&](std::int64_t j, int) {
+                    tile.pack(w + j, stride, 0, w_in, tail.up.out, 1, tail.up.in, 0,
+                              cpu::Blocks(tail.up.out, tile.block).count, to + j * weights.phase_size);
+                });
+            });
+    }
     for (int i = 0; i <= last; ++i) {
         const TailLayer& layer = tail.dense[i];
-        weights.dense[i] = plan.take(tile.packed_size(layer.out, 1, layer.in));
+        const float* const w = floats(layer.weight);
+        const std::int64_t layer_size = tile.packed_size(layer.out, 1, layer.in);
         // Groups of markers are products of their own.
         const int group = i == last ? kMarkerGroup : layer.out;
-        parallel(ceil_div(layer.out, group), [&](std::int64_t g, int) {
-            const int first = static_cast<int>(g) * group, count = std::min(group, layer.out - first);
-            tile.pack(floats(layer.weight) + std::int64_t{first} * layer.in, layer.in, 0, 1, count, 1,
-                      layer.in, 0, cpu::Blocks(count, tile.block).count,
-                      weights.dense[i] + tile.packed_size(first, 1, layer.in));
-        });
+        weights.dense[i] = pack_weights(
+            {cpu::constant_array(layer.weight), w, layer.in, group, 1, layer.out, 1, layer.in, &tile},
+            layer_size, plan.take(layer_size), [&](float* to) {
+                parallel(ceil_div(layer.out, group), [&](std::int64_t g, int) {
+                    const int first = static_cast<int>(g) * group, count = std::min(group, layer.out - first);
+                    tile.pack(w + std::int64_t{first} * layer.in, layer.in, 0, 1, count, 1, layer.in, 0,
+                              cpu::Blocks(count, tile.block).count,
+                              to + tile.packed_size(first, 1, layer.in));
+                });
+            });
     }
 
     const std::int64_t row = cpu::odd_stride(lanes * stride);  // of the work's matrices

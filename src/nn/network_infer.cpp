@@ -11,7 +11,10 @@ void Network::Impl::refresh_inference() {
     if (inference.current) return;
     require_trained();
     InferenceLayout places = inference_layout(layout);
-    if (!inference.parameters) inference.parameters = backend.alloc_flat(places.count);
+    if (!inference.parameters) {
+        inference.parameters = backend.alloc_flat(places.count);
+        inference.parameters.set_constant();
+    }
     std::vector<double> running(static_cast<std::size_t>(layout.statistic_count()));
     if (statistics) backend.read(statistics.slice(), std::span<double>(running));
     const auto read = [&](std::int64_t offset, std::span<double> values) {

@@ -6,6 +6,7 @@
 #include "kernels/base/error.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "test/kernels/harness.hpp"
+#include "test/kernels/tail_case.hpp"
 
 using namespace regkit;
 using namespace regkit::test;
@@ -44,6 +45,107 @@ TEST_CASE("new memory is zero") {
     const Buffer flat = reference->alloc_flat(99);
     Run run(*reference);
     CHECK(run.read(flat.slice()) == Values(99, 0.0));
+}
+
+// A back end may keep constant weights in another order; never longer than they are what it read.
+TEST_CASE("what reads constant weights sees what was last written to them") {
+    struct Reader {
+        std::string name;
+        std::int64_t weights;
+        std::function<View(Run&, const Slice&)> apply;
+    };
+    const auto conv = [](std::int64_t length, const ConvGeometry& geometry) {
+        return [=](Run& run, const Slice& w) {
+            const View x = run.random({2, 5, length}, 1, {16, 16});
+            const View y = run.output({2, 7, geometry.output_length(length)});
+            run.backend()(Conv{.x = x, .weight = w, .bias = {}, .geometry = geometry, .relu = false, .y = y});
+            return y;
+        };
+    };
+    const std::vector<Reader> readers = {
+        {"conv", 7 * 5 * 3, conv(50, {3, 1, 2, 2, 2})},
+        {"strided conv", 7 * 5 * 4, conv(52, {4, 2, 1, 1, 1})},
+        {"dense", 7 * 5, conv(50, {1, 1, 1, 0, 0})},
+        {"conv_grad_input", 7 * 5 * 3,
+         [](Run& run, const Slice& w) {
+             const View dx = run.output({2, 5, 50});
+             run.backend()(ConvGradInput{.dy = run.random({2, 7, 50}, 1, {16, 16}),
+                                         .weight = w,
+                                         .geometry = {3, 1, 2, 2, 2},
+                                         .accumulate = false,
+                                         .dx = dx});
+             return dx;
+         }},
+        {"up_conv", 5 * 7 * 4,
+         [](Run& run, const Slice& w) {
+             const View y = run.output({2, 7, 40});
+             run.backend()(UpConv{.x = run.random({2, 5, 10}, 1, {2, 2}),
+                                  .weight = w,
+                                  .bias = {},
+                                  .stride = 4,
+                                  .relu = false,
+                                  .y = y});
+             return y;
+         }},
+    };
+    for (const Reader& reader : readers)
+        run_everywhere("constant weights: " + reader.name, [&](Run& run) {
+            Backend& backend = run.backend();
+            for (int round = 0; round < 2; ++round) {  // the second's may lie where the first's did
+                Buffer buffer = backend.alloc_flat(reader.weights + 3);
+                buffer.set_constant();
+                const Slice weight = buffer.slice(3, reader.weights);
+                const auto keep = [&](const std::string& what) { run.keep(what, reader.apply(run, weight)); };
+                const auto write = [&](const Slice& to, std::uint32_t seed) {
+                    const Values values = random_values(to.count, seed);
+                    backend.write(to, std::span<const double>(values));
+                };
+                write(weight, 10 + static_cast<std::uint32_t>(round));
+                keep("written");
+                keep("again");
+                write(weight.at(2, 4), 20);
+                keep("a part written");
+                backend.fill(weight.at(1, 2), 3);
+                keep("filled");
+            }
+        });
+}
+
+TEST_CASE("of constant weights the tail gives the same bits as of others") {
+    for (const TailCase& c : tail_cases()) {
+        if (c.is_long()) continue;
+        for_each_backend([&](Backend& backend, double) {
+            CAPTURE(c.text());
+            Run run(backend);
+            const Weights weights(c);
+            std::int64_t total = 0;
+            for (const std::int64_t count : weights.counts) total += count;
+            const View h = run.random(c.h(), 1);
+            Buffer constant = backend.alloc_flat(total), other = backend.alloc_flat(total);
+            constant.set_constant();
+            const auto logits = [&](Buffer& buffer, std::uint32_t seed) {
+                const Values values = random_values(total, seed);
+                backend.write(buffer.slice(), std::span<const double>(values));
+                std::vector<Slice> slices;
+                std::int64_t at = 0;
+                for (const std::int64_t count : weights.counts) {
+                    slices.push_back(buffer.slice(at, count));
+                    at += count;
+                }
+                std::vector<float> out(static_cast<std::size_t>(c.batch * c.markers() * c.nucleotides()));
+                for (int twice = 0; twice < 2; ++twice)
+                    backend(TailInfer{.h = h,
+                                      .tail = make_tail(c, slices),
+                                      .begin = 0,
+                                      .end = c.length,
+                                      .kind = TailOutput::logits,
+                                      .out = out});
+                return out;
+            };
+            for (const std::uint32_t seed : {1U, 1U, 2U})
+                CHECK(logits(constant, seed) == logits(other, seed));
+        });
+    }
 }
 
 TEST_CASE("a buffer can be moved and emptied") {

@@ -30,8 +30,44 @@ std::int64_t shuffles(const std::string& text) {
 
 }  // namespace
 
-cli::Tool grad_tool() {
+std::vector<cli::Option> integration_options() {
     const IntegrationOptions integration;
+    cli::Option seed = seed_option(std::to_string(integration.seed), cli::group::model);
+    seed.help = "start of the order of shuffled baselines";
+    return {
+        {.name = "baseline",
+         .value = "KIND",
+         .fallback = "shuffled:" + std::to_string(integration.shuffles),
+         .help = "where integrated gradients begin: shuffled:N, N sequences with the same pairs of bases in "
+                 "another order, or n, N alone",
+         .group = cli::group::model,
+         .suggestions = {"shuffled:", "n"}},
+        seed,
+        {.name = "steps",
+         .value = "N",
+         .help = "points on the way from each baseline; by default 16, or thrice as many up to 1296 until "
+                 "contributions sum up to the difference of the predictions within 1 %",
+         .group = cli::group::model}};
+}
+
+void read_integration(const cli::Arguments& args, bool integrated, IntegrationOptions& options) {
+    for (const char* name : {"baseline", "steps"})
+        require(!args.given(name) || integrated, ErrorKind::usage,
+                "--" + std::string(name) + " goes with --method integrated");
+    options.shuffles = shuffles(args.text("baseline"));
+    options.seed = static_cast<std::uint64_t>(args.integer("seed", 0, INT64_MAX));
+    if (args.given("steps")) options.steps = args.integer("steps", 1, kMaxSteps);
+}
+
+cli::Option attribution_phases_option() {
+    cli::Option phases = phases_option();
+    phases.help =
+        "cells of the model's stride lie on the contig as they do for regcall (own), or the mean is taken over all "
+        "shifts of them (all; slow)";
+    return phases;
+}
+
+cli::Tool grad_tool() {
     const GradientParameters defaults;
     cli::Tool tool{.name = "regsnp",
                    .command = "grad",
@@ -45,12 +81,6 @@ cli::Tool grad_tool() {
         "tsv, matrix, npz, bigwig, bedgraph or bed; text with .gz behind it is bgzip; by default what names say, tsv "
         "on standard output");
     format.suggestions = mutation_words(BaseOutputs::attributions);
-    cli::Option seed = seed_option(std::to_string(integration.seed), cli::group::model);
-    seed.help = "start of the order of shuffled baselines";
-    cli::Option phases = phases_option();
-    phases.help =
-        "cells of the model's stride lie on the contig as they do for regcall (own), or the mean is taken over all "
-        "shifts of them (all; slow)";
     tool.options = region_options();
     add(tool.options,
         {width_option("tell of so many bases around the middle of each region or site, instead of its own"),
@@ -67,36 +97,24 @@ cli::Tool grad_tool() {
               "one value a base: input, the gradient times the base that is there; norm, of the gradient; "
               "integrated, integrated gradients",
           .group = cli::group::model,
-          .choices = {"input", "norm", "integrated"}},
-         {.name = "baseline",
-          .value = "KIND",
-          .fallback = "shuffled:" + std::to_string(integration.shuffles),
-          .help = "where integrated gradients begin: shuffled:N, N sequences with the same pairs of bases in "
-                  "another order, or n, N alone",
-          .group = cli::group::model,
-          .suggestions = {"shuffled:", "n"}},
-         seed,
-         {.name = "steps",
-          .value = "N",
-          .help = "points on the way from each baseline; by default 16, or thrice as many up to 1296 until "
-                  "contributions sum up to the difference of the predictions within 1 %",
-          .group = cli::group::model},
-         cli::common::rc_average(),
-         phases,
-         output,
-         format,
-         {.name = "bin",
-          .value = "BASES",
-          .fallback = std::to_string(defaults.bin),
-          .help = "of BED: bases of a bin",
-          .group = cli::group::output},
-         {.name = "top",
-          .value = "N",
-          .fallback = std::to_string(defaults.top),
-          .help = "of BED: the N bins of each region and marker with the largest contributions",
-          .group = cli::group::output},
-         modisco_option(),
-         write_index_option("the outputs in bgzip TSV")});
+          .choices = {"input", "norm", "integrated"}}});
+    add(tool.options, integration_options());
+    add(tool.options, {cli::common::rc_average(),
+                       attribution_phases_option(),
+                       output,
+                       format,
+                       {.name = "bin",
+                        .value = "BASES",
+                        .fallback = std::to_string(defaults.bin),
+                        .help = "of BED: bases of a bin",
+                        .group = cli::group::output},
+                       {.name = "top",
+                        .value = "N",
+                        .fallback = std::to_string(defaults.top),
+                        .help = "of BED: the N bins of each region and marker with the largest contributions",
+                        .group = cli::group::output},
+                       modisco_option(),
+                       write_index_option("the outputs in bgzip TSV")});
     add(tool.options, run_options());
     tool.examples = {
         {"regsnp grad -m model.safetensors -f hg19.fa -r chr20:1,000,001-1,000,200 -k CTCF.K562 -O bedgraph",
@@ -126,12 +144,9 @@ void run_grad(const cli::Arguments& args, Log& log) {
             "--sites are targets of their own: leave --target out");
     if (args.text("method") == "norm") p.method = GradientMethod::norm;
     if (args.text("method") == "integrated") p.method = GradientMethod::integrated;
-    for (const char* name : {"baseline", "seed", "steps"})
-        require(!args.given(name) || p.method == GradientMethod::integrated, ErrorKind::usage,
-                "--" + std::string(name) + " goes with --method integrated");
-    p.integration.shuffles = shuffles(args.text("baseline"));
-    p.integration.seed = static_cast<std::uint64_t>(args.integer("seed", 0, INT64_MAX));
-    if (args.given("steps")) p.integration.steps = args.integer("steps", 1, kMaxSteps);
+    require(!args.given("seed") || p.method == GradientMethod::integrated, ErrorKind::usage,
+            "--seed goes with --method integrated");
+    read_integration(args, p.method == GradientMethod::integrated, p.integration);
     if (args.given("output")) p.outputs = cli::output_files(args, "output", false);
     p.format = args.text("output-format");
     p.bin = args.integer("bin", 1, kMaxSpan);

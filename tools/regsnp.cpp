@@ -175,6 +175,7 @@ int main(int argc, char** argv) {
                      {check_tool(), run_check},
                      {ism_tool(), run_ism},
                      {grad_tool(), run_grad},
+                     {motifs_tool(), run_motifs},
                      {random_tool(), run_random},
                      {background_tool(), run_background}});
 }

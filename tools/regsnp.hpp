@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "app/attribution/attribution.hpp"
 #include "app/variants/allele_run.hpp"
 #include "base/log.hpp"
 #include "cli/common.hpp"
@@ -65,7 +66,14 @@ void run_annotate(const cli::Arguments& args, Log& log);
 void run_check(const cli::Arguments& args, Log& log);
 
 // ---- regsnp-grad.cpp
+std::vector<cli::Option> integration_options();  // --baseline, --seed, --steps: read_integration()
+void read_integration(const cli::Arguments& args, bool integrated, IntegrationOptions& options);
+cli::Option attribution_phases_option();
 cli::Tool grad_tool();
 void run_grad(const cli::Arguments& args, Log& log);
+
+// ---- regsnp-motifs.cpp
+cli::Tool motifs_tool();
+void run_motifs(const cli::Arguments& args, Log& log);
 
 }  // namespace regkit

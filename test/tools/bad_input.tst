@@ -1630,3 +1630,12 @@ run regcall -m model.safetensors -f ref.fa --over - -o x.bed
 exit 2
 err regcall: --over -: it takes a file, not standard input; bash's <(command) is one
 absent x.bed
+
+case regsnp motifs: of which regions, of which markers, of several models, and where the two outputs are one
+run for call in ':sites of which regions' '-r chr1:1-500 -m model.safetensors:takes one model' '-r chr1:1-500 -k none:none' '-r chr1:1-500 -o x.meme --sites ./x.meme:would be the same file' '-r chr1:1-500 --sites ref.fa:ref.fa' '-r chr1:1-500 --steps 3:goes with --method integrated'; do regsnp motifs -m model.safetensors -f ref.fa ${call%%:[a-z]*} > out 2> words; [ $? = 2 ] && grep -q "${call##*:}" words && [ "$(wc -l < words)" = 1 ] || { echo "$call"; cat words; exit 1; }; done; ls x.meme 2> /dev/null && exit 1; exit 0
+exit 0
+
+case regsnp motifs, regions of N alone
+run regsnp motifs -m model.safetensors -f ref.fa -r chr2:12001-13000
+exit 3
+err regsnp: the regions are all N in ref.fa: there is nothing to find motifs in

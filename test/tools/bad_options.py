@@ -26,6 +26,7 @@ GOOD = {
     "regsnp check": "-f ref.fa in.vcf",
     "regsnp ism": "-m model.safetensors -f ref.fa -r chr1:100-102 -o new.tsv",
     "regsnp grad": "-m model.safetensors -f ref.fa -r chr1:100-102 -o new.tsv",
+    "regsnp motifs": "-m model.safetensors -f ref.fa -r chr1:20001-21000 -o new.meme",
     "regsnp random": "-m model.safetensors -f ref.fa -r chr1:100-102 -n 2 -o new.vcf",
     "regsnp background": "-m model.safetensors -f ref.fa -r chr1:100-102 -n 2 -o new.tsv",
     "regmodel": "model.safetensors",
@@ -36,6 +37,7 @@ WITH = {("regds-build", "sheet"): "-f ref.fa -o new.regds", ("regds-build", "spl
         ("regeval", "motifs"): "-m model.safetensors -d small.regds -o new.tsv --bootstrap 0 --baselines",
         **{("regsnp grad", name): "-m model.safetensors -f ref.fa -r chr1:100-102 -o new.tsv --method integrated" for name in ("steps", "seed", "baseline")},
         **{("regsnp grad", name): "-m model.safetensors -f ref.fa -r chr1:100-102 -o new.bed" for name in ("bin", "top")},
+        **{("regsnp motifs", name): "-m model.safetensors -f ref.fa -r chr1:20001-21000 -o new.meme --method integrated" for name in ("steps", "baseline")},
         ("regsnp background", "from"): "-m model.safetensors -f ref.fa -o new.tsv",
         ("regsnp", "region"): "-m model.safetensors -f ref.fa -o new.vcf indexed.vcf.gz",
         ("regsnp", "regions-file"): "-m model.safetensors -f ref.fa -o new.vcf indexed.vcf.gz",
@@ -101,6 +103,9 @@ BAD["output-format", "regsnp grad"] = {NONSENSE: 2, "vcf": 2, "bw.gz": 2, "npz.g
 BAD["target", "regsnp grad"] = BAD["target", "regsnp ism"]
 BAD["method", "regsnp grad"] = {NONSENSE: 2}
 BAD["baseline", "regsnp grad"] = {NONSENSE: 2, "shuffled:": 2, "shuffled:0": 2, "shuffled:1.5": 2}
+BAD["method", "regsnp motifs"], BAD["baseline", "regsnp motifs"] = BAD["method", "regsnp grad"], BAD["baseline", "regsnp grad"]
+BAD["sites", "regsnp motifs"] = FILE_OUT
+BAD["min-seqlets", "regsnp motifs"] = {**WHOLE, "1": 2}
 BAD["bin", "regsnp grad"] = WHOLE
 BAD["output", "regsnp grad"] = {**FILE_OUT, "new.unknown": 2, "{other}.tsv": 2}
 BAD["output", "regsnp ism"] = {**FILE_OUT, "new.unknown": 2, "{other}.tsv": 2}

@@ -202,6 +202,10 @@ case regsnp grad
 run C="regsnp grad -m model.safetensors -f ref.fa --device reference --no-version -r chr1:24999-25001"; $C; $C -O matrix --target chr1:25011-25020; $C -k 'open*' -O bedgraph --rc-average; $C -k 'CTCF*' --method norm -O tsv; $C -k 'CTCF*' --width 40 -O bed --bin 8 --top 2; $C -k 'CTCF*' --method integrated --baseline shuffled:1 2>&1
 golden -
 
+case regsnp motifs
+run C="regsnp motifs -m model.safetensors -f ref.fa --device reference --no-version -r chr1:20001-26000"; $C -n 30 --width 60 --min-seqlets 8 --sites sites.bed 2>&1; head -n 4 sites.bed; $C -k 'CTCF*' -n 3 2>&1
+golden -
+
 case regsnp random
 run regsnp random -m model.safetensors -f ref.fa --device reference --no-version -r chr1:101-200,chr2:1- -n 4 --seed 3 | grep -v '^##INFO'
 err regsnp: 4 of 87300 substitutions at 29100 bases

@@ -36,7 +36,7 @@ std::vector<RegionSite> region_sites(const Model& model, const std::vector<Conti
                                      CachedReference& reference, bool rc_average, Backend& backend) {
     const MarkerScales scales(model);
     require(!scales.coverage(), ErrorKind::usage,
-            "--sites: the model predicts coverage, of which it knows no sites");
+            "the model predicts coverage, of which it knows no sites to look at");
     PredictorOptions options;
     options.rc_average = rc_average;
     options.logits = true;
@@ -64,7 +64,10 @@ std::vector<RegionSite> region_sites(const Model& model, const std::vector<Conti
             });
         caller.end_stretch();
         caller.release(region.contig, [&](const CalledInterval& called) {
-            sites.push_back({{region.contig, called.begin, called.end}, called.marker});
+            sites.push_back({{region.contig, called.begin, called.end},
+                             called.marker,
+                             called.begin + called.summit,
+                             called.max});
         });
     }
     return sites;

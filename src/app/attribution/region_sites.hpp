@@ -14,6 +14,8 @@ namespace regkit {
 struct RegionSite {
     ContigRange bases;
     int marker = 0;
+    std::int64_t summit = 0;  // base of the contig
+    float logit = 0;          // calibrated, at the summit
 };
 // By region, position and marker; a site ends where its region does. `regions` ascend without overlaps.
 // Error(usage) of a model of coverage, which has no cutoffs.

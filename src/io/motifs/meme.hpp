@@ -31,4 +31,9 @@ struct MotifFile {
 // motif has no letter-probability matrix or a matrix is not of probabilities.
 MotifFile read_meme(const std::string& path);
 
+// The same as version 4 of that format: both strands, the background, and of each motif its name, `sites`
+// rounded and its matrix with six digits behind the point. Motifs have no E-value here, and none is written.
+// Blanks in names are written as '_', which ends a name there.
+std::string meme_text(const MotifFile& file);
+
 }  // namespace regkit

@@ -88,3 +88,25 @@ TEST_CASE("what is no motif is told with its line") {
           std::string::npos);
     CHECK(failure(kStart + motif + kRows) == "");
 }
+
+TEST_CASE("motifs that are written are read again") {
+    MotifFile file;
+    file.background = {0.3, 0.2, 0.2, 0.3};
+    file.motifs = {{"CTCF.GM12878.1", "", 41.4, {{0.25, 0.25, 0.5, 0}, {0.123456, 0.3, 0.076544, 0.5}}},
+                   {"a b", "two\twords", 0, {{0, 0, 0, 1}}}};
+    const Scratch dir;
+    const std::string text = meme_text(file);
+    CHECK(
+        text.starts_with("MEME version 4\n\nALPHABET= ACGT\n\nstrands: + -\n\nBackground letter frequencies\n"
+                         "A 0.30000 C 0.20000 G 0.20000 T 0.30000\n\nMOTIF CTCF.GM12878.1\n"
+                         "letter-probability matrix: alength= 4 w= 2 nsites= 41\n"
+                         " 0.250000 0.250000 0.500000 0.000000\n"));
+    const MotifFile again = read_meme(dir.write("m.meme", text));
+    REQUIRE(again.motifs.size() == 2);
+    CHECK(again.background == file.background);
+    CHECK(again.motifs[0].id == "CTCF.GM12878.1");
+    CHECK(again.motifs[0].is_of("CTCF"));
+    CHECK(again.motifs[0].sites == 41);
+    CHECK(again.motifs[0].positions == file.motifs[0].positions);
+    CHECK(again.motifs[1].full_name() == "a_b two_words");
+}

@@ -69,14 +69,19 @@ void BinAverager::add(std::int64_t begin, std::int64_t end, std::span<const floa
     });
     if (open_end % width_ != 0) return;
     emit(open_end);
-    // Whole bins, then the start of the next.
-    const std::int64_t bins = (end - open_end) / width_;
+    // Whole bins, then the start of the next. What is open ended with a bin, so with a cell too, and the
+    // cells of whole bins are whole.
+    const std::int64_t bins = (end - open_end) / width_, each = width_ / cell_;
+    const auto weight = static_cast<double>(cell_), bases = static_cast<double>(width_);
     averages_.resize(static_cast<std::size_t>(markers * bins));
     pool_.run(markers, [&](std::int64_t m, int) {
-        for (std::int64_t b = 0; b < bins; ++b)
-            nth(averages_, m * bins + b) =
-                static_cast<float>(add_up(0, m, open_end + b * width_, open_end + (b + 1) * width_) /
-                                   static_cast<double>(width_));
+        const float* v = values.data() + m * row + (open_end / cell_ - begin / cell_);
+        float* const to = averages_.data() + m * bins;
+        for (std::int64_t b = 0; b < bins; ++b) {
+            double sum = 0;
+            for (std::int64_t i = 0; i < each; ++i) sum += static_cast<double>(*v++) * weight;
+            to[b] = static_cast<float>(sum / bases);
+        }
         nth(sum_, m) = add_up(0, m, open_end + bins * width_, end);
     });
     if (bins > 0) events_.values(open_end, width_, bins, averages_, bins);
@@ -95,7 +100,9 @@ CallSink::CallSink(CallEvents& events, bool intervals, const CallPlan& plan, std
       width_(width),
       largest_(largest),
       bins_(spreads == Spreads::told ? rows_ : markers_, cell, width, events, pool),
-      watch_(markers_) {}
+      watch_(markers_) {
+    if (intervals) called_rows_.resize(static_cast<std::size_t>(markers_));
+}
 
 void CallSink::refuse(std::int64_t begin) const {
     throw Error(ErrorKind::input, std::string("the model predicts something that is no ") +
@@ -131,12 +138,19 @@ std::span<const KnownStretch> CallSink::known(std::int64_t begin, std::span<cons
 void CallSink::values(std::int64_t begin, std::span<const std::uint8_t> codes,
                       std::span<const float> values) {
     const std::int64_t row = Cells{begin, begin + static_cast<std::int64_t>(codes.size()), cell_}.count();
+    // All that a row of values is read for while it lies in the cache.
     pool_.run(rows_, [&](std::int64_t m, int) {
         unsigned bad = 0;
         const float largest = largest_;
-        for (const float v : values.subspan(static_cast<std::size_t>(m * row), static_cast<std::size_t>(row)))
+        const auto of_marker =
+            values.subspan(static_cast<std::size_t>(m * row), static_cast<std::size_t>(row));
+        for (const float v : of_marker)
             bad |= (v >= 0.0f ? 0u : 1u) | (v <= largest ? 0u : 1u);  // without a branch: vector code
         if (bad != 0) refuse(begin);
+        if (!intervals_wanted_ || m >= markers_) return;
+        CalledRuns& runs = nth(called_rows_, m);
+        runs.clear();
+        runs.append_row(0, static_cast<std::int32_t>(m), of_marker, nth(plan_.cutoffs, m));
     });
     const std::span<const float> shown = mapped(values, row);
     for (const KnownStretch& known : this->known(begin, codes)) {
@@ -145,7 +159,12 @@ void CallSink::values(std::int64_t begin, std::span<const std::uint8_t> codes,
         stretch(known.begin, known.end, here, row);
         if (table_) table_->values(known, cell_, here, row);
     }
-    if (intervals_wanted_) call_row_by_row(begin, values, row);
+    if (!intervals_wanted_) return;
+    called_.clear();
+    for (const CalledRuns& of_marker : called_rows_)
+        for (const CalledRun& run : of_marker.runs)
+            called_.append(run.sample, run.marker, run.begin, of_marker.values_of(run));
+    take(begin, called_);
 }
 
 std::span<const float> CallSink::mapped(std::span<const float> values, std::int64_t row) {
@@ -156,15 +175,6 @@ std::span<const float> CallSink::mapped(std::span<const float> values, std::int6
                                                                           static_cast<std::size_t>(row)));
     });
     return mapped_;
-}
-
-void CallSink::call_row_by_row(std::int64_t begin, std::span<const float> values, std::int64_t row) {
-    called_.clear();
-    for (std::int32_t m = 0; m < markers_; ++m)
-        called_.append_row(0, m,
-                           values.subspan(static_cast<std::size_t>(m * row), static_cast<std::size_t>(row)),
-                           nth(plan_.cutoffs, m));
-    take(begin, called_);
 }
 
 // Runs over the model's own cutoffs, in the cells that known() gave.

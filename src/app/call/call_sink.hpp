@@ -110,7 +110,6 @@ class CallSink {
     void stretch(std::int64_t begin, std::int64_t end, std::span<const float> values, std::int64_t row);
     void end_values();
     std::span<const float> mapped(std::span<const float> values, std::int64_t row);
-    void call_row_by_row(std::int64_t begin, std::span<const float> values, std::int64_t row);
     void take(std::int64_t begin, const CalledRuns& called);
 
     CallEvents& events_;
@@ -124,9 +123,10 @@ class CallSink {
     BinAverager bins_;
     ConstantWatch watch_;
     std::vector<KnownStretch> known_;
-    CalledRuns called_;          // of values, or changed by the plan's knots
-    std::vector<float> mapped_;  // values, the same
-    std::int64_t next_ = -1;     // the position behind the last stretch
+    CalledRuns called_;                    // of values, or changed by the plan's knots
+    std::vector<CalledRuns> called_rows_;  // of values, one a marker
+    std::vector<float> mapped_;            // values, the same
+    std::int64_t next_ = -1;               // the position behind the last stretch
     std::int64_t bases_ = 0, n_bases_ = 0;
 };
 

@@ -3,6 +3,7 @@
 the same bytes twice; and it refuses what is no input."""
 import contextlib
 import io
+import json
 import os
 import pathlib
 import re
@@ -243,6 +244,18 @@ def test_variant():
                 check(abs(told - float(delta)) <= 0.01 * abs(float(delta)) + 2e-4 and f"of {marker} at" in caption, f"{line}: {delta}, not {caption}")
                 asked += 1
     check(asked == 5, f"{asked} alleles")
+    # Of a fixed window there are bins, of which regcall's are shown: a substitution moves that around it, and none that does not see it.
+    write("bins.json", json.dumps({"name": "bins", "task": "bin", "window": 1000, "layers": [
+        {"name": "one", "type": "one_hot"}, {"name": "conv", "type": "conv", "filters": 8, "width": 8, "padding": "valid", "relu": True},
+        {"name": "pool", "type": "pool", "width": 4, "stride": 4, "padding": "valid"},
+        {"name": "hidden", "type": "dense", "filters": 16, "flatten": True, "relu": True}, {"name": "head", "type": "dense"}]}))
+    run("random_model", "bins.safetensors", "bins.json", 4, "chr1:60000", "a=TFBS", "b=DNase")
+    allele = next(":".join([chrom, pos, ref, alt]) for chrom, pos, name, ref, alt in (line.split("\t")[:5] for line in open("in.vcf")
+                                                                                     if not line.startswith("#")) if name == "snv")
+    figure = drawn("variant", "-m", "bins.safetensors", "-f", "ref.fa", allele, "--span", "1500").figure
+    ref, alt = (patch.get_data()[0] for patch in figure.axes[0].patches if hasattr(patch, "get_data"))
+    moved = np.flatnonzero(np.abs(ref - alt) > 1e-7)
+    check(len(ref) == 3001 and 200 <= moved[-1] + 1 - moved[0] <= 1200, f"of {len(ref)} bases {moved} move")
     picture("variant", "-m", "model.safetensors", "-f", "ref.fa", "near.vcf", "--id", "deletion", "--genome", "test1",
             contains=["deletion, chr1:25,010", "REF", "ALT", "chr1 (test1, bp)", "open.K562"])
 

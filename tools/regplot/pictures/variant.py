@@ -1,5 +1,6 @@
 """What a model predicts along both alleles of a variant: REF and ALT in one panel a marker, those that change most first. Both are
 predicted by regcall, of the sequence around."""
+import math
 import os
 import re
 import shutil
@@ -85,14 +86,22 @@ def trimmed(variant):
     return begin, ref, alt
 
 
+def layout(info):
+    """How far a model sees; the cells in which it predicts; and what a position is taken modulo: where that is the same, so are predictions."""
+    stride, window, cell = (int(info.get(key, 0) or 0) for key in ("stride", "window", "bases_per_output"))
+    if info.get("context_left") == "window":  # a window for every bin, or (LSTM) windows on the contig's grid
+        stride = cell if stride == window else stride
+        return window, max(stride, 1), math.lcm(window, max(stride, 1))
+    left, right = (int(info.get(key, 0) or 0) for key in ("context_left", "context_right"))
+    return max(left, right) or window, max(stride, 1), max(stride, 1)
+
+
 def alleles(arguments, variant, span, info):
     """(begin of what is shown, REF's and ALT's values by marker, at REF's positions)."""
-    left, right, stride = (int(info.get(key, 0) or 0) for key in ("context_left", "context_right", "stride"))
-    stride = max(stride, 1)
-    reach = max(left, right, int(info.get("window", 0)) if left + right == 0 else 0)
+    reach, stride, grid = layout(info)
     first, ref, alt = trimmed(variant)
-    begin = max(0, min(first, variant.pos - 1) - span - reach - stride)
-    begin -= begin % stride  # what is predicted depends on a position modulo the stride
+    begin = max(0, min(first, variant.pos - 1) - span - reach - grid)
+    begin -= begin % grid
     sequence, length = fasta.bases(arguments.text("fasta"), variant.contig, begin, first + len(variant.ref) + span + reach)
     if variant.pos < 1 or variant.pos - 1 + len(variant.ref) > length:
         raise MismatchError(f"{variant.contig}:{variant.pos:,} lies outside of the contig, which has {length:,} bases")

@@ -113,6 +113,21 @@ cli::Tool annotate_tool() {
              .help =
                  "a file of regsnp background: also write how many of its variants have effects as large (REG_Q)",
              .group = cli::group::input},
+            {.name = "haplotypes",
+             .help =
+                 "also write the largest change of each haplotype of a sample, its phased variants together (REG_H1, REG_H2)",
+             .group = cli::group::output},
+            {.name = "sample",
+             .letter = 's',
+             .value = "SAMPLE",
+             .help = "whose haplotypes; needed where the input has several samples",
+             .group = cli::group::input},
+            {.name = "shard",
+             .value = "I/N",
+             .help =
+                 "annotate the I-th of N parts of an indexed input, for `regsnp merge`; slurm: the part of this task of a "
+                 "job array",
+             .group = cli::group::input},
             {.name = "lossy",
              .help = "what BCF cannot hold of text input is warned of and counted, instead of ending the run",
              .group = cli::group::output},
@@ -171,12 +186,27 @@ void run_annotate(const cli::Arguments& args, Log& log) {
     p.lossy = args.flag("lossy");
     p.write_index = args.flag("write-index");
     p.top = args.integer("top", 0, kMaxTop);
+    p.haplotypes = args.flag("haplotypes");
+    p.sample = args.text("sample");
+    if (args.given("shard")) {
+        p.shard = parse_shard(args.text("shard"));
+        require(
+            p.input != "-", ErrorKind::usage,
+            "--shard takes a part of a file by its index: name a file in bgzip VCF or BCF, not standard input");
+        require(
+            p.regions.empty() && p.regions_file.empty(), ErrorKind::usage,
+            "--shard takes a part of all the file: leave --region and --regions-file out (-t goes with it)");
+    }
+    require(p.haplotypes || !args.given("sample"), ErrorKind::usage, "--sample goes with --haplotypes");
     if (args.given("target")) p.target = cli::readable_file(args, "target");
     p.matrix = cli::output_file(args, "matrix");
     if (args.given("background")) p.background = cli::readable_file(args, "background");
     cli::Progress line(args, p.output == "-");
     annotate(p, log, line.tell());
     line.finish();
+    if (p.shard)
+        log.info("shard " + std::to_string(p.shard->number) + " of " + std::to_string(p.shard->of) +
+                 "; once all are done: regsnp merge");
 }
 
 void run_check(const cli::Arguments& args, Log& log) {

@@ -172,6 +172,7 @@ void run_background(const cli::Arguments& args, Log& log) {
 int main(int argc, char** argv) {
     return cli::run(argc, argv,
                     {{annotate_tool(), run_annotate},
+                     {merge_tool(), run_merge},
                      {check_tool(), run_check},
                      {ism_tool(), run_ism},
                      {grad_tool(), run_grad},

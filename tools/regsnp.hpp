@@ -59,11 +59,13 @@ void read_run(const cli::Arguments& args, Parameters& p) {
     p.backend = cli::backend_options(args);
 }
 
-// ---- regsnp-annotate.cpp
+// ---- regsnp-annotate.cpp and regsnp-merge.cpp
 cli::Tool annotate_tool();
 cli::Tool check_tool();
 void run_annotate(const cli::Arguments& args, Log& log);
 void run_check(const cli::Arguments& args, Log& log);
+cli::Tool merge_tool();
+void run_merge(const cli::Arguments& args, Log& log);
 
 // ---- regsnp-grad.cpp
 std::vector<cli::Option> integration_options();  // --baseline, --seed, --steps: read_integration()

@@ -1451,6 +1451,33 @@ case a reference that is a pipe is refused at once
 setup mkfifo pipe
 run for call in 'regcall -m model.safetensors -f pipe' 'regsnp -m model.safetensors -f pipe in.vcf' 'regeval -m model.safetensors -d small.regds -f pipe' 'regds-build -f pipe -o x.regds b.bed'; do timeout 20 $call > out 2> words; [ $? = 3 ] && grep -q ': pipe: .*regular file' words || { cat words; exit 1; }; done
 
+case regsnp, haplotypes of a VCF without samples
+run regsnp -m model.safetensors -f ref.fa --haplotypes -o out.vcf in.vcf
+exit 3
+err regsnp: in.vcf: has no samples, so there are no genotypes for --haplotypes
+absent out.vcf
+
+case regsnp, a sample without haplotypes
+run regsnp -m model.safetensors -f ref.fa -s NA1 -o out.vcf in.vcf
+exit 2
+err regsnp: --sample goes with --haplotypes
+absent out.vcf
+
+case regsnp, haplotypes of several samples, of none of them, and out of order
+setup awk -v OFS='\t' '/^##/ { print; next } /^#/ { print $0, "FORMAT", "A", "B"; next } { print $0, "GT", "0|1", "1|1" }' in.vcf > two.vcf; (grep '^#' two.vcf; grep -v '^#' two.vcf | grep '^chr1' | tac) > back.vcf
+run while IFS=@ read -r code call words; do regsnp -m model.safetensors -f ref.fa --haplotypes $call > out 2> said; [ $? = "$code" ] && grep -q "$words" said || { cat said; exit 1; }; done < <(printf '%s\n' '2@two.vcf@two.vcf has 2 samples; name one with --sample' '4@-s C two.vcf@two.vcf has no such sample; it has A, B' '3@-s A back.vcf@out of order, so what lies near on a haplotype is not known')
+
+case regsnp, a shard of standard input, of regions, of a file without blocks, and without an index
+setup bcftools view -Oz -o bare.vcf.gz in.vcf
+run while IFS=@ read -r code call words; do regsnp -m model.safetensors -f ref.fa --shard 1/2 $call -o out.vcf < in.vcf > out 2> said; [ $? = "$code" ] && grep -q "$words" said && [ ! -e out.vcf ] || { cat said; exit 1; }; done < <(printf '%s\n' '2@-@by its index: name a file in bgzip VCF or BCF, not standard input' '2@-r chr1 bare.vcf.gz@leave --region and --regions-file out' '2@in.vcf@in.vcf: a shard is found by an index, which a file in bgzip VCF or BCF has' '1@bare.vcf.gz@bare.vcf.gz: a shard is found by the index')
+need bcftools
+
+case regsnp merge, a file that is no part
+run regsnp merge -o out.vcf in.vcf
+exit 3
+err regsnp: in.vcf: no part of a run: its header has no line ##regsnpShard=, as regsnp annotate --shard writes it
+absent out.vcf
+
 case regsnp, output is the index of the input
 setup bgzip -k in.vcf
 run regsnp -m model.safetensors -f ref.fa -o in.vcf.gz.tbi -O z in.vcf.gz

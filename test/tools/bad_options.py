@@ -23,6 +23,7 @@ GOOD = {
     "regcall": "-m model.safetensors -f ref.fa -r chr1:1-500 -o new.bed",
     "regcall merge": "-o new.bed one.part",
     "regsnp": "-m model.safetensors -f ref.fa -o new.vcf in.vcf",
+    "regsnp merge": "-o new.vcf part.vcf",
     "regsnp check": "-f ref.fa in.vcf",
     "regsnp ism": "-m model.safetensors -f ref.fa -r chr1:100-102 -o new.tsv",
     "regsnp grad": "-m model.safetensors -f ref.fa -r chr1:100-102 -o new.tsv",
@@ -41,6 +42,7 @@ WITH = {("regds-build", "sheet"): "-f ref.fa -o new.regds", ("regds-build", "spl
         ("regsnp background", "from"): "-m model.safetensors -f ref.fa -o new.tsv",
         ("regsnp", "region"): "-m model.safetensors -f ref.fa -o new.vcf indexed.vcf.gz",
         ("regsnp", "regions-file"): "-m model.safetensors -f ref.fa -o new.vcf indexed.vcf.gz",
+        ("regsnp", "shard"): "-m model.safetensors -f ref.fa -o new.vcf indexed.vcf.gz",
         ("regsnp check", "region"): "-f ref.fa indexed.vcf.gz", ("regsnp check", "regions-file"): "-f ref.fa indexed.vcf.gz",
         ("regcall", "over-output"): "-m model.safetensors -f ref.fa -r chr1:1-500 -o new.bed --over b.bed",
         ("regcall", "shard"): "-m model.safetensors -f ref.fa -O bed -o new.part", ("regcall merge", "hub"): "--genome hg19 one.part",
@@ -88,7 +90,7 @@ BAD["targets-file", "regsnp"] = BAD["targets-file", "regsnp check"] = {**FILE_IN
 BAD["split", "regeval"] = {NONSENSE: 2}
 BAD["output", "regeval"] = BAD["curves", "regeval"] = {**FILE_OUT, "small.regds/new.bed": 2}
 BAD["output", "regcall"] = {**FILE_OUT, "new.unknown": 2, "{other}.bed": 2, "new.bw.gz": 2}
-BAD["output", "regsnp"] = BAD["output", "regsnp random"] = {**FILE_OUT, "new.unknown": 2}
+BAD["output", "regsnp"] = BAD["output", "regsnp merge"] = BAD["output", "regsnp random"] = {**FILE_OUT, "new.unknown": 2}
 BAD["output", "regplot"] = {"nowhere/new.svg": 1, "ref.fa/new.svg": 1, "small.regds/": 2, "new.bed": 2}
 BAD["output-format", "regplot"] = {NONSENSE: 2, "bed": 2}
 BAD["output", "regcall merge"] = BAD["output", "regcall"]
@@ -96,6 +98,7 @@ BAD["output-format", "regcall"] = BAD["output-format", "regcall merge"] = {NONSE
 BAD["output-format", "regsnp ism"] = {NONSENSE: 2, "bed": 2, "bw.gz": 2, "npz.gz": 2}
 BAD["target", "regsnp"] = BED
 BAD["target", "regsnp ism"] = {**REGION, "chr1:1-50,chr1:60-70": 2}
+BAD["sample", "regsnp"] = {NONSENSE: 2}
 BAD["background", "regsnp"] = {**FILE_IN, "in.vcf": 3}
 BAD["from", "regsnp background"] = {**FILE_IN, "ref.fa": 3}
 BAD["output", "regsnp background"] = FILE_OUT
@@ -109,7 +112,7 @@ BAD["min-seqlets", "regsnp motifs"] = {**WHOLE, "1": 2}
 BAD["bin", "regsnp grad"] = WHOLE
 BAD["output", "regsnp grad"] = {**FILE_OUT, "new.unknown": 2, "{other}.tsv": 2}
 BAD["output", "regsnp ism"] = {**FILE_OUT, "new.unknown": 2, "{other}.tsv": 2}
-BAD["output-format", "regsnp"] = BAD["output-format", "regsnp random"] = {NONSENSE: 2, "bed": 2, "vcf.": 2, "bcf.gz": 2}
+BAD["output-format", "regsnp"] = BAD["output-format", "regsnp merge"] = BAD["output-format", "regsnp random"] = {NONSENSE: 2, "bed": 2, "vcf.": 2, "bcf.gz": 2}
 
 failures = []
 
@@ -191,6 +194,8 @@ def main():
             check(made.returncode == 0, f"an index: {made.stderr}")
             for ending in ("", ".tbi"):
                 (folder / f"new.vcf{ending}").rename(folder / f"indexed.vcf.gz{ending}")
+            made = run(["regsnp", *GOOD["regsnp"].replace("new.vcf in.vcf", "part.vcf indexed.vcf.gz").split(), "--shard", "1/1"], folder)
+            check(made.returncode == 0, f"a part: {made.stderr}")
             made = run(["regcall", *"-m model.safetensors -f ref.fa -O bed -O bigwig -o one.part --shard 1/1".split()], folder)
             check(made.returncode == 0, f"a part: {made.stderr}")
             (folder / "small.log.tsv").write_text("step\tepoch\tloss\tgrad_norm\tlr\tvalid_loss\n1\t0.1\t0.5\t1\t0.01\t0.4\n")

@@ -211,6 +211,17 @@ run regsnp random -m model.safetensors -f ref.fa --device reference --no-version
 err regsnp: 4 of 87300 substitutions at 29100 bases
 golden -
 
+case regsnp in parts, and merged
+setup bcftools view --no-version -Oz -o in.vcf.gz in.vcf && bcftools index -t in.vcf.gz
+run for i in 1 2; do regsnp -m model.safetensors -f ref.fa --device reference --no-version --shard $i/2 -o $i.vcf in.vcf.gz 2>> said.txt; done; sed 's/=[0-9a-f]\{64\}/=DIGEST/g' 1.vcf | grep Shard; regsnp merge --no-version -o merged.vcf 2.vcf 1.vcf 2>> said.txt; regsnp -m model.safetensors -f ref.fa --device reference --no-version -o whole.vcf --verbosity 1 in.vcf.gz; cmp whole.vcf merged.vcf && cat said.txt
+golden -
+need bcftools
+
+case regsnp, both haplotypes of a sample
+setup awk -v OFS='\t' '/^##/ { print; next } /^#/ { print $0, "FORMAT", "A", "B"; next } { print $0, "GT", "0|1", ++n % 3 ? "1|0" : "0/1" }' in.vcf > two.vcf
+run regsnp annotate -m model.safetensors -f ref.fa --device reference --no-version --haplotypes -s B two.vcf | grep 'ID=REG_[HN]\|^chr'
+golden -
+
 case regsnp from a pipe
 run cat in.vcf | regsnp annotate -m model.safetensors -f ref.fa --device reference --no-version -k 'CTCF*' --span 200 -
 golden -

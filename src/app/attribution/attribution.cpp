@@ -152,7 +152,7 @@ std::vector<Strand> Attribution::Impl::strands(const AttributionTarget& target,
     const auto contig = [&](std::int64_t begin, std::int64_t end, std::span<std::uint8_t> bases) {
         fetch(target.contig, begin, end, bases);
     };
-    const Haplotype reference{target.contig_length, 0, nullptr};
+    const Haplotype reference{target.contig_length, 0, {}};
     std::vector<Strand> made;
     for (const AttributedWindow& window : piece.windows)
         for (const bool reverse : {false, true}) {

@@ -10,6 +10,7 @@
 #include "app/call/call_files.hpp"
 #include "app/call/call_outputs.hpp"
 #include "app/call/part_file.hpp"
+#include "app/call/part_order.hpp"
 #include "app/model/ensemble.hpp"
 #include "base/text.hpp"
 #include "kernels/base/error.hpp"
@@ -17,16 +18,6 @@
 
 namespace regkit {
 namespace {
-
-// A part, closed: there may be more of them than files can be open.
-struct Part {
-    std::string path;
-    int shard = 1;
-};
-
-std::string which(const Part& part, const PartHeader& of) {
-    return part.path + " (shard " + std::to_string(part.shard) + " of " + std::to_string(of.shards) + ")";
-}
 
 [[noreturn]] void fail_damaged(const std::string& part) {
     throw Error(ErrorKind::input, part + ": cut short or damaged; run that shard again");
@@ -38,8 +29,8 @@ bool same_contigs(const std::vector<Contig>& a, const std::vector<Contig>& b) {
 }
 
 // In the order of the shards; `header` becomes that of the first that is named.
-std::vector<Part> read_parts(const std::vector<std::string>& paths, PartHeader& header) {
-    std::vector<Part> parts;
+std::vector<RunPart> read_parts(const std::vector<std::string>& paths, PartHeader& header) {
+    std::vector<RunPart> parts;
     for (const std::string& path : paths) {
         const PartReader reader(path);
         if (!reader.has_header()) fail_damaged(path);
@@ -48,23 +39,11 @@ std::vector<Part> read_parts(const std::vector<std::string>& paths, PartHeader& 
         require(call_key(reader.header()) == call_key(header) &&
                     same_contigs(reader.header().contigs, header.contigs),
                 ErrorKind::mismatch,
-                which(parts.back(), reader.header()) + " and " + which(parts.front(), header) +
+                which_part(parts.back(), reader.header().shards) + " and " +
+                    which_part(parts.front(), header.shards) +
                     " are not of one call: another model, reference, region, precision or option");
     }
-    std::ranges::stable_sort(parts, {}, &Part::shard);
-    const auto twice = std::ranges::adjacent_find(parts, {}, &Part::shard);
-    if (twice != parts.end())
-        throw Error(ErrorKind::mismatch, twice->path + " and " + (twice + 1)->path + ": shard " +
-                                             std::to_string(twice->shard) + " twice");
-    std::vector<std::string> missing;
-    auto part = parts.begin();
-    for (int shard = 1; shard <= header.shards; ++shard)
-        if (part != parts.end() && part->shard == shard)
-            ++part;
-        else
-            missing.push_back(std::to_string(shard));
-    require(missing.empty(), ErrorKind::mismatch,
-            "of " + counted(header.shards, "shard") + " there is no part of " + some_of(missing));
+    order_parts(parts, header.shards);
     return parts;
 }
 
@@ -114,7 +93,7 @@ CallSummary merge_parts(const std::vector<std::string>& paths, CallParameters p,
                         const TellWork& tell) {
     const auto start = std::chrono::steady_clock::now();
     PartHeader header;
-    const std::vector<Part> parts = read_parts(paths, header);
+    const std::vector<RunPart> parts = read_parts(paths, header);
     p.fasta = header.reference_path;
     p.models = header.model_paths;
     p.decimals = header.decimals;
@@ -151,11 +130,11 @@ CallSummary merge_parts(const std::vector<std::string>& paths, CallParameters p,
     WorkDone work{.unit = "parts", .total = std::ssize(parts)};
     tell(work);
     Joined joined(files.calls());
-    for (const Part& part : parts) {
+    for (const RunPart& part : parts) {
         PartReader reader(part.path);
         joined.begin_part(part.path);
         const PartReader::End end = reader.replay(joined);
-        if (!end.is_complete) fail_damaged(which(part, header));
+        if (!end.is_complete) fail_damaged(which_part(part, header.shards));
         summary.bases += end.place.bases;
         summary.n_bases += end.place.n_bases;
         ++work.done;

@@ -29,6 +29,7 @@ class AlleleScorer : protected AlleleComparison {
     virtual std::vector<AlleleEffect> score(std::span<const Allele> alleles, bool whole) = 0;
     virtual ComparedText text() const = 0;
     virtual std::int64_t reach() const { return options_.span; }
+    virtual std::int64_t sight() const = 0;
     virtual std::int64_t by_cones() const { return 0; }
 
   protected:

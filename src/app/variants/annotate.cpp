@@ -5,16 +5,20 @@
 #include "app/variants/annotate.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <limits>
 
 #include "app/variants/allele_run.hpp"
 #include "app/variants/annotation_fields.hpp"
 #include "app/variants/annotation_header.hpp"
 #include "app/variants/background.hpp"
 #include "app/variants/effect_matrix.hpp"
+#include "app/variants/phased_records.hpp"
 #include "app/variants/record_alleles.hpp"
 #include "app/variants/record_choice.hpp"
 #include "app/variants/target_intervals.hpp"
+#include "app/variants/variant_part.hpp"
 #include "base/text.hpp"
 #include "io/files/output_check.hpp"
 #include "io/files/output_set.hpp"
@@ -34,6 +38,9 @@ constexpr std::size_t kKeptBytes = std::size_t{1} << 18;
 struct Pending {
     VcfRecord record;
     RecordAlleles alleles;
+    std::array<std::ptrdiff_t, 2> haplotypes{kUnknown, kUnknown};  // as RecordAlleles::queries, or these:
+
+    static constexpr std::ptrdiff_t kUnknown = -1, kReference = -2;
 };
 
 class Annotator {
@@ -41,6 +48,7 @@ class Annotator {
     Annotator(const AnnotateParameters& parameters, Log& log, const TellWork& tell)
         : p_(parameters), log_(log), tell_(tell), run_(parameters, log), reader_(parameters.input, &log) {
         check_outputs({});
+        if (p_.haplotypes) sample_ = find_sample(reader_.header(), p_.sample);
         format_ = p_.format ? *p_.format : variant_format_of(p_.output);
         std::vector<std::string> beside = index_names(p_.matrix);
         if (is_compressed(format_))
@@ -59,13 +67,22 @@ class Annotator {
         const auto start = std::chrono::steady_clock::now();
         const AnnotationFields fields(
             run_.model(), run_.scorer().text(),
-            {.top = p_.top, .target = p_.target, .quantiles = background_.has_value()});
+            {.top = p_.top,
+             .target = p_.target,
+             .quantiles = background_.has_value(),
+             .sample = p_.haplotypes ? nth(reader_.header().samples(), sample_) : std::string()});
         const std::vector<std::string> about = run_.provenance();
         CachedReference& reference = run_.reference();
         const bool listed =
             complete_header(reader_.header(), fields, reference.contigs(), about, p_.fasta, log_);
-        const RecordChoice choice(p_, reader_, reference.fasta(), log_);
+        const std::int64_t sight = p_.haplotypes ? run_.scorer().sight() : 0;
+        const RecordChoice choice(p_, reader_, reference.fasta(), log_, 2 * sight);
+        if (p_.shard) reader_.header().add_line(part_line(part_of(p_, run_)));
         RecordAlleleFinder finder(p_, reference, reader_.header(), listed, summary_, log_);
+        AnnotateSummary of_others;  // records that are read for their neighbours' haplotypes
+        RecordAlleleFinder others(p_, reference, reader_.header(), listed, of_others, log_,
+                                  [](const Error&) {});
+        if (p_.haplotypes) phased_.emplace(reader_, choice, finder, others, sample_, sight);
         VcfWriter writer(p_.output, reader_.header(),
                          {format_, p_.write_index, run_.longest_contig(), &log_, p_.lossy});
         std::optional<EffectMatrix> matrix;
@@ -79,6 +96,7 @@ class Annotator {
             tell_records(false);
         }
         tell_records(true);
+        if (phased_) summary_.outside = phased_->outside();
         check_counts(matrix ? matrix->rows() : summary_.alleles);
         OutputSet outputs;
         if (matrix) matrix->add_to(outputs, p_.write_index ? run_.longest_contig() : 0);
@@ -108,22 +126,65 @@ class Annotator {
         while (seen < run_.scorer().chunk() && bytes < kWaitingBytes) {
             if (filled_ == chunk_.size()) chunk_.emplace_back();
             Pending& next = chunk_[filled_];
-            const std::size_t room = filled_ == 0 ? VcfReader::kMaxLine : kWaitingBytes - bytes;
-            if (reader_.next(next.record, room) != VcfReader::Got::record) break;
-            if (!choice.takes(next.record)) {
-                ++summary_.outside;
-                continue;
-            }
-            ++filled_;
             const std::size_t before = alleles_.size();
-            finder.find(next.record, next.alleles, alleles_);
+            std::array<SampleHaplotype, 2> haplotypes;
+            if (phased_) {
+                if (!phased_->next(next.record, next.alleles, alleles_, haplotypes)) break;
+                ++filled_;
+            } else {
+                const std::size_t room = filled_ == 0 ? VcfReader::kMaxLine : kWaitingBytes - bytes;
+                if (reader_.next(next.record, room) != VcfReader::Got::record) break;
+                if (!choice.reads_for_itself(next.record)) continue;
+                if (!choice.takes(next.record)) {
+                    ++summary_.outside;
+                    continue;
+                }
+                ++filled_;
+                finder.find(next.record, next.alleles, alleles_);
+            }
             if (alleles_.size() > before) run_.compare_with_training(alleles_[before]);
             for (std::size_t a = before; a < alleles_.size(); ++a) find_intervals(alleles_[a]);
+            add_haplotypes(haplotypes, next);
             // Records without alternatives count too, or a stretch of them would pile up.
             seen += std::max<std::size_t>(1, next.alleles.notes.size());
             bytes += next.record.bytes();
         }
         return filled_ > 0;
+    }
+
+    // What is to be scored of a record's haplotypes, behind its alleles.
+    void add_haplotypes(const std::array<SampleHaplotype, 2>& haplotypes, Pending& to) {
+        using Kind = SampleHaplotype::Kind;
+        to.haplotypes = {Pending::kUnknown, Pending::kUnknown};
+        for (std::size_t side = 0; side < 2; ++side) {
+            const SampleHaplotype& h = haplotypes[side];
+            if (h.kind == Kind::reference) to.haplotypes[side] = Pending::kReference;
+            if (h.kind == Kind::allele) to.haplotypes[side] = nth(to.alleles.queries, h.alt);
+            if (h.kind != Kind::several) continue;
+            const SampleHaplotype& first = haplotypes.front();
+            if (side == 1 && first.kind == Kind::several && first.centre == h.centre &&
+                *first.edits == *h.edits) {
+                to.haplotypes[1] = to.haplotypes[0];
+                continue;
+            }
+            to.haplotypes[side] = std::ssize(alleles_);
+            Allele& allele = alleles_.emplace_back();
+            allele.contig = to.alleles.contig;
+            allele.contig_length = nth(run_.reference().contigs(), allele.contig).length;
+            allele.change = h.centre;
+            allele.edits = h.edits;
+        }
+    }
+
+    void finish_haplotypes(const Pending& pending, const std::vector<AlleleEffect>& effects,
+                           const AnnotationFields& fields) {
+        std::array<float, 2> changes{};  // 0 where it is REF
+        for (std::size_t side = 0; side < 2; ++side) {
+            const std::ptrdiff_t query = pending.haplotypes[side];
+            if (query == Pending::kUnknown) changes[side] = std::numeric_limits<float>::quiet_NaN();
+            if (query >= 0) changes[side] = fields.largest_change(nth(effects, query));
+        }
+        fields.add_haplotypes(changes, fields_);
     }
 
     std::vector<std::optional<EffectQuantiles>> quantiles_of(const RecordAlleles& alleles,
@@ -151,7 +212,8 @@ class Annotator {
 
     void finish(Pending& pending, const std::vector<AlleleEffect>& effects, const AnnotationFields& fields,
                 VcfWriter& writer, std::optional<EffectMatrix>& matrix) {
-        auto& [record, alleles] = pending;
+        VcfRecord& record = pending.record;
+        RecordAlleles& alleles = pending.alleles;
         std::vector<AlleleEffect> own(alleles.notes.size());
         for (std::size_t a = 0; a < own.size(); ++a) {
             if (alleles.queries[a] >= 0) {
@@ -165,6 +227,7 @@ class Annotator {
         }
         fields.values(record.position(), own, alleles.notes, fields_);
         if (background_) fields.add_quantiles(quantiles_of(alleles, own), fields_);
+        if (phased_) finish_haplotypes(pending, effects, fields);
         summary_.replaced_fields += writer.write(record, fields_);
         if (matrix) matrix->add(record, own);
         if (record.bytes() > kKeptBytes) record.release();
@@ -174,8 +237,8 @@ class Annotator {
     std::string where(std::size_t allele) const {
         const auto has = [&](const Pending& pending) {
             const std::vector<std::ptrdiff_t>& queries = pending.alleles.queries;
-            return std::find(queries.begin(), queries.end(), static_cast<std::ptrdiff_t>(allele)) !=
-                   queries.end();
+            const auto query = static_cast<std::ptrdiff_t>(allele);
+            return std::ranges::count(queries, query) + std::ranges::count(pending.haplotypes, query) > 0;
         };
         return std::find_if(chunk_.begin(), chunk_.end(), has)->record.where();
     }
@@ -184,8 +247,10 @@ class Annotator {
     void check_counts(std::int64_t rows) const {
         std::int64_t accounted = 0;
         for (const std::int64_t count : summary_.notes) accounted += count;
-        const std::int64_t reasons =
-            accounted - nth(summary_.notes, AlleleNote::none) - nth(summary_.notes, AlleleNote::vcf_ref);
+        std::int64_t reasons = accounted;
+        for (const AlleleNote note :
+             {AlleleNote::none, AlleleNote::vcf_ref, AlleleNote::unphased, AlleleNote::overlap})
+            reasons -= nth(summary_.notes, note);
         if (rows != summary_.alleles || accounted != summary_.alleles ||
             summary_.scored + reasons != summary_.alleles)
             throw std::logic_error("alleles in and out differ");
@@ -212,10 +277,22 @@ class Annotator {
         tell(summary_.missing_contig, "lies", "lie", "on a contig that the reference lacks");
         tell(summary_.unlisted_contig, "lies", "lie", "on a contig that the header does not list");
         tell(summary_.odd_quality, "has", "have", "a QUAL that is not a number that VCF can hold");
+        if (phased_) tell_phases(phased_->counts());
         run_.tell_end();
         if (summary_.replaced_fields > 0)
             log_.info("replaced " + counted(summary_.replaced_fields, "field") +
                       " of an earlier run of regsnp");
+    }
+
+    void tell_phases(const PhaseCounts& counts) {
+        tell(counts.missing, "has", "have", "no genotype of the sample, or one that is not complete");
+        tell(counts.unphased, "is", "are", "heterozygous without a phase: its variants are in no haplotype");
+        tell(counts.polyploid, "has", "have", "more than two alleles of the sample: none is in a haplotype");
+        tell(counts.other_sets, "lies", "lie",
+             "near variants of another phase set, which are left out there");
+        if (counts.missing == summary_.records && summary_.records > 0)
+            log_.warn("no-genotypes",
+                      p_.input + ": no record has the sample's genotype, so there is no REG_H1 and REG_H2");
     }
 
     void tell(std::int64_t records, const char* one_does, const char* many_do, const std::string& what) {
@@ -237,6 +314,8 @@ class Annotator {
     AnnotateSummary summary_;
     std::optional<Background> background_;
     std::optional<MarkerClasses> classes_;
+    std::size_t sample_ = 0;
+    std::optional<PhasedRecords> phased_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/call/shard.hpp"
 #include "app/variants/allele_run.hpp"
 #include "base/log.hpp"
 #include "base/work_done.hpp"
@@ -34,8 +35,11 @@ struct AnnotateParameters : ScoringParameters {
     std::string target;    // a BED file of intervals for REG_TARGET; empty: there is no such field
     RefMismatch ref_mismatch = RefMismatch::error;
     MissingContig missing_contig = MissingContig::error;
-    std::string background;  // of regsnp background, for REG_Q; empty = none
-    std::string matrix;      // path of the bgzip TSV; empty = none
+    std::string background;      // of regsnp background, for REG_Q; empty = none
+    std::string matrix;          // path of the bgzip TSV; empty = none
+    bool haplotypes = false;     // REG_H1 and REG_H2
+    std::string sample;          // whose; empty = the only one
+    std::optional<Shard> shard;  // of the input, by its index: what merge_variants() puts together
 };
 
 // Why an allele has no score, or which caveat its score has: the values of REG_NOTE.
@@ -50,9 +54,11 @@ enum class AlleleNote {
     uncompared,
     ref_mismatch,
     missing_contig,
-    vcf_ref
+    vcf_ref,
+    unphased,  // of --haplotypes: which haplotype has the allele is not known,
+    overlap    // or it overlaps one before it there
 };
-inline constexpr int kAlleleNotes = 11;
+inline constexpr int kAlleleNotes = 13;
 const char* to_string(AlleleNote note);
 
 struct AnnotateSummary {

@@ -45,8 +45,8 @@ std::string quoted_safe(std::string text) {
 
 const char* to_string(AlleleNote note) {
     static constexpr const char* kNames[kAlleleNotes] = {
-        ".",        "star",       "symbolic",     "breakend",       "ambiguous", "not_sequence",
-        "telomere", "uncompared", "ref_mismatch", "missing_contig", "vcf_ref"};
+        ".",          "star",         "symbolic",       "breakend", "ambiguous", "not_sequence", "telomere",
+        "uncompared", "ref_mismatch", "missing_contig", "vcf_ref",  "unphased",  "overlap"};
     return kNames[static_cast<int>(note)];
 }
 
@@ -66,6 +66,7 @@ AnnotationFields::AnnotationFields(const Model& model, ComparedText text, const 
       top_(std::min(static_cast<std::size_t>(more.top), model.markers.size())),
       target_(more.target),
       quantiles_(more.quantiles),
+      sample_(more.sample),
       text_(std::move(text)) {
     const std::vector<Marker>& markers = model.markers;
     for (std::size_t i = 0; i < markers.size(); ++i) {
@@ -178,11 +179,25 @@ std::vector<InfoDefinition> AnnotationFields::definitions() const {
                    "Share of background variants whose largest change of class " + quoted_safe(c.name) +
                        " is at least as large");
     }
+    if (!sample_.empty()) {
+        all.push_back(
+            {"REG_H1", "1", "Float",
+             "Largest change of a marker's " + std::string(coverage ? "coverage" : "logit") + of_mean() +
+                 text_.compared + " in the first haplotype of sample " + quoted_safe(printable(sample_)) +
+                 ", all its phased variants applied together; haplotype minus REF, and 0 where it is REF",
+             kSource});
+        all.push_back({"REG_H2", "1", "Float", "The same of the second haplotype", kSource});
+    }
     define(
         "REG_NOTE", "String",
         "Why an allele has no score (star, symbolic, breakend, ambiguous: not A C G T only, not_sequence: ALT is nothing that VCF "
         "knows, telomere, uncompared: no base to compare, ref_mismatch, missing_contig), or its caveat (vcf_ref: scored against "
-        "the record's REF, which is not the reference's)");
+        "the record's REF, which is not the reference's" +
+            std::string(
+                sample_.empty()
+                    ? ")"
+                    : "; unphased: which haplotype has it is not known, overlap: it overlaps a variant "
+                      "before it on the same haplotype; both are left out of REG_H1 and REG_H2)"));
     return all;
 }
 
@@ -257,6 +272,16 @@ void AnnotationFields::add_quantiles(const std::vector<std::optional<EffectQuant
     add("REG_QM", [](const EffectQuantiles& q) { return q.matched; });
     for (std::size_t c = 0; c < classes_.size(); ++c)
         add(quantile_id(classes_[c].id), [c](const EffectQuantiles& q) { return q.by_class[c]; });
+}
+
+float AnnotationFields::largest_change(const AlleleEffect& effect) const {
+    return effect.compared > 0 ? effect.markers[strongest_marker(effect, all_)].delta : kMissing;
+}
+
+void AnnotationFields::add_haplotypes(const std::array<float, 2>& changes, std::vector<InfoField>& fields) {
+    if (std::isnan(changes[0]) && std::isnan(changes[1])) return;
+    fields.push_back({"REG_H1", {changes[0]}, {}});
+    fields.push_back({"REG_H2", {changes[1]}, {}});
 }
 
 // Of few alleles, so that the others have none of the two.

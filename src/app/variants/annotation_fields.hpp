@@ -1,6 +1,7 @@
 // The INFO fields that regsnp annotate writes, and how effects become their values.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ class AnnotationFields {
         std::int64_t top = 0;     // markers of REG_TOP
         std::string target = {};  // the file of the intervals of REG_TARGET
         bool quantiles = false;   // fields of EffectQuantiles
+        std::string sample = {};  // whose haplotypes; empty: there are no fields of them
     };
     // The text is VariantScorer's. Of the model, its tensors are not needed.
     AnnotationFields(const Model& model, ComparedText text, const More& more);
@@ -33,6 +35,10 @@ class AnnotationFields {
     // Behind those: one for each ALT, none of those without; nothing where no ALT has any.
     void add_quantiles(const std::vector<std::optional<EffectQuantiles>>& quantiles,
                        std::vector<InfoField>& fields) const;
+    // Behind those: the changes of both haplotypes, NaN where one is not known; nothing where neither is.
+    static void add_haplotypes(const std::array<float, 2>& changes, std::vector<InfoField>& fields);
+    // The change behind REG_MAX, signed; NaN where nothing was compared.
+    float largest_change(const AlleleEffect& effect) const;
 
   private:
     std::string of_mean() const;
@@ -55,6 +61,7 @@ class AnnotationFields {
     std::size_t top_;
     std::string target_;
     bool quantiles_;
+    std::string sample_;
     ComparedText text_;
 };
 

@@ -37,13 +37,15 @@ void replace_fields(VcfHeader& header, const std::vector<InfoDefinition>& ours) 
     for (const InfoDefinition& field : ours) header.define_info(field);
 }
 
+}  // namespace
+
 // The reference's name stands behind its digest, so that a later run can tell it from a line of somebody
 // else.
 void replace_provenance(VcfHeader& header, const std::vector<std::string>& provenance,
                         const std::string& fasta) {
     header.remove_line_behind(kReferenceDigest, "reference");
     for (const char* key :
-         {"regsnpVersion", "regsnpCommand", "regsnpModel", kReferenceDigest, "regsnpDevice"})
+         {"regsnpVersion", "regsnpCommand", "regsnpModel", kReferenceDigest, "regsnpDevice", "regsnpShard"})
         header.remove_lines(key);
     const bool named = header.has_line("reference");
     for (const std::string& line : provenance) {
@@ -52,8 +54,6 @@ void replace_provenance(VcfHeader& header, const std::vector<std::string>& prove
             header.add_line("##reference=" + printable(fasta));
     }
 }
-
-}  // namespace
 
 bool complete_header(VcfHeader& header, const AnnotationFields& fields, const std::vector<Contig>& reference,
                      const std::vector<std::string>& provenance, const std::string& fasta, Log& log) {

@@ -19,4 +19,8 @@ namespace regkit {
 bool complete_header(VcfHeader& header, const AnnotationFields& fields, const std::vector<Contig>& reference,
                      const std::vector<std::string>& provenance, const std::string& fasta, Log& log);
 
+// What an earlier run told of itself goes, `provenance` comes in its place.
+void replace_provenance(VcfHeader& header, const std::vector<std::string>& provenance,
+                        const std::string& fasta);
+
 }  // namespace regkit

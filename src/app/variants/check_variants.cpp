@@ -319,7 +319,7 @@ std::string check_table(const AnnotateParameters& parameters, const VariantCheck
     count("ref_swapped", check.swapped);
     count("alleles", check.counts.alleles);
     count("scored", check.counts.scored);
-    for (int i = 1; i < kAlleleNotes; ++i)
+    for (int i = 1; i <= static_cast<int>(AlleleNote::vcf_ref); ++i)  // the others are about haplotypes
         count(std::string("note_") + to_string(static_cast<AlleleNote>(i)), nth(check.counts.notes, i));
     count("fields_replaced", check.counts.replaced_fields);
     if (!parameters.models.empty()) {

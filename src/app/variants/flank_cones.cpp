@@ -17,7 +17,7 @@ constexpr std::int64_t kPhaseBytes = std::int64_t{32} << 20;  // of ALT's values
 bool FlankScorer::plan_cones(const Allele& allele, const AllelePlan& plan, std::size_t index,
                              std::vector<Cone>& cones) {
     const std::int64_t moved = allele.change.shift();
-    if (allele.ref_edit || plan.blocks.size() != (moved == 0 ? 1u : 2u)) return false;
+    if (allele.ref_edit || allele.edits || plan.blocks.size() != (moved == 0 ? 1u : 2u)) return false;
     const BlockPlan &left = plan.blocks.front(), &right = plan.blocks.back();
     const std::size_t before = cones.size();
     for (std::size_t phase = 0; phase < left.alt.size(); ++phase) {

@@ -104,8 +104,8 @@ std::span<const Allele> FlankScorer::neighbours(std::span<const Allele> alleles)
         bases += static_cast<double>(std::min(apart, window));
         if (alleles[i].change.shift() != 0 && !options_.all_phases)
             bases += static_cast<double>(window);  // in another phase
-        whole += alleles[i].ref_edit || begin < window || begin > alleles[i].contig_length - window ||
-                 options_.target;
+        whole += alleles[i].ref_edit || alleles[i].edits || begin < window ||
+                 begin > alleles[i].contig_length - window || options_.target;
         if ((bases > most || whole > whole_chunk()) && i > 0) return alleles.first(i);
     }
     return alleles;
@@ -181,7 +181,9 @@ std::int64_t FlankScorer::anchor_of(const SharedBlock& block, const Allele& alle
 std::vector<SharedBlock> FlankScorer::blocks(const Allele& allele) const {
     if (options_.target) return target_blocks(allele);
     const bool indel = allele.change.shift() != 0;
-    std::vector<SharedBlock> all = shared_blocks(allele.change, span_of(allele), allele.contig_length);
+    std::vector<SharedBlock> all =
+        shared_blocks(allele.edits ? std::span(*allele.edits) : std::span(&allele.change, 1), allele.change,
+                      span_of(allele), allele.contig_length);
     if (window_ > 0 && !indel)  // a change of many bases may leave the window
         for (SharedBlock& block : all)
             block.length = std::min(block.length, allele.change.begin + window_reach() - block.ref_begin);
@@ -190,7 +192,9 @@ std::vector<SharedBlock> FlankScorer::blocks(const Allele& allele) const {
 }
 
 AllelePlan FlankScorer::plan(const Allele& allele) {
-    const Edit* ref_edit = allele.ref_edit ? &*allele.ref_edit : nullptr;
+    // A haplotype's other variants to the left leave what lies around this one in the phase that it has.
+    const int own =
+        allele.edits ? lead_for_shift(-shift_before(*allele.edits, allele.change.begin), context_.stride) : 0;
     AllelePlan plan;
     for (const SharedBlock& block : blocks(allele)) {
         BlockPlan& p = plan.blocks.emplace_back();
@@ -198,9 +202,11 @@ AllelePlan FlankScorer::plan(const Allele& allele) {
         const std::int64_t shift = block.alt_begin - block.ref_begin;
         const std::int64_t anchor = anchor_of(block, allele);
         for (int phase = 0; phase < (options_.all_phases ? context_.stride : 1); ++phase) {
-            const int ref_lead = options_.all_phases ? phase : lead_for_shift(shift, context_.stride);
-            const Haplotype ref{allele.contig_length, ref_lead, ref_edit};
-            const Haplotype alt{allele.contig_length, phase, &allele.alt_edit};
+            const int alt_lead = options_.all_phases ? phase : own;
+            const int ref_lead =
+                options_.all_phases ? phase : lead_for_shift(alt_lead + shift, context_.stride);
+            const Haplotype ref{allele.contig_length, ref_lead, allele.ref_edits()};
+            const Haplotype alt{allele.contig_length, alt_lead, allele.alt_edits()};
             p.ref.push_back(need(allele.contig, ref, block.ref_begin, block.length, anchor));
             p.alt.push_back(need(allele.contig, alt, block.alt_begin, block.length, anchor + shift));
         }
@@ -211,7 +217,7 @@ AllelePlan FlankScorer::plan(const Allele& allele) {
 }
 
 void FlankScorer::find_known(const Allele& allele, AllelePlan& plan) {
-    const Haplotype ref{allele.contig_length, 0, allele.ref_edit ? &*allele.ref_edit : nullptr};
+    const Haplotype ref{allele.contig_length, 0, allele.ref_edits()};
     std::int64_t before = 0;
     for (BlockPlan& p : plan.blocks) {
         bases_.resize(static_cast<std::size_t>(p.block.length));
@@ -239,7 +245,7 @@ void FlankScorer::centre_needs() {
         const std::int64_t limit = up(n.haplotype.length());
         const std::int64_t begin = std::max<std::int64_t>(0, down(n.anchor - window_ / 2));
         const auto [found, fresh] =
-            known.try_emplace({n.contig, n.haplotype.lead, n.haplotype.edit, begin}, pieces_.size());
+            known.try_emplace({n.contig, n.haplotype.lead, n.haplotype.identity(), begin}, pieces_.size());
         if (fresh)
             pieces_.push_back(
                 {n.contig, n.haplotype, {begin, std::min(begin + window_, limit), INT64_MAX, 0}, nullptr});

@@ -2,6 +2,7 @@
 // it in whole windows, flank_cones.cpp computes of ALT what the variant reaches, flank_compare.cpp compares.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -39,7 +40,7 @@ struct Need {
     std::size_t piece = 0;
 
     // Needs that may share a window are equal in this.
-    auto stretch() const { return std::tuple(contig, haplotype.lead, haplotype.edit); }
+    auto stretch() const { return std::tuple(contig, haplotype.lead, haplotype.identity()); }
 };
 
 // A block's needs: one per phase, `ref` and `alt` in step.
@@ -69,7 +70,9 @@ struct Cone {
     std::int64_t shift = 0;                    // from where on it is so much further on than `right`
     bool computed = false;
 
-    bool moved(const std::vector<Piece>& pieces) const { return pieces[alt].haplotype.edit->shift() != 0; }
+    bool moved(const std::vector<Piece>& pieces) const {
+        return pieces[alt].haplotype.edits.front().shift() != 0;
+    }
 };
 
 // Bases [begin, end) of a block, and where their values are in the row of outputs that was computed; -1:
@@ -95,6 +98,10 @@ class FlankScorer final : public AlleleScorer {
 
     std::size_t chunk() const override;
     ComparedText text() const override;
+    std::int64_t sight() const override {
+        return options_.span + context_.stride +
+               (window_ > 0 ? window_ : std::max(context_.left, context_.right));
+    }
     std::int64_t by_cones() const override { return by_cones_; }
     std::vector<AlleleEffect> score(std::span<const Allele> alleles, bool whole) override;
 

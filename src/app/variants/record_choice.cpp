@@ -2,24 +2,60 @@
 // Either way a contig that only goes by another name is told of, since taking nothing is rarely meant.
 #include "app/variants/record_choice.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "io/fasta/contig_alias.hpp"
+#include "io/vcf/vcf_shards.hpp"
 #include "kernels/base/error.hpp"
 
 namespace regkit {
 
+namespace {
+
+std::vector<Region> widened(std::vector<Region> regions, std::int64_t around) {
+    for (Region& region : regions) {
+        region.begin = std::max<std::int64_t>(0, region.begin - around);
+        region.end = region.end > INT64_MAX - around ? region.end : region.end + around;
+    }
+    return regions;
+}
+
+}  // namespace
+
 RecordChoice::RecordChoice(const AnnotateParameters& parameters, VcfReader& reader,
-                           const FastaFile& reference, Log& log)
+                           const FastaFile& reference, Log& log, std::int64_t around)
     : p_(parameters), reader_(reader), reference_(reference), log_(log) {
+    if (p_.shard) {
+        stretches_ = shard_stretches(p_.input, p_.shard->number, p_.shard->of);
+        reader_.fetch(ordered_regions(widened(stretches_, around)));
+    }
     if (!p_.regions.empty() || !p_.regions_file.empty()) {
         reader_.fetch({});  // the index knows names that the header may not
-        reader_.fetch(ordered_regions(asked_regions(p_.regions, p_.regions_file, "--region")));
+        std::vector<Region> regions = ordered_regions(asked_regions(p_.regions, p_.regions_file, "--region"));
+        if (around > 0) {
+            regions_ = regions;
+            regions = ordered_regions(widened(std::move(regions), around));
+        }
+        reader_.fetch(regions);
     }
     if (!p_.targets.empty() || !p_.targets_file.empty())
         targets_.emplace(asked_regions(p_.targets, p_.targets_file, "--targets"));
     if (!p_.excluded.empty() || !p_.excluded_file.empty())
         excluded_.emplace(asked_regions(p_.excluded, p_.excluded_file, "--targets"));
+}
+
+bool RecordChoice::reads_for_itself(const VcfRecord& record) const {
+    if (p_.shard)
+        return std::ranges::any_of(stretches_, [&](const Region& stretch) {
+            return stretch.contig == record.contig() && stretch.begin <= record.position() &&
+                   record.position() < stretch.end;
+        });
+    if (regions_.empty()) return true;
+    return std::ranges::any_of(regions_, [&](const Region& region) {
+        return region.contig == record.contig() && record.index_begin() < region.end &&
+               record.index_end() > region.begin;
+    });
 }
 
 bool RecordChoice::takes(const VcfRecord& record) const {

@@ -1,6 +1,7 @@
 // Which records of its input regsnp takes: -r, -R, -t and -T.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,10 +18,17 @@ namespace regkit {
 class RecordChoice {
   public:
     // Leads the reader to the regions of -r and -R, where there are some. Error(mismatch) for a contig that
-    // the user typed and that neither the variants nor the reference have. All must outlive this.
+    // the user typed and that neither the variants nor the reference have. All must outlive this. Of regions,
+    // what lies up to `around` bases beside them is read too: reads_for_itself() tells those records.
     RecordChoice(const AnnotateParameters& parameters, VcfReader& reader, const FastaFile& reference,
-                 Log& log);
+                 Log& log, std::int64_t around = 0);
 
+    // Of a shard: positions where its records begin, as the index cuts the file.
+    const std::vector<Region>& stretches() const { return stretches_; }
+
+    // Whether a record that was read lies in the regions and begins in the shard, or was read for what is
+    // beside it alone.
+    bool reads_for_itself(const VcfRecord& record) const;
     // Whether a record that was read lies in the targets.
     bool takes(const VcfRecord& record) const;
 
@@ -36,6 +44,8 @@ class RecordChoice {
     const FastaFile& reference_;
     Log& log_;
     std::optional<PositionSet> targets_, excluded_;
+    std::vector<Region> regions_;    // where more than these is read
+    std::vector<Region> stretches_;  // of the shard: where its records begin
 };
 
 }  // namespace regkit

@@ -72,18 +72,34 @@ Edit trimmed_edit(std::int64_t begin, std::string_view ref, std::string_view alt
 }
 
 std::vector<SharedBlock> shared_blocks(const Edit& edit, std::int64_t span, std::int64_t contig_length) {
-    const std::int64_t left = std::max<std::int64_t>(0, edit.begin - span);
-    const std::int64_t after = edit.begin + edit.removed;
-    const std::int64_t right = std::min(contig_length, after + span);
+    return shared_blocks({&edit, 1}, edit, span, contig_length);
+}
+
+std::vector<SharedBlock> shared_blocks(std::span<const Edit> edits, const Edit& centre, std::int64_t span,
+                                       std::int64_t contig_length) {
+    const std::int64_t left = std::max<std::int64_t>(0, centre.begin - span);
+    const std::int64_t right = std::min(contig_length, centre.begin + centre.removed + span);
     std::vector<SharedBlock> blocks;
-    if (edit.shift() == 0) {
-        blocks.push_back({left, left, right - left});
-    } else {
-        blocks.push_back({left, left, edit.begin - left});
-        blocks.push_back({after, after + edit.shift(), right - after});
+    std::int64_t from = 0, shift = 0;
+    const auto close = [&](std::int64_t to) {
+        const std::int64_t begin = std::max(left, from), end = std::min(right, to);
+        if (begin < end) blocks.push_back({begin, begin + shift, end - begin});
+    };
+    for (const Edit& edit : edits) {
+        if (edit.shift() == 0) continue;
+        close(edit.begin);
+        from = edit.begin + edit.removed;
+        shift += edit.shift();
     }
-    std::erase_if(blocks, [](const SharedBlock& block) { return block.length <= 0; });
+    close(right);
     return blocks;
+}
+
+std::int64_t shift_before(std::span<const Edit> edits, std::int64_t position) {
+    std::int64_t shift = 0;
+    for (const Edit& edit : edits)
+        if (edit.begin < position) shift += edit.shift();
+    return shift;
 }
 
 int lead_for_shift(std::int64_t shift, int stride) {
@@ -102,13 +118,17 @@ void Haplotype::codes(std::int64_t begin, const FetchContig& fetch, std::span<st
                   codes.subspan(static_cast<std::size_t>(first - begin),
                                 static_cast<std::size_t>(last - first)));
     };
-    if (edit == nullptr) return copy_contig(0, contig_length, lead);
-    copy_contig(0, edit->begin, lead);
-    const std::int64_t at = lead + edit->begin;
-    const auto inserted = static_cast<std::int64_t>(edit->inserted.size());
-    for (std::int64_t x = std::max(begin, at); x < std::min(end, at + inserted); ++x)
-        nth(codes, x - begin) = nth(edit->inserted, x - at);
-    copy_contig(edit->begin + edit->removed, contig_length, at + inserted);
+    std::int64_t from = 0, at = lead;  // of the contig, and where it lies here
+    for (const Edit& edit : edits) {
+        copy_contig(from, edit.begin, at);
+        at += edit.begin - from;
+        const std::int64_t behind = at + std::ssize(edit.inserted);
+        for (std::int64_t x = std::max(begin, at); x < std::min(end, behind); ++x)
+            nth(codes, x - begin) = nth(edit.inserted, x - at);
+        from = edit.begin + edit.removed;
+        at = behind;
+    }
+    copy_contig(from, contig_length, at);
 }
 
 Window window_for(std::int64_t begin, std::int64_t end, std::int64_t length, const Context& context) {

@@ -2,7 +2,7 @@
 // ends are trimmed, which positions of REF and ALT are the same base, and which window of a haplotype
 // predicts them.
 //
-// A haplotype is a contig with at most one edit, preceded by `lead` bases N, 0 <= lead < stride. Its
+// A haplotype is a contig with some edits (mostly one), preceded by `lead` bases N, 0 <= lead < stride. Its
 // coordinates count from the first of these, and its grid of coarse positions starts there, so `lead` sets
 // its phase. Beyond its end it is N up to the stride, as every sequence is (DESIGN: tiling).
 #pragma once
@@ -54,6 +54,12 @@ struct SharedBlock {
 // REF value: both are left out, so that an insertion and the deletion that undoes it score alike with
 // opposite signs.
 std::vector<SharedBlock> shared_blocks(const Edit& edit, std::int64_t span, std::int64_t contig_length);
+// The same of several edits, in order and apart: within `span` bases of `centre`, what lies between those
+// that change the length.
+std::vector<SharedBlock> shared_blocks(std::span<const Edit> edits, const Edit& centre, std::int64_t span,
+                                       std::int64_t contig_length);
+// By how many bases those before `position` move what follows.
+std::int64_t shift_before(std::span<const Edit> edits, std::int64_t position);
 
 // The phase in which REF must be predicted at positions that lie `shift` bases further along in ALT.
 int lead_for_shift(std::int64_t shift, int stride);
@@ -64,9 +70,10 @@ using FetchContig = std::function<void(std::int64_t begin, std::int64_t end, std
 struct Haplotype {
     std::int64_t contig_length = 0;
     int lead = 0;
-    const Edit* edit = nullptr;  // none: the reference
+    std::span<const Edit> edits = {};  // ascending, none overlaps another; none: the reference
 
-    std::int64_t length() const { return lead + contig_length + (edit != nullptr ? edit->shift() : 0); }
+    const Edit* identity() const { return edits.empty() ? nullptr : edits.data(); }
+    std::int64_t length() const { return lead + contig_length + shift_before(edits, INT64_MAX); }
     // Codes of [begin, begin + codes.size()); N outside.
     void codes(std::int64_t begin, const FetchContig& fetch, std::span<std::uint8_t> codes) const;
 };

@@ -160,6 +160,12 @@ std::int64_t VariantScorer::reach() const {
     return scorers_.front()->reach();
 }
 
+std::int64_t VariantScorer::sight() const {
+    std::int64_t most = 0;
+    for (const auto& scorer : scorers_) most = std::max(most, scorer->sight());
+    return most;
+}
+
 std::int64_t VariantScorer::by_cones() const {
     return scorers_.front()->by_cones();
 }

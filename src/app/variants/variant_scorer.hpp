@@ -74,7 +74,16 @@ struct Allele {
     Edit change;                   // trimmed: where bases are compared
     std::optional<Edit> ref_edit;  // the REF haplotype differs from the reference (--ref-mismatch use-vcf)
     Edit alt_edit;                 // reference to ALT haplotype; `change` unless ref_edit is set
+    // Of a sample's haplotype with several variants: all of them, in place of alt_edit. What is compared lies
+    // around `change`, of which the length counts alone where the haplotype has REF there; phases are counted
+    // from what is left of it. Alleles that share a list share its windows.
+    std::shared_ptr<const std::vector<Edit>> edits = nullptr;
     std::vector<const NamedRegion*> intervals = {};  // of this contig, for AlleleEffect::intervals
+
+    std::span<const Edit> ref_edits() const {
+        return ref_edit ? std::span(&*ref_edit, 1) : std::span<const Edit>();
+    }
+    std::span<const Edit> alt_edits() const { return edits ? std::span(*edits) : std::span(&alt_edit, 1); }
 };
 
 // At the base or bin where |alt - ref| is largest, the first of equals.
@@ -145,6 +154,8 @@ class VariantScorer {
     ComparedText text() const;
     // How far from a variant bases are compared.
     std::int64_t reach() const;
+    // How far from a variant any base may lie on which what is compared depends.
+    std::int64_t sight() const;
     // One effect per allele. Where the reference is N a base is left out, and a bin that is all N.
     // `whole`: in whole windows, where else only what an allele reaches would be computed (to check that).
     std::vector<AlleleEffect> score(std::span<const Allele> alleles, bool whole = false);

@@ -73,6 +73,7 @@ class WindowScorer final : public AlleleScorer {
     }
 
     std::int64_t reach() const override { return bins_aside() * layout_.bin + layout_.bin / 2; }
+    std::int64_t sight() const override { return reach() + window_; }
 
   private:
     // Bins compared on either side of the one centred on the variant or target; of a target those that hold a
@@ -86,14 +87,16 @@ class WindowScorer final : public AlleleScorer {
     // The middle base of the middle bin is the first changed base. Both haplotypes are the same to its left;
     // to its right each window holds what its haplotype has there.
     std::vector<BinPair> plan(const Allele& allele) {
-        const Haplotype ref{allele.contig_length, 0, allele.ref_edit ? &*allele.ref_edit : nullptr};
-        const Haplotype alt{allele.contig_length, 0, &allele.alt_edit};
+        const Haplotype ref{allele.contig_length, 0, allele.ref_edits()};
+        const Haplotype alt{allele.contig_length, 0, allele.alt_edits()};
         if (options_.target && options_.target->contig != allele.contig) return {};
         const std::int64_t middle = layout_.count / 2;  // output that is centred
         const std::int64_t centre =
             options_.target ? (options_.target->begin + options_.target->end) / 2 : allele.change.begin;
         // To the right of the variant the same bases lie so much further along in ALT.
-        const std::int64_t moved = allele.change.begin < centre ? allele.change.shift() : 0;
+        const std::int64_t moved = allele.edits                   ? shift_before(*allele.edits, centre)
+                                   : allele.change.begin < centre ? allele.change.shift()
+                                                                  : 0;
         const std::int64_t first = centre - layout_.bin / 2 - middle * layout_.bin - layout_.offset;
         std::vector<BinPair> pairs;
         for (std::int64_t k = -bins_aside(); k <= bins_aside(); ++k) {
@@ -107,7 +110,8 @@ class WindowScorer final : public AlleleScorer {
 
     // Each window once: alleles of a record share REF's.
     std::size_t place(int contig, const Haplotype& haplotype, std::int64_t begin) {
-        const auto [found, fresh] = numbers_.try_emplace({contig, haplotype.edit, begin}, places_.size());
+        const auto [found, fresh] =
+            numbers_.try_emplace({contig, haplotype.identity(), begin}, places_.size());
         if (fresh) places_.push_back({contig, haplotype, begin});
         return found->second;
     }

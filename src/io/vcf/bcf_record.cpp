@@ -10,6 +10,8 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <optional>
+#include <vector>
 
 #include "kernels/base/error.hpp"
 
@@ -41,6 +43,15 @@ std::size_t bytes_of(int type) {
     }
 }
 
+std::int64_t integer_of(std::string_view bytes, int type) {
+    std::uint32_t raw = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        raw |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
+    if (type == BCF_BT_INT8) return static_cast<std::int8_t>(raw);
+    if (type == BCF_BT_INT16) return static_cast<std::int16_t>(raw);
+    return static_cast<std::int32_t>(raw);
+}
+
 // Typed values, one after the other.
 class Cursor {
   public:
@@ -50,15 +61,17 @@ class Cursor {
 
     // The next value's bytes; its type.
     std::string_view value(int& type) {
+        const std::size_t count = head(type);
+        return take(count * bytes_of(type));
+    }
+    // The type of the values that follow, and how many there are.
+    std::size_t head(int& type) {
         const auto head = static_cast<unsigned char>(take(1).front());
         type = head & 0xF;
-        std::size_t count = head >> 4;
-        if (count == kManyValues) {
-            const std::int64_t many = integer();
-            if (many < 0) bad_("a negative number of values");
-            count = static_cast<std::size_t>(many);
-        }
-        return take(count * bytes_of(type));
+        if (head >> 4 != kManyValues) return head >> 4;
+        const std::int64_t many = integer();
+        if (many < 0) bad_("a negative number of values");
+        return static_cast<std::size_t>(many);
     }
     std::string_view text() {
         int type = 0;
@@ -72,21 +85,15 @@ class Cursor {
         type = head & 0xF;
         if (head >> 4 != 1 || type == BCF_BT_FLOAT || type == BCF_BT_CHAR || bytes_of(type) == 0)
             bad_("no single integer where one belongs");
-        const std::string_view bytes = take(bytes_of(type));
-        std::uint32_t raw = 0;
-        for (std::size_t i = 0; i < bytes.size(); ++i)
-            raw |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
-        if (type == BCF_BT_INT8) return static_cast<std::int8_t>(raw);
-        if (type == BCF_BT_INT16) return static_cast<std::int16_t>(raw);
-        return static_cast<std::int32_t>(raw);
+        return integer_of(take(bytes_of(type)), type);
     }
-
-  private:
     std::string_view take(std::size_t count) {
         if (count > bytes_.size() - at_) bad_("values that reach past its end");
         at_ += count;
         return bytes_.substr(at_ - count, count);
     }
+
+  private:
     std::string_view bytes_;
     std::size_t at_;
     const BadBcf& bad_;
@@ -147,6 +154,58 @@ void read_bcf_columns(const bcf1_t& record, const BadBcf& bad, BcfColumns& colum
     int type = 0;
     cursor.value(type);
     columns.info = cursor.at();
+}
+
+namespace {
+
+// The values of one sample, without those that only fill its room; a missing one is nothing.
+std::vector<std::optional<std::int64_t>> integers_of(std::string_view bytes, int type, const BadBcf& bad) {
+    const std::size_t each = bytes_of(type);
+    if (each == 0 || type == BCF_BT_FLOAT || type == BCF_BT_CHAR) bad("no integers where they belong");
+    // The two smallest values of each type.
+    const std::int64_t missing = -(std::int64_t{1} << (8 * each - 1)), end = missing + 1;
+    std::vector<std::optional<std::int64_t>> values;
+    for (std::size_t at = 0; at < bytes.size(); at += each) {
+        const std::int64_t value = integer_of(bytes.substr(at, each), type);
+        if (value == end) break;
+        values.push_back(value == missing ? std::nullopt : std::optional(value));
+    }
+    return values;
+}
+
+}  // namespace
+
+bool read_bcf_genotype(const bcf1_t& record, int gt, int ps, std::size_t sample, const BadBcf& bad,
+                       Genotype& genotype) {
+    genotype = {};
+    bool found = false;
+    const std::string_view all{record.indiv.s, record.indiv.l};
+    if (sample >= record.n_sample) bad("fewer samples than its header has");
+    Cursor cursor(all, 0, bad);
+    for (unsigned i = 0; i < record.n_fmt; ++i) {
+        const std::int64_t key = cursor.integer();
+        int type = 0;
+        const std::size_t each = cursor.head(type) * bytes_of(type);
+        const std::string_view values = cursor.take(each * record.n_sample).substr(sample * each, each);
+        if (key == gt && gt >= 0) {
+            // Of an allele: its number from 1 on, 0 where it is missing, and whether it is phased with those
+            // before it.
+            genotype.phased = true;
+            for (const std::optional<std::int64_t>& value : integers_of(values, type, bad)) {
+                if (value && *value < 0) bad("a negative number of an allele");
+                if (!genotype.alleles.empty() && (!value || (*value & 1) == 0)) genotype.phased = false;
+                genotype.alleles.push_back(value ? static_cast<int>(*value >> 1) - 1 : Genotype::kMissing);
+            }
+            found = true;
+        } else if (key == ps && ps >= 0 && type == BCF_BT_CHAR) {
+            genotype.phase_set = values.substr(0, values.find('\0'));
+            if (genotype.phase_set == ".") genotype.phase_set.clear();
+        } else if (key == ps && ps >= 0 && each > 0) {
+            const auto numbers = integers_of(values, type, bad);
+            if (!numbers.empty() && numbers.front()) genotype.phase_set = std::to_string(*numbers.front());
+        }
+    }
+    return found && !genotype.alleles.empty();
 }
 
 int edit_bcf_info(bcf1_t& record, const std::unordered_set<int>& removed, std::span<const InfoField> fields,

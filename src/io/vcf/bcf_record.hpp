@@ -28,6 +28,11 @@ struct BcfColumns {
 };
 void read_bcf_columns(const bcf1_t& record, const BadBcf& bad, BcfColumns& columns);
 
+// GT and PS of a sample, by their keys (-1: the header lacks it); false where the record has no GT. Missing
+// values and copies that there are not are left as htslib's types say them.
+bool read_bcf_genotype(const bcf1_t& record, int gt, int ps, std::size_t sample, const BadBcf& bad,
+                       Genotype& genotype);
+
 // Removes the fields whose key is in `removed`, adds `fields` with the keys beside them. Returns how many
 // were removed. `fields` that the record has already: Error(input) by `bad`.
 int edit_bcf_info(bcf1_t& record, const std::unordered_set<int>& removed, std::span<const InfoField> fields,

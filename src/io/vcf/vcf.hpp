@@ -78,6 +78,15 @@ struct InfoField {
     static constexpr std::int32_t kMissingInteger = INT32_MIN;
 };
 
+// What a record says of one sample: GT and PS.
+struct Genotype {
+    static constexpr int kMissing = -1;
+
+    std::vector<int> alleles = {};  // of each copy of the chromosome: 0 is REF, 1 the first ALT; or kMissing
+    bool phased = false;            // so in all parts; one copy alone always is
+    std::string phase_set = {};     // empty where there is none
+};
+
 // One record. Reused from read to read.
 class VcfRecord {
   public:
@@ -95,6 +104,9 @@ class VcfRecord {
     std::string_view alt(int i) const { return nth(alts_, i); }
     // QUAL is neither missing nor a finite number that a float holds.
     bool odd_quality() const;
+    // Where the index has it, [begin, end); of a record that no index led to, -1.
+    std::int64_t index_begin() const { return index_begin_; }
+    std::int64_t index_end() const { return index_end_; }
     // A record of its own, which is written like one of text; `source` names it in messages.
     void make(const std::shared_ptr<const std::string>& source, std::string_view contig,
               std::int64_t position, std::string_view ref, std::string_view alt);
@@ -102,6 +114,7 @@ class VcfRecord {
     void release();             // gives that memory back; the record is empty until it is read again
 
   private:
+    friend class VcfHeader;
     friend class VcfReader;
     friend class VcfWriter;
     struct Free {
@@ -115,7 +128,7 @@ class VcfRecord {
     std::size_t text_size_ = 0;             // of the line without its end
     std::string_view line_end_ = "\n";      // as it came
     std::unique_ptr<bcf1_t, Free> record_;  // BCF; of text none
-    std::int64_t position_ = 0;
+    std::int64_t position_ = 0, index_begin_ = -1, index_end_ = -1;
     // In one of the two above.
     std::string_view contig_, id_, ref_, quality_, info_;
     std::vector<std::string_view> alts_;
@@ -132,11 +145,20 @@ class VcfHeader {
     // One without contigs, fields and samples; `source` names it in messages.
     static VcfHeader made(const std::string& source);
 
-    const std::string& source() const;                     // the file's name, for messages
-    const std::vector<Contig>& contigs() const;            // as declared; length 0 = not told
-    const Contig* contig(std::string_view name) const;     // null where it is not declared
-    bool has_line(const std::string& key) const;           // "##key=..."
+    const std::string& source() const;                  // the file's name, for messages
+    const std::vector<Contig>& contigs() const;         // as declared; length 0 = not told
+    const Contig* contig(std::string_view name) const;  // null where it is not declared
+    bool has_line(const std::string& key) const;        // "##key=..."
+    // What stands behind "##key=" in each such line of the input, in order.
+    std::vector<std::string> values_of(const std::string& key) const;
+    // The same of the line right behind one of the key `behind`; empty where there is none.
+    std::string value_behind(const std::string& behind, const std::string& key) const;
+    bool is_bcf() const;                                   // of the file that it was read from
     std::vector<InfoDefinition> info_definitions() const;  // of the input, in order; an ID may occur twice
+    std::vector<std::string> samples() const;
+    // What a record that was read with it says of sample number `sample`. False, and nothing in `genotype`,
+    // where it has no GT. Error(input) for one that is none of VCF's, or names an ALT that the record lacks.
+    bool genotype(const VcfRecord& record, std::size_t sample, Genotype& genotype) const;
 
     void add_line(const std::string& text);                // "##key=value"
     void add_contigs(const std::vector<Contig>& contigs);  // those that a line can list; contigs() stays

@@ -94,14 +94,15 @@ int VcfFetcher::read_line(BGZF* file, void* self, void* to, int* contig, hts_pos
 }
 
 // htslib's own reader for iterators does not know the header, and lets numbers pass that it does not define.
+// POS 0 lies at the contig's first base, as tabix has it, or no region would hold it.
 int VcfFetcher::read_checked(BGZF*, void* self, void* to, int* contig, hts_pos_t* begin, hts_pos_t* end) {
     const auto& fetcher = *static_cast<const VcfFetcher*>(self);
     auto& record = *static_cast<bcf1_t*>(to);
     const int status = bcf_read(fetcher.file_, fetcher.header_, &record);
     if (status < 0) return status;
     *contig = record.rid;
-    *begin = record.pos;
-    *end = record.pos + record.rlen;
+    *begin = std::max<hts_pos_t>(0, record.pos);
+    *end = std::max<hts_pos_t>(1, record.pos + record.rlen);
     return status;
 }
 

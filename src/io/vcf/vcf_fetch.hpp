@@ -35,6 +35,9 @@ class VcfFetcher {
     // False at the end of all regions.
     bool next(LineBuffer& line);
     bool next(bcf1_t& record);
+    // Where the index has the record that was given last.
+    std::int64_t begin() const { return iterator_ ? iterator_->curr_beg : -1; }
+    std::int64_t end() const { return iterator_ ? iterator_->curr_end : -1; }
     // A line that was given is the last of the file, and has no newline.
     bool unterminated() const { return unterminated_; }
 

@@ -208,6 +208,26 @@ bool VcfHeader::has_line(const std::string& key) const {
                        [&](const std::string& line) { return line.starts_with(start); });
 }
 
+std::vector<std::string> VcfHeader::values_of(const std::string& key) const {
+    const std::string start = "##" + key + "=";
+    std::vector<std::string> values;
+    for (const std::string& line : state_->lines)
+        if (line.starts_with(start)) values.push_back(line.substr(start.size()));
+    return values;
+}
+
+std::string VcfHeader::value_behind(const std::string& behind, const std::string& key) const {
+    const std::string first = "##" + behind + "=", start = "##" + key + "=";
+    for (std::size_t i = 1; i < state_->lines.size(); ++i)
+        if (state_->lines[i - 1].starts_with(first) && state_->lines[i].starts_with(start))
+            return state_->lines[i].substr(start.size());
+    return {};
+}
+
+bool VcfHeader::is_bcf() const {
+    return state_->bcf != nullptr;
+}
+
 std::vector<InfoDefinition> VcfHeader::info_definitions() const {
     std::vector<InfoDefinition> definitions;
     for (const std::string& line : state_->lines) {

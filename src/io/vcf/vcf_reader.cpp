@@ -354,6 +354,8 @@ VcfReader::Got VcfReader::next(VcfRecord& record, std::size_t room) {
         // Of a record that overlaps two regions: it came with the first.
         if (got == Got::record && s.fetcher && record.position_ < s.fetcher->given_to()) continue;
         if (got == Got::end) s.check_end();
+        record.index_begin_ = s.fetcher ? s.fetcher->begin() : -1;
+        record.index_end_ = s.fetcher ? s.fetcher->end() : -1;
         return got;
     }
 }

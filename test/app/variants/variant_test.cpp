@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "io/fasta/fasta.hpp"
 
@@ -100,15 +102,15 @@ TEST_CASE("a haplotype's codes are those of the edited string") {
     const std::string contig = "ACGTACGTTTGCAACGTGAC";
     const FetchContig fetch = from(contig);
     const auto length = static_cast<std::int64_t>(contig.size());
-    CHECK(text({length, 0, nullptr}, fetch, 0, 22) == contig + "NN");
-    CHECK(text({length, 3, nullptr}, fetch, 0, 5) == "NNNAC");
+    CHECK(text({length, 0, {}}, fetch, 0, 22) == contig + "NN");
+    CHECK(text({length, 3, {}}, fetch, 0, 5) == "NNNAC");
     std::mt19937 random(7);
     for (int round = 0; round < 500; ++round) {
         const std::int64_t begin = random() % 21, removed = random() % (length - begin + 1);
         const std::string inserted = std::string("GATTACAGATTACA").substr(0, random() % 14);
         const Edit edit{begin, removed, codes_of(inserted)};
         const int lead = static_cast<int>(random() % 4);
-        const Haplotype haplotype{length, lead, &edit};
+        const Haplotype haplotype{length, lead, {&edit, 1}};
         std::string expected = contig;
         expected.replace(static_cast<std::size_t>(begin), static_cast<std::size_t>(removed), inserted);
         expected = std::string(static_cast<std::size_t>(lead), 'N') + expected;
@@ -117,6 +119,58 @@ TEST_CASE("a haplotype's codes are those of the edited string") {
         const std::size_t from_base = random() % 20, count = 1 + random() % 30;
         CHECK(text(haplotype, fetch, static_cast<std::int64_t>(from_base),
                    static_cast<std::int64_t>(count)) == expected.substr(from_base, count));
+    }
+}
+
+TEST_CASE("several edits: codes are those of the string edited from its end on, blocks hold the same bases") {
+    std::mt19937 random(9);
+    std::string contig;
+    for (int i = 0; i < 300; ++i) contig += "ACGT"[random() % 4];
+    const FetchContig fetch = from(contig);
+    const auto length = static_cast<std::int64_t>(contig.size());
+    for (int round = 0; round < 300; ++round) {
+        std::vector<Edit> edits;
+        for (std::int64_t at = static_cast<std::int64_t>(random() % 40); at < 290;) {
+            const auto removed = static_cast<std::int64_t>(random() % 4);
+            const std::string inserted = std::string("GATTACA").substr(0, random() % 4);
+            edits.push_back({at, std::min(removed, length - at), codes_of(inserted)});
+            at += removed + 1 + static_cast<std::int64_t>(random() % 60);
+        }
+        std::string expected = contig;
+        for (auto edit = edits.rbegin(); edit != edits.rend(); ++edit) {
+            std::string inserted;
+            for (const std::uint8_t code : edit->inserted) inserted += decode_base(code);
+            expected.replace(static_cast<std::size_t>(edit->begin), static_cast<std::size_t>(edit->removed),
+                             inserted);
+        }
+        const Haplotype haplotype{length, 2, edits};
+        CHECK(haplotype.length() == static_cast<std::int64_t>(expected.size()) + 2);
+        CHECK(text(haplotype, fetch, 2, static_cast<std::int64_t>(expected.size())) == expected);
+        const Edit& centre = edits[random() % edits.size()];
+        const std::int64_t span = static_cast<std::int64_t>(random() % 80);
+        std::int64_t bases = 0, lost = 0;
+        for (const SharedBlock& block : shared_blocks(edits, centre, span, length)) {
+            CHECK(block.length > 0);
+            CHECK(block.ref_begin >= centre.begin - span);
+            CHECK(block.ref_begin + block.length <= centre.begin + centre.removed + span);
+            CHECK(block.alt_begin - block.ref_begin == shift_before(edits, block.ref_begin + block.length));
+            bases += block.length;
+            for (std::int64_t x = 0; x < block.length; ++x) {
+                const bool changed = std::ranges::any_of(edits, [&](const Edit& e) {
+                    return block.ref_begin + x >= e.begin && block.ref_begin + x < e.begin + e.removed;
+                });
+                if (changed) continue;
+                CHECK(contig[static_cast<std::size_t>(block.ref_begin + x)] ==
+                      expected[static_cast<std::size_t>(block.alt_begin + x)]);
+            }
+        }
+        const std::int64_t begin = std::max<std::int64_t>(0, centre.begin - span),
+                           end = std::min(length, centre.begin + centre.removed + span);
+        for (const Edit& e : edits)
+            if (e.shift() != 0)
+                lost +=
+                    std::max<std::int64_t>(0, std::min(end, e.begin + e.removed) - std::max(begin, e.begin));
+        CHECK(bases == std::max<std::int64_t>(0, end - begin) - lost);
     }
 }
 

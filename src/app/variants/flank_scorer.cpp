@@ -18,9 +18,9 @@ namespace regkit {
 namespace {
 
 constexpr std::int64_t kBatchBases = 50000;                    // codes per call of Network::infer
-constexpr std::int64_t kMergedBytes = std::int64_t{16} << 20;  // predictions of one merged window
+constexpr std::int64_t kMergedBytes = std::int64_t{64} << 20;  // predictions of one merged window
 constexpr double kMostKeptBytes = 192 << 20;                   // of one allele
-constexpr double kKeptBytes = 96 << 20;                        // of REF's layers and values, about
+constexpr double kKeptBytes = 160 << 20;                       // of REF's layers and values, about
 constexpr std::int64_t kEffectBytes = std::int64_t{16} << 20, kMaxNeighbours = 2048;  // of a chunk
 
 }  // namespace

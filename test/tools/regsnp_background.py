@@ -48,10 +48,33 @@ def kind_of(bases, position, ref, alt):
     return f"{three[0]}[{ref}>{alt}]{three[2]}"
 
 
+def bin_of(distance):
+    return 5 if distance == "." else bisect.bisect_left((0, 100, 500, 2000), int(distance))
+
+
+def test_distances(bases):
+    """Of substitutions, those to the sites that regcall calls, as far as is compared."""
+    rng, span = random.Random(9), 700
+    places = sorted(rng.sample(range(1000, LENGTH - 1000), 400))
+    rows = "".join(f"c\t{at + 1}\t.\t{bases[at]}\t{'ACGT'['ACGT'.index(bases[at]) - 1]}\t.\t.\t.\n" for at in places)
+    write("places.vcf", f"##fileformat=VCFv4.2\n##contig=<ID=c,length={LENGTH}>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n" + rows)
+    seen = collections.Counter()
+    for marker in ("CTCF.K562", "open.K562"):
+        rare = [*MODEL[:-1], span, "-k", marker]
+        run("regsnp", "background", *rare, "-o", "places.tsv", "--from", "places.vcf")
+        run("regcall", "--no-version", "-m", "m.safetensors", "-f", "g.fa", "-k", marker, "-O", "bed", "-o", "sites.bed")
+        sites = [tuple(map(int, line.split("\t")[1:3])) for line in open("sites.bed") if not line.startswith("#")]
+        for at, (_, distance, _) in zip(places, table("places.tsv")[1], strict=True):
+            near = [max(0, begin - at, at - end + 1) for begin, end in sites if begin <= at + span and end > at - span]
+            check(distance == (str(min(near)) if near else "."), f"{marker} {at}: {distance}, not {sorted(near)[:3]}")
+            seen[bin_of(distance)] += 1
+    check(len(seen) >= 3, seen)
+
+
 def test_drawn():
     background("b.tsv", "-n", 20000, "--seed", 5)
     header, rows = table("b.tsv")
-    check(header == ["#kind", "near_site", "max", "TFBS", "DNase"], header)
+    check(header == ["#kind", "site_distance", "max", "TFBS", "DNase"], header)
     check(len(rows) == 20000, len(rows))
     kinds = collections.Counter(re.sub(":.*", "", kind) if ":" in kind else "snv" for kind, _, _ in rows)
     check(abs(kinds["snv"] - 16000) < 300 and abs(kinds["ins"] - 2000) < 250 and abs(kinds["del"] - 2000) < 250, kinds)
@@ -59,7 +82,7 @@ def test_drawn():
     for name, share in (("ins:1", 8), ("ins:2", 4), ("ins:3-4", 2), ("ins:5-8", 1), ("ins:9-16", 1)):
         check(abs(lengths[name] - kinds["ins"] * share / 16) < 5 * (kinds["ins"] * share / 16) ** 0.5, lengths)
     check(len({kind for kind, _, _ in rows if "[" in kind}) == 96, "not all trinucleotides")
-    check({near for _, near, _ in rows} == {"0", "1"}, collections.Counter(near for _, near, _ in rows))
+    check({bin_of(distance) for _, distance, _ in rows} >= {0, 1, 5}, collections.Counter(distance for _, distance, _ in rows))
     check(all(max(values[1:]) == values[0] for _, _, values in rows), "the largest is not that of a class")
     background("again.tsv.gz", "-n", 20000, "--seed", 5, "-@", 1)
     check(gzip.open("again.tsv.gz").read() == read("b.tsv"), "the same seed, another file")
@@ -97,7 +120,8 @@ def test_annotated(rows, bases):
     got = [dict(field.split("=") for field in line.split("\t")[7].split(";")) for line in out.splitlines() if line[0] != "#"]
     kind_type = lambda kind: kind[:3] if kind[:4] in ("ins:", "del:") else "mnv" if kind == "mnv" else "snv"
     groups = collections.defaultdict(list)
-    for kind, near, values in rows:
+    for kind, distance, values in rows:
+        near = bin_of(distance)
         for key in ((kind, near), (kind_type(kind), near), kind_type(kind), "all"):
             groups[key].append(values[0])
         for column in (1, 2):
@@ -106,7 +130,8 @@ def test_annotated(rows, bases):
         values.sort()
     share = lambda key, value: (len(groups[key]) - bisect.bisect_left(groups[key], value) + 1) / (len(groups[key]) + 1)
     used = set()
-    for (kind, near, values), info in zip(mine, got, strict=True):
+    for (kind, distance, values), info in zip(mine, got, strict=True):
+        near = bin_of(distance)
         check(abs(float(info["REG_MAX"]) - values[0]) <= 1e-5 * values[0], "REG_MAX")
         keys = ((kind, near), (kind_type(kind), near), kind_type(kind), "all")
         matched = next(key for key in keys if len(groups[key]) >= 200)
@@ -121,7 +146,7 @@ def test_annotated(rows, bases):
 def test_refused():
     for code, word, args in ((4, "compared=", ["--span", 41]), (4, "phases=", ["--phases", "all"]), (4, "markers=", ["-k", "CTCF.K562"]),
                              (4, "model=", ["-m", "other.safetensors"]), (3, "not a background", ["--background", "in.vcf"]),
-                             (3, "damaged", ["--background", "damaged.tsv"]), (1, "nowhere", ["--background", "nowhere.tsv"])):
+                             (3, "damaged", ["--background", "damaged.tsv"]), (3, "of an earlier version", ["--background", "old.tsv"]), (1, "nowhere", ["--background", "nowhere.tsv"])):
         chosen = list(MODEL)
         if args[0] in ("-m", "--span"):
             chosen[chosen.index(args[0]) + 1] = args[1]
@@ -144,8 +169,10 @@ def main():
             run("random_model", f"{name}.safetensors", os.path.join(HERE, "data", "tiny.json"), scale, f"c:{LENGTH}", "CTCF.K562=TFBS", "open.K562=DNase")
         rows = test_drawn()
         write("damaged.tsv", read("b.tsv").decode()[:-20])
+        write("old.tsv", read("b.tsv").decode().replace("regsnpBackground=2", "regsnpBackground=1"))
         test_uniform(rows)
         test_annotated(rows, bases)
+        test_distances(bases)
         test_refused()
     assert tools.checks > 1850, tools.checks
     print(f"{tools.checks} checks")

@@ -73,9 +73,10 @@ void AlleleComparison::note_sites(std::size_t marker, std::span<const float> ref
         rows.alt[marker].assign(alt.begin(), alt.end());
         return;
     }
-    const bool in_ref = sites_.has_site(marker, ref, stretches, work),
+    const std::int64_t distance = sites_.site_distance(marker, ref, stretches, effect.changed, work);
+    const bool in_ref = distance != CalledSites::kNoSite,
                in_alt = sites_.has_site(marker, alt, stretches, work);
-    effect.ref_site = effect.ref_site || in_ref;
+    effect.site_distance = std::min(effect.site_distance, distance);
     if (in_ref != in_alt) (in_alt ? effect.gained : effect.lost).push_back(marker);
 }
 

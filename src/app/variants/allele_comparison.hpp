@@ -27,8 +27,8 @@ class AlleleComparison {
     // number stays: it must not hide behind others.
     void take(std::size_t marker, std::span<const float> ref, std::span<const float> alt, std::int64_t place,
               AlleleEffect& effect) const;
-    // Notes the marker where one of the two has a site and the other has none; outputs of cells side by side,
-    // known in `stretches`.
+    // Notes the marker where one of the two has a site and the other has none, and how far REF's nearest one
+    // lies from effect.changed; outputs of cells side by side, known in `stretches`.
     void note_sites(std::size_t marker, std::span<const float> ref, std::span<const float> alt,
                     std::span<const KnownStretch> stretches, AlleleEffect& effect, SiteWork& work) const;
 

@@ -86,6 +86,7 @@ AlleleEffect AlleleEnsemble::effect(std::span<AlleleEffect> of_models) {
     }
     if (result.compared == 0) return result;
     result.markers.resize(markers_);
+    result.changed = of_models.front().changed;
     std::vector<const NamedRegion*> intervals;
     for (const IntervalEffect& of : of_models.front().intervals) intervals.push_back(of.interval);
     comparison_.begin_intervals(intervals, result);

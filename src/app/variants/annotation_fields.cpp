@@ -171,8 +171,8 @@ std::vector<InfoDefinition> AnnotationFields::definitions() const {
         define(
             "REG_QM", "Float",
             "The same among background variants of its kind (substitutions by trinucleotide, insertions and deletions by "
-            "length) and, like it, with or without a site in REF among what is compared; of its type where there are fewer "
-            "than " +
+            "length) that lie as far from a site in REF (0, up to 100, 500, 2000 bases, more, none among what is compared); of its "
+            "type where there are fewer than " +
                 std::to_string(Background::kLeastMatched));
         for (const Class& c : classes_)
             define(quantile_id(c.id), "Float",

@@ -14,9 +14,11 @@
 namespace regkit {
 namespace {
 
-constexpr const char* kMagic = "##regsnpBackground=1";
+constexpr const char* kMagic = "##regsnpBackground=2";
+constexpr const char* kOldMagic = "##regsnpBackground=1";  // whether there is a site, not how far away
 constexpr const char* kSetting = "##setting=";
-constexpr const char* kColumns = "#kind\tnear_site\tmax";
+constexpr const char* kColumns = "#kind\tsite_distance\tmax";
+constexpr const char* kNoSite = ".";
 
 float share(const std::vector<float>& sorted, float value) {
     const auto larger = sorted.end() - std::lower_bound(sorted.begin(), sorted.end(), value);
@@ -27,6 +29,11 @@ std::vector<std::string_view> fields_of(std::string_view line) {
     std::vector<std::string_view> fields;
     split_fields(line, '\t', fields);
     return fields;
+}
+
+std::optional<std::int64_t> distance_of(std::string_view text) {
+    if (text == kNoSite) return AlleleEffect::kNoSite;
+    return parse_int(text, 0, AlleleEffect::kNoSite - 1);
 }
 
 float magnitude_of(std::string_view text, const std::string& where) {
@@ -48,7 +55,7 @@ MarkerClasses::MarkerClasses(const std::vector<Marker>& markers) {
 
 BackgroundEffect MarkerClasses::effect_of(const AlleleEffect& effect, VariantKind kind) const {
     BackgroundEffect result{
-        .kind = kind, .near_site = effect.ref_site, .by_class = std::vector<float>(names_.size())};
+        .kind = kind, .site_distance = effect.site_distance, .by_class = std::vector<float>(names_.size())};
     for (std::size_t m = 0; m < effect.markers.size(); ++m) {
         const float change = std::fabs(effect.markers[m].delta);
         result.most = std::max(result.most, change);
@@ -74,7 +81,9 @@ std::string Background::text(const std::vector<std::string>& comments) const {
     for (const std::string& name : classes_) text += "\t" + name;
     text += "\n";
     for (const BackgroundEffect& e : effects_) {
-        text += kind_name(e.kind) + (e.near_site ? "\t1\t" : "\t0\t") + number_text(e.most, "%.9g");
+        const bool is_near = e.site_distance != AlleleEffect::kNoSite;
+        text += kind_name(e.kind) + "\t" + (is_near ? std::to_string(e.site_distance) : kNoSite) + "\t" +
+                number_text(e.most, "%.9g");
         for (const float value : e.by_class) text += "\t" + number_text(value, "%.9g");
         text += "\n";
     }
@@ -85,7 +94,11 @@ Background Background::read(const std::string& path) {
     LineReader reader(path);
     std::string_view line;
     const auto next = [&] { return reader.next(line); };
-    require(next() && line == kMagic, ErrorKind::input,
+    const bool any = next();
+    require(
+        !any || line != kOldMagic, ErrorKind::input,
+        path + ": a background of an earlier version, which does not say how far sites are; make it anew");
+    require(any && line == kMagic, ErrorKind::input,
             path + ": not a background; regsnp background makes one");
     std::vector<std::string> settings, classes;
     while (next() && line.starts_with("##"))
@@ -99,11 +112,11 @@ Background Background::read(const std::string& path) {
         const std::string where = reader.where();
         const std::vector<std::string_view> fields = fields_of(line);
         const std::optional<VariantKind> kind = kind_of_name(fields[0]);
-        require(
-            kind && fields.size() == 3 + background.classes_.size() && (fields[1] == "0" || fields[1] == "1"),
-            ErrorKind::input, where + ": not a line of a background; the file is damaged");
+        const auto distance = fields.size() > 1 ? distance_of(fields[1]) : std::nullopt;
+        require(kind && fields.size() == 3 + background.classes_.size() && distance, ErrorKind::input,
+                where + ": not a line of a background; the file is damaged");
         BackgroundEffect effect{
-            .kind = *kind, .near_site = fields[1] == "1", .most = magnitude_of(fields[2], where)};
+            .kind = *kind, .site_distance = *distance, .most = magnitude_of(fields[2], where)};
         for (std::size_t i = 3; i < fields.size(); ++i)
             effect.by_class.push_back(magnitude_of(fields[i], where));
         background.add(std::move(effect));
@@ -129,31 +142,39 @@ void Background::sort() {
     for (const BackgroundEffect& e : effects_) {
         const auto type = static_cast<int>(type_of(e.kind));
         all_.push_back(e.most);
-        nth(nth(of_kind_, e.kind), e.near_site).push_back(e.most);
-        nth(nth(of_type_near_, type), e.near_site).push_back(e.most);
+        const int bin = distance_bin(e.site_distance);
+        nth(nth(of_kind_, e.kind), bin).push_back(e.most);
+        nth(nth(of_type_bin_, type), bin).push_back(e.most);
         nth(of_type_, type).push_back(e.most);
         for (std::size_t c = 0; c < of_class_.size(); ++c) of_class_[c].push_back(e.by_class[c]);
     }
     const auto sorted = [](std::vector<float>& values) { std::sort(values.begin(), values.end()); };
     sorted(all_);
-    for (auto& both : of_kind_)
-        for (auto& values : both) sorted(values);
-    for (auto& both : of_type_near_)
-        for (auto& values : both) sorted(values);
+    for (auto& bins : of_kind_)
+        for (auto& values : bins) sorted(values);
+    for (auto& bins : of_type_bin_)
+        for (auto& values : bins) sorted(values);
     for (auto& values : of_type_) sorted(values);
     for (auto& values : of_class_) sorted(values);
 }
 
-const std::vector<float>& Background::group(VariantKind kind, bool near_site) const {
+int Background::distance_bin(std::int64_t distance) {
+    constexpr std::array<std::int64_t, kDistanceBins - 1> kMost{0, 100, 500, 2000, AlleleEffect::kNoSite - 1};
+    return static_cast<int>(std::ranges::lower_bound(kMost, distance) - kMost.begin());
+}
+
+const std::vector<float>& Background::group(VariantKind kind, int bin) const {
     const auto type = static_cast<int>(type_of(kind));
-    for (const std::vector<float>* group : {&nth(nth(of_kind_, kind), near_site),
-                                            &nth(nth(of_type_near_, type), near_site), &nth(of_type_, type)})
+    for (const std::vector<float>* group :
+         {&nth(nth(of_kind_, kind), bin), &nth(nth(of_type_bin_, type), bin), &nth(of_type_, type)})
         if (group->size() >= kLeastMatched) return *group;
     return all_;
 }
 
 EffectQuantiles Background::quantiles(const BackgroundEffect& effect) const {
-    EffectQuantiles q{share(all_, effect.most), share(group(effect.kind, effect.near_site), effect.most), {}};
+    EffectQuantiles q{share(all_, effect.most),
+                      share(group(effect.kind, distance_bin(effect.site_distance)), effect.most),
+                      {}};
     for (std::size_t c = 0; c < of_class_.size(); ++c)
         q.by_class.push_back(share(of_class_[c], effect.by_class[c]));
     return q;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,8 @@ namespace regkit {
 // One variant of the background.
 struct BackgroundEffect {
     VariantKind kind = 0;
-    bool near_site = false;            // REF has a site of some marker among what was compared
+    // How far the nearest site of some marker in REF lies, of those among what was compared.
+    std::int64_t site_distance = AlleleEffect::kNoSite;
     float most = 0;                    // the largest |change| of a marker's logit (coverage)
     std::vector<float> by_class = {};  // the same of each class's markers
 };
@@ -37,7 +39,7 @@ class MarkerClasses {
 // (r + 1) / (n + 1) for r of n variants whose effect is at least as large: never 0.
 struct EffectQuantiles {
     float all = 0;      // among all variants,
-    float matched = 0;  // among those of its kind and near_site
+    float matched = 0;  // among those of its kind, as far from a site
     std::vector<float> by_class = {};
 };
 
@@ -59,19 +61,24 @@ class Background {
     void sort();
     EffectQuantiles quantiles(const BackgroundEffect& effect) const;
 
-    // Variants of a kind and near_site from which on these are a group of their own; with fewer, those of its
-    // type and near_site, then of its type, then all.
+    // Variants of a kind and bin of distances from which on these are a group of their own; with fewer, those
+    // of its type and bin, then of its type, then all.
     static constexpr std::size_t kLeastMatched = 200;
+    // Distances that are alike: 0, up to 100, 500 and 2000, more, and no site.
+    static constexpr int kDistanceBins = 6;
+    static int distance_bin(std::int64_t distance);
 
   private:
-    const std::vector<float>& group(VariantKind kind, bool near_site) const;
+    const std::vector<float>& group(VariantKind kind, int bin) const;
+    template <std::size_t N>
+    using ByDistance = std::array<std::array<std::vector<float>, kDistanceBins>, N>;
 
     std::vector<std::string> settings_, classes_;
     std::vector<BackgroundEffect> effects_;
     // Sorted magnitudes.
     std::vector<float> all_;
-    std::array<std::array<std::vector<float>, 2>, kVariantKinds> of_kind_;
-    std::array<std::array<std::vector<float>, 2>, 4> of_type_near_;
+    ByDistance<kVariantKinds> of_kind_;
+    ByDistance<4> of_type_bin_;
     std::array<std::vector<float>, 4> of_type_;
     std::vector<std::vector<float>> of_class_;
 };

@@ -33,17 +33,21 @@ bool CalledSites::reaches_seed(std::size_t marker, float output) const {
     return any_reaches_ || static_cast<float>(scales_.logit(marker, output)) >= rules_[marker].seed;
 }
 
-bool CalledSites::has_site(std::size_t marker, std::span<const float> outputs,
-                           std::span<const KnownStretch> stretches, SiteWork& work) const {
+std::int64_t CalledSites::site_distance(std::size_t marker, std::span<const float> outputs,
+                                        std::span<const KnownStretch> stretches, KnownStretch place,
+                                        SiteWork& work) const {
     work.runs.clear();
     append_logits(marker, 0, outputs, work);
-    if (work.runs.runs.empty()) return false;
+    std::int64_t nearest = kNoSite;
+    if (work.runs.runs.empty()) return nearest;
     IntervalCaller caller({rules_[marker]}, resolution_);
     caller.add(0, stretches, work.runs, work.pool);
     caller.end_stretch();
-    bool any = false;
-    caller.release(0, [&](const CalledInterval&) { any = true; });
-    return any;
+    caller.release(0, [&](const CalledInterval& site) {
+        const std::int64_t right = site.begin - place.end + 1, left = place.begin - site.end + 1;
+        nearest = std::min(nearest, std::max({std::int64_t{0}, right, left}));
+    });
+    return nearest;
 }
 
 void CalledSites::append_runs(std::size_t marker, std::span<const float> outputs, SiteWork& work) const {

@@ -35,7 +35,15 @@ class CalledSites {
     bool reaches_seed(std::size_t marker, float output) const;
     // `outputs` of cells from base 0 on, of which those in `stretches`, which ascend, are known.
     bool has_site(std::size_t marker, std::span<const float> outputs, std::span<const KnownStretch> stretches,
-                  SiteWork& work) const;
+                  SiteWork& work) const {
+        return site_distance(marker, outputs, stretches, {}, work) != kNoSite;
+    }
+    // The same, and how far the nearest site lies from `place`: 0 where it holds some of it, 1 beside it;
+    // kNoSite where there is none.
+    static constexpr std::int64_t kNoSite = INT64_MAX;
+    std::int64_t site_distance(std::size_t marker, std::span<const float> outputs,
+                               std::span<const KnownStretch> stretches, KnownStretch place,
+                               SiteWork& work) const;
     // For sites of long stretches: a caller by the rules of all markers, and the runs that it takes, of which
     // a marker that is not called has none. `outputs` of one marker.
     IntervalCaller caller() const { return {rules_, resolution_}; }

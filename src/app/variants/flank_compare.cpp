@@ -80,6 +80,7 @@ void FlankScorer::read_mean_logit(const std::vector<std::size_t>& phases, std::i
 
 AlleleEffect FlankScorer::effect(const AllelePlan& plan, CompareScratch& scratch) const {
     AlleleEffect result;
+    result.changed = plan.changed;
     for (const KnownStretch& known : plan.known) result.compared += known.end - known.begin;
     if (result.compared == 0) return result;
     result.markers.resize(static_cast<std::size_t>(network_.markers()));
@@ -122,6 +123,7 @@ AlleleEffect FlankScorer::effect_of_cells(const Cone& cone, const AllelePlan& pl
                                           const ChangedOutputs* outputs, std::size_t number,
                                           CompareScratch& scratch) const {
     AlleleEffect result;
+    result.changed = plan.changed;
     for (const KnownStretch& known : plan.known) result.compared += known.end - known.begin;
     if (result.compared == 0) return result;
     const int markers = network_.markers();

@@ -212,8 +212,20 @@ AllelePlan FlankScorer::plan(const Allele& allele) {
         }
     }
     find_known(allele, plan);
+    plan.changed = changed_of(allele, plan);
     plan.intervals = allele.intervals;
     return plan;
+}
+
+// Bases that a change of length takes away are not there.
+KnownStretch FlankScorer::changed_of(const Allele& allele, const AllelePlan& plan) {
+    const auto place_of = [&](std::int64_t base) {
+        std::int64_t place = 0;
+        for (const BlockPlan& p : plan.blocks)
+            place += std::clamp<std::int64_t>(base - p.block.ref_begin, 0, p.block.length);
+        return place;
+    };
+    return {place_of(allele.change.begin), place_of(allele.change.begin + allele.change.removed)};
 }
 
 void FlankScorer::find_known(const Allele& allele, AllelePlan& plan) {

@@ -56,6 +56,7 @@ struct AllelePlan {
     // Stretches without N in the reference, of all blocks laid side by side.
     std::vector<KnownStretch> known;
     std::vector<const NamedRegion*> intervals;  // the allele's
+    KnownStretch changed = {};                  // AlleleEffect::changed
 
     std::span<const KnownStretch> known_of(const BlockPlan& block) const {
         return std::span(known).subspan(block.known_begin, block.known_end - block.known_begin);
@@ -123,6 +124,7 @@ class FlankScorer final : public AlleleScorer {
     std::vector<SharedBlock> blocks(const Allele& allele) const;
     AllelePlan plan(const Allele& allele);
     void find_known(const Allele& allele, AllelePlan& plan);
+    static KnownStretch changed_of(const Allele& allele, const AllelePlan& plan);
     void centre_needs();
     void merge_needs();
     void predict_pieces();

@@ -121,7 +121,10 @@ struct AlleleEffect {
     // Markers that have a site (CalledSites) in ALT alone, and in REF alone, among what was compared. Bases
     // that one of the two lacks are passed over: what lies on either side of them is side by side.
     std::vector<std::size_t> gained = {}, lost = {};
-    bool ref_site = false;  // some marker has a site in REF
+    // Bases from the change to the nearest site of any marker in REF, 0 where one holds some of it.
+    static constexpr std::int64_t kNoSite = INT64_MAX;
+    std::int64_t site_distance = kNoSite;
+    KnownStretch changed = {};  // where the change lies in what is compared, laid side by side
     // Of an ensemble, of each marker: the standard deviation over the models, of a sample, of their own
     // change at its place.
     std::vector<float> spreads = {};

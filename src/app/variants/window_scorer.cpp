@@ -166,6 +166,7 @@ class WindowScorer final : public AlleleScorer {
 
     AlleleEffect effect(const Allele& allele, const std::vector<BinPair>& pairs) {
         AlleleEffect result;
+        result.changed = {bins_aside() * layout_.bin, (bins_aside() + 1) * layout_.bin};  // its bin
         const std::int64_t markers = network_.markers();
         stretches_.clear();
         for (std::int64_t k = 0; k < std::ssize(pairs); ++k)

@@ -54,6 +54,21 @@ TEST_CASE("sites by a model's cutoffs: seed, extension, gap and length") {
              Case{{2, 1, 1, 1}, {}, false},
          })
         CHECK(sites.has_site(0, outputs, known, work) == site);
+    const std::vector<float> two{9, 9, 9, 9, 0, 0, 0, 9, 9, 9, 9, 0};  // sites at 0 to 4 and 7 to 11
+    const std::vector<KnownStretch> all{{0, 12}};
+    const auto distance = [&](std::int64_t begin, std::int64_t end) {
+        return sites.site_distance(0, two, all, {begin, end}, work);
+    };
+    CHECK(distance(3, 4) == 0);
+    CHECK(distance(4, 5) == 1);
+    CHECK(distance(5, 6) == 2);
+    CHECK(distance(6, 7) == 1);
+    CHECK(distance(3, 9) == 0);
+    CHECK(distance(4, 4) == 1);  // bases put in at the end of one
+    CHECK(distance(2, 2) == 0);
+    CHECK(distance(11, 12) == 1);
+    CHECK(sites.site_distance(0, two, std::vector<KnownStretch>{{4, 7}}, {5, 6}, work) ==
+          CalledSites::kNoSite);
     CalledSites bins(model, scales, 4);  // one of 4 bases is long enough
     CHECK(bins.has_site(0, std::vector<float>{0, 2, 0}, std::vector<KnownStretch>{{0, 12}}, work));
 }

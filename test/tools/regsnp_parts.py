@@ -18,6 +18,7 @@ from tools import check, read, run, write
 DATA = os.environ.get("REGKIT_DATA", "/nowhere")
 VCF, GENOME = f"{DATA}/variants/1000G.chr20_1-4Mb.vcf.gz", f"{DATA}/genome/hg19.chr20.fa.gz"
 CONTIGS = (("one", 1_500_000, 90_000), ("two", 2_000_000, 60_000), ("three", 2_500_000, 150_000))  # of chr20: begin and length
+INDEX_WINDOW = 16384  # bases, of .tbi, and of .csi as bcftools makes it
 SPEC = """{"name": "tiny", "window": 500, "dropout": 0, "layers": [
  {"name": "embed", "type": "embedding", "filters": 4},
  {"name": "conv1", "type": "conv", "filters": 4, "width": 5, "stride": 5, "relu": true},
@@ -37,14 +38,21 @@ def make_world():
     bases, rows = [], []
     for name, begin, length in CONTIGS:
         bases.append(f">{name}\n" + "".join(sh("samtools", "faidx", GENOME, f"chr20:{begin + 1}-{begin + length}").split("\n")[1:]).upper() + "\n")
-        rows.append(f"{name}\t0\ttelomere\tN\t<DEL>\t.\t.\t.\tGT\t0|1\n")
-        # In lines of several hundred bytes, so that the file has several blocks.
+        sequence = bases[-1].split("\n")[1]
+        placed = [(0, f"{name}\t0\ttelomere\tN\t<DEL>\t.\t.\t.\tGT\t0|1\n")]
+        for cut in range(INDEX_WINDOW, length, INDEX_WINDOW):  # before, over and at where the index can cut
+            for at, size in ((cut - 9, 1), (cut - 2, 4), (cut, 1), (cut + 3, 1)):
+                ref = sequence[at:at + size]
+                alt = ref[0] if size > 1 else "ACGT"["ACGT".index(ref) - 1]
+                placed.append((at + 1, f"{name}\t{at + 1}\tcut\t{ref}\t{alt}\t.\t.\t.\tGT\t1|0\n"))
+        # In lines so long that a window of the index holds 64 KiB of the file, below which a .csi joins it with others.
         for line in sh("bcftools", "view", "-H", "-r", f"chr20:{begin + 1}-{begin + length}", VCF).splitlines():
             columns = line.split("\t")
             at = int(columns[1]) - begin
             if at > 0 and at + len(columns[3]) < length:
-                info = "X=" + "".join(rng.choice("ACGTNRYKM") for _ in range(700))
-                rows.append("\t".join([name, str(at), *columns[2:7], info, "GT", rng.choice(("0|1", "1|0", "1|1", "0/1"))]) + "\n")
+                info = "X=" + "".join(rng.choice("ACGTNRYKM") for _ in range(2400))
+                placed.append((at, "\t".join([name, str(at), *columns[2:7], info, "GT", rng.choice(("0|1", "1|0", "1|1", "0/1"))]) + "\n"))
+        rows += [row for _, row in sorted(placed, key=lambda both: both[0])]
     write("ref.fa", "".join(bases))
     header = "##fileformat=VCFv4.2\n" + "".join(f"##contig=<ID={n},length={length}>\n" for n, _, length in CONTIGS) \
         + '##INFO=<ID=X,Number=1,Type=String,Description="x">\n##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n' \

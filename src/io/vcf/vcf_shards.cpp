@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::uint64_t kNothing = std::numeric_limits<std::uint64_t>::max();
 constexpr std::int64_t kMostPosition = std::int64_t{1} << 31;
+constexpr std::int64_t kWindow = std::int64_t{1} << 14;  // of a .tbi, and of a .csi unless one asked for more
 
 struct Free {
     void operator()(tbx_t* index) const { tbx_destroy(index); }
@@ -89,34 +90,50 @@ class FileIndex {
         const std::uint64_t target = first + bytes / parts * part + bytes % parts * part / parts;
         std::size_t contig = 0;
         while (contig + 1 < contigs_.size() && contigs_[contig + 1].offset <= target) ++contig;
-        const std::int64_t position = first_position(contigs_[contig].number, target);
+        std::uint64_t largest = 0;
+        const std::int64_t position = first_position(contigs_[contig].number, target, largest);
         if (position >= kMostPosition) return {contig + 1, -1};
         return {contig, position == 0 ? -1 : position};
     }
 
   private:
-    // The place from which records at `position` and behind it are read; kNothing where there are none.
-    std::uint64_t offset_of(int contig, std::int64_t position) const {
+    // The place from which records that overlap [begin, end) are read; kNothing where there are none. A
+    // record that crosses from one of the index's bins to the next is held by one that is larger, so that
+    // where there are no records this can be far too early, yet never too late.
+    std::uint64_t offset_of(int contig, std::int64_t begin, std::int64_t end = HTS_POS_MAX) const {
         const hts_idx_t* index = tabix_ ? tabix_->idx : csi_.get();
         const std::unique_ptr<hts_itr_t, Free> iterator(
-            hts_itr_query(index, contig, position, HTS_POS_MAX, tbx_readrec));
+            hts_itr_query(index, contig, begin, end, tbx_readrec));
         return iterator && iterator->n_off > 0 ? iterator->off[0].u : kNothing;
     }
 
-    // The first position that is read from `target` on or behind it.
-    std::int64_t first_position(int contig, std::uint64_t target) const {
-        std::int64_t low = -1, high = kMostPosition;
+    // A position behind which the contig has no records.
+    std::int64_t end_of(int contig) const {
+        std::int64_t low = 0, high = kMostPosition;
         while (high - low > 1) {
             const std::int64_t middle = low + (high - low) / 2;
-            (offset_of(contig, middle) >= target ? high : low) = middle;
+            (offset_of(contig, middle) == kNothing ? high : low) = middle;
         }
         return high;
     }
 
+    // The first of the index's windows that is read from `target` on or behind it; kMostPosition where there
+    // is none. `largest` becomes the largest of the places up to it.
+    std::int64_t first_position(int contig, std::uint64_t target, std::uint64_t& largest) const {
+        const std::int64_t end = end_of(contig);
+        for (std::int64_t at = 0; at < end; at += kWindow) {
+            const std::uint64_t offset = offset_of(contig, at, at + 1);
+            if (offset == kNothing) continue;
+            largest = std::max(largest, offset);
+            if (offset >= target) return at;
+        }
+        return kMostPosition;
+    }
+
     std::uint64_t largest_offset() const {
-        const int last = contigs_.back().number;
-        const std::int64_t behind = first_position(last, kNothing);
-        return offset_of(last, behind - 1);
+        std::uint64_t largest = contigs_.back().offset;
+        first_position(contigs_.back().number, kNothing, largest);
+        return largest;
     }
 
     std::unique_ptr<tbx_t, Free> tabix_;

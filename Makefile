@@ -21,6 +21,9 @@ demo: configure  # builds the tools alone: the tests take longer
 	REGKIT_BIN=$(abspath $(BUILD))/bin examples/demo/demo.sh demo
 DATA = ../shared/data
 TIME = 15m
+truth: configure  # what models say of variants and bases against what is known; see test/truth
+	cmake --build $(BUILD) -j $(JOBS) --target tools random_model
+	REGKIT_BIN=$(abspath $(BUILD))/bin test/truth/run.sh $(DATA) $(BUILD)/truth
 model: configure  # trains the model that comes with the tools, of DATA, for TIME; see examples/models/trained
 	cmake --build $(BUILD) -j $(JOBS) --target tools
 	REGKIT_BIN=$(abspath $(BUILD))/bin TIME=$(TIME) examples/models/trained/train.sh $(DATA) $(BUILD)/model
@@ -74,4 +77,4 @@ format:  # the code, as .clang-format has it
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz $(BUILD)-slow
 
-.PHONY: all configure deps deps-dev demo model check build-asan asan slow fuzz faults kill roundtrip bench neon avx512 install man format clean
+.PHONY: all configure deps deps-dev demo model truth check build-asan asan slow fuzz faults kill roundtrip bench neon avx512 install man format clean

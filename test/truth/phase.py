@@ -17,7 +17,7 @@ import numpy as np
 import common
 
 MARKER = "CTCF.GM12878"
-FIELD = 6_000  # beyond what the model sees
+FIELD = 12_000  # so far from an end a variant is computed by its cone
 SPAN = 500
 HALF = 5
 

@@ -47,13 +47,13 @@ fi
 
 say "3. What each allele changes"
 regsnp annotate "${with[@]}" --background background.tsv.gz --top 3 -o scored.vcf.gz "$vcf"
-bcftools index -ft scored.vcf.gz 2> /dev/null || echo "scored.vcf.gz is not sorted, and has no index"
+bcftools index -ft scored.vcf.gz || echo "scored.vcf.gz has no index: the line above says why"
 
 # One row an allele; the rarer among random variants the higher, and of equals the larger change.
 columns='%CHROM\t%POS\t%ID\t%REF\t%ALT\t%REG_Q\t%REG_QM\t%REG_MARKER\t%REG_DELTA\t%REG_POS\t%REG_REF\t%REG_ALT\t%REG_GAIN\t%REG_LOSS\n'
 {
     printf 'rank\tchrom\tpos\tid\tref\talt\tq\tq_of_its_kind\tmarker\tdelta_logit\tat\tp_ref\tp_alt\tgained\tlost\n'
-    bcftools norm -m -any scored.vcf.gz 2> /dev/null | bcftools query -f "$columns" |
+    bcftools norm -m -any scored.vcf.gz | bcftools query -f "$columns" |
         awk -F '\t' -v OFS='\t' '$6 != "." {print $6, $9 < 0 ? -$9 : $9, $0}' | sort -k1,1g -k2,2gr -s | cut -f 3- |
         awk -v OFS='\t' '{print NR, $0}'
 } > ranked.tsv

@@ -153,13 +153,16 @@ void Network::keep(const Codes& codes, KeptWindows& kept) {
     require(has_cones(), ErrorKind::usage, "keep: every base of this model reaches every output");
     n.check_window(codes);
     n.refresh_inference();
-    if (kept.batch_ < codes.batch || kept.length_ < codes.length) kept.outputs_.clear();
     kept.outputs_.resize(n.spec.layers.size());
     const auto x = [&](int from) { return n.view(nth(kept.outputs_, from), from, codes); };
     LstmMemory none;
     for (const int index : n.plan.inference) {
         Buffer& output = nth(kept.outputs_, index);
-        if (!output) output = n.make_buffer(index, {codes.batch, codes.length}, nth(n.plan.halo, index));
+        const Shape shape = n.graph.shape(index, codes.batch, codes.length);
+        if (!output || output.shape().batch < shape.batch || output.shape().length < shape.length) {
+            output = {};  // first give back, then take
+            output = n.make_buffer(index, {codes.batch, codes.length}, nth(n.plan.halo, index));
+        }
         n.run_layer(index, codes, {n.inference.parameters, n.inference.places}, x, none, n.layer(index).relu,
                     x(index));
     }

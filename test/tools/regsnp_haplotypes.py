@@ -307,6 +307,9 @@ def samples(variants):
     lines = open("single.vcf").read().splitlines(keepends=True)
     write("unsorted.vcf", "".join(lines[:-2] + lines[:-3:-1]))
     check("out of order" in run("regsnp", *BASE, "--haplotypes", "unsorted.vcf", code=3).stderr, "unsorted")
+    write("parted.vcf", "".join([*lines[:-2], "d" + lines[-2][1:], lines[-1]]).replace("##contig=<ID=c", "##contig=<ID=d,length=9999>\n##contig=<ID=c", 1))
+    check("out of order" in run("regsnp", *BASE, "--haplotypes", "--missing-contig", "skip", "parted.vcf", code=3).stderr,
+          "a contig that comes back")
     write("sites.vcf", "".join("\t".join(line.split("\t")[:8]).rstrip("\n") + "\n" if not line.startswith("##") else line for line in lines))
     check("has no samples" in run("regsnp", *BASE, "--haplotypes", "sites.vcf", code=3).stderr, "no samples")
     write("bad.vcf", "".join(lines[:-1]) + lines[-1].replace("|", "x"))

@@ -137,9 +137,16 @@ class MarkerMotifs {
         const Seqlets seqlets = find_seqlets(sites, p_.seed);
         const std::vector<SeqletMotif> motifs =
             find_motifs(sites, seqlets.found, {.min_seqlets = p_.min_seqlets, .seed = p_.seed}, pool_);
+        if (seqlets.found.size() > SeqletMotifOptions::kMostSeqlets)
+            log_.warn("most-seqlets", name + ": motifs are made of the strongest " +
+                                          std::to_string(SeqletMotifOptions::kMostSeqlets) + " of " +
+                                          counted(std::ssize(seqlets.found), "seqlet"));
+        std::string stem = name;  // one word, as the format of motifs wants it, in both outputs
+        std::ranges::replace_if(
+            stem, [](char c) { return c == ' ' || c == '\t'; }, '_');
         std::int64_t number = 0;
         for (const SeqletMotif& motif : motifs)
-            add(name + "." + std::to_string(++number), motif, seqlets.found);
+            add(stem + "." + std::to_string(++number), motif, seqlets.found);
         const BaseProbabilities here = composition(sites);
         for (std::size_t b = 0; b < here.size(); ++b)
             file_.background[b] += here[b] * static_cast<double>(sites.size());

@@ -31,11 +31,7 @@ struct Profiles {
 Profile in_other_order(const Profile& profile, std::uint64_t seed) {
     std::array<std::int64_t, Profile::kPlaces> order{};
     std::iota(order.begin(), order.end(), 0);
-    for (std::size_t left = order.size(); left > 1; --left) {
-        const std::uint64_t bits = splitmix(seed) >> 32;
-        seed += kSplitMixStep;
-        std::swap(order[left - 1], order[static_cast<std::size_t>(bits * left >> 32)]);
-    }
+    shuffle(std::span<std::int64_t>(order), seed);
     Profile other;
     for (std::int64_t place = 0; place < Profile::kPlaces; ++place)
         for (std::int64_t row = 0; row < Profile::kRow; ++row)

@@ -37,14 +37,6 @@ std::vector<Stretch> best_stretches(std::span<const double> values) {
     return best;
 }
 
-void shuffle(std::span<double> values, std::uint64_t seed) {
-    for (std::size_t left = values.size(); left > 1; --left) {
-        const std::uint64_t bits = splitmix(seed) >> 32;
-        seed += kSplitMixStep;
-        std::swap(values[left - 1], values[static_cast<std::size_t>(bits * left >> 32)]);
-    }
-}
-
 // How many of the first, which descend, the cutoff leaves.
 std::size_t count_above_null(std::span<const Seqlet> found, std::vector<double> null) {
     std::ranges::sort(null, std::greater<>{});
@@ -76,7 +68,7 @@ Seqlets find_seqlets(std::span<const SiteContributions> sites, std::uint64_t see
         const std::uint64_t place =
             splitmix(seed ^ splitmix(static_cast<std::uint64_t>(sites[s].bases.begin)));
         for (int order = 0; order < Seqlets::kOrders; ++order) {
-            shuffle(values, splitmix(place + static_cast<std::uint64_t>(order)));
+            shuffle(std::span(values), splitmix(place + static_cast<std::uint64_t>(order)));
             for (const Stretch& stretch : best_stretches(values)) null.push_back(stretch.sum);
         }
     }

@@ -38,9 +38,9 @@ constexpr std::size_t kKeptBytes = std::size_t{1} << 18;
 struct Pending {
     VcfRecord record;
     RecordAlleles alleles;
-    std::array<std::ptrdiff_t, 2> haplotypes{kUnknown, kUnknown};  // as RecordAlleles::queries, or these:
-
-    static constexpr std::ptrdiff_t kUnknown = -1, kReference = -2;
+    static constexpr std::ptrdiff_t kUnknown = -1, kReference = -2;  // what a haplotype has here
+    // Numbers of alleles, as in RecordAlleles::queries, or one of the two above.
+    std::array<std::ptrdiff_t, 2> haplotypes{kUnknown, kUnknown};
 };
 
 class Annotator {

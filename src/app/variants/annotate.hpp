@@ -55,8 +55,8 @@ enum class AlleleNote {
     ref_mismatch,
     missing_contig,
     vcf_ref,
-    unphased,  // of --haplotypes: which haplotype has the allele is not known,
-    overlap    // or it overlaps one before it there
+    unphased,  // with --haplotypes: it is not known which haplotype has the allele
+    overlap    // with --haplotypes: it overlaps a variant before it on the same haplotype
 };
 inline constexpr int kAlleleNotes = 13;
 const char* to_string(AlleleNote note);

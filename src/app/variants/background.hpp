@@ -38,8 +38,8 @@ class MarkerClasses {
 
 // (r + 1) / (n + 1) for r of n variants whose effect is at least as large: never 0.
 struct EffectQuantiles {
-    float all = 0;      // among all variants,
-    float matched = 0;  // among those of its kind, as far from a site
+    float all = 0;      // among all variants
+    float matched = 0;  // among those of its kind, in the same bin of distances from a site
     std::vector<float> by_class = {};
 };
 

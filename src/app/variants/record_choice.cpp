@@ -3,6 +3,7 @@
 #include "app/variants/record_choice.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "io/fasta/contig_alias.hpp"
@@ -34,7 +35,7 @@ RecordChoice::RecordChoice(const AnnotateParameters& parameters, VcfReader& read
         reader_.fetch({});  // the index knows names that the header may not
         std::vector<Region> regions = ordered_regions(asked_regions(p_.regions, p_.regions_file, "--region"));
         if (around > 0) {
-            regions_ = regions;
+            for (const Region& region : regions) regions_[region.contig].push_back(region);
             regions = ordered_regions(widened(std::move(regions), around));
         }
         reader_.fetch(regions);
@@ -52,10 +53,11 @@ bool RecordChoice::reads_for_itself(const VcfRecord& record) const {
                    record.position() < stretch.end;
         });
     if (regions_.empty()) return true;
-    return std::ranges::any_of(regions_, [&](const Region& region) {
-        return region.contig == record.contig() && record.index_begin() < region.end &&
-               record.index_end() > region.begin;
-    });
+    const auto here = regions_.find(record.contig());
+    if (here == regions_.end()) return false;
+    // They ascend and do not touch: the last that begins before the record ends is the only one to ask.
+    const auto behind = std::ranges::lower_bound(here->second, record.index_end(), {}, &Region::begin);
+    return behind != here->second.begin() && std::prev(behind)->end > record.index_begin();
 }
 
 bool RecordChoice::takes(const VcfRecord& record) const {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,7 +46,8 @@ class RecordChoice {
     const FastaFile& reference_;
     Log& log_;
     std::optional<PositionSet> targets_, excluded_;
-    std::vector<Region> regions_;    // where more than these is read
+    std::map<std::string, std::vector<Region>, std::less<>>
+        regions_;                    // by contig, where more than these is read
     std::vector<Region> stretches_;  // of the shard: where its records begin
 };
 

@@ -56,7 +56,8 @@ SampleHaplotypes::SampleHaplotypes(const VcfHeader& header, std::size_t sample, 
 SampleRecord SampleHaplotypes::add(const VcfRecord& record, RecordAlleles& found,
                                    const std::vector<Allele>& alleles, PhaseCounts& counts) {
     const bool follows = records_++ > 0 && record.contig() == contig_;
-    require(!follows || record.position() >= position_, ErrorKind::input,
+    if (!follows && records_ > 1) ended_.insert(contig_);
+    require(follows ? record.position() >= position_ : !ended_.contains(record.contig()), ErrorKind::input,
             record.where() +
                 ": out of order, so what lies near on a haplotype is not known; sort it "
                 "(bcftools sort) or leave out --haplotypes");
@@ -101,7 +102,7 @@ void SampleHaplotypes::place(const VcfRecord& record, const Genotype& genotype, 
     placed.has_set = !genotype.phase_set.empty() || (genotype.phased && !homozygous);
     placed.set = genotype.phase_set;
     if (!genotype.phased && !homozygous) {
-        ++counts.unphased;
+        if (std::ranges::find(copies, Genotype::kMissing) == copies.end()) ++counts.unphased;
         placed.has_set = false;
         for (const int allele : copies)
             if (allele > 0 && nth(found.notes, allele - 1) == AlleleNote::none)

@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -96,9 +98,10 @@ class SampleHaplotypes {
     const VcfHeader& header_;
     std::size_t sample_;
     std::int64_t sight_;
-    std::string contig_;          // of the record that came last
-    int number_of_contig_ = -1;   // in the reference
-    std::int64_t position_ = -1;  // of it
+    std::string contig_;                        // of the record that came last
+    std::set<std::string, std::less<>> ended_;  // contigs before that
+    int number_of_contig_ = -1;                 // in the reference
+    std::int64_t position_ = -1;                // of it
     std::int64_t records_ = 0;
     std::deque<Variant> variants_;
     std::array<std::shared_ptr<const std::vector<Edit>>, 2> last_;  // lists are shared where they are equal

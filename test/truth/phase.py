@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """What a stride does to maps and to indels.
 
-  phase.py DATA WORK [SITES]
+  phase.py DATA WORK [SITES [PLACES]]
 
 Maps: 10 bases around the SITES (50) strongest CTCF summits of 8-26.3 Mb, cut out with what the model sees of them; the map of the
 sequence that begins 1 to 9 bases later against that of the sequence itself, Pearson's correlation, with --phases own and all.
-Indels: 100 places of 8-26.3 Mb at least 10 kb from any peak of any marker: an insertion and a deletion of one base, and an SNV;
+Indels: PLACES (100) of 8-26.3 Mb at least 10 kb from any peak of any marker: an insertion and a deletion of one base, and an SNV;
 largest change of CTCF.GM12878's logit within 500 bases, with the rule on phase (--phases own and all), and without it: regcall on both
 sequences, logits base by base, those behind the indel shifted back."""
 import csv
@@ -126,13 +126,14 @@ def main():
     found = common.peaks(data, MARKER)
     found = found[(found[:, 0] > 8_000_000) & (found[:, 1] < 26_300_000)]
     summits = found[np.argsort(-found[:, 3], kind="stable")[:count], 2].astype(int)
-    print(f"## Phase: maps of {count} CTCF sites after shifts of 1 to 9 bases\n")
-    print("| --phases | correlation, median | least |\n|---|---|---|")
-    maps(model, dna, summits, work)
+    if count > 0:
+        print(f"## Phase: maps of {count} CTCF sites after shifts of 1 to 9 bases\n")
+        print("| --phases | correlation, median | least |\n|---|---|---|")
+        maps(model, dna, summits, work)
     print("\n## Phase: alleles of one base where nothing is\n")
     print("Median change of largest magnitude. Without a rule, a base is compared with the same base, whatever its phase.\n")
     print("| allele | without a rule | --phases own | --phases all | less by own | by all |\n|---|---|---|---|---|---|")
-    indels(model, dna, neutral(data, 2 * count), work)
+    indels(model, dna, neutral(data, int(sys.argv[4]) if len(sys.argv) > 4 else 100), work)
 
 
 main()

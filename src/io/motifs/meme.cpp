@@ -40,10 +40,15 @@ class Reader {
             break;
         }
         while (next(line)) {
-            if (line.starts_with("ALPHABET")) check_alphabet(line);
-            if (line.starts_with("Background letter frequencies")) read_background();
-            if (line.starts_with("MOTIF")) begin_motif(line);
-            if (line.starts_with(kMatrix)) read_matrix(line);
+            // Each may read on, after which `line` is gone.
+            if (line.starts_with("ALPHABET"))
+                check_alphabet(line);
+            else if (line.starts_with("Background letter frequencies"))
+                read_background();
+            else if (line.starts_with("MOTIF"))
+                begin_motif(line);
+            else if (line.starts_with(kMatrix))
+                read_matrix(line);
         }
         require(!file_.motifs.empty(), ErrorKind::input, lines_.name() + ": holds no motif; " + cure());
         check_last();

@@ -1,11 +1,35 @@
 """What the scripts that drive the built tools share."""
+import importlib
 import json
 import os
+import shutil
 import struct
 import subprocess
+import sys
 
 BIN = os.environ.get("REGKIT_BIN", "build/bin")
 checks = 0  # that held so far: a script asserts at its end that it came to them
+
+
+def needs(*programs, modules=()):
+    """Ends the script as skipped where a program or a module of the Python of the tests is missing; with modules, under that Python."""
+    python = os.environ.get("REGKIT_PYTHON", "/usr/bin/python3")
+    if modules and os.path.realpath(python) != os.path.realpath(sys.executable):
+        os.execv(python, [python] + sys.argv)
+    missing = [name for name in programs if shutil.which(name) is None]
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            missing.append("python3-" + name)
+    if missing:
+        print(f"SKIPPED: needs {', '.join(missing)}")
+        sys.exit(77)
+
+
+def sh(*words, **more):
+    """Standard output of a program that is not ours, which must succeed."""
+    return subprocess.run(words, check=True, capture_output=True, text=True, **more).stdout
 
 
 def run(tool, *args, code=0, folder=BIN, **variables):

@@ -3,25 +3,14 @@
 reference in every phase of the model's stride, and numpy compares. The variants are those of 1000 Genomes on chr20, genotypes are drawn."""
 import os
 import random
-import shutil
-import subprocess
 import sys
 import tempfile
 
-python = os.environ.get("REGKIT_PYTHON", "/usr/bin/python3")
-if os.path.realpath(python) != os.path.realpath(sys.executable):
-    os.execv(python, [python] + sys.argv)
-try:
-    import numpy as np
-except ImportError as missing:
-    print(f"SKIPPED: {missing}")
-    sys.exit(77)
-for tool in ("bcftools", "samtools", "tabix", "bgzip"):
-    if shutil.which(tool) is None:
-        print(f"SKIPPED: needs {tool}")
-        sys.exit(77)
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from tools import check, run, write
+from tools import check, needs, run, sh, write
+
+needs("bcftools", "samtools", "tabix", "bgzip", modules=["numpy"])
+import numpy as np
 
 DATA = os.environ.get("REGKIT_DATA", "/nowhere")
 VCF, GENOME = f"{DATA}/variants/1000G.chr20_1-4Mb.vcf.gz", f"{DATA}/genome/hg19.chr20.fa.gz"
@@ -52,10 +41,6 @@ HEADER = f"##fileformat=VCFv4.2\n##contig=<ID=c,length={LENGTH}>\n" \
     '##FORMAT=<ID=GQ,Number=1,Type=Integer,Description="Quality">\n' \
     '##FORMAT=<ID=PS,Number=1,Type=Integer,Description="Phase set">\n'
 BASE = ("--no-version", "-m", "m.safetensors", "-f", "ref.fa", "--device", "cpu")
-
-
-def sh(*words, **more):
-    return subprocess.run(words, check=True, capture_output=True, text=True, **more).stdout
 
 
 def trimmed(at, ref, alt):

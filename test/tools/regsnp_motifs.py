@@ -8,19 +8,13 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-python = os.environ.get("REGKIT_PYTHON", "/usr/bin/python3")
-if os.path.realpath(python) != os.path.realpath(sys.executable):
-    os.execv(python, [python] + sys.argv)
-try:
-    import numpy as np
-except ImportError as missing:
-    print(f"SKIPPED: {missing}; needs python3-numpy")
-    sys.exit(77)
-
 sys.path[:0] = [os.path.join(HERE, "..", "support"), os.path.join(HERE, "..", "..", "tools")]
 import tools
+from tools import check, needs, read, run, write
+
+needs(modules=["numpy"])
+import numpy as np
 from regplot import motifs as reader
-from tools import check, read, run, write
 
 SPEC = {"name": "planted", "task": "nucleotide", "window": 2000, "layers": [
     {"name": "one", "type": "one_hot"},

@@ -4,16 +4,13 @@ part; parts that do not belong together are refused. The variants are those of 1
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 
-for tool in ("bcftools", "samtools", "tabix", "bgzip"):
-    if shutil.which(tool) is None:
-        print(f"SKIPPED: needs {tool}")
-        sys.exit(77)
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from tools import check, read, run, write
+from tools import check, needs, read, run, sh, write
+
+needs("bcftools", "samtools", "tabix", "bgzip")
 
 DATA = os.environ.get("REGKIT_DATA", "/nowhere")
 VCF, GENOME = f"{DATA}/variants/1000G.chr20_1-4Mb.vcf.gz", f"{DATA}/genome/hg19.chr20.fa.gz"
@@ -26,10 +23,6 @@ SPEC = """{"name": "tiny", "window": 500, "dropout": 0, "layers": [
  {"name": "dense1", "type": "dense"}]}"""
 BASE = ("-m", "m.safetensors", "-f", "ref.fa", "--device", "cpu")
 ENDINGS = {"v": "vcf", "z": "vcf.gz", "u": "u.bcf", "b": "bcf"}
-
-
-def sh(*words, **more):
-    return subprocess.run(words, check=True, capture_output=True, text=True, **more).stdout
 
 
 def make_world():

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "app/model/regions.hpp"
+#include "app/mutations/base_files.hpp"
 #include "app/mutations/mutation_file.hpp"
 #include "app/variants/allele_run.hpp"
-#include "io/files/output_set.hpp"
 #include "kernels/base/thread_pool.hpp"
 
 namespace regkit {
@@ -34,12 +34,9 @@ struct AttributedBases {
 };
 
 // Takes the regions in ascending order, of each all of its bases inside of the contig.
-class AttributionOutput {
+class AttributionOutput : public BaseOutput {
   public:
-    virtual ~AttributionOutput() = default;
     virtual void add(const AttributedBases& bases) = 0;
-    virtual void flush() {}  // what is complete is visible to a reader of the pipe
-    virtual void add_to(OutputSet& outputs) = 0;
 };
 
 // What the outputs of a run share; all of it outlives them.

@@ -21,6 +21,14 @@
 
 namespace regkit {
 
+// One output of such a command, whatever it takes.
+class BaseOutput {
+  public:
+    virtual ~BaseOutput() = default;
+    virtual void flush() {}  // what is complete is visible to a reader of the pipe
+    virtual void add_to(OutputSet& outputs) = 0;
+};
+
 // Text with contig and position (from 1) in its first columns, plain or bgzip; what the run says of itself
 // stands first. Error(usage) where it is to be indexed and is no bgzip.
 class TableFile {

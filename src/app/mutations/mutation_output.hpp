@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "app/model/regions.hpp"
+#include "app/mutations/base_files.hpp"
 #include "app/mutations/made_allele.hpp"
 #include "app/mutations/mutation_file.hpp"
 #include "app/variants/allele_run.hpp"
-#include "io/files/output_set.hpp"
 #include "kernels/base/thread_pool.hpp"
 
 namespace regkit {
@@ -26,12 +26,9 @@ struct MutatedBase {
 };
 
 // Takes bases in ascending order, each once.
-class MutationOutput {
+class MutationOutput : public BaseOutput {
   public:
-    virtual ~MutationOutput() = default;
     virtual void add(const MutatedBase& base) = 0;
-    virtual void flush() {}  // what is complete is visible to a reader of the pipe
-    virtual void add_to(OutputSet& outputs) = 0;
 };
 
 // What the outputs of a run share; all of it outlives them.

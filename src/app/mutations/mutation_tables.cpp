@@ -18,16 +18,41 @@ void append_change(std::string& text, const AlleleEffect& effect, std::size_t ma
         text += '.';
 }
 
-class Table final : public MutationOutput {
+// What both tables share: the rows of a base are written together.
+class BaseRows : public MutationOutput {
+  public:
+    void add(const MutatedBase& base) final {
+        text_.clear();
+        append_rows(base);
+        file_.write(text_);
+    }
+    void flush() final { file_.flush(); }
+    void add_to(OutputSet& outputs) final { file_.add_to(outputs); }
+
+  protected:
+    BaseRows(const MutationFile& file, const MutationContext& context, const std::string& head)
+        : start_(context.run),
+          markers_(context.run.model().markers),
+          file_(file, context.run, context.parameters.write_index) {
+        file_.write(head);
+    }
+    virtual void append_rows(const MutatedBase& base) = 0;
+
+    std::string text_;
+    RowStart start_;
+    const std::vector<Marker>& markers_;
+
+  private:
+    TableFile file_;
+};
+
+class Table final : public BaseRows {
   public:
     Table(const MutationFile& file, const MutationContext& context)
-        : file_(file, context.run, context.parameters.write_index),
-          start_(context.run),
-          markers_(context.run.model().markers) {
-        file_.write("#chrom\tpos\tref\talt\tmarker\tdelta\n");
-    }
-    void add(const MutatedBase& base) override {
-        text_.clear();
+        : BaseRows(file, context, "#chrom\tpos\tref\talt\tmarker\tdelta\n") {}
+
+  private:
+    void append_rows(const MutatedBase& base) override {
         for (std::size_t i = 0; i < base.alleles.size(); ++i)
             for (std::size_t m = 0; m < markers_.size(); ++m) {
                 start_.append_to(text_, base.contig, base.alleles[i].position);
@@ -35,31 +60,23 @@ class Table final : public MutationOutput {
                 append_change(text_, base.effects[i], m);
                 text_ += '\n';
             }
-        file_.write(text_);
     }
-    void flush() override { file_.flush(); }
-    void add_to(OutputSet& outputs) override { file_.add_to(outputs); }
-
-  private:
-    TableFile file_;
-    RowStart start_;
-    const std::vector<Marker>& markers_;
-    std::string text_;
 };
 
-class Matrix final : public MutationOutput {
+class Matrix final : public BaseRows {
   public:
     Matrix(const MutationFile& file, const MutationContext& context)
-        : file_(file, context.run, context.parameters.write_index),
-          start_(context.run),
-          markers_(context.run.model().markers),
-          deletions_(static_cast<std::size_t>(context.deletions)) {
-        std::string head = "#chrom\tpos\tref\tmarker";
-        for (const char base : kBases) (head += '\t') += base;
-        for (std::size_t i = 1; i <= deletions_; ++i) head += "\tdel" + std::to_string(i);
-        file_.write(head + "\n");
+        : BaseRows(file, context, head(static_cast<std::size_t>(context.deletions))),
+          deletions_(static_cast<std::size_t>(context.deletions)) {}
+
+  private:
+    static std::string head(std::size_t deletions) {
+        std::string text = "#chrom\tpos\tref\tmarker";
+        for (const char base : kBases) (text += '\t') += base;
+        for (std::size_t i = 1; i <= deletions; ++i) text += "\tdel" + std::to_string(i);
+        return text + "\n";
     }
-    void add(const MutatedBase& base) override {
+    void append_rows(const MutatedBase& base) override {
         columns_.assign(kBases.size() + deletions_, nullptr);
         for (std::size_t i = 0; i < base.alleles.size(); ++i) {
             const MadeAllele& allele = base.alleles[i];
@@ -68,7 +85,6 @@ class Matrix final : public MutationOutput {
                                            : kBases.find(allele.alt.front());
             columns_[column] = &base.effects[i];
         }
-        text_.clear();
         for (std::size_t m = 0; m < markers_.size(); ++m) {
             start_.append_to(text_, base.contig, base.position);
             ((text_ += decode_base(base.code)) += '\t') += markers_[m].name;
@@ -79,18 +95,10 @@ class Matrix final : public MutationOutput {
                     text_ += c < kBases.size() && kBases[c] == decode_base(base.code) ? "\t0" : "\t.";
             text_ += '\n';
         }
-        file_.write(text_);
     }
-    void flush() override { file_.flush(); }
-    void add_to(OutputSet& outputs) override { file_.add_to(outputs); }
 
-  private:
-    TableFile file_;
-    RowStart start_;
-    const std::vector<Marker>& markers_;
     std::size_t deletions_;
     std::vector<const AlleleEffect*> columns_;  // of the base; none: its own, or nothing there
-    std::string text_;
 };
 
 }  // namespace
